@@ -1,1 +1,22 @@
-//! csp
+//! Ordinary Rust functions as communicating sequential processes.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[doc(hidden)]
+pub mod __private;
+mod backend;
+mod channel;
+mod macros;
+mod network;
+mod park;
+mod process;
+mod sync;
+mod termination;
+mod waiter;
+
+pub use channel::{Channel, Extended, IntoIter, Iter, Reader, Writer};
+pub use network::{
+    Component, Current, Members, Output, Parallel, Sequence, Spawn, Spawned, current, shutdown,
+    spawn,
+};
+pub use process::{Backend, Erased, Failure, Process, Replicated};
+pub use termination::{Cause, Poison, Result, Termination, WriteError};

@@ -1,0 +1,45 @@
+//! What the macros expand to. Not part of the interface.
+
+pub use crate::process::definition::{Definition, OnPanic};
+
+use crate::network::{self, Component, Output};
+use crate::process::{Failure, Options, Process};
+
+/// Behind `#[process]`.
+pub fn process<A: Send + 'static, R: Send + 'static>(
+    definition: &'static Definition,
+    arguments: A,
+    body: fn(A) -> R,
+) -> Process<A, R> {
+    Process { options: Options::new(definition), arguments, body }
+}
+
+/// Behind `parallel!`.
+#[track_caller]
+pub fn parallel<C: Component>(components: C) -> Output<C> {
+    network::expect(network::try_parallel(components))
+}
+
+/// Behind `try_parallel!`.
+#[track_caller]
+pub fn try_parallel<C: Component>(components: C) -> Result<Output<C>, Failure> {
+    network::try_parallel(components)
+}
+
+/// Behind `sequence!`.
+#[track_caller]
+pub fn sequence<C: Component>(components: C) -> Output<C> {
+    network::expect(network::try_sequence(components))
+}
+
+/// Behind `try_sequence!`.
+#[track_caller]
+pub fn try_sequence<C: Component>(components: C) -> Result<Output<C>, Failure> {
+    network::try_sequence(components)
+}
+
+/// Behind `#[csp::main]`.
+#[track_caller]
+pub fn main<R>(body: fn() -> R) -> R {
+    network::main(body)
+}

@@ -1,0 +1,384 @@
+//! A scheduler: a thread, and the coroutines that it runs.
+//!
+//! What holds:
+//! - All of a scheduler but its inbox is touched by its own thread only. From elsewhere a coroutine is woken
+//!   through the inbox.
+//! - A coroutine is in one place: running, ready, parked, or idle. It is put into the ready queue once for
+//!   each time it parks; a wake-up that comes before it parks is kept for it.
+//! - The thread itself is one more coroutine, the host, whose stack is the thread's own. While the host is
+//!   parked the loop runs there; it ends when the host's turn comes.
+//! - Coroutines and schedulers are never freed, only used again: a reference to one is always good.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::engine::{self, Fiber, Suspender};
+use super::timers::Timers;
+use crate::park::{self, Blocked, Context, Park};
+use crate::process::job::{self, Work};
+
+/// A panic with its backtrace takes 22 KiB here, a stable sort in a debug build 18.
+const STACK: usize = 64 * 1024;
+
+/// After so many switches the scheduler looks at what comes from outside.
+const TURNS: u32 = 61;
+
+/// Fibers of all schedulers.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+pub(super) struct Coroutine {
+    scheduler: &'static Scheduler,
+    context: &'static Context,
+    next: Cell<Option<&'static Coroutine>>,
+    /// None: the host.
+    fiber: UnsafeCell<Option<Fiber>>,
+    suspender: Cell<Option<Suspender>>,
+    stack: usize,
+    parked: Cell<bool>,
+    /// It was unparked while it was not parked.
+    token: Cell<bool>,
+    late: Cell<bool>,
+    pub(super) deadline: Cell<Option<Instant>>,
+}
+
+pub(super) struct Scheduler {
+    inbox: Sender<&'static Coroutine>,
+    letters: Receiver<&'static Coroutine>,
+    host: Cell<Option<&'static Coroutine>>,
+    first: Cell<Option<&'static Coroutine>>,
+    last: Cell<Option<&'static Coroutine>>,
+    unstarted: RefCell<VecDeque<Unstarted>>,
+    idle: RefCell<Vec<&'static Coroutine>>,
+    timers: Timers,
+    turns: Cell<u32>,
+    /// There is no stack for those that have not started, and nobody runs who could give one back.
+    refusing: Cell<bool>,
+    ending: Cell<bool>,
+}
+
+/// The processes of `work` from `next` on have not started.
+struct Unstarted {
+    work: Arc<dyn Work>,
+    next: usize,
+}
+
+// SAFETY: from other threads only `scheduler` and its `inbox` are used; the rest is its thread's own.
+unsafe impl Sync for Coroutine {}
+// SAFETY: as above. A scheduler whose thread has ended is handed, through a mutex, to another.
+unsafe impl Sync for Scheduler {}
+
+std::thread_local! {
+    static SCHEDULER: Cell<Option<&'static Scheduler>> = const { Cell::new(None) };
+}
+
+static UNUSED: Mutex<Vec<&'static Scheduler>> = Mutex::new(Vec::new());
+
+impl Park for Coroutine {
+    fn park(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
+        let _ = why;
+        if self.token.take() {
+            return true;
+        }
+        let scheduler = self.scheduler;
+        if let Some(deadline) = deadline {
+            scheduler.timers.arm(self.forever(), deadline);
+        }
+        self.parked.set(true);
+        match self.suspender.get() {
+            // SAFETY: a process parks on its own stack.
+            Some(suspender) => unsafe { suspender.suspend() },
+            None => scheduler.run(),
+        }
+        !self.late.take()
+    }
+
+    #[inline]
+    fn unpark(&self) {
+        let this = self.forever();
+        match SCHEDULER.get() {
+            Some(scheduler) if std::ptr::eq(scheduler, self.scheduler) => this.wake(),
+            // The scheduler holds the other side of its inbox itself.
+            _ => self.scheduler.inbox.send(this).expect("a scheduler is never freed"),
+        }
+    }
+}
+
+impl Coroutine {
+    fn new(
+        scheduler: &'static Scheduler,
+        context: &'static Context,
+        stack: usize,
+    ) -> &'static Self {
+        Box::leak(Box::new(Self {
+            scheduler,
+            context,
+            next: Cell::new(None),
+            fiber: UnsafeCell::new(None),
+            suspender: Cell::new(None),
+            stack,
+            parked: Cell::new(false),
+            token: Cell::new(false),
+            late: Cell::new(false),
+            deadline: Cell::new(None),
+        }))
+    }
+
+    #[inline(always)]
+    fn forever(&self) -> &'static Self {
+        // SAFETY: every coroutine is made by `new`, which leaks it.
+        unsafe { &*std::ptr::from_ref(self) }
+    }
+
+    /// On its own thread.
+    #[inline(always)]
+    fn wake(&'static self) {
+        if self.parked.replace(false) {
+            self.scheduler.timers.disarm(self);
+            self.scheduler.push(self);
+        } else {
+            self.token.set(true);
+        }
+    }
+
+    /// Runs it until it parks, or is idle.
+    #[inline(always)]
+    fn resume(&'static self) {
+        park::switch_to(self.context);
+        // SAFETY: nobody else touches the fiber while its coroutine is ready or idle.
+        let fiber = unsafe { &*self.fiber.get() };
+        fiber.as_ref().expect("all but the host have one").resume();
+    }
+
+    /// What its fiber does: one process after another.
+    fn live(&'static self, suspender: Suspender) {
+        self.suspender.set(Some(suspender));
+        let scheduler = self.scheduler;
+        while !scheduler.ending.get() {
+            for _ in 0..TURNS {
+                let Some((work, index)) = scheduler.take_unstarted(self.stack) else { break };
+                if scheduler.refusing.get() {
+                    job::refuse(&work, index, engine::REFUSAL);
+                } else {
+                    job::run(&work, index);
+                }
+                drop(work);
+                if scheduler.first.get().is_some() {
+                    break;
+                }
+            }
+            scheduler.idle.borrow_mut().push(self);
+            // SAFETY: this is the fiber's own stack.
+            unsafe { suspender.suspend() };
+        }
+    }
+}
+
+impl Scheduler {
+    /// The scheduler that this thread is, or becomes.
+    pub(super) fn of_this_thread() -> &'static Self {
+        SCHEDULER.get().unwrap_or_else(Self::begin)
+    }
+
+    #[cold]
+    fn begin() -> &'static Self {
+        let context = park::current();
+        let unused = UNUSED.lock().unwrap().pop();
+        let scheduler = unused.unwrap_or_else(|| {
+            let (inbox, letters) = crossbeam_channel::unbounded();
+            Box::leak(Box::new(Self {
+                inbox,
+                letters,
+                host: Cell::new(None),
+                first: Cell::new(None),
+                last: Cell::new(None),
+                unstarted: RefCell::default(),
+                idle: RefCell::default(),
+                timers: Timers::default(),
+                turns: Cell::new(0),
+                refusing: Cell::new(false),
+                ending: Cell::new(false),
+            }))
+        });
+        let host = Coroutine::new(scheduler, context, 0);
+        scheduler.host.set(Some(host));
+        scheduler.ending.set(false);
+        SCHEDULER.set(Some(scheduler));
+        context.park_with(host);
+        context.at_exit.set(Some(|| {
+            if let Some(scheduler) = SCHEDULER.take() {
+                scheduler.end();
+            }
+        }));
+        scheduler
+    }
+
+    /// The thread ends. What is parked now was told to keep nothing alive, and stays as it is for ever.
+    fn end(&'static self) {
+        self.ending.set(true);
+        drop(self.unstarted.take());
+        for coroutine in self.idle.take() {
+            coroutine.resume();
+            // SAFETY: its body has returned, and nobody else knows it.
+            unsafe { *coroutine.fiber.get() = None };
+            LIVE.fetch_sub(1, Ordering::Relaxed);
+        }
+        UNUSED.lock().unwrap().push(self);
+    }
+
+    pub(super) fn start(&self, work: Arc<dyn Work>) {
+        self.unstarted.borrow_mut().push_back(Unstarted { work, next: 0 });
+    }
+
+    /// The next process that has not started, if it is content with a stack of this size. The jobs take
+    /// turns: behind a million replicas of a reader the one writer does not wait for them all.
+    fn take_unstarted(&self, stack: usize) -> Option<(Arc<dyn Work>, usize)> {
+        let mut queue = self.unstarted.borrow_mut();
+        if queue.front()?.stack() != stack {
+            return None;
+        }
+        let Unstarted { work, next } = queue.pop_front()?;
+        if next + 1 < work.count() {
+            queue.push_back(Unstarted { work: Arc::clone(&work), next: next + 1 });
+        }
+        Some((work, next))
+    }
+
+    #[inline(always)]
+    fn push(&self, coroutine: &'static Coroutine) {
+        match self.last.replace(Some(coroutine)) {
+            Some(last) => last.next.set(Some(coroutine)),
+            None => self.first.set(Some(coroutine)),
+        }
+    }
+
+    #[inline(always)]
+    fn pop(&self) -> Option<&'static Coroutine> {
+        let first = self.first.get()?;
+        let next = first.next.take();
+        self.first.set(next);
+        if next.is_none() {
+            self.last.set(None);
+        }
+        Some(first)
+    }
+
+    /// The loop; returns when it is the host's turn.
+    fn run(&'static self) {
+        loop {
+            let turns = self.turns.get() + 1;
+            self.turns.set(turns);
+            if turns >= TURNS {
+                self.turns.set(0);
+                self.look_outside();
+                self.start_next(false);
+            }
+            match self.pop() {
+                Some(coroutine) if coroutine.stack == 0 => {
+                    park::switch_to(coroutine.context);
+                    return;
+                }
+                Some(coroutine) => coroutine.resume(),
+                None => {
+                    if !self.start_next(true) {
+                        self.wait();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs the next process that has not started. `alone`: no other is ready.
+    fn start_next(&'static self, alone: bool) -> bool {
+        let Some(stack) = self.unstarted.borrow().front().map(Unstarted::stack) else {
+            return false;
+        };
+        let idle = {
+            let mut idle = self.idle.borrow_mut();
+            let at = idle.iter().rposition(|coroutine| coroutine.stack == stack);
+            at.map(|at| idle.swap_remove(at))
+        };
+        if let Some(coroutine) = idle {
+            coroutine.resume();
+            return true;
+        }
+        if LIVE.load(Ordering::Relaxed) >= engine::MOST {
+            if !alone {
+                return false;
+            }
+            // Only those who are refused run on what is made beyond the limit.
+            self.refusing.set(true);
+        }
+        self.create(stack).resume();
+        self.refusing.set(false);
+        true
+    }
+
+    fn create(&'static self, stack: usize) -> &'static Coroutine {
+        LIVE.fetch_add(1, Ordering::Relaxed);
+        let context: &'static Context = Box::leak(Box::new(Context::new(&Unset)));
+        let coroutine = Coroutine::new(self, context, stack);
+        context.park_with(coroutine);
+        let fiber = Fiber::create(stack, move |suspender| coroutine.live(suspender));
+        // SAFETY: nobody else knows it yet.
+        unsafe { *coroutine.fiber.get() = Some(fiber) };
+        coroutine
+    }
+
+    /// Takes in what has come from other threads, and the deadlines that have.
+    fn look_outside(&self) {
+        while let Ok(coroutine) = self.letters.try_recv() {
+            coroutine.wake();
+        }
+        if !self.timers.is_empty() {
+            self.wake_late(Instant::now());
+        }
+    }
+
+    fn wake_late(&self, now: Instant) {
+        while let Some(coroutine) = self.timers.due(now) {
+            coroutine.late.set(true);
+            coroutine.parked.set(false);
+            self.push(coroutine);
+        }
+    }
+
+    /// Nothing is ready: waits for another thread or for a deadline.
+    fn wait(&self) {
+        let letter = match self.timers.next() {
+            None => self.letters.recv().map_err(RecvTimeoutError::from),
+            Some(deadline) => self.letters.recv_deadline(deadline),
+        };
+        match letter {
+            Ok(coroutine) => coroutine.wake(),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => unreachable!("a scheduler is never freed"),
+        }
+        self.look_outside();
+    }
+}
+
+impl Unstarted {
+    fn stack(&self) -> usize {
+        // A whole number of pages, none of them too few.
+        self.work.options().stack().unwrap_or(STACK).next_multiple_of(4096).max(4 * 4096)
+    }
+}
+
+/// How a coroutine waits that is still being made: not at all.
+struct Unset;
+
+impl Park for Unset {
+    fn park(&self, _: &dyn Blocked, _: Option<Instant>) -> bool {
+        unreachable!("no process runs there yet")
+    }
+
+    fn unpark(&self) {
+        unreachable!("no process runs there yet")
+    }
+}

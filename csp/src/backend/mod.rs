@@ -1,0 +1,40 @@
+//! What processes run on. Features are read here and nowhere else; a backend is a folder.
+
+#[cfg(all(feature = "coroutines", not(loom)))]
+mod coroutines;
+#[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
+mod threads;
+
+use std::sync::Arc;
+
+use crate::process::Backend;
+use crate::process::job::Work;
+
+#[cfg(not(any(feature = "coroutines", feature = "threads")))]
+compile_error!(
+    "csp needs something to run processes on: enable the feature `coroutines` (on by default) or `threads`"
+);
+
+/// Those that are compiled in; the first is what a process runs on that asks for nothing else.
+pub(crate) const COMPILED_IN: &[Backend] = &[
+    #[cfg(all(feature = "coroutines", not(loom)))]
+    Backend::Coroutine,
+    #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
+    Backend::Thread,
+];
+
+/// Starts all processes of `work`.
+pub(crate) fn start(work: Arc<dyn Work>) {
+    if work.count() == 0 {
+        return;
+    }
+    let wanted = work.options().on().filter(|wanted| COMPILED_IN.contains(wanted));
+    match wanted.unwrap_or(COMPILED_IN[0]) {
+        #[cfg(all(feature = "coroutines", not(loom)))]
+        Backend::Coroutine => coroutines::start(work),
+        #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
+        Backend::Thread => threads::start(work),
+        #[allow(unreachable_patterns, reason = "which are left depends on the features")]
+        _ => unreachable!("only what is compiled in is chosen"),
+    }
+}

@@ -1,0 +1,23 @@
+//! One OS thread a process. It waits as every plain thread does, so there is nothing here but the start.
+
+use std::sync::Arc;
+use std::thread;
+
+use crate::process::job::{self, Work};
+
+pub(super) fn start(work: Arc<dyn Work>) {
+    for index in 0..work.count() {
+        let mut thread = thread::Builder::new().name(work.path(index));
+        if let Some(bytes) = work.options().stack() {
+            thread = thread.stack_size(bytes);
+        }
+        let process = Arc::clone(&work);
+        let started = thread.spawn(move || job::run(&process, index));
+        if let Err(error) = started {
+            let reason = format!(
+                "no thread could be had ({error}); run fewer processes at once, or run them on coroutines"
+            );
+            job::refuse(&work, index, &reason);
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The two kinds of channel end.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+
+use super::core::{Core, Release, Side};
+use crate::park;
+use crate::sync::Arc;
+use crate::termination::{Cause, Poison, Result, Termination, WriteError};
+
+/// One end's share in a channel: counted from its making to its drop.
+struct End<T> {
+    core: Arc<Core<T>>,
+    side: Side,
+    /// It was given up in so many words, so that nothing else is to be read from its drop.
+    retired: bool,
+}
+
+impl<T> End<T> {
+    fn new(core: Arc<Core<T>>, side: Side) -> Self {
+        core.join(side);
+        Self { core, side, retired: false }
+    }
+
+    fn retire(mut self) {
+        self.retired = true;
+    }
+
+    fn poison(&self, reason: String) {
+        let process = park::current().path();
+        self.core.poison(Termination::Poisoned(Poison::new(Cause::Explicit { process, reason })));
+    }
+
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}(`{}`)", self.side, self.core)
+    }
+}
+
+impl<T> Clone for End<T> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.core), self.side)
+    }
+}
+
+impl<T> Drop for End<T> {
+    fn drop(&mut self) {
+        if !self.retired
+            && let poison @ Termination::Poisoned(_) = park::current().legacy()
+        {
+            self.core.poison(poison);
+        }
+        self.core.leave(self.side);
+    }
+}
+
+/// The end of a channel that values come out of.
+///
+/// Each end counts: `clone` makes one more, and dropping the last one retires the channel. A process that
+/// stops because of poison, or panics, poisons the ends it still holds instead. An end can be sent over a
+/// channel like any other value. Readers are served in the order in which they came.
+///
+/// Idea: `ChannelEndRead` of PyCSP, `AltingChannelInput` of JCSP, `?` of occam.
+///
+/// ```
+/// use csp::{parallel, process, Channel, Reader, Writer};
+///
+/// #[process]
+/// fn ticks(out: Writer<u32>) -> csp::Result {
+///     for tick in 1..=3 {
+///         out.write(tick)?;
+///     }
+///     Ok(())
+/// }
+/// #[process]
+/// fn sum(ticks: Reader<u32>) -> u32 {
+///     ticks.iter().sum()
+/// }
+///
+/// let channel = Channel::new();
+/// let (_, total) = parallel!(ticks(channel.writer()), sum(channel.reader()));
+/// assert_eq!(total, 6);
+/// ```
+pub struct Reader<T>(End<T>);
+
+/// The end of a channel that values go into.
+///
+/// Each end counts: `clone` makes one more, and dropping the last one retires the channel once its readers
+/// have what is buffered. A process that stops because of poison, or panics, poisons the ends it still holds
+/// instead. An end can be sent over a channel like any other value. Writers are served in the order in which
+/// they came.
+///
+/// Idea: `ChannelEndWrite` of PyCSP, `ChannelOutput` of JCSP, `!` of occam.
+///
+/// ```
+/// use csp::{parallel, process, Channel, Reader, Termination, Writer};
+///
+/// #[process]
+/// fn endless(out: Writer<u32>) -> csp::Result {
+///     for n in 0.. {
+///         out.write(n)?;
+///     }
+///     Ok(())
+/// }
+/// #[process]
+/// fn first(input: Reader<u32>) -> csp::Result<u32> {
+///     input.read()
+/// }
+///
+/// let channel = Channel::new();
+/// let (endless, first) = parallel!(endless(channel.writer()), first(channel.reader()));
+/// assert_eq!(first, Ok(0));
+/// assert_eq!(endless, Err(Termination::Retired));
+/// ```
+pub struct Writer<T>(End<T>);
+
+impl<T> Reader<T> {
+    pub(super) fn new(core: Arc<Core<T>>) -> Self {
+        Self(End::new(core, Side::Reader))
+    }
+
+    /// Waits for a value.
+    ///
+    /// # Errors
+    /// [`Termination::Retired`] when no writer is left and the buffer is empty, [`Termination::Poisoned`]
+    /// as soon as the channel is poisoned.
+    #[track_caller]
+    #[inline]
+    pub fn read(&self) -> Result<T> {
+        self.0.core.read(Location::caller())
+    }
+
+    /// Reads in two steps: the writer of the value goes on only when the guard is dropped (JCSP's extended
+    /// rendezvous, occam's `??`). On a buffered channel the room of the value is kept until then.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// # use csp::{parallel, process, Channel, Reader, Writer};
+    /// #[process]
+    /// fn server(calls: Reader<Vec<u8>>) -> csp::Result<usize> {
+    ///     let call = calls.begin()?;
+    ///     Ok(call.len())      // the caller waits until here
+    /// }
+    /// # #[process]
+    /// # fn client(calls: Writer<Vec<u8>>) -> csp::Result { Ok(calls.write(vec![1, 2])?) }
+    /// # let calls = Channel::new();
+    /// # assert_eq!(parallel!(client(calls.writer()), server(calls.reader())).1, Ok(2));
+    /// ```
+    #[track_caller]
+    pub fn begin(&self) -> Result<Extended<'_, T>> {
+        let (value, release) = self.0.core.begin(Location::caller())?;
+        Ok(Extended { value, release })
+    }
+
+    /// The values one by one, until the channel ends; [`termination`](Self::termination) then says how.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { reader: self }
+    }
+
+    /// How the channel has ended for this reader: `None` while it may still get a value.
+    pub fn termination(&self) -> Option<Termination> {
+        self.0.core.termination(Side::Reader)
+    }
+
+    /// Gives the end up. The same as dropping it, except that it retires the end of a process that has met
+    /// poison, too.
+    pub fn retire(self) {
+        self.0.retire();
+    }
+
+    /// Ends the channel at once, for all its readers and writers; what is buffered is dropped. On a channel
+    /// that is poisoned already it does nothing.
+    pub fn poison(&self, reason: impl Into<String>) {
+        self.0.poison(reason.into());
+    }
+}
+
+impl<T> Writer<T> {
+    pub(super) fn new(core: Arc<Core<T>>) -> Self {
+        Self(End::new(core, Side::Writer))
+    }
+
+    /// Waits until a reader has the value, or until it has found room in the buffer.
+    ///
+    /// # Errors
+    /// When the channel has ended, with the value in the error: it was not and will not be delivered. `?`
+    /// turns the error into its [`Termination`].
+    #[track_caller]
+    #[inline]
+    pub fn write(&self, value: T) -> Result<(), WriteError<T>> {
+        self.0.core.write(value, Location::caller())
+    }
+
+    /// How the channel has ended, if it has.
+    pub fn termination(&self) -> Option<Termination> {
+        self.0.core.termination(Side::Writer)
+    }
+
+    /// Gives the end up. The same as dropping it, except that it retires the end of a process that has met
+    /// poison, too.
+    pub fn retire(self) {
+        self.0.retire();
+    }
+
+    /// Ends the channel at once, for all its readers and writers; what is buffered is dropped. On a channel
+    /// that is poisoned already it does nothing.
+    pub fn poison(&self, reason: impl Into<String>) {
+        self.0.poison(reason.into());
+    }
+}
+
+impl<T> Clone for Reader<T> {
+    /// One more end of the same channel.
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Clone for Writer<T> {
+    /// One more end of the same channel.
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for Reader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T> fmt::Debug for Writer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The values of a [`Reader`]; see [`Reader::iter`].
+#[derive(Debug)]
+pub struct Iter<'a, T> {
+    reader: &'a Reader<T>,
+}
+
+impl<T> Iterator for Iter<'_, T> {
+    type Item = T;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<T> {
+        self.reader.read().ok()
+    }
+}
+
+/// The values of a [`Reader`] that is used up by it.
+#[derive(Debug)]
+pub struct IntoIter<T> {
+    reader: Reader<T>,
+}
+
+impl<T> Iterator for IntoIter<T> {
+    type Item = T;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<T> {
+        self.reader.read().ok()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Reader<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> IntoIterator for Reader<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter { reader: self }
+    }
+}
+
+/// A value whose writer still waits; see [`Reader::begin`]. Dropping it, also in a panic, lets the writer go.
+///
+/// A guard that is forgotten (`mem::forget`) keeps its writer for ever.
+#[must_use = "the writer waits only until this is dropped"]
+pub struct Extended<'a, T> {
+    value: T,
+    release: Release<'a, T>,
+}
+
+impl<T> Extended<'_, T> {
+    /// The value; the writer goes on.
+    pub fn into_inner(self) -> T {
+        let Self { value, release } = self;
+        drop(release);
+        value
+    }
+}
+
+impl<T> Deref for Extended<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> DerefMut for Extended<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Extended<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Extended").field(&self.value).finish()
+    }
+}

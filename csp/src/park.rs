@@ -1,0 +1,414 @@
+//! How a process waits, and what the floors below need to know of the process that runs.
+//!
+//! [`Park`] is all a backend tells a channel. It counts: every commit of a waiter is followed by
+//! exactly one `unpark`, which the waiter takes with exactly one successful `park`. So there is no
+//! spurious wake-up to guard against, and what a waiter has on its stack stays there until whoever
+//! committed it has done with it.
+//!
+//! A plain thread (`main` too) is a process like any other; it waits with [`ThreadPark`].
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::sync::{self, AtomicU32, Ordering, per_thread, thread};
+use crate::termination::{Cause, Poison, Termination};
+
+/// Parks one process, wakes another.
+pub(crate) trait Park: Sync {
+    /// Waits for the next `unpark`, or the one that has already come, and takes it. False when the
+    /// deadline came first. Only the process itself calls this.
+    fn park(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool;
+
+    /// Lets the process out of the `park` it is in or will come to. Any thread may call this.
+    fn unpark(&self);
+}
+
+/// What a parked process waits for; valid while it is parked.
+pub(crate) trait Blocked {
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+/// Who a process is: one of the replicas of something with a name and a parent.
+pub(crate) trait Named: Send + Sync {
+    /// `worker[3]`
+    fn name(&self, index: usize) -> String;
+    /// `main/worker[3]`
+    fn path(&self, index: usize) -> String;
+}
+
+/// The processes that one process has spawned.
+pub(crate) trait Children: std::any::Any + Send + Sync {
+    /// Waits until all have ended.
+    fn wait(&self);
+}
+
+/// A process as its children and its poison remember it.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    pub(crate) of: Arc<dyn Named>,
+    pub(crate) index: usize,
+}
+
+/// What a process that runs carries with it. Touched by its own thread only.
+pub(crate) struct Context {
+    park: Cell<&'static dyn Park>,
+    identity: RefCell<Option<Identity>>,
+    /// The poison that reached it last, while it has not communicated since.
+    stopping: RefCell<Option<Poison>>,
+    stopped: Cell<bool>,
+    /// `on_panic = retire`
+    retire_on_panic: Cell<bool>,
+    /// What the floors above keep with a process.
+    pub(crate) children: RefCell<Option<Arc<dyn Children>>>,
+    /// What the backend puts in order when the thread ends.
+    pub(crate) at_exit: Cell<Option<fn()>>,
+}
+
+per_thread! {
+    static CURRENT: Cell<Option<&'static Context>> = Cell::new(None);
+}
+
+/// The process that runs on this thread now.
+#[inline(always)]
+pub(crate) fn current() -> &'static Context {
+    match CURRENT.with(Cell::get) {
+        Some(context) => context,
+        None => adopt(),
+    }
+}
+
+/// Makes `context` the one that runs; for schedulers.
+#[inline(always)]
+pub(crate) fn switch_to(context: &'static Context) {
+    CURRENT.with(|current| current.set(Some(context)));
+}
+
+impl Context {
+    pub(crate) const fn new(park: &'static dyn Park) -> Self {
+        Self {
+            park: Cell::new(park),
+            identity: RefCell::new(None),
+            stopping: RefCell::new(None),
+            stopped: Cell::new(false),
+            retire_on_panic: Cell::new(false),
+            children: RefCell::new(None),
+            at_exit: Cell::new(None),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn park(&self) -> &'static dyn Park {
+        self.park.get()
+    }
+
+    /// From now on the process waits in another way: its thread has become a scheduler.
+    pub(crate) fn park_with(&self, park: &'static dyn Park) {
+        self.park.set(park);
+    }
+
+    /// A process begins: nothing of the one before is left.
+    pub(crate) fn begin(&self, identity: Identity, retire_on_panic: bool) -> Before {
+        self.stopped.set(false);
+        self.stopping.replace(None);
+        Before {
+            identity: self.identity.replace(Some(identity)),
+            retire_on_panic: self.retire_on_panic.replace(retire_on_panic),
+        }
+    }
+
+    /// A process has ended; its thread is again what it was before.
+    pub(crate) fn end(&self, before: Before) {
+        self.stopped.set(false);
+        self.stopping.replace(None);
+        self.identity.replace(before.identity);
+        self.retire_on_panic.set(before.retire_on_panic);
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity.borrow().clone().expect("a process that runs has begun")
+    }
+
+    pub(crate) fn name(&self) -> String {
+        let identity = self.identity();
+        identity.of.name(identity.index)
+    }
+
+    pub(crate) fn path(&self) -> String {
+        let identity = self.identity();
+        identity.of.path(identity.index)
+    }
+
+    /// The process has communicated: whatever poison it met, it got over.
+    #[inline(always)]
+    pub(crate) fn communicated(&self) {
+        if self.stopped.get() {
+            self.recover();
+        }
+    }
+
+    #[cold]
+    fn recover(&self) {
+        self.stopped.set(false);
+        self.stopping.replace(None);
+    }
+
+    /// The process has met the end of a channel.
+    #[cold]
+    pub(crate) fn met(&self, termination: &Termination) {
+        if let Termination::Poisoned(poison) = termination {
+            self.stop(poison.clone());
+        }
+    }
+
+    pub(crate) fn stop(&self, poison: Poison) {
+        self.stopping.replace(Some(poison));
+        self.stopped.set(true);
+    }
+
+    /// What an end dropped now leaves behind: the poison that stops the process, or retirement.
+    pub(crate) fn legacy(&self) -> Termination {
+        // A process never waits while it unwinds, so a thread that panics means: this process does.
+        if std::thread::panicking() {
+            return match self.retire_on_panic.get() {
+                true => Termination::Retired,
+                false => Termination::Poisoned(self.panic_poison()),
+            };
+        }
+        match &*self.stopping.borrow() {
+            Some(poison) => Termination::Poisoned(poison.clone()),
+            None => Termination::Retired,
+        }
+    }
+
+    /// The poison of the panic that unwinds this process: one for all its ends.
+    pub(crate) fn panic_poison(&self) -> Poison {
+        if let Some(poison) = &*self.stopping.borrow()
+            && matches!(poison.cause(), Cause::Panic { process, .. } if *process == self.path())
+        {
+            return poison.clone();
+        }
+        let (message, place) = last_panic::get();
+        let poison = Poison::new(Cause::Panic { process: self.path(), message, place });
+        self.stop(poison.clone());
+        poison
+    }
+}
+
+/// What [`Context::begin`] replaced.
+pub(crate) struct Before {
+    identity: Option<Identity>,
+    retire_on_panic: bool,
+}
+
+/// The process that a plain thread is: it goes by the thread's name.
+struct PlainName(String);
+
+impl Named for PlainName {
+    fn name(&self, _: usize) -> String {
+        self.0.clone()
+    }
+
+    fn path(&self, _: usize) -> String {
+        self.0.clone()
+    }
+}
+
+/// A process that unwinds is not to wait for others: this is what its operations return instead.
+#[cold]
+pub(crate) fn unwinding(context: &Context) -> Option<Termination> {
+    std::thread::panicking().then(|| Termination::Poisoned(context.panic_poison()))
+}
+
+/// Message and place of the panic that a thread is in, as the hook saw it.
+pub(crate) mod last_panic {
+    use std::cell::RefCell;
+    use std::sync::Once;
+
+    type Record = (String, Option<String>);
+
+    std::thread_local! {
+        static LAST: RefCell<Option<Record>> = const { RefCell::new(None) };
+    }
+
+    /// From now on panics are remembered, and then shown as they were before.
+    pub(crate) fn remember() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            let shown = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                let message = info.payload_as_str().unwrap_or("a value that is not text");
+                let place = info.location().map(ToString::to_string);
+                let _ =
+                    LAST.try_with(|last| *last.borrow_mut() = Some((message.to_owned(), place)));
+                shown(info);
+            }));
+        });
+    }
+
+    pub(crate) fn get() -> Record {
+        LAST.try_with(|last| last.borrow().clone())
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| ("a panic".to_owned(), None))
+    }
+}
+
+const EMPTY: u32 = 0;
+const PARKED: u32 = 1;
+const UNPARKED: u32 = 2;
+
+/// How a plain thread waits. Never freed, only used again by a later thread, so that a late `unpark`
+/// finds it whatever became of its thread.
+pub(crate) struct ThreadPark {
+    state: AtomicU32,
+    thread: sync::Mutex<Option<thread::Thread>>,
+}
+
+impl ThreadPark {
+    fn new() -> Self {
+        Self { state: AtomicU32::new(EMPTY), thread: sync::Mutex::new(None) }
+    }
+
+    fn take(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == UNPARKED
+            && self.state.swap(EMPTY, Ordering::Acquire) == UNPARKED
+    }
+}
+
+impl Park for ThreadPark {
+    fn park(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
+        let _ = why;
+        if self.take() {
+            return true;
+        }
+        if self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Acquire).is_err()
+        {
+            return self.take();
+        }
+        loop {
+            match deadline {
+                None => thread::park(),
+                Some(deadline) => park_until(deadline),
+            }
+            if self.take() {
+                return true;
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                // An `unpark` that came in between stays for the next `park`.
+                return self
+                    .state
+                    .compare_exchange(PARKED, EMPTY, Ordering::Relaxed, Ordering::Relaxed)
+                    .is_err()
+                    && self.take();
+            }
+        }
+    }
+
+    fn unpark(&self) {
+        if self.state.swap(UNPARKED, Ordering::AcqRel) == PARKED {
+            // The thread may be gone on with by now; then this wakes it, or a later one, in vain.
+            if let Some(thread) = &*self.thread.lock().unwrap() {
+                thread.unpark();
+            }
+        }
+    }
+}
+
+#[cfg(not(loom))]
+fn park_until(deadline: Instant) {
+    thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
+}
+#[cfg(loom)]
+fn park_until(_deadline: Instant) {
+    // In a model a deadline has always come: every order of timeout and commit is explored.
+    thread::yield_now();
+}
+
+/// Makes this plain thread a process, until it ends.
+#[cold]
+fn adopt() -> &'static Context {
+    last_panic::remember();
+    let plain = plain::Plain::take();
+    *plain.park.thread.lock().unwrap() = Some(thread::current());
+    let context = plain.context;
+    context.park_with(plain.park);
+    let name = std::thread::current().name().unwrap_or("thread").to_owned();
+    context.identity.replace(Some(Identity { of: Arc::new(PlainName(name)), index: 0 }));
+    switch_to(context);
+    plain::keep_until_exit(plain);
+    context
+}
+
+mod plain {
+    #![allow(unsafe_code)]
+
+    use super::{CURRENT, Cell, Context, ThreadPark};
+    use crate::termination::Poison;
+
+    /// What makes a plain thread a process; taken over from a thread that has ended, where there is one.
+    pub(super) struct Plain {
+        pub(super) park: &'static ThreadPark,
+        pub(super) context: &'static Context,
+    }
+
+    // SAFETY: a context is touched by one thread at a time: by its own, and after the end of that,
+    // through the mutex below, by the next.
+    unsafe impl Send for Plain {}
+
+    static IDLE: std::sync::Mutex<Vec<Plain>> = std::sync::Mutex::new(Vec::new());
+
+    impl Plain {
+        pub(super) fn take() -> Self {
+            // A model's threads are made anew in each of its executions.
+            if !cfg!(loom)
+                && let Some(plain) = IDLE.lock().unwrap().pop()
+            {
+                return plain;
+            }
+            let park: &'static ThreadPark = Box::leak(Box::new(ThreadPark::new()));
+            Self { park, context: Box::leak(Box::new(Context::new(park))) }
+        }
+    }
+
+    struct Exit(Cell<Option<Plain>>);
+
+    impl Drop for Exit {
+        fn drop(&mut self) {
+            if let Some(plain) = self.0.take() {
+                plain.context.leave_thread();
+                let _ = CURRENT.try_with(|current| current.set(None));
+                *plain.park.thread.lock().unwrap() = None;
+                if !cfg!(loom) {
+                    IDLE.lock().unwrap().push(plain);
+                }
+            }
+        }
+    }
+
+    pub(super) fn keep_until_exit(plain: Plain) {
+        std::thread_local! {
+            static EXIT: Exit = const { Exit(Cell::new(None)) };
+        }
+        // A thread that is ending already keeps it for ever.
+        if !cfg!(loom) {
+            let _ = EXIT.try_with(|exit| exit.0.set(Some(plain)));
+        }
+    }
+
+    impl Context {
+        /// The thread ends: so do the processes that it spawned and has not joined.
+        fn leave_thread(&self) {
+            let children = self.children.take();
+            if let Some(children) = children {
+                children.wait();
+            }
+            if let Some(clear) = self.at_exit.take() {
+                clear();
+            }
+            self.stopped.set(false);
+            self.stopping.replace(None::<Poison>);
+        }
+    }
+}

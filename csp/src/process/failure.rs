@@ -1,0 +1,99 @@
+//! What a process leaves that did not end well.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::park::{Context, last_panic};
+use crate::termination::Cause;
+
+/// A process panicked, or could not be started. Which, where and why.
+///
+/// The `try_` forms return it; [`parallel!`](crate::parallel), [`sequence!`](crate::sequence) and
+/// [`Spawned::join`](crate::Spawned::join) panic with it.
+///
+/// ```
+/// # use csp::{process, try_parallel};
+/// #[process]
+/// fn careless() { panic!("out of luck") }
+///
+/// let failure = try_parallel!(careless()).unwrap_err();
+/// assert!(failure.process().ends_with("/careless"));
+/// assert_eq!(failure.message(), "out of luck");
+/// ```
+#[derive(Clone)]
+pub struct Failure(Arc<Cause>);
+
+impl Failure {
+    pub(crate) fn unstarted(process: String, reason: String) -> Self {
+        Self(Arc::new(Cause::Unstarted { process, reason }))
+    }
+
+    /// The panic that the process of `context` was caught in. One that passes on the failure of another
+    /// process is that failure, unchanged.
+    pub(crate) fn caught(context: &Context, payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        if let Some(failure) = RAISED.take()
+            && text == Some(&*failure.to_string())
+        {
+            return failure;
+        }
+        let (message, place) = last_panic::get();
+        let message = text.map_or(message, str::to_owned);
+        Self(Arc::new(Cause::Panic { process: context.path(), message, place }))
+    }
+
+    /// Panics with the failure's text; caught in a process, that is this failure again.
+    #[track_caller]
+    pub(crate) fn raise(self) -> ! {
+        let text = self.to_string();
+        RAISED.set(Some(self));
+        panic!("{text}")
+    }
+
+    /// Path of the process: `main/worker[3]`.
+    pub fn process(&self) -> &str {
+        match &*self.0 {
+            Cause::Panic { process, .. } | Cause::Unstarted { process, .. } => process,
+            _ => unreachable!("a failure is a panic or a process that was not started"),
+        }
+    }
+
+    /// The panic's message, or why the process could not be started.
+    pub fn message(&self) -> &str {
+        match &*self.0 {
+            Cause::Panic { message, .. } => message,
+            Cause::Unstarted { reason, .. } => reason,
+            _ => unreachable!("a failure is a panic or a process that was not started"),
+        }
+    }
+
+    /// File, line and column of the panic, where they are known.
+    pub fn place(&self) -> Option<&str> {
+        match &*self.0 {
+            Cause::Panic { place, .. } => place.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+std::thread_local! {
+    /// What this thread passes on by a panic.
+    static RAISED: Cell<Option<Failure>> = const { Cell::new(None) };
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Failure({self})")
+    }
+}
+
+impl std::error::Error for Failure {}

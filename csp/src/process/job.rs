@@ -1,0 +1,308 @@
+//! Processes on the way from their start to their results.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::definition::OnPanic;
+use super::group::Group;
+use super::{Failure, Options, Process, Replicated};
+use crate::park::{self, Blocked, Context, Identity, Named};
+use crate::sync::Lock;
+use crate::termination::{Cause, Poison};
+use crate::waiter::Seat;
+
+/// What a backend runs: `count` processes that are alike.
+pub(crate) trait Work: Named {
+    fn options(&self) -> &Options;
+    fn count(&self) -> usize;
+    /// Runs one of them on the calling thread and stack, to its end. Never unwinds.
+    fn run(&self, index: usize);
+    /// Gives one up that can't be started; its arguments are dropped.
+    fn refuse(&self, index: usize, reason: &str);
+}
+
+/// Runs one process of `work` here.
+pub(crate) fn run(work: &Arc<dyn Work>, index: usize) {
+    within(work, index, || work.run(index));
+}
+
+/// Gives one process of `work` up that can't be started: its end says why, and so do its channel ends.
+pub(crate) fn refuse(work: &Arc<dyn Work>, index: usize, reason: &str) {
+    within(work, index, || work.refuse(index, reason));
+}
+
+fn within(work: &Arc<dyn Work>, index: usize, f: impl FnOnce()) {
+    let context = park::current();
+    let of: Arc<dyn Named> = work.clone();
+    let before =
+        context.begin(Identity { of, index }, work.options().on_panic() == OnPanic::Retire);
+    f();
+    context.end(before);
+}
+
+pub(crate) type Outcome<R> = Result<R, Failure>;
+
+/// The outcome of a process: of its function, and of all that it spawned.
+pub(crate) fn live<R>(body: impl FnOnce() -> R) -> Outcome<R> {
+    let outcome = catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
+        let failure = Failure::caught(park::current(), &*payload);
+        drop_quietly(payload);
+        failure
+    });
+    match Group::wait_for_children() {
+        Some(failure) if outcome.is_ok() => Err(failure),
+        _ => outcome,
+    }
+}
+
+fn unstarted<A>(arguments: A, reason: &str) -> Failure {
+    let context: &Context = park::current();
+    let (process, reason) = (context.path(), reason.to_owned());
+    let failure = Failure::unstarted(process.clone(), reason.clone());
+    context.stop(Poison::new(Cause::Unstarted { process, reason }));
+    drop_quietly(arguments);
+    failure
+}
+
+/// What is dropped is the user's, and may panic.
+fn drop_quietly<T>(value: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+}
+
+/// What all processes of one job have in common.
+struct Header {
+    options: Options,
+    parent: Identity,
+    group: Arc<Group>,
+}
+
+impl Header {
+    fn new(options: Options, group: Arc<Group>) -> Self {
+        Self { options, parent: park::current().identity(), group }
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.parent.of.path(self.parent.index))
+    }
+}
+
+/// One process.
+pub struct Single<A, R> {
+    header: Header,
+    body: fn(A) -> R,
+    arguments: Lock<Option<A>>,
+    end: Lock<End<R>>,
+    place: &'static Location<'static>,
+}
+
+struct End<R> {
+    outcome: Option<Outcome<R>>,
+    ended: bool,
+    /// A failure is for who waits for the group: nobody joins this process, or nobody any more.
+    unjoined: bool,
+    joiner: Seat,
+}
+
+impl<A, R> Single<A, R> {
+    /// `unjoined`: see [`End`].
+    pub(crate) fn new(
+        process: Process<A, R>,
+        group: Arc<Group>,
+        unjoined: bool,
+        place: &'static Location<'static>,
+    ) -> Self {
+        let Process { options, arguments, body } = process;
+        let end = End { outcome: None, ended: false, unjoined, joiner: Seat::new() };
+        Self {
+            header: Header::new(options, group),
+            body,
+            arguments: Lock::new(Some(arguments)),
+            end: Lock::new(end),
+            place,
+        }
+    }
+
+    fn arguments(&self) -> A {
+        self.arguments.lock().take().expect("a process is started once")
+    }
+
+    fn end(&self, outcome: Outcome<R>) {
+        let mut end = self.end.lock();
+        let unjoined = end.unjoined;
+        let failure = outcome.as_ref().err().filter(|_| unjoined).cloned();
+        end.outcome = Some(outcome);
+        end.ended = true;
+        end.joiner.call();
+        drop(end);
+        if let Some(failure) = failure {
+            self.header.group.fail(failure);
+        }
+        self.header.group.leave(1);
+    }
+
+    /// The outcome, if it has ended and nobody has taken it.
+    pub(crate) fn take_outcome(&self) -> Option<Outcome<R>> {
+        self.end.lock().outcome.take()
+    }
+}
+
+impl<A: Send, R: Send> Named for Single<A, R> {
+    fn name(&self, _: usize) -> String {
+        self.header.options.name().to_owned()
+    }
+
+    fn path(&self, _: usize) -> String {
+        self.header.path(self.header.options.name())
+    }
+}
+
+impl<A: Send + 'static, R: Send + 'static> Work for Single<A, R> {
+    fn options(&self) -> &Options {
+        &self.header.options
+    }
+
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn run(&self, _: usize) {
+        self.end(live(|| (self.body)(self.arguments())));
+    }
+
+    fn refuse(&self, _: usize, reason: &str) {
+        self.end(Err(unstarted(self.arguments(), reason)));
+    }
+}
+
+/// How a process is joined, whatever its arguments were.
+pub(crate) trait Joinable<R>: Send + Sync {
+    /// Waits for its end.
+    fn join(&self) -> Outcome<R>;
+    fn has_ended(&self) -> bool;
+    /// Nobody will ask for its outcome.
+    fn abandon(&self);
+    fn path(&self) -> String;
+}
+
+impl<A: Send, R: Send> Joinable<R> for Single<A, R> {
+    fn join(&self) -> Outcome<R> {
+        let end = self.end.lock();
+        if !end.ended {
+            Seat::wait(park::current(), end, |end| &mut end.joiner, self);
+        }
+        self.take_outcome().expect("a process is joined once")
+    }
+
+    fn has_ended(&self) -> bool {
+        self.end.lock().ended
+    }
+
+    fn abandon(&self) {
+        let mut end = self.end.lock();
+        end.unjoined = true;
+        let outcome = end.outcome.take();
+        drop(end);
+        if let Some(Err(failure)) = outcome {
+            self.header.group.fail(failure);
+        }
+    }
+
+    fn path(&self) -> String {
+        Named::path(self, 0)
+    }
+}
+
+impl<A: Send, R: Send> Blocked for Single<A, R> {
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wait for the end of `{}`, spawned at {}", Named::path(self, 0), self.place)
+    }
+}
+
+/// `n` processes that are alike. Each gets its arguments when it starts: a clone, the last one the original.
+pub struct Replicas<A, R> {
+    header: Header,
+    body: fn(A) -> R,
+    clone: fn(&A) -> A,
+    count: usize,
+    prototype: Mutex<Prototype<A>>,
+    outcomes: Lock<Vec<Option<Outcome<R>>>>,
+}
+
+struct Prototype<A> {
+    arguments: Option<A>,
+    left: usize,
+}
+
+impl<A, R> Replicas<A, R> {
+    pub(crate) fn new(replicated: Replicated<A, R>, group: Arc<Group>) -> Self {
+        let Replicated { process: Process { options, arguments, body }, count, clone } = replicated;
+        Self {
+            header: Header::new(options, group),
+            body,
+            clone,
+            count,
+            prototype: Mutex::new(Prototype {
+                arguments: (count > 0).then_some(arguments),
+                left: count,
+            }),
+            outcomes: Lock::new((0..count).map(|_| None).collect()),
+        }
+    }
+
+    fn arguments(&self) -> A {
+        // A clone that panics takes only its own process down.
+        let mut prototype = self.prototype.lock().unwrap_or_else(PoisonError::into_inner);
+        prototype.left -= 1;
+        let arguments = match prototype.left {
+            0 => prototype.arguments.take(),
+            _ => prototype.arguments.as_ref().map(self.clone),
+        };
+        arguments.expect("each replica is started once")
+    }
+
+    fn end(&self, index: usize, outcome: Outcome<R>) {
+        if let Err(failure) = &outcome {
+            self.header.group.fail(failure.clone());
+        }
+        self.outcomes.lock()[index] = Some(outcome);
+        self.header.group.leave(1);
+    }
+
+    /// What they have returned, once all have ended.
+    pub(crate) fn take_outcomes(&self) -> Vec<Option<Outcome<R>>> {
+        std::mem::take(&mut *self.outcomes.lock())
+    }
+}
+
+impl<A: Send, R: Send> Named for Replicas<A, R> {
+    fn name(&self, index: usize) -> String {
+        format!("{}[{index}]", self.header.options.name())
+    }
+
+    fn path(&self, index: usize) -> String {
+        self.header.path(&self.name(index))
+    }
+}
+
+impl<A: Send + 'static, R: Send + 'static> Work for Replicas<A, R> {
+    fn options(&self) -> &Options {
+        &self.header.options
+    }
+
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn run(&self, index: usize) {
+        self.end(index, live(|| (self.body)(self.arguments())));
+    }
+
+    fn refuse(&self, index: usize, reason: &str) {
+        let failure = match catch_unwind(AssertUnwindSafe(|| self.arguments())) {
+            Ok(arguments) => unstarted(arguments, reason),
+            Err(_) => Failure::unstarted(park::current().path(), reason.to_owned()),
+        };
+        self.end(index, Err(failure));
+    }
+}

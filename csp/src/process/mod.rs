@@ -1,0 +1,105 @@
+//! Processes: values that say what to run, and what happens while one runs.
+
+pub(crate) mod definition;
+pub(crate) mod failure;
+pub(crate) mod group;
+pub(crate) mod job;
+mod replicated;
+
+use std::fmt;
+
+pub use self::definition::Backend;
+pub(crate) use self::definition::Options;
+pub use self::failure::Failure;
+pub use self::replicated::Replicated;
+
+/// A process that has not been started: what a call of a `#[process]` function returns.
+///
+/// `A` is the tuple of the arguments, `R` what the process returns. It does nothing until it is handed to
+/// [`parallel!`](crate::parallel), [`sequence!`](crate::sequence), [`spawn`](crate::spawn) or
+/// [`Parallel`](crate::Parallel); dropping it drops its arguments, so its channel ends retire.
+///
+/// Idea: the process objects of PyCSP and JCSP.
+///
+/// ```
+/// use csp::{parallel, process};
+///
+/// #[process]
+/// fn add(a: u32, b: u32) -> u32 {
+///     a + b
+/// }
+///
+/// let process = add(1, 2).named("adder");
+/// let (sum,) = parallel!(process);
+/// assert_eq!(sum, 3);
+/// ```
+#[must_use = "a process does nothing until it is run: hand it to `parallel!`, `sequence!` or `spawn`"]
+pub struct Process<A, R> {
+    pub(crate) options: Options,
+    pub(crate) arguments: A,
+    pub(crate) body: fn(A) -> R,
+}
+
+impl<A, R> Process<A, R> {
+    /// Names this process; otherwise it goes by its function.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.options.set().name = Some(name.into());
+        self
+    }
+
+    /// Says what this process runs on. A backend that is not compiled in is replaced by the one that is.
+    pub fn on(mut self, backend: Backend) -> Self {
+        self.options.set().on = Some(backend);
+        self
+    }
+
+    /// The size of its stack, in bytes. Default: 64 KiB on a coroutine, the standard library's on a thread.
+    pub fn stack(mut self, bytes: usize) -> Self {
+        self.options.set().stack = Some(bytes);
+        self
+    }
+
+    /// Does not keep the network alive: who spawned it does not wait for its end.
+    pub fn daemon(mut self) -> Self {
+        self.options.set().daemon = true;
+        self
+    }
+}
+
+impl<A: Send + 'static, R: 'static> Process<A, R> {
+    /// The same process with a type that does not show its arguments, for sets of different processes.
+    ///
+    /// ```
+    /// # use csp::{process, Parallel};
+    /// #[process]
+    /// fn ready() -> u32 { 1 }
+    /// #[process]
+    /// fn given(n: u32) -> u32 { n }
+    ///
+    /// let all = vec![ready().erased(), given(2).erased()];
+    /// assert_eq!(csp::parallel!(all).0, [1, 2]);
+    /// ```
+    pub fn erased(self) -> Process<Erased<R>, R> {
+        let Self { options, arguments, body } = self;
+        Process {
+            options,
+            arguments: Erased(Box::new(move || body(arguments))),
+            body: |erased| (erased.0)(),
+        }
+    }
+}
+
+/// The arguments of a process that [`Process::erased`] has hidden.
+pub struct Erased<R>(Box<dyn FnOnce() -> R + Send>);
+
+impl<R> fmt::Debug for Erased<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Erased")
+    }
+}
+
+impl<A, R> fmt::Debug for Process<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Process(`{}`)", self.options.name())
+    }
+}

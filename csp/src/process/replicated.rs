@@ -1,0 +1,122 @@
+//! `n * process`
+
+use std::fmt;
+use std::ops::Mul;
+
+use super::{Backend, Process};
+
+/// `n` replicas of a process, as made by `n * process` or `process * n`.
+///
+/// Every argument is cloned for each replica when that starts, so every channel end in the arguments, wherever
+/// it sits, is a new end of its channel. `0 * process` is none; the arguments are dropped. The replicas are
+/// named `name[0]` to `name[n - 1]`.
+///
+/// Idea: replicated `PAR` of occam, multiplication of processes in PyCSP.
+///
+/// ```
+/// use csp::{parallel, process, Channel, Writer};
+///
+/// #[process]
+/// fn hello(out: Writer<u32>) -> csp::Result {
+///     Ok(out.write(1)?)
+/// }
+/// #[process]
+/// fn count(greetings: csp::Reader<u32>) -> usize {
+///     greetings.iter().count()
+/// }
+///
+/// let channel = Channel::new();
+/// let (results, n) = parallel!(10 * hello(channel.writer()), count(channel.reader()));
+/// assert_eq!((results.len(), n), (10, 10));
+/// ```
+#[must_use = "processes do nothing until they are run: hand them to `parallel!`, `sequence!` or `spawn`"]
+pub struct Replicated<A, R> {
+    pub(crate) process: Process<A, R>,
+    pub(crate) count: usize,
+    pub(crate) clone: fn(&A) -> A,
+}
+
+/// What the arguments of a replicated process are: `Clone`.
+#[diagnostic::on_unimplemented(
+    message = "a replicated process clones its arguments: `{Self}` is not `Clone`",
+    label = "this process can't be replicated",
+    note = "give each replica its own arguments: put the processes into a `Vec`"
+)]
+pub trait Replicable: Clone {}
+
+impl<A: Clone> Replicable for A {}
+
+impl<A: Replicable, R> Mul<Process<A, R>> for usize {
+    type Output = Replicated<A, R>;
+
+    fn mul(self, process: Process<A, R>) -> Replicated<A, R> {
+        Replicated { process, count: self, clone: A::clone }
+    }
+}
+
+impl<A: Replicable, R> Mul<usize> for Process<A, R> {
+    type Output = Replicated<A, R>;
+
+    fn mul(self, count: usize) -> Replicated<A, R> {
+        count * self
+    }
+}
+
+impl<A, R> Replicated<A, R> {
+    /// As [`Process::named`]; the index follows the name.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.process = self.process.named(name);
+        self
+    }
+
+    /// As [`Process::on`], for each.
+    pub fn on(mut self, backend: Backend) -> Self {
+        self.process = self.process.on(backend);
+        self
+    }
+
+    /// As [`Process::stack`], for each.
+    pub fn stack(mut self, bytes: usize) -> Self {
+        self.process = self.process.stack(bytes);
+        self
+    }
+
+    /// As [`Process::daemon`], for each.
+    pub fn daemon(mut self) -> Self {
+        self.process = self.process.daemon();
+        self
+    }
+
+    /// The replicas one by one, each with its arguments, named as they would be.
+    pub fn into_vec(self) -> Vec<Process<A, R>> {
+        let Self { process: Process { options, arguments, body }, count, clone } = self;
+        let mut prototype = Some(arguments);
+        (0..count)
+            .map(|index| {
+                let arguments = if index + 1 == count {
+                    prototype.take()
+                } else {
+                    prototype.as_ref().map(clone)
+                };
+                let name = format!("{}[{index}]", options.name());
+                let arguments = arguments.expect("the last one takes the original");
+                Process { options: options.clone(), arguments, body }.named(name)
+            })
+            .collect()
+    }
+}
+
+impl<A, R> IntoIterator for Replicated<A, R> {
+    type Item = Process<A, R>;
+    type IntoIter = std::vec::IntoIter<Process<A, R>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.into_vec().into_iter()
+    }
+}
+
+impl<A, R> fmt::Debug for Replicated<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} * {:?}", self.count, self.process)
+    }
+}

@@ -1,0 +1,198 @@
+//! The primitives everything else is made of, and the one place where the models of `loom` are let in.
+//!
+//! [`Lock`] is a spinning word: one atomic exchange to take it, one store to give it back. It guards
+//! a few dozen instructions at a time and is never held across a park, a user's `clone` or a user's
+//! `drop`, so a waiter spins for a moment and then lets the holder have the core.
+#![allow(unsafe_code)]
+
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    sync::Arc,
+    sync::Mutex,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+#[cfg(not(loom))]
+pub(crate) use std::{
+    sync::Arc,
+    sync::Mutex,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+
+/// `thread_local!`, of `std` or of `loom`.
+#[cfg(not(loom))]
+macro_rules! per_thread {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr;) => {
+        std::thread_local! { $(#[$meta])* static $name: $type = const { $init }; }
+    };
+}
+#[cfg(loom)]
+macro_rules! per_thread {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr;) => {
+        loom::thread_local! { $(#[$meta])* static $name: $type = $init; }
+    };
+}
+pub(crate) use per_thread;
+
+/// Locking without a guard: what an alternation does to many channels at once.
+pub(crate) trait RawLock {
+    fn acquire(&self);
+    /// # Safety
+    /// The caller acquired it, and has not released it since.
+    unsafe fn release(&self);
+}
+
+/// Data behind a spinning word.
+pub(crate) struct Lock<T: ?Sized> {
+    word: word::Word,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: the word lets one thread at a time at the data.
+unsafe impl<T: ?Sized + Send> Send for Lock<T> {}
+// SAFETY: as above; a shared lock hands out the data only by exclusive turns.
+unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
+
+impl<T> Lock<T> {
+    pub(crate) fn new(data: T) -> Self {
+        Self { word: word::Word::new(), data: UnsafeCell::new(data) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        self.word.acquire();
+        Guard { lock: self }
+    }
+
+    /// The data of a lock that the caller holds by [`RawLock::acquire`].
+    ///
+    /// # Safety
+    /// The lock is held by the caller, and no other reference to the data is alive.
+    #[allow(clippy::mut_from_ref)]
+    #[inline(always)]
+    pub(crate) unsafe fn held(&self) -> &mut T {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.data.get() }
+    }
+}
+
+impl<T> RawLock for Lock<T> {
+    #[inline(always)]
+    fn acquire(&self) {
+        self.word.acquire();
+    }
+
+    #[inline(always)]
+    unsafe fn release(&self) {
+        self.word.release();
+    }
+}
+
+/// A [`Lock`] held; released when dropped.
+pub(crate) struct Guard<'a, T> {
+    lock: &'a Lock<T>,
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard exists, so the word is ours.
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard exists and is borrowed exclusively, so the word is ours.
+        unsafe { &mut *self.lock.data.get() }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.lock.word.release();
+    }
+}
+
+#[cfg(not(loom))]
+mod word {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    pub(super) struct Word(AtomicBool);
+
+    impl Word {
+        pub(super) fn new() -> Self {
+            Self(AtomicBool::new(false))
+        }
+
+        #[inline(always)]
+        pub(super) fn acquire(&self) {
+            if self.0.swap(true, Ordering::Acquire) {
+                self.contended();
+            }
+        }
+
+        #[cold]
+        #[inline(never)]
+        fn contended(&self) {
+            let mut spins = 0u32;
+            loop {
+                while self.0.load(Ordering::Relaxed) {
+                    // The holder is some tens of instructions from the end, unless the kernel
+                    // has taken its core away; then ours may be what it waits for.
+                    if spins < 100 {
+                        spins += 1;
+                        std::hint::spin_loop();
+                    } else {
+                        std::thread::yield_now();
+                    }
+                }
+                if !self.0.swap(true, Ordering::Acquire) {
+                    return;
+                }
+            }
+        }
+
+        #[inline(always)]
+        pub(super) fn release(&self) {
+            self.0.store(false, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(loom)]
+mod word {
+    use std::cell::UnsafeCell;
+
+    // `loom` explores a blocked mutex cheaply and a spin loop not at all.
+    pub(super) struct Word {
+        mutex: loom::sync::Mutex<()>,
+        guard: UnsafeCell<Option<loom::sync::MutexGuard<'static, ()>>>,
+    }
+
+    impl Word {
+        pub(super) fn new() -> Self {
+            Self { mutex: loom::sync::Mutex::new(()), guard: UnsafeCell::new(None) }
+        }
+
+        pub(super) fn acquire(&self) {
+            let guard = self.mutex.lock().unwrap();
+            // SAFETY: the guard is dropped by `release`, before the mutex it borrows from can be;
+            // the cell is touched only while the mutex is held.
+            unsafe { *self.guard.get() = Some(std::mem::transmute(guard)) };
+        }
+
+        pub(super) fn release(&self) {
+            // SAFETY: called by the holder only.
+            let guard = unsafe { (*self.guard.get()).take() };
+            drop(guard);
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Waiters and offers: how two processes agree.
+//!
+//! A process that can't go on makes a [`Waiter`] and stands with one [`Offer`] in the queue of each
+//! channel it could use; then it parks. Whoever can serve one of the offers *commits* the waiter to it,
+//! moves the value, and unparks it. Both live on the waiting process's stack.
+//!
+//! What holds:
+//! - A queue, and the links and values of the offers in it, are touched only under its channel's lock.
+//! - A waiter leaves `OFFERING` once. Where it has more than one offer this is one atomic step, because
+//!   its channels have as many locks; a waiter with a single offer is decided by that one lock.
+//! - Who moved a waiter out of `OFFERING` unparks it, exactly once, and touches neither waiter nor offer
+//!   afterwards. The waiter goes on only then. Hence no pointer here ever dangles.
+//! - Nobody commits two waiters at once: a process looks for partners while it stands in no queue, or
+//!   holds the locks of all its channels (see `alternation`).
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::marker::PhantomPinned;
+use std::ptr::{self, NonNull};
+use std::time::Instant;
+
+use crate::park::{Blocked, Context, Park};
+use crate::sync::{AtomicU32, Guard, Ordering};
+
+const OFFERING: u32 = 0;
+const WITHDRAWN: u32 = 1;
+const ENDED: u32 = 2;
+const COMMITTED: u32 = 3;
+
+/// What became of a waiter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The offer of this index was taken.
+    Committed(u32),
+    /// A channel it stood at has ended.
+    Ended,
+    /// It withdrew, because its deadline came.
+    Withdrawn,
+}
+
+/// A process that waits until one of its offers is taken.
+pub(crate) struct Waiter {
+    state: AtomicU32,
+    single: bool,
+    park: &'static dyn Park,
+    _pinned: PhantomPinned,
+}
+
+impl Waiter {
+    /// For a single offer, or something else that one lock decides.
+    #[inline(always)]
+    pub(crate) fn single(context: &Context) -> Self {
+        Self {
+            state: AtomicU32::new(OFFERING),
+            single: true,
+            park: context.park(),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Called under the lock of the channel that the offer stands at. True: the waiter is the caller's,
+    /// who moves the value and then [`wake`](Self::wake)s it.
+    #[inline(always)]
+    pub(crate) fn commit(&self, index: u32) -> bool {
+        self.leave(COMMITTED + index)
+    }
+
+    /// Like [`commit`](Self::commit), because the channel has ended.
+    pub(crate) fn end(&self) -> bool {
+        self.leave(ENDED)
+    }
+
+    #[inline(always)]
+    fn leave(&self, to: u32) -> bool {
+        if self.single {
+            self.state.store(to, Ordering::Relaxed);
+            return true;
+        }
+        self.state.compare_exchange(OFFERING, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// The last thing the committer does with a waiter.
+    #[inline(always)]
+    pub(crate) fn wake(&self) {
+        self.park.unpark();
+    }
+
+    /// Parks until the waiter is committed or ended, or has withdrawn at its deadline. Every offer must
+    /// stand in its queue, or be otherwise known to who will commit.
+    #[inline(always)]
+    pub(crate) fn wait(&self, why: &dyn Blocked, deadline: Option<Instant>) -> Outcome {
+        if !self.park.park(why, deadline) {
+            if !self.single && self.leave(WITHDRAWN) {
+                return Outcome::Withdrawn;
+            }
+            // Committed at the last moment: the unpark is on its way.
+            self.park.park(why, None);
+        }
+        match self.state.load(Ordering::Relaxed) {
+            ENDED => Outcome::Ended,
+            committed => Outcome::Committed(committed - COMMITTED),
+        }
+    }
+}
+
+/// One waiter's standing wish at one channel: to be given a value, or to give one away.
+pub(crate) struct Offer<T> {
+    next: Cell<*const Offer<T>>,
+    prev: Cell<*const Offer<T>>,
+    queued: Cell<bool>,
+    waiter: NonNull<Waiter>,
+    index: u32,
+    /// What a writer gives, what a reader is given.
+    value: Cell<Option<T>>,
+    /// A reader that keeps its writer waiting (extended rendezvous).
+    extended: bool,
+    /// The writer it keeps waiting.
+    held: Cell<Option<Held>>,
+}
+
+impl<T> Offer<T> {
+    #[inline(always)]
+    pub(crate) fn new(waiter: &Waiter, index: u32, value: Option<T>, extended: bool) -> Self {
+        Self {
+            next: Cell::new(ptr::null()),
+            prev: Cell::new(ptr::null()),
+            queued: Cell::new(false),
+            waiter: NonNull::from(waiter),
+            index,
+            value: Cell::new(value),
+            extended,
+            held: Cell::new(None),
+        }
+    }
+}
+
+/// What a single offer came to.
+pub(crate) struct Served<T> {
+    pub(crate) outcome: Outcome,
+    /// What a reader was given, or what a writer keeps that was not served.
+    pub(crate) value: Option<T>,
+    /// The writer that waits for the end of an extended read.
+    pub(crate) held: Option<Held>,
+}
+
+/// Stands with one offer in one queue until it is taken or the channel ends. `state` is what the
+/// channel's lock guards, and `queue` the queue in it.
+#[inline(always)]
+pub(crate) fn stand<T, S>(
+    context: &Context,
+    mut state: Guard<'_, S>,
+    queue: impl FnOnce(&mut S) -> &mut Queue<T>,
+    value: Option<T>,
+    extended: bool,
+    why: &dyn Blocked,
+) -> Served<T> {
+    let waiter = Waiter::single(context);
+    let offer = Offer::new(&waiter, 0, value, extended);
+    // SAFETY: neither moves, and `wait` returns when the offer has left the queue and not before.
+    unsafe { queue(&mut state).push(&offer) };
+    drop(state);
+    let outcome = waiter.wait(why, None);
+    Served { outcome, value: offer.value.take(), held: offer.held.take() }
+}
+
+/// The offers at one side of a channel, the longest waiting first.
+pub(crate) struct Queue<T> {
+    head: *const Offer<T>,
+    tail: *const Offer<T>,
+}
+
+// SAFETY: a queue is touched under its channel's lock only, and its offers belong to processes that
+// hand values of `T` over, from whatever thread.
+unsafe impl<T: Send> Send for Queue<T> {}
+
+impl<T> Queue<T> {
+    pub(crate) const fn new() -> Self {
+        Self { head: ptr::null(), tail: ptr::null() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
+    /// Puts an offer at the end of the queue.
+    ///
+    /// # Safety
+    /// The offer stays where it is, and so does its waiter, until it has left the queue: until its
+    /// waiter's `wait` has returned and, where that has other offers, [`remove`](Self::remove) was called.
+    #[inline(always)]
+    pub(crate) unsafe fn push(&mut self, offer: &Offer<T>) {
+        offer.next.set(ptr::null());
+        offer.prev.set(self.tail);
+        offer.queued.set(true);
+        if self.tail.is_null() {
+            self.head = offer;
+        } else {
+            // SAFETY: what is in the queue is alive.
+            unsafe { (*self.tail).next.set(offer) };
+        }
+        self.tail = offer;
+    }
+
+    /// Takes an offer out, if it is still in.
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, offer: &Offer<T>) {
+        if !offer.queued.replace(false) {
+            return;
+        }
+        let (prev, next) = (offer.prev.get(), offer.next.get());
+        if prev.is_null() {
+            self.head = next;
+        } else {
+            // SAFETY: what is in the queue is alive.
+            unsafe { (*prev).next.set(next) };
+        }
+        if next.is_null() {
+            self.tail = prev;
+        } else {
+            // SAFETY: as above.
+            unsafe { (*next).prev.set(prev) };
+        }
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> Option<NonNull<Offer<T>>> {
+        let first = NonNull::new(self.head.cast_mut())?;
+        // SAFETY: what is in the queue is alive.
+        self.remove(unsafe { first.as_ref() });
+        Some(first)
+    }
+
+    /// Commits the waiter that stands here longest; those found committed elsewhere are left out.
+    #[inline(always)]
+    pub(crate) fn commit_first(&mut self) -> Option<Partner<T>> {
+        while let Some(offer) = self.pop() {
+            // SAFETY: an offer that was in the queue is alive while the lock is held.
+            let (waiter, index) = unsafe { (offer.as_ref().waiter, offer.as_ref().index) };
+            // SAFETY: a waiter lives as long as its offers.
+            if unsafe { waiter.as_ref() }.commit(index) {
+                return Some(Partner { offer });
+            }
+        }
+        None
+    }
+
+    /// The channel has ended: so have all who wait here.
+    pub(crate) fn end_all(&mut self) {
+        while let Some(offer) = self.pop() {
+            // SAFETY: as in `commit_first`.
+            let waiter = unsafe { offer.as_ref().waiter.as_ref() };
+            if waiter.end() {
+                waiter.wake();
+            }
+        }
+    }
+}
+
+/// A waiter committed by this process and not yet woken: it stays where it is meanwhile.
+#[must_use = "the process that was committed waits until it is woken"]
+pub(crate) struct Partner<T> {
+    offer: NonNull<Offer<T>>,
+}
+
+impl<T> Partner<T> {
+    #[inline(always)]
+    fn offer(&self) -> &Offer<T> {
+        // SAFETY: its waiter goes on only after it is woken, and that consumes `self`.
+        unsafe { self.offer.as_ref() }
+    }
+
+    /// The value of a writer.
+    #[inline(always)]
+    pub(crate) fn take(&self) -> T {
+        self.offer().value.take().expect("a writer offers a value")
+    }
+
+    /// The value for a reader.
+    #[inline(always)]
+    pub(crate) fn put(&self, value: T) {
+        self.offer().value.set(Some(value));
+    }
+
+    /// Whether it is a reader that keeps its writer waiting.
+    #[inline(always)]
+    pub(crate) fn is_extended(&self) -> bool {
+        self.offer().extended
+    }
+
+    /// Wakes such a reader, and keeps the calling writer waiting until the reader has done.
+    pub(crate) fn wake_and_wait(self, context: &Context, why: &dyn Blocked) {
+        let writer = Waiter::single(context);
+        writer.leave(COMMITTED);
+        self.offer().held.set(Some(Held { waiter: NonNull::from(&writer) }));
+        self.wake();
+        writer.wait(why, None);
+    }
+
+    #[inline(always)]
+    pub(crate) fn wake(self) {
+        // SAFETY: the waiter lives until it is woken.
+        let park = unsafe { self.offer().waiter.as_ref() }.park;
+        park.unpark();
+    }
+
+    /// Keeps it waiting some more.
+    pub(crate) fn hold(self) -> Held {
+        Held { waiter: self.offer().waiter }
+    }
+}
+
+/// A writer whose value was taken and which is kept waiting; released when dropped.
+pub(crate) struct Held {
+    waiter: NonNull<Waiter>,
+}
+
+// SAFETY: all that is done with it is to unpark, which any thread may do.
+unsafe impl Send for Held {}
+// SAFETY: as above; a shared reference does nothing.
+unsafe impl Sync for Held {}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // SAFETY: the waiter is committed and not yet woken, so it waits.
+        unsafe { self.waiter.as_ref() }.wake();
+    }
+}
+
+/// Where one process waits for something that the lock around it decides.
+pub(crate) struct Seat(Option<NonNull<Waiter>>);
+
+// SAFETY: what sits there is committed and unparked under the lock, by whatever thread.
+unsafe impl Send for Seat {}
+
+impl Seat {
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Waits in the seat until it is called.
+    pub(crate) fn wait<S>(
+        context: &Context,
+        mut state: Guard<'_, S>,
+        seat: impl FnOnce(&mut S) -> &mut Self,
+        why: &dyn Blocked,
+    ) {
+        let waiter = Waiter::single(context);
+        let seat = seat(&mut state);
+        assert!(seat.0.is_none(), "one process at a time waits here");
+        seat.0 = Some(NonNull::from(&waiter));
+        drop(state);
+        waiter.wait(why, None);
+    }
+
+    /// Lets go whoever waits here.
+    pub(crate) fn call(&mut self) {
+        if let Some(waiter) = self.0.take() {
+            // SAFETY: who sits there waits until it is woken.
+            let waiter = unsafe { waiter.as_ref() };
+            waiter.commit(0);
+            waiter.wake();
+        }
+    }
+}
