@@ -5,13 +5,26 @@ pub use crate::process::definition::{Definition, OnPanic};
 use crate::network::{self, Component, Output};
 use crate::process::{Failure, Options, Process};
 
-/// Behind `#[process]`.
-pub fn process<A: Send + 'static, R: Send + 'static>(
+/// Behind `#[process]`. What must be `Send + 'static` is said by [`argument`] and [`result`], at the type that
+/// is not, and again where the process is run.
+pub fn process<A, R>(
     definition: &'static Definition,
     arguments: A,
     body: fn(A) -> R,
 ) -> Process<A, R> {
     Process { options: Options::new(definition), arguments, body }
+}
+
+/// An argument of a process.
+#[inline(always)]
+pub fn argument<T: Send + 'static>(value: T) -> T {
+    value
+}
+
+/// The result of a process.
+#[inline(always)]
+pub fn result<T: Send + 'static>(value: T) -> T {
+    value
 }
 
 /// Behind `parallel!`.
@@ -42,4 +55,12 @@ pub fn try_sequence<C: Component>(components: C) -> Result<Output<C>, Failure> {
 #[track_caller]
 pub fn main<R>(body: fn() -> R) -> R {
     network::main(body)
+}
+
+/// Behind `alt!` and `pri_alt!`.
+pub mod alt {
+    pub use crate::alternation::{Site, choose, first};
+    pub use crate::guard::{
+        Guard, Moves, Place, after, at, begin, defer, read, retired, skip, write,
+    };
 }

@@ -3,8 +3,10 @@
 
 #[doc(hidden)]
 pub mod __private;
+mod alternation;
 mod backend;
 mod channel;
+mod guard;
 mod macros;
 mod network;
 mod park;

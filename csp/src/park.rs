@@ -60,6 +60,8 @@ pub(crate) struct Context {
     stopped: Cell<bool>,
     /// `on_panic = retire`
     retire_on_panic: Cell<bool>,
+    /// Where each alternation of this process looks first, the next time.
+    pub(crate) wheels: Wheels,
     /// What the floors above keep with a process.
     pub(crate) children: RefCell<Option<Arc<dyn Children>>>,
     /// What the backend puts in order when the thread ends.
@@ -93,6 +95,7 @@ impl Context {
             stopping: RefCell::new(None),
             stopped: Cell::new(false),
             retire_on_panic: Cell::new(false),
+            wheels: Wheels::new(),
             children: RefCell::new(None),
             at_exit: Cell::new(None),
         }
@@ -112,6 +115,7 @@ impl Context {
     pub(crate) fn begin(&self, identity: Identity, retire_on_panic: bool) -> Before {
         self.stopped.set(false);
         self.stopping.replace(None);
+        self.wheels.clear();
         Before {
             identity: self.identity.replace(Some(identity)),
             retire_on_panic: self.retire_on_panic.replace(retire_on_panic),
@@ -193,6 +197,61 @@ impl Context {
         let poison = Poison::new(Cause::Panic { process: self.path(), message, place });
         self.stop(poison.clone());
         poison
+    }
+}
+
+/// A number for each place in the code: those that were used last near at hand, the others in a list.
+pub(crate) struct Wheels {
+    near: [Cell<(usize, usize)>; 4],
+    far: RefCell<Vec<(usize, usize)>>,
+    used: Cell<bool>,
+}
+
+impl Wheels {
+    const fn new() -> Self {
+        Self {
+            near: [const { Cell::new((0, 0)) }; 4],
+            far: RefCell::new(Vec::new()),
+            used: Cell::new(false),
+        }
+    }
+
+    #[inline(always)]
+    fn near(&self, place: usize) -> &Cell<(usize, usize)> {
+        &self.near[(place >> 4) % 4]
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self, place: usize) -> usize {
+        let (at, turn) = self.near(place).get();
+        if at == place { turn } else { self.fetch(place) }
+    }
+
+    /// After `get` of the same place.
+    #[inline(always)]
+    pub(crate) fn set(&self, place: usize, turn: usize) {
+        self.near(place).set((place, turn));
+    }
+
+    #[cold]
+    fn fetch(&self, place: usize) -> usize {
+        self.used.set(true);
+        let mut far = self.far.borrow_mut();
+        let found = far.iter().position(|&(at, _)| at == place);
+        let entry = found.map_or((place, 0), |found| far.swap_remove(found));
+        let replaced = self.near(place).replace(entry);
+        if replaced.0 != 0 {
+            far.push(replaced);
+        }
+        entry.1
+    }
+
+    #[inline(always)]
+    fn clear(&self) {
+        if self.used.replace(false) {
+            self.near.iter().for_each(|near| near.set((0, 0)));
+            self.far.borrow_mut().clear();
+        }
     }
 }
 

@@ -109,6 +109,13 @@ pub enum Cause {
         /// File, line and column of the panic, where they are known.
         place: Option<String>,
     },
+    /// A process came to an alternation that has no guard, or none that is enabled.
+    NoGuard {
+        /// Path of that process.
+        process: String,
+        /// File, line and column of the alternation.
+        place: String,
+    },
     /// A process could not be started: no thread or no stack was to be had for it.
     Unstarted {
         /// Path of that process.
@@ -128,6 +135,10 @@ impl fmt::Display for Cause {
             Self::Panic { process, message, place: None } => {
                 write!(f, "process `{process}` panicked: {message}")
             }
+            Self::NoGuard { process, place } => write!(
+                f,
+                "process `{process}` would wait for ever: no guard is enabled in the alternation at {place}"
+            ),
             Self::Unstarted { process, reason } => {
                 write!(f, "process `{process}` could not be started: {reason}")
             }

@@ -25,7 +25,8 @@ use crate::sync::{AtomicU32, Guard, Ordering};
 const OFFERING: u32 = 0;
 const WITHDRAWN: u32 = 1;
 const ENDED: u32 = 2;
-const COMMITTED: u32 = 3;
+const RETRY: u32 = 3;
+const COMMITTED: u32 = 4;
 
 /// What became of a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +37,16 @@ pub(crate) enum Outcome {
     Ended,
     /// It withdrew, because its deadline came.
     Withdrawn,
+    /// Its partner could not keep its word: as if nothing had been offered.
+    Retry,
 }
 
 /// A process that waits until one of its offers is taken.
 pub(crate) struct Waiter {
     state: AtomicU32,
     single: bool,
+    /// Its offers at channels that have not ended.
+    live: AtomicU32,
     park: &'static dyn Park,
     _pinned: PhantomPinned,
 }
@@ -50,9 +55,20 @@ impl Waiter {
     /// For a single offer, or something else that one lock decides.
     #[inline(always)]
     pub(crate) fn single(context: &Context) -> Self {
+        Self::new(context, true, 1)
+    }
+
+    /// For the `offers` of an alternation, at so many queues.
+    pub(crate) fn many(context: &Context, offers: u32) -> Self {
+        Self::new(context, false, offers)
+    }
+
+    #[inline(always)]
+    fn new(context: &Context, single: bool, live: u32) -> Self {
         Self {
             state: AtomicU32::new(OFFERING),
-            single: true,
+            single,
+            live: AtomicU32::new(live),
             park: context.park(),
             _pinned: PhantomPinned,
         }
@@ -65,9 +81,10 @@ impl Waiter {
         self.leave(COMMITTED + index)
     }
 
-    /// Like [`commit`](Self::commit), because the channel has ended.
-    pub(crate) fn end(&self) -> bool {
-        self.leave(ENDED)
+    /// A channel it stands at has ended, for this offer or (poison) for the waiter. True: the waiter has
+    /// ended, and the caller wakes it.
+    fn end(&self, at_once: bool) -> bool {
+        (at_once || self.live.fetch_sub(1, Ordering::AcqRel) == 1) && self.leave(ENDED)
     }
 
     #[inline(always)]
@@ -98,6 +115,7 @@ impl Waiter {
         }
         match self.state.load(Ordering::Relaxed) {
             ENDED => Outcome::Ended,
+            RETRY => Outcome::Retry,
             committed => Outcome::Committed(committed - COMMITTED),
         }
     }
@@ -116,6 +134,8 @@ pub(crate) struct Offer<T> {
     extended: bool,
     /// The writer it keeps waiting.
     held: Cell<Option<Held>>,
+    /// For a writer whose value is still to be made: the reader it is made for.
+    customer: Cell<Option<Partner<T>>>,
 }
 
 impl<T> Offer<T> {
@@ -130,7 +150,21 @@ impl<T> Offer<T> {
             value: Cell::new(value),
             extended,
             held: Cell::new(None),
+            customer: Cell::new(None),
         }
+    }
+
+    /// What the offer has come to, once its waiter goes on.
+    pub(crate) fn served(&self) -> Option<T> {
+        self.value.take()
+    }
+
+    pub(crate) fn held(&self) -> Option<Held> {
+        self.held.take()
+    }
+
+    pub(crate) fn customer(&self) -> Option<Partner<T>> {
+        self.customer.take()
     }
 }
 
@@ -245,12 +279,12 @@ impl<T> Queue<T> {
         None
     }
 
-    /// The channel has ended: so have all who wait here.
-    pub(crate) fn end_all(&mut self) {
+    /// The channel has ended: who waits only here, has ended too; of `poison` also who waits elsewhere.
+    pub(crate) fn end_all(&mut self, poison: bool) {
         while let Some(offer) = self.pop() {
             // SAFETY: as in `commit_first`.
             let waiter = unsafe { offer.as_ref().waiter.as_ref() };
-            if waiter.end() {
+            if waiter.end(poison) {
                 waiter.wake();
             }
         }
@@ -270,10 +304,36 @@ impl<T> Partner<T> {
         unsafe { self.offer.as_ref() }
     }
 
-    /// The value of a writer.
+    /// The value of a writer; None if it makes that only now.
     #[inline(always)]
-    pub(crate) fn take(&self) -> T {
-        self.offer().value.take().expect("a writer offers a value")
+    pub(crate) fn take(&self) -> Option<T> {
+        self.offer().value.take()
+    }
+
+    /// Such a writer makes its value now: wakes it, and waits for the value. None: there is none, and
+    /// nothing was agreed.
+    pub(crate) fn order(
+        self,
+        context: &Context,
+        extended: bool,
+        why: &dyn Blocked,
+    ) -> Option<(T, Option<Held>)> {
+        let waiter = Waiter::single(context);
+        let offer = Offer::new(&waiter, 0, None, extended);
+        waiter.commit(0);
+        self.offer().customer.set(Some(Partner { offer: NonNull::from(&offer) }));
+        self.wake();
+        match waiter.wait(why, None) {
+            Outcome::Retry => None,
+            _ => Some((offer.value.take()?, offer.held.take())),
+        }
+    }
+
+    /// The reader gets nothing after all, and begins anew.
+    pub(crate) fn disappoint(self) {
+        // SAFETY: as in `wake`.
+        unsafe { self.offer().waiter.as_ref() }.state.store(RETRY, Ordering::Relaxed);
+        self.wake();
     }
 
     /// The value for a reader.

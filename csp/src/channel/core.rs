@@ -15,29 +15,31 @@ use std::panic::Location;
 use std::sync::OnceLock;
 
 use crate::park::{self, Blocked, Context};
-use crate::sync::{Guard, Lock};
+use crate::sync::{Arc, Guard, Lock};
 use crate::termination::{Termination, WriteError};
 use crate::waiter::{self, Held, Outcome, Partner, Queue};
 
 /// What the ends and handles of one channel share.
-pub(crate) struct Core<T> {
+pub struct Core<T> {
     state: Lock<State<T>>,
     capacity: usize,
     name: OnceLock<Box<str>>,
     birth: &'static Location<'static>,
 }
 
-struct State<T> {
+pub(crate) struct State<T> {
     readers: Queue<T>,
     writers: Queue<T>,
+    /// Who waits for the channel to retire.
+    pub(crate) watchers: Queue<()>,
     buffer: VecDeque<T>,
     capacity: usize,
-    /// Room in the buffer that extended reads keep back.
+    /// Room in the buffer that extended reads keep back, or that is kept for a value still to be made.
     held: usize,
     reader_ends: usize,
     writer_ends: usize,
     handles: usize,
-    ended: Option<Termination>,
+    pub(crate) ended: Option<Termination>,
 }
 
 /// Which side of a channel.
@@ -48,16 +50,16 @@ pub(crate) enum Side {
 }
 
 /// What an extended read keeps from going on; let go when dropped.
-pub(crate) enum Release<'a, T> {
+pub(crate) enum Release<T> {
     /// The writer of the value.
     Writer(#[allow(dead_code, reason = "held for its drop")] Held),
     /// The room that the value had in the buffer.
-    Room(&'a Core<T>),
+    Room(Arc<Core<T>>),
     /// The writer could not wait: it unwinds.
     Nothing,
 }
 
-impl<T> Drop for Release<'_, T> {
+impl<T> Drop for Release<T> {
     fn drop(&mut self) {
         if let Self::Room(core) = self {
             let mut state = core.state.lock();
@@ -65,6 +67,22 @@ impl<T> Drop for Release<'_, T> {
             state.refill();
         }
     }
+}
+
+/// Where a reader finds a value.
+pub(crate) enum Found<T> {
+    /// With this writer, who waits.
+    With(Partner<T>),
+    InBuffer(T),
+    Nothing,
+}
+
+/// Where a writer finds a place for a value.
+pub(crate) enum Placed<T> {
+    /// With this reader, who waits.
+    With(Partner<T>),
+    InBuffer,
+    Nowhere(T),
 }
 
 impl<T> State<T> {
@@ -80,16 +98,66 @@ impl<T> State<T> {
         }
     }
 
-    /// The writer to take a value from directly, where there is no buffer between.
-    #[inline(always)]
-    fn next_writer(&mut self) -> Option<Partner<T>> {
-        if self.capacity == 0 { self.writers.commit_first() } else { None }
+    pub(crate) fn queue(&mut self, side: Side) -> &mut Queue<T> {
+        match side {
+            Side::Reader => &mut self.readers,
+            Side::Writer => &mut self.writers,
+        }
     }
 
-    /// The reader to hand a value directly to; one that waits has found the buffer empty.
+    /// A value for a reader. An `extended` read keeps the room of a value that was in the buffer.
     #[inline(always)]
-    fn next_reader(&mut self) -> Option<Partner<T>> {
-        if self.capacity == 0 || self.has_room() { self.readers.commit_first() } else { None }
+    pub(crate) fn find(&mut self, extended: bool) -> Found<T> {
+        if self.capacity == 0 {
+            return match self.writers.commit_first() {
+                Some(writer) => Found::With(writer),
+                None => Found::Nothing,
+            };
+        }
+        let Some(value) = self.buffer.pop_front() else { return Found::Nothing };
+        if extended {
+            self.held += 1;
+        } else {
+            self.refill();
+        }
+        self.tell_watchers();
+        Found::InBuffer(value)
+    }
+
+    /// A place for a value. A reader that waits has found the buffer empty.
+    #[inline(always)]
+    pub(crate) fn place(&mut self, value: T) -> Placed<T> {
+        if (self.capacity == 0 || self.has_room())
+            && let Some(reader) = self.readers.commit_first()
+        {
+            self.hand(&reader, value);
+            return Placed::With(reader);
+        }
+        if self.has_room() && self.ended.is_none() {
+            self.buffer.push_back(value);
+            return Placed::InBuffer;
+        }
+        Placed::Nowhere(value)
+    }
+
+    #[inline(always)]
+    fn hand(&mut self, reader: &Partner<T>, value: T) {
+        reader.put(value);
+        if self.capacity > 0 && reader.is_extended() {
+            self.held += 1;
+        }
+    }
+
+    /// A reader for a value that is still to be made.
+    pub(crate) fn customer(&mut self) -> Option<Partner<T>> {
+        if self.capacity == 0 { self.readers.commit_first() } else { None }
+    }
+
+    /// Room in the buffer for a value that is still to be made.
+    pub(crate) fn reserve(&mut self) -> bool {
+        let free = self.has_room() && self.ended.is_none();
+        self.held += usize::from(free);
+        free
     }
 
     /// Room has become free: who waits longest to write, writes.
@@ -99,13 +167,35 @@ impl<T> State<T> {
             let Some(writer) = self.writers.commit_first() else { return };
             let value = writer.take();
             writer.wake();
-            match self.readers.commit_first() {
-                Some(reader) => {
-                    self.held += usize::from(reader.is_extended());
-                    reader.put(value);
-                    reader.wake();
-                }
-                None => self.buffer.push_back(value),
+            match value {
+                Some(value) => self.put(value),
+                // It makes its value only now; the room is kept for it.
+                None => self.held += 1,
+            }
+        }
+    }
+
+    /// Into room that is there.
+    fn put(&mut self, value: T) {
+        match self.readers.commit_first() {
+            Some(reader) => {
+                self.hand(&reader, value);
+                reader.wake();
+            }
+            None => self.buffer.push_back(value),
+        }
+    }
+
+    /// Whether the channel is retired and has nothing left to read.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.ended == Some(Termination::Retired) && self.buffer.is_empty()
+    }
+
+    #[inline(always)]
+    fn tell_watchers(&mut self) {
+        if self.ended.is_some() && self.is_retired() {
+            while let Some(watcher) = self.watchers.commit_first() {
+                watcher.wake();
             }
         }
     }
@@ -117,6 +207,7 @@ impl<T> Core<T> {
             state: Lock::new(State {
                 readers: Queue::new(),
                 writers: Queue::new(),
+                watchers: Queue::new(),
                 buffer: VecDeque::new(),
                 capacity,
                 held: 0,
@@ -129,6 +220,11 @@ impl<T> Core<T> {
             name: OnceLock::new(),
             birth,
         }
+    }
+
+    /// For an alternation, which locks all its channels at once.
+    pub(crate) fn state(&self) -> &Lock<State<T>> {
+        &self.state
     }
 
     pub(crate) fn set_name(&self, name: Box<str>) {
@@ -158,7 +254,7 @@ impl<T> Core<T> {
 
     /// The end of the channel, as the process that runs into it gets it.
     #[cold]
-    fn meet_end(&self, context: &Context) -> Termination {
+    pub(crate) fn meet_end(&self, context: &Context) -> Termination {
         let ended = self.state.lock().ended.clone().expect("only an ended channel turns one away");
         context.met(&ended);
         ended
@@ -168,47 +264,91 @@ impl<T> Core<T> {
     pub(crate) fn read(&self, place: &'static Location<'static>) -> Result<T, Termination> {
         let context = park::current();
         let mut state = self.state.lock();
-        if let Some(writer) = state.next_writer() {
-            let value = writer.take();
-            drop(state);
-            writer.wake();
-            context.communicated();
-            return Ok(value);
+        match state.find(false) {
+            Found::With(writer) => {
+                drop(state);
+                if let Some(value) = writer.take() {
+                    writer.wake();
+                    context.communicated();
+                    return Ok(value);
+                }
+                if let Some((value, _)) =
+                    writer.order(context, false, &self.at(Side::Reader, place))
+                {
+                    context.communicated();
+                    return Ok(value);
+                }
+                self.read_late(context, false, place).map(|(value, _)| value)
+            }
+            Found::InBuffer(value) => {
+                drop(state);
+                context.communicated();
+                Ok(value)
+            }
+            Found::Nothing => {
+                self.wait_for_value(context, state, false, place).map(|(value, _)| value)
+            }
         }
-        if let Some(value) = state.buffer.pop_front() {
-            state.refill();
-            drop(state);
-            context.communicated();
-            return Ok(value);
-        }
-        self.wait_for_value(context, state, false, place).map(|(value, _)| value)
     }
 
     /// An extended read: what it returns beside the value keeps the writer waiting.
     pub(crate) fn begin(
-        &self,
+        self: &Arc<Self>,
         place: &'static Location<'static>,
-    ) -> Result<(T, Release<'_, T>), Termination> {
+    ) -> Result<(T, Release<T>), Termination> {
         let context = park::current();
-        let mut state = self.state.lock();
-        if let Some(writer) = state.next_writer() {
-            drop(state);
-            context.communicated();
-            return Ok((writer.take(), Release::Writer(writer.hold())));
-        }
-        if let Some(value) = state.buffer.pop_front() {
-            state.held += 1;
-            drop(state);
-            context.communicated();
-            return Ok((value, Release::Room(self)));
-        }
-        let (value, held) = self.wait_for_value(context, state, true, place)?;
-        let release = match held {
+        let (value, held) = self.read_late(context, true, place)?;
+        Ok((value, self.release(held)))
+    }
+
+    /// What the end of an extended read lets go.
+    pub(crate) fn release(self: &Arc<Self>, held: Option<Held>) -> Release<T> {
+        match held {
             Some(held) => Release::Writer(held),
-            None if self.capacity > 0 => Release::Room(self),
+            None if self.capacity > 0 => Release::Room(Arc::clone(self)),
             None => Release::Nothing,
-        };
-        Ok((value, release))
+        }
+    }
+
+    fn read_late(
+        &self,
+        context: &'static Context,
+        extended: bool,
+        place: &'static Location<'static>,
+    ) -> Result<(T, Option<Held>), Termination> {
+        loop {
+            let mut state = self.state.lock();
+            let found = match state.find(extended) {
+                Found::Nothing => return self.wait_for_value(context, state, extended, place),
+                Found::InBuffer(value) => Some((value, None)),
+                Found::With(writer) => {
+                    drop(state);
+                    self.receive(context, writer, extended, place)
+                }
+            };
+            if let Some(found) = found {
+                context.communicated();
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The value of a writer that waits, and, of an `extended` read, the writer. None: it has none after all.
+    pub(crate) fn receive(
+        &self,
+        context: &Context,
+        writer: Partner<T>,
+        extended: bool,
+        place: &'static Location<'static>,
+    ) -> Option<(T, Option<Held>)> {
+        match writer.take() {
+            Some(value) if extended => Some((value, Some(writer.hold()))),
+            Some(value) => {
+                writer.wake();
+                Some((value, None))
+            }
+            None => writer.order(context, extended, &self.at(Side::Reader, place)),
+        }
     }
 
     #[inline(always)]
@@ -226,7 +366,7 @@ impl<T> Core<T> {
         if let Some(termination) = park::unwinding(context) {
             return Err(termination);
         }
-        let why = Waiting { core: self, side: Side::Reader, place };
+        let why = self.at(Side::Reader, place);
         let served =
             waiter::stand(context, state, |state| &mut state.readers, None, extended, &why);
         match served.value {
@@ -234,6 +374,7 @@ impl<T> Core<T> {
                 context.communicated();
                 Ok((value, served.held))
             }
+            None if served.outcome == Outcome::Retry => self.read_late(context, extended, place),
             None => Err(self.meet_end(context)),
         }
     }
@@ -246,42 +387,38 @@ impl<T> Core<T> {
     ) -> Result<(), WriteError<T>> {
         let context = park::current();
         let mut state = self.state.lock();
-        if let Some(reader) = state.next_reader() {
-            reader.put(value);
-            if reader.is_extended() {
-                self.serve_extended(context, state, reader, place);
-            } else {
+        match state.place(value) {
+            Placed::With(reader) => {
                 drop(state);
-                reader.wake();
+                if reader.is_extended() {
+                    self.serve_extended(context, reader, place);
+                } else {
+                    reader.wake();
+                }
+                context.communicated();
+                Ok(())
             }
-            context.communicated();
-            return Ok(());
+            Placed::InBuffer => {
+                drop(state);
+                context.communicated();
+                Ok(())
+            }
+            Placed::Nowhere(value) => self.wait_for_reader(context, state, value, place),
         }
-        if state.has_room() && state.ended.is_none() {
-            state.buffer.push_back(value);
-            drop(state);
-            context.communicated();
-            return Ok(());
-        }
-        self.wait_for_reader(context, state, value, place)
     }
 
+    /// Lets a reader go on that has its value but keeps its writer, which is the caller.
     #[cold]
-    fn serve_extended(
+    pub(crate) fn serve_extended(
         &self,
-        context: &'static Context,
-        mut state: Guard<'_, State<T>>,
+        context: &Context,
         reader: Partner<T>,
         place: &'static Location<'static>,
     ) {
-        if self.capacity > 0 {
-            state.held += 1;
-        }
-        drop(state);
         if self.capacity > 0 || std::thread::panicking() {
             reader.wake();
         } else {
-            reader.wake_and_wait(context, &Waiting { core: self, side: Side::Writer, place });
+            reader.wake_and_wait(context, &self.at(Side::Writer, place));
         }
     }
 
@@ -300,7 +437,7 @@ impl<T> Core<T> {
         if let Some(termination) = park::unwinding(context) {
             return Err(WriteError { value, termination });
         }
-        let why = Waiting { core: self, side: Side::Writer, place };
+        let why = self.at(Side::Writer, place);
         let served =
             waiter::stand(context, state, |state| &mut state.writers, Some(value), false, &why);
         match (served.outcome, served.value) {
@@ -312,6 +449,30 @@ impl<T> Core<T> {
                 Ok(())
             }
         }
+    }
+
+    /// The value that room was reserved for; None: it was never made.
+    pub(crate) fn fill(&self, value: Option<T>) {
+        let mut state = self.state.lock();
+        state.held -= 1;
+        let late = match (&state.ended, value) {
+            (Some(Termination::Poisoned(_)), value) => value,
+            (Some(_), value) if state.reader_ends == 0 => value,
+            (_, Some(value)) => {
+                state.put(value);
+                None
+            }
+            (_, None) => {
+                state.refill();
+                None
+            }
+        };
+        drop(state);
+        drop(late);
+    }
+
+    fn at(&self, side: Side, place: &'static Location<'static>) -> Waiting<'_, T> {
+        Waiting { core: self, side, place }
     }
 
     /// One more end on a side.
@@ -357,8 +518,14 @@ impl<T> Core<T> {
             }
             _ => {}
         }
-        state.readers.end_all();
-        state.writers.end_all();
+        let poison = state.ended != Some(Termination::Retired);
+        state.readers.end_all(poison);
+        state.writers.end_all(poison);
+        if poison {
+            state.watchers.end_all(true);
+        } else {
+            state.tell_watchers();
+        }
         drop(state);
         drop(unread);
     }

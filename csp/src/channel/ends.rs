@@ -1,6 +1,7 @@
 //! The two kinds of channel end.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 
@@ -119,6 +120,10 @@ impl<T> Reader<T> {
         Self(End::new(core, Side::Reader))
     }
 
+    pub(crate) fn core(&self) -> &Arc<Core<T>> {
+        &self.0.core
+    }
+
     /// Waits for a value.
     ///
     /// # Errors
@@ -151,7 +156,7 @@ impl<T> Reader<T> {
     #[track_caller]
     pub fn begin(&self) -> Result<Extended<'_, T>> {
         let (value, release) = self.0.core.begin(Location::caller())?;
-        Ok(Extended { value, release })
+        Ok(Extended::new(value, release))
     }
 
     /// The values one by one, until the channel ends; [`termination`](Self::termination) then says how.
@@ -180,6 +185,10 @@ impl<T> Reader<T> {
 impl<T> Writer<T> {
     pub(super) fn new(core: Arc<Core<T>>) -> Self {
         Self(End::new(core, Side::Writer))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core<T>> {
+        &self.0.core
     }
 
     /// Waits until a reader has the value, or until it has found room in the buffer.
@@ -291,13 +300,18 @@ impl<T> IntoIterator for Reader<T> {
 #[must_use = "the writer waits only until this is dropped"]
 pub struct Extended<'a, T> {
     value: T,
-    release: Release<'a, T>,
+    release: Release<T>,
+    reader: PhantomData<&'a ()>,
 }
 
 impl<T> Extended<'_, T> {
+    pub(crate) fn new(value: T, release: Release<T>) -> Self {
+        Self { value, release, reader: PhantomData }
+    }
+
     /// The value; the writer goes on.
     pub fn into_inner(self) -> T {
-        let Self { value, release } = self;
+        let Self { value, release, .. } = self;
         drop(release);
         value
     }

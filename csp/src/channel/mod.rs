@@ -1,6 +1,6 @@
 //! Channels and their ends.
 
-mod core;
+pub(crate) mod core;
 mod ends;
 
 use std::fmt;

@@ -1,4 +1,5 @@
 //! Processes on the way from their start to their results.
+#![allow(missing_debug_implementations, reason = "nobody outside sees a job")]
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};

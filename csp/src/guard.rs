@@ -1,0 +1,810 @@
+//! Guards: what an alternation chooses between.
+//!
+//! A guard of a channel is tried under that channel's lock; if it is ready it is performed there and then, and
+//! *finished* once no lock is held. If none is ready, each stands at its channel with one offer.
+//!
+//! A guard's offer stands in a queue only between `stand` and `withdraw` (or its commit), which one call of
+//! `alternation::choose` encloses; the guard is borrowed for that long and can't move.
+#![allow(unsafe_code)]
+#![allow(missing_debug_implementations, reason = "what only macros see")]
+
+use std::cell::{Cell, UnsafeCell};
+use std::fmt;
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use crate::channel::core::{Core, Found, Placed, Side, State};
+use crate::channel::{Extended, Reader, Writer};
+use crate::park::Context;
+use crate::sync::{Arc, RawLock};
+use crate::termination::Termination;
+use crate::waiter::{Held, Offer, Partner, Waiter};
+
+/// What trying a guard has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tried {
+    /// It was ready, and is performed but for its `finish`.
+    Performed,
+    NotReady,
+    /// Its channel has retired.
+    Retired,
+    /// Its channel is poisoned.
+    Poisoned,
+}
+
+/// A guard as an alternation sees it.
+///
+/// # Safety
+/// An implementor leaves no offer standing after `withdraw`, and uses `lock` for all that `attempt`, `stand` and
+/// `withdraw` touch.
+pub(crate) unsafe trait Stand {
+    /// The lock of the channel; None: a guard that needs no partner.
+    fn lock(&self) -> Option<&dyn RawLock>;
+
+    /// Locks, tries, and unlocks.
+    fn try_now(&self) -> Tried;
+
+    /// # Safety
+    /// The caller holds [`lock`](Self::lock).
+    unsafe fn attempt(&self) -> Tried;
+
+    /// Puts the guard's offer into its queue.
+    ///
+    /// # Safety
+    /// The caller holds the lock; guard and waiter stay where they are until `withdraw`, or until the waiter was
+    /// committed to this guard.
+    unsafe fn stand(&self, waiter: &Waiter, index: u32);
+
+    /// Takes it out again, if it is still in.
+    fn withdraw(&self);
+
+    /// After `Performed`, with no lock held. False: the partner could not keep its word, nothing was performed.
+    fn finish(&self, context: &Context, place: &'static Location<'static>) -> bool;
+
+    /// How the channel has ended, if it has.
+    fn ended(&self) -> Option<Termination> {
+        None
+    }
+
+    /// When a guard without a partner becomes ready.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+/// A guard lent to one choice; `None` is one that is disabled.
+#[derive(Clone, Copy)]
+pub struct Entry<'a>(pub(crate) Option<&'a dyn Stand>);
+
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(guard) => guard.describe(f),
+            None => f.write_str("disabled"),
+        }
+    }
+}
+
+/// A guard as `alt!` sees it.
+pub trait Guard {
+    /// What the arm is given.
+    type Value;
+    /// Lends the guard to one choice.
+    fn offer(&mut self) -> Entry<'_>;
+    /// Called once, on the guard that was chosen.
+    fn value(self) -> Self::Value;
+}
+
+/// A guard whose precondition is false.
+impl<G: Guard> Guard for Option<G> {
+    type Value = G::Value;
+
+    #[inline(always)]
+    fn offer(&mut self) -> Entry<'_> {
+        match self {
+            Some(guard) => guard.offer(),
+            None => Entry(None),
+        }
+    }
+
+    #[inline(always)]
+    fn value(self) -> G::Value {
+        self.expect("a disabled guard is never chosen").value()
+    }
+}
+
+/// What the guards of both sides of a channel share.
+struct AtChannel<'a, T> {
+    core: &'a Arc<Core<T>>,
+    side: Side,
+    /// Whom `attempt` has committed, for `finish`.
+    partner: Cell<Option<Partner<T>>>,
+    offer: UnsafeCell<Option<Offer<T>>>,
+}
+
+impl<'a, T> AtChannel<'a, T> {
+    #[inline(always)]
+    fn new(core: &'a Arc<Core<T>>, side: Side) -> Self {
+        Self { core, side, partner: Cell::new(None), offer: UnsafeCell::new(None) }
+    }
+
+    #[inline(always)]
+    fn try_now(&self, attempt: impl FnOnce(&mut State<T>) -> Tried) -> Tried {
+        attempt(&mut self.core.state().lock())
+    }
+
+    /// # Safety
+    /// The caller holds the channel's lock.
+    unsafe fn attempt(&self, attempt: impl FnOnce(&mut State<T>) -> Tried) -> Tried {
+        // SAFETY: the lock is held, and `attempt` is all that uses the state meanwhile.
+        attempt(unsafe { self.core.state().held() })
+    }
+
+    /// # Safety
+    /// As [`Stand::stand`].
+    unsafe fn stand(&self, waiter: &Waiter, index: u32, value: Option<T>, extended: bool) {
+        // SAFETY: no offer stands, so nobody else uses the cell; afterwards it stays where it is.
+        let offer = unsafe { &mut *self.offer.get() };
+        let offer = offer.insert(Offer::new(waiter, index, value, extended));
+        // SAFETY: the lock is held; the rest is the caller's promise.
+        unsafe { self.core.state().held().queue(self.side).push(offer) };
+    }
+
+    fn withdraw(&self) {
+        let mut state = self.core.state().lock();
+        if let Some(offer) = self.offer() {
+            state.queue(self.side).remove(offer);
+        }
+    }
+
+    fn offer(&self) -> Option<&Offer<T>> {
+        // SAFETY: written only by `stand`, when no offer stands and no reference to one is kept.
+        unsafe { &*self.offer.get() }.as_ref()
+    }
+
+    /// How the channel stands when it has nothing for this guard.
+    #[inline(always)]
+    fn idle(state: &State<T>) -> Tried {
+        match state.ended {
+            None => Tried::NotReady,
+            Some(Termination::Retired) => Tried::Retired,
+            Some(Termination::Poisoned(_)) => Tried::Poisoned,
+        }
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operation = match self.side {
+            Side::Reader => "read from",
+            Side::Writer => "write to",
+        };
+        write!(f, "{operation} `{}`", self.core)
+    }
+}
+
+/// `end.read()`, and `end.begin()` where `extended`.
+struct Input<'a, T> {
+    at: AtChannel<'a, T>,
+    extended: bool,
+    found: Cell<Option<(T, Option<Held>)>>,
+}
+
+impl<'a, T> Input<'a, T> {
+    #[inline(always)]
+    fn new(end: &'a Reader<T>, extended: bool) -> Self {
+        Self { at: AtChannel::new(end.core(), Side::Reader), extended, found: Cell::new(None) }
+    }
+
+    #[inline(always)]
+    fn perform(&self, state: &mut State<T>) -> Tried {
+        match state.find(self.extended) {
+            Found::With(writer) => self.at.partner.set(Some(writer)),
+            Found::InBuffer(value) => self.found.set(Some((value, None))),
+            Found::Nothing => return AtChannel::idle(state),
+        }
+        Tried::Performed
+    }
+
+    #[inline(always)]
+    fn found(self) -> (T, Option<Held>) {
+        if let Some(found) = self.found.take() {
+            return found;
+        }
+        let offer = self.at.offer().expect("a chosen guard was performed or stood");
+        (offer.served().expect("a served reader has its value"), offer.held())
+    }
+}
+
+// SAFETY: `withdraw` takes out what `stand` put in, both under the channel's lock.
+unsafe impl<T> Stand for Input<'_, T> {
+    fn lock(&self) -> Option<&dyn RawLock> {
+        Some(self.at.core.state())
+    }
+
+    #[inline]
+    fn try_now(&self) -> Tried {
+        self.at.try_now(|state| self.perform(state))
+    }
+
+    unsafe fn attempt(&self) -> Tried {
+        // SAFETY: the caller's promise.
+        unsafe { self.at.attempt(|state| self.perform(state)) }
+    }
+
+    unsafe fn stand(&self, waiter: &Waiter, index: u32) {
+        // SAFETY: the caller's promise.
+        unsafe { self.at.stand(waiter, index, None, self.extended) };
+    }
+
+    fn withdraw(&self) {
+        self.at.withdraw();
+    }
+
+    #[inline]
+    fn finish(&self, context: &Context, place: &'static Location<'static>) -> bool {
+        let Some(writer) = self.at.partner.take() else { return true };
+        let found = self.at.core.receive(context, writer, self.extended, place);
+        let kept = found.is_some();
+        self.found.set(found);
+        kept
+    }
+
+    fn ended(&self) -> Option<Termination> {
+        self.at.core.termination(self.at.side)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.at.describe(f)
+    }
+}
+
+/// The guard `end.read()`.
+pub struct Read<'a, T>(Input<'a, T>);
+
+/// The guard `end.read()`.
+#[inline(always)]
+pub fn read<T>(end: &Reader<T>) -> Read<'_, T> {
+    Read(Input::new(end, false))
+}
+
+impl<T> Guard for Read<'_, T> {
+    type Value = T;
+
+    #[inline(always)]
+    fn offer(&mut self) -> Entry<'_> {
+        Entry(Some(&self.0))
+    }
+
+    #[inline(always)]
+    fn value(self) -> T {
+        self.0.found().0
+    }
+}
+
+/// The guard `end.begin()`.
+pub struct Begin<'a, T>(Input<'a, T>);
+
+/// The guard `end.begin()`.
+pub fn begin<T>(end: &Reader<T>) -> Begin<'_, T> {
+    Begin(Input::new(end, true))
+}
+
+impl<T> Guard for Begin<'_, T> {
+    type Value = Extended<'static, T>;
+
+    fn offer(&mut self) -> Entry<'_> {
+        Entry(Some(&self.0))
+    }
+
+    fn value(self) -> Self::Value {
+        let core = Arc::clone(self.0.at.core);
+        let (value, held) = self.0.found();
+        Extended::new(value, core.release(held))
+    }
+}
+
+/// The guard `end.write(value)`.
+pub struct Write<'a, T> {
+    at: AtChannel<'a, T>,
+    value: Cell<Option<T>>,
+}
+
+/// The guard `end.write(value)`.
+#[inline(always)]
+pub fn write<T>(end: &Writer<T>, value: T) -> Write<'_, T> {
+    Write { at: AtChannel::new(end.core(), Side::Writer), value: Cell::new(Some(value)) }
+}
+
+impl<T> Write<'_, T> {
+    #[inline(always)]
+    fn perform(&self, state: &mut State<T>) -> Tried {
+        let value = self.value.take().expect("a value is written once");
+        match state.place(value) {
+            Placed::With(reader) => self.at.partner.set(Some(reader)),
+            Placed::InBuffer => {}
+            Placed::Nowhere(value) => {
+                self.value.set(Some(value));
+                return AtChannel::idle(state);
+            }
+        }
+        Tried::Performed
+    }
+
+    /// The value, if it was not written.
+    pub(crate) fn take(&self) -> Option<T> {
+        self.value.take().or_else(|| self.at.offer()?.served())
+    }
+}
+
+// SAFETY: `withdraw` takes out what `stand` put in, both under the channel's lock.
+unsafe impl<T> Stand for Write<'_, T> {
+    fn lock(&self) -> Option<&dyn RawLock> {
+        Some(self.at.core.state())
+    }
+
+    #[inline]
+    fn try_now(&self) -> Tried {
+        self.at.try_now(|state| self.perform(state))
+    }
+
+    unsafe fn attempt(&self) -> Tried {
+        // SAFETY: the caller's promise.
+        unsafe { self.at.attempt(|state| self.perform(state)) }
+    }
+
+    unsafe fn stand(&self, waiter: &Waiter, index: u32) {
+        // SAFETY: the caller's promise.
+        unsafe { self.at.stand(waiter, index, self.take(), false) };
+    }
+
+    fn withdraw(&self) {
+        self.at.withdraw();
+    }
+
+    #[inline]
+    fn finish(&self, context: &Context, place: &'static Location<'static>) -> bool {
+        if let Some(reader) = self.at.partner.take() {
+            if reader.is_extended() {
+                self.at.core.serve_extended(context, reader, place);
+            } else {
+                reader.wake();
+            }
+        }
+        true
+    }
+
+    fn ended(&self) -> Option<Termination> {
+        self.at.core.termination(self.at.side)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.at.describe(f)
+    }
+}
+
+impl<T> Guard for Write<'_, T> {
+    type Value = ();
+
+    #[inline(always)]
+    fn offer(&mut self) -> Entry<'_> {
+        Entry(Some(self))
+    }
+
+    #[inline(always)]
+    fn value(self) {}
+}
+
+/// An output that commits before its value is there: the guards `end.write_with(|| …)` and, for a variable that
+/// is to stay where it is if the guard is not chosen, `end.write(variable)`.
+pub struct Defer<'a, T> {
+    at: AtChannel<'a, T>,
+}
+
+/// An output whose value is made when a reader has committed.
+pub fn defer<T>(end: &Writer<T>) -> Defer<'_, T> {
+    Defer { at: AtChannel::new(end.core(), Side::Writer) }
+}
+
+impl<T> Defer<'_, T> {
+    fn perform(&self, state: &mut State<T>) -> Tried {
+        if let Some(reader) = state.customer() {
+            self.at.partner.set(Some(reader));
+            return Tried::Performed;
+        }
+        if state.reserve() { Tried::Performed } else { AtChannel::idle(state) }
+    }
+}
+
+// SAFETY: `withdraw` takes out what `stand` put in, both under the channel's lock.
+unsafe impl<T> Stand for Defer<'_, T> {
+    fn lock(&self) -> Option<&dyn RawLock> {
+        Some(self.at.core.state())
+    }
+
+    fn try_now(&self) -> Tried {
+        self.at.try_now(|state| self.perform(state))
+    }
+
+    unsafe fn attempt(&self) -> Tried {
+        // SAFETY: the caller's promise.
+        unsafe { self.at.attempt(|state| self.perform(state)) }
+    }
+
+    unsafe fn stand(&self, waiter: &Waiter, index: u32) {
+        // SAFETY: the caller's promise.
+        unsafe { self.at.stand(waiter, index, None, false) };
+    }
+
+    fn withdraw(&self) {
+        self.at.withdraw();
+    }
+
+    fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
+        true
+    }
+
+    fn ended(&self) -> Option<Termination> {
+        self.at.core.termination(self.at.side)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.at.describe(f)
+    }
+}
+
+impl<T> Guard for Defer<'_, T> {
+    type Value = Handover<T>;
+
+    fn offer(&mut self) -> Entry<'_> {
+        Entry(Some(self))
+    }
+
+    #[track_caller]
+    fn value(self) -> Handover<T> {
+        let reader = self.at.partner.take().or_else(|| self.at.offer()?.customer());
+        Handover { core: Arc::clone(self.at.core), reader, place: Location::caller(), done: false }
+    }
+}
+
+/// A committed output whose value is not there yet.
+#[must_use = "a reader waits for the value"]
+pub struct Handover<T> {
+    core: Arc<Core<T>>,
+    /// None: room was reserved in the buffer.
+    reader: Option<Partner<T>>,
+    place: &'static Location<'static>,
+    done: bool,
+}
+
+impl<T> Handover<T> {
+    /// Hands the value over. It waits only for a reader that reads by extended rendezvous.
+    pub fn deliver(mut self, value: T) {
+        self.done = true;
+        match self.reader.take() {
+            Some(reader) => {
+                reader.put(value);
+                if reader.is_extended() {
+                    self.core.serve_extended(crate::park::current(), reader, self.place);
+                } else {
+                    reader.wake();
+                }
+            }
+            None => self.core.fill(Some(value)),
+        }
+    }
+}
+
+impl<T> Drop for Handover<T> {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        // The value was never made: its maker panicked.
+        match self.reader.take() {
+            Some(reader) => reader.disappoint(),
+            None => self.core.fill(None),
+        }
+    }
+}
+
+/// Chooses how a variable is written: copied before the choice if it is `Copy`, moved after it if not.
+pub struct Place<'a, M>(pub &'a M);
+
+impl<M: Copy> Place<'_, M> {
+    /// `Copy`
+    #[inline(always)]
+    pub fn kind(&self) -> Now {
+        Now
+    }
+}
+
+/// Not known to be `Copy`.
+pub trait Moves {
+    /// Not known to be `Copy`.
+    #[inline(always)]
+    fn kind(&self) -> Later {
+        Later
+    }
+}
+
+impl<M> Moves for Place<'_, M> {}
+
+/// See [`Place`].
+pub struct Now;
+
+impl Now {
+    /// A plain `write` of a copy.
+    #[inline(always)]
+    pub fn guard<'e, T: Copy>(&self, end: &'e Writer<T>, value: &T) -> Copied<'e, T> {
+        Copied(write(end, *value))
+    }
+}
+
+/// See [`Place`].
+pub struct Later;
+
+impl Later {
+    /// An output whose value stays with its variable until a reader has committed.
+    pub fn guard<'e, T, M>(&self, end: &'e Writer<T>, _: &M) -> Defer<'e, T> {
+        defer(end)
+    }
+}
+
+/// The guard of a value that was copied.
+pub struct Copied<'a, T>(Write<'a, T>);
+
+impl<T> Guard for Copied<'_, T> {
+    type Value = Delivered;
+
+    #[inline(always)]
+    fn offer(&mut self) -> Entry<'_> {
+        self.0.offer()
+    }
+
+    #[inline(always)]
+    fn value(self) -> Delivered {
+        Delivered
+    }
+}
+
+/// The value is with its reader already.
+pub struct Delivered;
+
+impl Delivered {
+    /// Nothing is left to do.
+    #[inline(always)]
+    pub fn deliver<M>(self, _: M) {}
+}
+
+/// `after(d)` and `at(t)`.
+pub struct At {
+    deadline: Instant,
+    /// It can't have come already.
+    ahead: bool,
+}
+
+/// The guard `after(duration)`.
+pub fn after(duration: Duration) -> At {
+    // So far in the future that it never comes: some thirty years.
+    const NEVER: Duration = Duration::from_secs(1 << 30);
+    At { deadline: Instant::now() + duration.min(NEVER), ahead: !duration.is_zero() }
+}
+
+/// The guard `at(instant)`.
+pub fn at(deadline: Instant) -> At {
+    At { deadline, ahead: false }
+}
+
+// SAFETY: it stands nowhere.
+unsafe impl Stand for At {
+    fn lock(&self) -> Option<&dyn RawLock> {
+        None
+    }
+
+    fn try_now(&self) -> Tried {
+        if !self.ahead && self.deadline <= Instant::now() {
+            Tried::Performed
+        } else {
+            Tried::NotReady
+        }
+    }
+
+    unsafe fn attempt(&self) -> Tried {
+        self.try_now()
+    }
+
+    unsafe fn stand(&self, _: &Waiter, _: u32) {}
+
+    fn withdraw(&self) {}
+
+    fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
+        true
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a timeout")
+    }
+}
+
+impl Guard for At {
+    type Value = ();
+
+    fn offer(&mut self) -> Entry<'_> {
+        Entry(Some(self))
+    }
+
+    fn value(self) {}
+}
+
+/// The guard `skip`.
+pub struct Skip;
+
+/// The guard `skip`.
+pub fn skip() -> Skip {
+    Skip
+}
+
+// SAFETY: it stands nowhere.
+unsafe impl Stand for Skip {
+    fn lock(&self) -> Option<&dyn RawLock> {
+        None
+    }
+
+    fn try_now(&self) -> Tried {
+        Tried::Performed
+    }
+
+    unsafe fn attempt(&self) -> Tried {
+        Tried::Performed
+    }
+
+    unsafe fn stand(&self, _: &Waiter, _: u32) {}
+
+    fn withdraw(&self) {}
+
+    fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
+        true
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("skip")
+    }
+}
+
+impl Guard for Skip {
+    type Value = ();
+
+    fn offer(&mut self) -> Entry<'_> {
+        Entry(Some(self))
+    }
+
+    fn value(self) {}
+}
+
+/// A channel end, or a pointer to one: what `retired` takes.
+#[diagnostic::on_unimplemented(
+    message = "`retired` takes a channel end: `{Self}` is none",
+    label = "expected a `Reader` or a `Writer`"
+)]
+pub trait End: sealed::End {}
+
+impl<E: sealed::End + ?Sized> End for E {}
+
+mod sealed {
+    use super::{Arc, Core};
+
+    pub trait End {
+        type Value;
+        fn core(&self) -> &Arc<Core<Self::Value>>;
+    }
+}
+
+impl<T> sealed::End for Reader<T> {
+    type Value = T;
+
+    fn core(&self) -> &Arc<Core<T>> {
+        Self::core(self)
+    }
+}
+
+impl<T> sealed::End for Writer<T> {
+    type Value = T;
+
+    fn core(&self) -> &Arc<Core<T>> {
+        Self::core(self)
+    }
+}
+
+macro_rules! pointers_to_ends {
+    ($($pointer:ty),*) => { $(
+        impl<E: sealed::End + ?Sized> sealed::End for $pointer {
+            type Value = E::Value;
+
+            fn core(&self) -> &Arc<Core<E::Value>> {
+                (**self).core()
+            }
+        }
+    )* };
+}
+
+pointers_to_ends!(&E, &mut E, Box<E>, std::sync::Arc<E>, std::rc::Rc<E>);
+
+/// The guard `retired(end)`.
+pub struct Retired<'a, T> {
+    core: &'a Arc<Core<T>>,
+    offer: UnsafeCell<Option<Offer<()>>>,
+}
+
+/// The guard `retired(end)`: ready when the channel is retired and has nothing left to read.
+pub fn retired<E: End + ?Sized>(end: &E) -> Retired<'_, <E as sealed::End>::Value> {
+    Retired { core: end.core(), offer: UnsafeCell::new(None) }
+}
+
+impl<T> Retired<'_, T> {
+    fn perform(state: &State<T>) -> Tried {
+        match state.ended {
+            Some(Termination::Poisoned(_)) => Tried::Poisoned,
+            Some(Termination::Retired) if state.is_retired() => Tried::Performed,
+            _ => Tried::NotReady,
+        }
+    }
+}
+
+// SAFETY: `withdraw` takes out what `stand` put in, both under the channel's lock.
+unsafe impl<T> Stand for Retired<'_, T> {
+    fn lock(&self) -> Option<&dyn RawLock> {
+        Some(self.core.state())
+    }
+
+    fn try_now(&self) -> Tried {
+        Self::perform(&self.core.state().lock())
+    }
+
+    unsafe fn attempt(&self) -> Tried {
+        // SAFETY: the caller holds the lock.
+        Self::perform(unsafe { self.core.state().held() })
+    }
+
+    unsafe fn stand(&self, waiter: &Waiter, index: u32) {
+        // SAFETY: no offer stands, so nobody else uses the cell; afterwards it stays where it is.
+        let offer = unsafe { &mut *self.offer.get() };
+        let offer = offer.insert(Offer::new(waiter, index, Some(()), false));
+        // SAFETY: the lock is held; the rest is the caller's promise.
+        unsafe { self.core.state().held().watchers.push(offer) };
+    }
+
+    fn withdraw(&self) {
+        let mut state = self.core.state().lock();
+        // SAFETY: written only by `stand`.
+        if let Some(offer) = unsafe { &*self.offer.get() } {
+            state.watchers.remove(offer);
+        }
+    }
+
+    fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
+        true
+    }
+
+    fn ended(&self) -> Option<Termination> {
+        self.core.termination(Side::Reader)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "retirement of `{}`", self.core)
+    }
+}
+
+impl<T> Guard for Retired<'_, T> {
+    type Value = ();
+
+    fn offer(&mut self) -> Entry<'_> {
+        Entry(Some(self))
+    }
+
+    fn value(self) {}
+}
