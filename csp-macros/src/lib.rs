@@ -1,1 +1,47 @@
-//! The macros.
+//! The macros of `csp`: tokens in, a call to `csp::__private` out.
+//!
+//! Each goes the same way: the model parses, `validate` judges, `expand` prints; when something is wrong, `fallback` prints what
+//! keeps the constructor defined, so that one mistake gives one error.
+
+mod diagnostics;
+mod entry;
+mod function;
+mod options;
+mod process;
+
+use proc_macro::TokenStream;
+use process::Kind;
+
+/// Turns a function into the constructor of a process: `f(a, b)` no longer runs the body but gives a `Process<(A, B), R>`, a
+/// value that does nothing until it is run.
+///
+/// The body owns its arguments; they and the result are `Send + 'static`, whatever the process will run on.
+///
+/// Options, all of them optional:
+///
+/// - `name = "…"`: one step of the paths in which the process is named; the function's name unless said.
+/// - `on = coroutine | thread | subprocess`: what it runs on; coroutines unless said, where they are compiled in, else threads.
+/// - `stack = "64 KiB"`: the size of its stack, a whole number of `B`, `KiB` or `MiB`.
+/// - `daemon`: it does not keep the network alive.
+/// - `on_panic = poison | retire`: what becomes of the ends it held if it panics; `poison` unless said.
+/// - `crate = path`: where the library is, if not at `::csp`.
+///
+/// The idea is PyCSP's `@process`.
+#[proc_macro_attribute]
+pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {
+    process::attribute(Kind::Process, options.into(), item.into()).into()
+}
+
+/// Turns a function into the constructor of a process that runs in an OS process of its own where the feature `subprocess` is
+/// on, and like [`macro@process`] where it is not. Options as there.
+#[proc_macro_attribute]
+pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
+    process::attribute(Kind::Multiprocess, options.into(), item.into()).into()
+}
+
+/// Makes a function without arguments the process `main`: it returns after all that it spawned has ended, and is where the
+/// child of a `#[multiprocess]` takes over. The one option is `crate = path`.
+#[proc_macro_attribute]
+pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
+    entry::attribute(options.into(), item.into()).into()
+}

@@ -15,6 +15,8 @@ mod sync;
 mod termination;
 mod waiter;
 
+pub use csp_macros::{main, multiprocess, process};
+
 pub use channel::{Channel, Extended, IntoIter, Iter, Reader, Writer};
 pub use network::{
     Component, Current, Members, Output, Parallel, Sequence, Spawn, Spawned, current, shutdown,

@@ -1,0 +1,236 @@
+//! What stands in the parentheses of an attribute: parsed entry by entry, so that each may be wrong on its own.
+
+use proc_macro2::{Ident, Punct, Span, TokenStream, TokenTree};
+use syn::{LitStr, Path, ext::IdentExt, parse::Parser, parse_quote};
+
+use crate::diagnostics::Mistakes;
+
+/// An option as written: `key` or `key = value`.
+struct Entry {
+    key: Ident,
+    value: Option<TokenStream>,
+}
+
+/// The options of a process, judged. What was wrong is left at its default.
+pub(crate) struct Options {
+    pub(crate) name: Option<String>,
+    /// A variant of `csp::Backend`.
+    pub(crate) on: Option<Ident>,
+    pub(crate) stack: Option<u64>,
+    pub(crate) daemon: bool,
+    /// A variant of `OnPanic`.
+    pub(crate) on_panic: Option<Ident>,
+    /// Where the library is to be found.
+    pub(crate) krate: Path,
+}
+
+const PROCESS: &[&str] = &["name", "on", "stack", "daemon", "on_panic", "crate"];
+const MAIN: &[&str] = &["crate"];
+
+impl Options {
+    pub(crate) fn of_process(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
+        Options::judge(tokens, PROCESS, mistakes)
+    }
+
+    pub(crate) fn of_main(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
+        Options::judge(tokens, MAIN, mistakes)
+    }
+
+    fn judge(tokens: TokenStream, known: &[&str], mistakes: &mut Mistakes) -> Options {
+        let mut options = Options {
+            name: None,
+            on: None,
+            stack: None,
+            daemon: false,
+            on_panic: None,
+            krate: parse_quote!(::csp),
+        };
+        let mut seen = Vec::new();
+        for Entry { key, value } in entries(tokens, mistakes) {
+            let name = key.to_string();
+            if !known.contains(&&*name) {
+                mistakes.at(&key, unknown(&name, known));
+                continue;
+            }
+            if seen.contains(&name) {
+                mistakes.at(&key, format!("an option is given once: `{name}` is already given"));
+                continue;
+            }
+            match (&*name, value) {
+                ("daemon", None) => options.daemon = true,
+                ("daemon", Some(value)) => {
+                    mistakes.at(value, "`daemon` takes no value: a process is one or is not");
+                }
+                (_, None) => {
+                    mistakes.at(&key, format!("an option has a value: write `{}`", example(&name)))
+                }
+                ("name", Some(value)) => options.name = self::name(&value, mistakes),
+                ("on", Some(value)) => options.on = backend(&value, mistakes),
+                ("stack", Some(value)) => options.stack = stack(&value, mistakes),
+                ("on_panic", Some(value)) => options.on_panic = on_panic(&value, mistakes),
+                (_, Some(value)) => match Path::parse_mod_style.parse2(value.clone()) {
+                    Ok(path) => options.krate = path,
+                    Err(_) => mistakes.at(
+                        value,
+                        "`crate` is the path of the library: write `crate = some::path`",
+                    ),
+                },
+            }
+            seen.push(name);
+        }
+        options
+    }
+}
+
+fn unknown(name: &str, known: &[&str]) -> String {
+    if known == MAIN {
+        let reason = if PROCESS.contains(&name) {
+            "it runs on the thread that the system started"
+        } else {
+            "there is no other"
+        };
+        return format!("main takes the option `crate` and not `{name}`: {reason}");
+    }
+    let known: Vec<_> = known.iter().map(|known| format!("`{known}`")).collect();
+    format!("a process has no option `{name}`: it has {}", known.join(", "))
+}
+
+fn example(name: &str) -> &'static str {
+    match name {
+        "name" => r#"name = "worker""#,
+        "on" => "on = thread",
+        "stack" => r#"stack = "64 KiB""#,
+        "on_panic" => "on_panic = retire",
+        _ => "crate = some::path",
+    }
+}
+
+/// The entries that could be read; the others are mistakes.
+fn entries(tokens: TokenStream, mistakes: &mut Mistakes) -> Vec<Entry> {
+    let is_comma =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
+    let mut entries = Vec::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while tokens.peek().is_some() {
+        let mut entry = TokenStream::new();
+        let mut comma = None;
+        for token in tokens.by_ref() {
+            if is_comma(&token) {
+                comma = Some(token);
+                break;
+            }
+            entry.extend([token]);
+        }
+        if entry.is_empty() {
+            mistakes.at(
+                comma,
+                "options are separated by one comma: there is no option before this one",
+            );
+            continue;
+        }
+        match parse_entry.parse2(entry) {
+            Ok(entry) => entries.push(entry),
+            Err(error) => mistakes.push(error),
+        }
+    }
+    entries
+}
+
+fn parse_entry(input: syn::parse::ParseStream<'_>) -> syn::Result<Entry> {
+    const FORM: &str = "an option is `key` or `key = value`: this is neither";
+    let rest = input.fork();
+    let malformed =
+        |_| syn::Error::new_spanned(rest.parse::<TokenStream>().unwrap_or_default(), FORM);
+    let key = input.call(Ident::parse_any).map_err(malformed)?;
+    if input.is_empty() {
+        return Ok(Entry { key, value: None });
+    }
+    let equals: Punct = input.parse().map_err(malformed)?;
+    let value: TokenStream = input.parse()?;
+    if equals.as_char() != '=' || value.is_empty() {
+        return Err(malformed(syn::Error::new(Span::call_site(), FORM)));
+    }
+    Ok(Entry { key, value: Some(value) })
+}
+
+fn name(value: &TokenStream, mistakes: &mut Mistakes) -> Option<String> {
+    let Ok(name) = syn::parse2::<LitStr>(value.clone()) else {
+        mistakes.at(value, r#"a name is a string: write `name = "worker"`"#);
+        return None;
+    };
+    let name = name.value();
+    if name.is_empty() || name.contains('/') {
+        mistakes.at(
+            value,
+            "a name is one step of a path such as `main/worker[3]`: it is not empty and has no `/`",
+        );
+        return None;
+    }
+    Some(name)
+}
+
+fn backend(value: &TokenStream, mistakes: &mut Mistakes) -> Option<Ident> {
+    const BACKENDS: &[(&str, &str)] =
+        &[("coroutine", "Coroutine"), ("thread", "Thread"), ("subprocess", "Subprocess")];
+    let rule = "a process runs on a `coroutine`, a `thread` or in a `subprocess`";
+    variant(value, BACKENDS, rule, mistakes)
+}
+
+fn on_panic(value: &TokenStream, mistakes: &mut Mistakes) -> Option<Ident> {
+    const OUTCOMES: &[(&str, &str)] = &[("poison", "Poison"), ("retire", "Retire")];
+    let rule = "a panic makes a process `poison` or `retire` its ends";
+    variant(value, OUTCOMES, rule, mistakes)
+}
+
+/// One of `words`, as its variant, where the user wrote it.
+fn variant(
+    value: &TokenStream,
+    words: &[(&str, &str)],
+    rule: &str,
+    mistakes: &mut Mistakes,
+) -> Option<Ident> {
+    if let Ok(word) = syn::parse2::<Ident>(value.clone()) {
+        if let Some((_, variant)) = words.iter().find(|(known, _)| word == known) {
+            return Some(Ident::new(variant, word.span()));
+        }
+        mistakes.at(value, format!("{rule}: `{word}` is unknown"));
+    } else {
+        mistakes.at(value, format!("{rule}: write the word, without quotes"));
+    }
+    None
+}
+
+fn stack(value: &TokenStream, mistakes: &mut Mistakes) -> Option<u64> {
+    let Ok(size) = syn::parse2::<LitStr>(value.clone()) else {
+        mistakes.at(value, r#"a stack size is a string with its unit: write `stack = "64 KiB"`"#);
+        return None;
+    };
+    match bytes(&size.value()) {
+        Ok(bytes) => Some(bytes),
+        Err(reason) => {
+            mistakes
+                .at(value, format!("a stack size is a whole number of B, KiB or MiB: {reason}"));
+            None
+        }
+    }
+}
+
+fn bytes(size: &str) -> Result<u64, String> {
+    let size = size.trim();
+    let digits = size.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(size.len());
+    let (number, unit) = (size[..digits].replace('_', ""), size[digits..].trim());
+    let scale: u64 = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "" if !number.is_empty() => return Err(format!("`{size}` has no unit")),
+        _ if number.is_empty() => return Err(format!("`{size}` does not start with a number")),
+        _ => return Err(format!("`{unit}` is no unit")),
+    };
+    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale)) {
+        Some(0) => Err("a body cannot run on none".into()),
+        // What a 32-bit target can address; a 64-bit one has no use for more either.
+        Some(bytes) if bytes <= u64::from(u32::MAX) => Ok(bytes),
+        _ => Err(format!("`{size}` is more than 4095 MiB")),
+    }
+}

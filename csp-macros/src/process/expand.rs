@@ -1,0 +1,194 @@
+//! Prints the constructor: the user's function, under another name, inside one that makes a process of it.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
+use syn::{
+    Attribute, FnArg, GenericParam, Pat, Path, ReturnType, Signature, Token, Type, ext::IdentExt,
+    spanned::Spanned,
+};
+
+use super::Kind;
+use crate::{function::Function, options::Options};
+
+pub(super) fn function(kind: Kind, options: &Options, function: Function) -> TokenStream {
+    let definition = definition(kind, options, &function);
+    function
+        .configured()
+        .into_iter()
+        .map(|function| constructor(&options.krate, &definition, function))
+        .collect()
+}
+
+fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> TokenStream {
+    let Function { attrs, vis, mut sig, body } = function;
+    let (outer, inner): (Vec<_>, Vec<_>) = attrs.into_iter().partition(concerns_the_constructor);
+
+    let name = sig.ident.clone();
+    let generics = sig.generics.clone();
+    let (fn_token, where_clause) = (sig.fn_token, &generics.where_clause);
+    let parameters: Vec<_> = sig.inputs.iter().enumerate().filter_map(parameter).collect();
+    let (names, types): (Vec<_>, Vec<_>) = parameters.iter().cloned().unzip();
+    let result = result(&sig.output);
+
+    // Another name, so that a process that names itself in its body gets the constructor.
+    sig.ident = Ident::new("__csp_body", name.span());
+    let body_fn = &sig.ident;
+    let turbofish = turbofish(&generics.params);
+    let owned = parameters.iter().map(|(name, ty)| {
+        let argument = at(ty, krate, "argument");
+        let mut name = name.clone();
+        name.set_span(name.span().located_at(ty.span()));
+        quote!(#argument::<#ty>(#name))
+    });
+    let returned = match &sig.output {
+        ReturnType::Type(_, ty) if !is_never(ty) => {
+            let result = at(ty, krate, "result");
+            quote!(#result::<#ty>(#body_fn #turbofish (#(#names),*)))
+        }
+        _ => quote!(#body_fn #turbofish (#(#names),*)),
+    };
+
+    let mut block = Group::new(
+        Delimiter::Brace,
+        quote! {
+            #(#inner)*
+            // What the process dictates is no fault of the body, and what the constructor shares with it is reported there.
+            #[allow(
+                clippy::needless_pass_by_value, clippy::missing_const_for_fn,
+                clippy::too_many_arguments, clippy::fn_params_excessive_bools, clippy::too_many_lines
+            )]
+            #sig #body
+            #krate::__private::process(
+                &const { #definition },
+                (#(#owned,)*),
+                |(#(#names,)*)| #returned,
+            )
+        },
+    );
+    // Where the user's signature and body end, the constructor's end too, so that lints see a function of the user's.
+    block.set_span(body.span());
+    let where_clause = match where_clause {
+        Some(clause) => clause.to_token_stream(),
+        None => Token![where](end(&sig)).to_token_stream(),
+    };
+
+    quote! {
+        #(#outer)*
+        #vis #fn_token #name #generics (#(#names: #types),*) -> #krate::Process<(#(#types,)*), #result> #where_clause #block
+    }
+}
+
+fn end(sig: &Signature) -> Span {
+    match &sig.output {
+        ReturnType::Default => sig.paren_token.span.close(),
+        ReturnType::Type(_, ty) => match ty.to_token_stream().into_iter().last() {
+            Some(TokenTree::Group(group)) => group.span_close(),
+            last => last.map_or(sig.paren_token.span.close(), |token| token.span()),
+        },
+    }
+}
+
+fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream {
+    let Options { name, on, stack, daemon, on_panic, krate } = options;
+    let name = name.clone().unwrap_or_else(|| function.sig.ident.unraw().to_string());
+    let mut definition = quote!(#krate::__private::Definition::new(#name));
+    if kind == Kind::Multiprocess {
+        definition.extend(quote!(.multiprocess()));
+    }
+    if let Some(backend) = on {
+        definition.extend(quote!(.on(#krate::Backend::#backend)));
+    }
+    if let Some(bytes) = stack.map(proc_macro2::Literal::u64_unsuffixed) {
+        definition.extend(quote!(.stack(#bytes)));
+    }
+    if *daemon {
+        definition.extend(quote!(.daemon()));
+    }
+    if let Some(outcome) = on_panic {
+        definition.extend(quote!(.on_panic(#krate::__private::OnPanic::#outcome)));
+    }
+    definition
+}
+
+/// Documentation, conditions, lints, deprecation concern whoever uses the constructor (and lints reach the body inside it);
+/// everything else, such as `inline` or another macro, is about the body as written.
+fn concerns_the_constructor(attr: &Attribute) -> bool {
+    const THESE: &[&str] = &[
+        "doc",
+        "cfg",
+        "cfg_attr",
+        "allow",
+        "expect",
+        "warn",
+        "deny",
+        "forbid",
+        "deprecated",
+        "must_use",
+    ];
+    THESE.iter().any(|name| attr.path().is_ident(name))
+}
+
+/// The constructor's parameter: the user's name where the pattern is one, else a name that only this expansion can mean.
+fn parameter((index, input): (usize, &FnArg)) -> Option<(Ident, Type)> {
+    let FnArg::Typed(typed) = input else {
+        return None;
+    };
+    let name = match &*typed.pat {
+        Pat::Ident(pat) if pat.subpat.is_none() => {
+            let mut name = pat.ident.clone();
+            name.set_span(mixed(name.span()));
+            name
+        }
+        _ => format_ident!("argument_{}", index + 1, span = Span::mixed_site()),
+    };
+    Some((name, (*typed.ty).clone()))
+}
+
+/// `!` is no type to put between angle brackets yet; its stand-in is what it coerces to.
+fn result(output: &ReturnType) -> TokenStream {
+    match output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) if is_never(ty) => quote!(::core::convert::Infallible),
+        ReturnType::Type(_, ty) => ty.to_token_stream(),
+    }
+}
+
+fn is_never(ty: &Type) -> bool {
+    match ty {
+        Type::Never(_) => true,
+        Type::Paren(paren) => is_never(&paren.elem),
+        Type::Group(group) => is_never(&group.elem),
+        _ => false,
+    }
+}
+
+fn turbofish<'a>(params: impl IntoIterator<Item = &'a GenericParam>) -> Option<TokenStream> {
+    let params: Vec<_> = params
+        .into_iter()
+        .filter_map(|param| match param {
+            GenericParam::Type(param) => Some(&param.ident),
+            GenericParam::Const(param) => Some(&param.ident),
+            GenericParam::Lifetime(_) => None,
+        })
+        .collect();
+    (!params.is_empty()).then(|| quote!(::<#(#params),*>))
+}
+
+/// `krate::__private::function`, spanned from the first to the last token of a type: there rustc reports the bound which that
+/// function puts on it.
+fn at(ty: &Type, krate: &Path, function: &str) -> TokenStream {
+    let mut spans = ty.to_token_stream().into_iter().map(|token| mixed(token.span()));
+    let first = spans.next().unwrap_or_else(Span::mixed_site);
+    let last = spans.last().unwrap_or(first);
+    let path = quote!(#krate::__private).into_iter().map(|mut token| {
+        token.set_span(first.located_at(first));
+        token
+    });
+    let function = Ident::new(function, last);
+    quote!(#(#path)*::#function)
+}
+
+/// The place of `span`, the hygiene of this macro.
+fn mixed(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}

@@ -1,0 +1,111 @@
+//! The rules of a process.
+
+use syn::{FnArg, GenericParam, ReturnType, Safety};
+
+use super::ownership::{self, Findings, Role};
+use crate::{
+    diagnostics::Mistakes,
+    function::{Function, attributes, is_cfg},
+};
+
+/// Each `#[cfg]` of an argument doubles what is printed.
+const MOST_CFGS: usize = 4;
+
+/// What `fallback` has to know of the mistakes.
+pub(super) struct Verdict {
+    /// Arguments, by position, which no caller can get right.
+    pub(super) wrong_arguments: Vec<bool>,
+    pub(super) wrong_result: bool,
+    /// Whether the function could stand as a plain one.
+    pub(super) stands: bool,
+}
+
+pub(super) fn function(function: &Function, mistakes: &mut Mistakes) -> Verdict {
+    attrs(function, mistakes);
+    qualifiers(function, mistakes);
+    let arguments: Vec<_> =
+        function.sig.inputs.iter().map(|input| argument(input, mistakes)).collect();
+    let result = match &function.sig.output {
+        ReturnType::Type(_, ty) => ownership::judge(ty, Role::Result, mistakes),
+        ReturnType::Default => Findings::default(),
+    };
+    for param in &function.sig.generics.params {
+        if let GenericParam::Lifetime(param) = param {
+            let mut reported =
+                arguments.iter().chain([&result]).flat_map(|findings| &findings.lifetimes);
+            if !reported.any(|lifetime| *lifetime == param.lifetime.ident) {
+                mistakes.at(
+                    param,
+                    "a process has no lifetime parameter: it may outlive whoever started it",
+                );
+            }
+        }
+    }
+    Verdict {
+        stands: !result.unusable
+            && function.sig.variadic.is_none()
+            && !arguments.iter().any(|argument| argument.unusable),
+        wrong_arguments: arguments.into_iter().map(|argument| argument.wrong).collect(),
+        wrong_result: result.wrong,
+    }
+}
+
+fn attrs(function: &Function, mistakes: &mut Mistakes) {
+    for attr in &function.attrs {
+        let name = attr.path().segments.last().map(|segment| segment.ident.to_string());
+        if matches!(name.as_deref(), Some("process" | "multiprocess")) {
+            mistakes.at(attr, "a function is made a process once: this attribute is one too many");
+        }
+    }
+}
+
+fn qualifiers(function: &Function, mistakes: &mut Mistakes) {
+    let sig = &function.sig;
+    if let Some(constness) = sig.constness {
+        mistakes.at(
+            constness,
+            "a process is not `const`: it communicates, which only a running program does",
+        );
+    }
+    if let Some(asyncness) = sig.asyncness {
+        mistakes.at(
+            asyncness,
+            "a process is not `async`: it waits where it reads and writes, without `await`",
+        );
+    }
+    if let Safety::Unsafe(unsafety) = &sig.safety {
+        mistakes.at(unsafety, "a process is not `unsafe`: its caller only makes it, and whoever runs it promises nothing");
+    }
+    if let Some(abi) = &sig.abi {
+        mistakes.at(abi, "a process is not `extern`: only the library calls its body");
+    }
+    if let Some(variadic) = &sig.variadic {
+        mistakes.at(variadic, "a process has a fixed number of arguments: pass a `Vec`");
+    }
+    if sig.ident == "main" {
+        mistakes.at(
+            &sig.ident,
+            "`main` is not a process to be made: the system starts it, mark it `#[csp::main]`",
+        );
+    }
+    let conditional = sig.inputs.iter().filter(|input| attributes(input).iter().any(is_cfg));
+    for input in conditional.skip(MOST_CFGS) {
+        mistakes.at(
+            input,
+            format!("a process has at most {MOST_CFGS} arguments with `#[cfg]`: each doubles what it expands to"),
+        );
+    }
+}
+
+fn argument(input: &FnArg, mistakes: &mut Mistakes) -> Findings {
+    match input {
+        FnArg::Typed(typed) => ownership::judge(&typed.ty, Role::Argument, mistakes),
+        FnArg::Receiver(receiver) => {
+            mistakes.at(
+                receiver,
+                "a process belongs to no object: pass what it needs of `self` as arguments",
+            );
+            Findings { unusable: true, ..Findings::default() }
+        }
+    }
+}
