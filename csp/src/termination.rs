@@ -15,8 +15,12 @@ use std::sync::Arc;
 ///     }
 /// }
 /// # let (a, b) = (csp::Channel::new(), csp::Channel::new());
-/// # let (_, x, y) = csp::parallel!(doubler(a.reader(), b.writer()), csp::plug::once(a.writer(), 4), csp::plug::first(b.reader()));
-/// # assert_eq!(y, Ok(8));
+/// # let doubler = csp::spawn(doubler(a.reader(), b.writer()));
+/// # let (to, from) = (a.writer(), b.reader());
+/// # to.write(4).unwrap();
+/// # assert_eq!(from.read(), Ok(8));
+/// # to.retire();
+/// # assert_eq!(doubler.join(), Err(csp::Termination::Retired));
 /// ```
 pub type Result<T = (), E = Termination> = std::result::Result<T, E>;
 
