@@ -60,6 +60,7 @@ pub fn main<R>(body: fn() -> R) -> R {
 /// Behind `alt!` and `pri_alt!`.
 pub mod alt {
     pub use crate::alternation::{Site, choose, first};
+    pub use crate::barrier::sync;
     pub use crate::guard::{
         Guard, Moves, Place, after, at, begin, defer, read, retired, skip, write,
     };

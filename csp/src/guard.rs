@@ -8,17 +8,18 @@
 #![allow(unsafe_code)]
 #![allow(missing_debug_implementations, reason = "what only macros see")]
 
-use std::cell::{Cell, UnsafeCell};
+use std::borrow::Borrow;
+use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::channel::core::{Core, Found, Placed, Side, State};
+use crate::channel::core::{Core, Found, Placed, Release, Side, State};
 use crate::channel::{Extended, Reader, Writer};
 use crate::park::Context;
 use crate::sync::{Arc, RawLock};
 use crate::termination::Termination;
-use crate::waiter::{Held, Offer, Partner, Waiter};
+use crate::waiter::{Held, Partner, Standing, Waiter};
 
 /// What trying a guard has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,63 +116,53 @@ impl<G: Guard> Guard for Option<G> {
     }
 }
 
-/// What the guards of both sides of a channel share.
-struct AtChannel<'a, T> {
-    core: &'a Arc<Core<T>>,
+/// What the guards of both sides of a channel share. `C` is the channel, or a reference to it.
+pub(crate) struct AtChannel<T, C> {
+    core: C,
     side: Side,
     /// Whom `attempt` has committed, for `finish`.
     partner: Cell<Option<Partner<T>>>,
-    offer: UnsafeCell<Option<Offer<T>>>,
+    standing: Standing<T>,
 }
 
-impl<'a, T> AtChannel<'a, T> {
+impl<T, C: Borrow<Arc<Core<T>>>> AtChannel<T, C> {
     #[inline(always)]
-    fn new(core: &'a Arc<Core<T>>, side: Side) -> Self {
-        Self { core, side, partner: Cell::new(None), offer: UnsafeCell::new(None) }
+    fn new(core: C, side: Side) -> Self {
+        Self { core, side, partner: Cell::new(None), standing: Standing::new() }
+    }
+
+    #[inline(always)]
+    fn core(&self) -> &Arc<Core<T>> {
+        self.core.borrow()
     }
 
     #[inline(always)]
     fn try_now(&self, attempt: impl FnOnce(&mut State<T>) -> Tried) -> Tried {
-        attempt(&mut self.core.state().lock())
+        attempt(&mut self.core().state().lock())
     }
 
     /// # Safety
     /// The caller holds the channel's lock.
     unsafe fn attempt(&self, attempt: impl FnOnce(&mut State<T>) -> Tried) -> Tried {
         // SAFETY: the lock is held, and `attempt` is all that uses the state meanwhile.
-        attempt(unsafe { self.core.state().held() })
+        attempt(unsafe { self.core().state().held() })
     }
 
     /// # Safety
     /// As [`Stand::stand`].
     unsafe fn stand(&self, waiter: &Waiter, index: u32, value: Option<T>, extended: bool) {
-        // SAFETY: no offer stands, so nobody else uses the cell; afterwards it stays where it is.
-        let offer = unsafe { &mut *self.offer.get() };
-        let offer = offer.insert(Offer::new(waiter, index, value, extended));
-        // SAFETY: the lock is held; the rest is the caller's promise.
-        unsafe { self.core.state().held().queue(self.side).push(offer) };
+        // SAFETY: the lock is held.
+        let state = unsafe { self.core().state().held() };
+        // SAFETY: the caller's promise.
+        unsafe { self.standing.stand(state.queue(self.side), waiter, index, value, extended) };
     }
 
     fn withdraw(&self) {
-        let mut state = self.core.state().lock();
-        if let Some(offer) = self.offer() {
-            state.queue(self.side).remove(offer);
-        }
+        self.standing.withdraw(self.core().state().lock().queue(self.side));
     }
 
-    fn offer(&self) -> Option<&Offer<T>> {
-        // SAFETY: written only by `stand`, when no offer stands and no reference to one is kept.
-        unsafe { &*self.offer.get() }.as_ref()
-    }
-
-    /// How the channel stands when it has nothing for this guard.
-    #[inline(always)]
-    fn idle(state: &State<T>) -> Tried {
-        match state.ended {
-            None => Tried::NotReady,
-            Some(Termination::Retired) => Tried::Retired,
-            Some(Termination::Poisoned(_)) => Tried::Poisoned,
-        }
+    fn ended(&self) -> Option<Termination> {
+        self.core().termination(self.side)
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -179,21 +170,31 @@ impl<'a, T> AtChannel<'a, T> {
             Side::Reader => "read from",
             Side::Writer => "write to",
         };
-        write!(f, "{operation} `{}`", self.core)
+        write!(f, "{operation} `{}`", self.core())
+    }
+}
+
+/// How a channel stands when it has nothing for a guard.
+#[inline(always)]
+fn idle<T>(state: &State<T>) -> Tried {
+    match state.ended {
+        None => Tried::NotReady,
+        Some(Termination::Retired) => Tried::Retired,
+        Some(Termination::Poisoned(_)) => Tried::Poisoned,
     }
 }
 
 /// `end.read()`, and `end.begin()` where `extended`.
-struct Input<'a, T> {
-    at: AtChannel<'a, T>,
+pub(crate) struct Input<T, C> {
+    at: AtChannel<T, C>,
     extended: bool,
     found: Cell<Option<(T, Option<Held>)>>,
 }
 
-impl<'a, T> Input<'a, T> {
+impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
     #[inline(always)]
-    fn new(end: &'a Reader<T>, extended: bool) -> Self {
-        Self { at: AtChannel::new(end.core(), Side::Reader), extended, found: Cell::new(None) }
+    pub(crate) fn new(core: C, extended: bool) -> Self {
+        Self { at: AtChannel::new(core, Side::Reader), extended, found: Cell::new(None) }
     }
 
     #[inline(always)]
@@ -201,25 +202,27 @@ impl<'a, T> Input<'a, T> {
         match state.find(self.extended) {
             Found::With(writer) => self.at.partner.set(Some(writer)),
             Found::InBuffer(value) => self.found.set(Some((value, None))),
-            Found::Nothing => return AtChannel::idle(state),
+            Found::Nothing => return idle(state),
         }
         Tried::Performed
     }
 
+    /// What the guard has read, once it was chosen.
     #[inline(always)]
-    fn found(self) -> (T, Option<Held>) {
-        if let Some(found) = self.found.take() {
-            return found;
-        }
-        let offer = self.at.offer().expect("a chosen guard was performed or stood");
-        (offer.served().expect("a served reader has its value"), offer.held())
+    pub(crate) fn found(&self) -> (T, Release<T>) {
+        let (value, held) = self.found.take().unwrap_or_else(|| {
+            let offer = self.at.standing.offer().expect("a chosen guard was performed or stood");
+            (offer.served().expect("a served reader has its value"), offer.held())
+        });
+        let release = if self.extended { self.at.core().release(held) } else { Release::Nothing };
+        (value, release)
     }
 }
 
 // SAFETY: `withdraw` takes out what `stand` put in, both under the channel's lock.
-unsafe impl<T> Stand for Input<'_, T> {
+unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
     fn lock(&self) -> Option<&dyn RawLock> {
-        Some(self.at.core.state())
+        Some(self.at.core().state())
     }
 
     #[inline]
@@ -244,14 +247,14 @@ unsafe impl<T> Stand for Input<'_, T> {
     #[inline]
     fn finish(&self, context: &Context, place: &'static Location<'static>) -> bool {
         let Some(writer) = self.at.partner.take() else { return true };
-        let found = self.at.core.receive(context, writer, self.extended, place);
+        let found = self.at.core().receive(context, writer, self.extended, place);
         let kept = found.is_some();
         self.found.set(found);
         kept
     }
 
     fn ended(&self) -> Option<Termination> {
-        self.at.core.termination(self.at.side)
+        self.at.ended()
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -260,12 +263,12 @@ unsafe impl<T> Stand for Input<'_, T> {
 }
 
 /// The guard `end.read()`.
-pub struct Read<'a, T>(Input<'a, T>);
+pub struct Read<'a, T>(Input<T, &'a Arc<Core<T>>>);
 
 /// The guard `end.read()`.
 #[inline(always)]
 pub fn read<T>(end: &Reader<T>) -> Read<'_, T> {
-    Read(Input::new(end, false))
+    Read(Input::new(end.core(), false))
 }
 
 impl<T> Guard for Read<'_, T> {
@@ -283,11 +286,11 @@ impl<T> Guard for Read<'_, T> {
 }
 
 /// The guard `end.begin()`.
-pub struct Begin<'a, T>(Input<'a, T>);
+pub struct Begin<'a, T>(Input<T, &'a Arc<Core<T>>>);
 
 /// The guard `end.begin()`.
 pub fn begin<T>(end: &Reader<T>) -> Begin<'_, T> {
-    Begin(Input::new(end, true))
+    Begin(Input::new(end.core(), true))
 }
 
 impl<T> Guard for Begin<'_, T> {
@@ -298,15 +301,14 @@ impl<T> Guard for Begin<'_, T> {
     }
 
     fn value(self) -> Self::Value {
-        let core = Arc::clone(self.0.at.core);
-        let (value, held) = self.0.found();
-        Extended::new(value, core.release(held))
+        let (value, release) = self.0.found();
+        Extended::new(value, release)
     }
 }
 
 /// The guard `end.write(value)`.
 pub struct Write<'a, T> {
-    at: AtChannel<'a, T>,
+    at: AtChannel<T, &'a Arc<Core<T>>>,
     value: Cell<Option<T>>,
 }
 
@@ -325,22 +327,22 @@ impl<T> Write<'_, T> {
             Placed::InBuffer => {}
             Placed::Nowhere(value) => {
                 self.value.set(Some(value));
-                return AtChannel::idle(state);
+                return idle(state);
             }
         }
         Tried::Performed
     }
 
     /// The value, if it was not written.
-    pub(crate) fn take(&self) -> Option<T> {
-        self.value.take().or_else(|| self.at.offer()?.served())
+    fn take(&self) -> Option<T> {
+        self.value.take().or_else(|| self.at.standing.offer()?.served())
     }
 }
 
 // SAFETY: `withdraw` takes out what `stand` put in, both under the channel's lock.
 unsafe impl<T> Stand for Write<'_, T> {
     fn lock(&self) -> Option<&dyn RawLock> {
-        Some(self.at.core.state())
+        Some(self.at.core().state())
     }
 
     #[inline]
@@ -366,7 +368,7 @@ unsafe impl<T> Stand for Write<'_, T> {
     fn finish(&self, context: &Context, place: &'static Location<'static>) -> bool {
         if let Some(reader) = self.at.partner.take() {
             if reader.is_extended() {
-                self.at.core.serve_extended(context, reader, place);
+                self.at.core().serve_extended(context, reader, place);
             } else {
                 reader.wake();
             }
@@ -375,7 +377,7 @@ unsafe impl<T> Stand for Write<'_, T> {
     }
 
     fn ended(&self) -> Option<Termination> {
-        self.at.core.termination(self.at.side)
+        self.at.ended()
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -397,29 +399,35 @@ impl<T> Guard for Write<'_, T> {
 
 /// An output that commits before its value is there: the guards `end.write_with(|| …)` and, for a variable that
 /// is to stay where it is if the guard is not chosen, `end.write(variable)`.
-pub struct Defer<'a, T> {
-    at: AtChannel<'a, T>,
+pub(crate) struct Output<T, C> {
+    at: AtChannel<T, C>,
 }
 
-/// An output whose value is made when a reader has committed.
-pub fn defer<T>(end: &Writer<T>) -> Defer<'_, T> {
-    Defer { at: AtChannel::new(end.core(), Side::Writer) }
-}
+impl<T, C: Borrow<Arc<Core<T>>>> Output<T, C> {
+    pub(crate) fn new(core: C) -> Self {
+        Self { at: AtChannel::new(core, Side::Writer) }
+    }
 
-impl<T> Defer<'_, T> {
     fn perform(&self, state: &mut State<T>) -> Tried {
         if let Some(reader) = state.customer() {
             self.at.partner.set(Some(reader));
             return Tried::Performed;
         }
-        if state.reserve() { Tried::Performed } else { AtChannel::idle(state) }
+        if state.reserve() { Tried::Performed } else { idle(state) }
+    }
+
+    /// The reader that the guard was chosen for, or its room in the buffer.
+    pub(crate) fn handover(&self, place: &'static Location<'static>) -> Handover<T> {
+        let partner = self.at.partner.take();
+        let reader = partner.or_else(|| self.at.standing.offer()?.customer());
+        Handover { core: Arc::clone(self.at.core()), reader, place, done: false }
     }
 }
 
 // SAFETY: `withdraw` takes out what `stand` put in, both under the channel's lock.
-unsafe impl<T> Stand for Defer<'_, T> {
+unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Output<T, C> {
     fn lock(&self) -> Option<&dyn RawLock> {
-        Some(self.at.core.state())
+        Some(self.at.core().state())
     }
 
     fn try_now(&self) -> Tried {
@@ -445,7 +453,7 @@ unsafe impl<T> Stand for Defer<'_, T> {
     }
 
     fn ended(&self) -> Option<Termination> {
-        self.at.core.termination(self.at.side)
+        self.at.ended()
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -453,17 +461,24 @@ unsafe impl<T> Stand for Defer<'_, T> {
     }
 }
 
+/// An output whose value is made when a reader has committed.
+pub struct Defer<'a, T>(Output<T, &'a Arc<Core<T>>>);
+
+/// An output whose value is made when a reader has committed.
+pub fn defer<T>(end: &Writer<T>) -> Defer<'_, T> {
+    Defer(Output::new(end.core()))
+}
+
 impl<T> Guard for Defer<'_, T> {
     type Value = Handover<T>;
 
     fn offer(&mut self) -> Entry<'_> {
-        Entry(Some(self))
+        Entry(Some(&self.0))
     }
 
     #[track_caller]
     fn value(self) -> Handover<T> {
-        let reader = self.at.partner.take().or_else(|| self.at.offer()?.customer());
-        Handover { core: Arc::clone(self.at.core), reader, place: Location::caller(), done: false }
+        self.0.handover(Location::caller())
     }
 }
 
@@ -737,12 +752,12 @@ pointers_to_ends!(&E, &mut E, Box<E>, std::sync::Arc<E>, std::rc::Rc<E>);
 /// The guard `retired(end)`.
 pub struct Retired<'a, T> {
     core: &'a Arc<Core<T>>,
-    offer: UnsafeCell<Option<Offer<()>>>,
+    standing: Standing<()>,
 }
 
 /// The guard `retired(end)`: ready when the channel is retired and has nothing left to read.
 pub fn retired<E: End + ?Sized>(end: &E) -> Retired<'_, <E as sealed::End>::Value> {
-    Retired { core: end.core(), offer: UnsafeCell::new(None) }
+    Retired { core: end.core(), standing: Standing::new() }
 }
 
 impl<T> Retired<'_, T> {
@@ -771,19 +786,14 @@ unsafe impl<T> Stand for Retired<'_, T> {
     }
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
-        // SAFETY: no offer stands, so nobody else uses the cell; afterwards it stays where it is.
-        let offer = unsafe { &mut *self.offer.get() };
-        let offer = offer.insert(Offer::new(waiter, index, Some(()), false));
-        // SAFETY: the lock is held; the rest is the caller's promise.
-        unsafe { self.core.state().held().watchers.push(offer) };
+        // SAFETY: the lock is held.
+        let state = unsafe { self.core.state().held() };
+        // SAFETY: the caller's promise.
+        unsafe { self.standing.stand(&mut state.watchers, waiter, index, Some(()), false) };
     }
 
     fn withdraw(&self) {
-        let mut state = self.core.state().lock();
-        // SAFETY: written only by `stand`.
-        if let Some(offer) = unsafe { &*self.offer.get() } {
-            state.watchers.remove(offer);
-        }
+        self.standing.withdraw(&mut self.core.state().lock().watchers);
     }
 
     fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {

@@ -5,6 +5,7 @@
 pub mod __private;
 mod alternation;
 mod backend;
+mod barrier;
 mod channel;
 mod guard;
 mod macros;
@@ -13,10 +14,12 @@ mod park;
 mod process;
 mod sync;
 mod termination;
+mod timer;
 mod waiter;
 
 pub use csp_macros::{main, multiprocess, process};
 
+pub use barrier::{Barrier, Bucket};
 pub use channel::{Channel, Extended, IntoIter, Iter, Reader, Writer};
 pub use network::{
     Component, Current, Members, Output, Parallel, Sequence, Spawn, Spawned, current, shutdown,
@@ -24,3 +27,4 @@ pub use network::{
 };
 pub use process::{Backend, Erased, Failure, Process, Replicated};
 pub use termination::{Cause, Poison, Result, Termination, WriteError};
+pub use timer::{Every, every, sleep, sleep_until};

@@ -38,6 +38,14 @@ macro_rules! per_thread {
 }
 pub(crate) use per_thread;
 
+/// Waits a moment for another thread that is some instructions away from the end of what it does.
+pub(crate) fn spin() {
+    #[cfg(loom)]
+    loom::thread::yield_now();
+    #[cfg(not(loom))]
+    std::thread::yield_now();
+}
+
 /// Locking without a guard: what an alternation does to many channels at once.
 pub(crate) trait RawLock {
     fn acquire(&self);

@@ -10,23 +10,27 @@
 //!   its channels have as many locks; a waiter with a single offer is decided by that one lock.
 //! - Who moved a waiter out of `OFFERING` unparks it, exactly once, and touches neither waiter nor offer
 //!   afterwards. The waiter goes on only then. Hence no pointer here ever dangles.
-//! - Nobody commits two waiters at once: a process looks for partners while it stands in no queue, or
-//!   holds the locks of all its channels (see `alternation`).
+//! - A channel commits one waiter at a time: a process looks for partners while it stands in no queue, or holds
+//!   the locks of all its channels (see `alternation`).
+//! - A barrier commits many at once. It reserves them one by one, lower address first, and whoever else
+//!   wants one of them spins for the few instructions until that is decided. Who spins holds no reservation
+//!   of a higher address, and who reserves waits for no lock, so nobody spins for ever.
 #![allow(unsafe_code)]
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomPinned;
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
 use crate::park::{Blocked, Context, Park};
-use crate::sync::{AtomicU32, Guard, Ordering};
+use crate::sync::{self, AtomicU32, Guard, Ordering};
 
 const OFFERING: u32 = 0;
 const WITHDRAWN: u32 = 1;
 const ENDED: u32 = 2;
 const RETRY: u32 = 3;
-const COMMITTED: u32 = 4;
+const RESERVED: u32 = 4;
+const COMMITTED: u32 = 5;
 
 /// What became of a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +97,22 @@ impl Waiter {
             self.state.store(to, Ordering::Relaxed);
             return true;
         }
-        self.state.compare_exchange(OFFERING, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        match self.state.compare_exchange(OFFERING, to, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => true,
+            Err(RESERVED) => self.leave_when_decided(to),
+            Err(_) => false,
+        }
+    }
+
+    #[cold]
+    fn leave_when_decided(&self, to: u32) -> bool {
+        loop {
+            match self.state.compare_exchange(OFFERING, to, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(RESERVED) => sync::spin(),
+                Err(_) => return false,
+            }
+        }
     }
 
     /// The last thing the committer does with a waiter.
@@ -168,6 +187,48 @@ impl<T> Offer<T> {
     }
 }
 
+/// Where an alternation's guard keeps the offer that it stands with.
+pub(crate) struct Standing<T>(UnsafeCell<Option<Offer<T>>>);
+
+impl<T> Standing<T> {
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self(UnsafeCell::new(None))
+    }
+
+    /// Makes the offer and puts it into a queue.
+    ///
+    /// # Safety
+    /// As [`Queue::push`]; no offer of this guard stands already.
+    pub(crate) unsafe fn stand(
+        &self,
+        queue: &mut Queue<T>,
+        waiter: &Waiter,
+        index: u32,
+        value: Option<T>,
+        extended: bool,
+    ) {
+        // SAFETY: no offer stands, so nobody else uses the cell; afterwards it stays as it is.
+        let offer = unsafe { &mut *self.0.get() };
+        let offer = offer.insert(Offer::new(waiter, index, value, extended));
+        // SAFETY: the caller's promise.
+        unsafe { queue.push(offer) };
+    }
+
+    /// Takes the offer out of the queue, if it is still in.
+    pub(crate) fn withdraw(&self, queue: &mut Queue<T>) {
+        if let Some(offer) = self.offer() {
+            queue.remove(offer);
+        }
+    }
+
+    /// The offer that stood last.
+    pub(crate) fn offer(&self) -> Option<&Offer<T>> {
+        // SAFETY: written by `stand` only, when no offer stands and no reference to one is kept.
+        unsafe { &*self.0.get() }.as_ref()
+    }
+}
+
 /// What a single offer came to.
 pub(crate) struct Served<T> {
     pub(crate) outcome: Outcome,
@@ -201,6 +262,7 @@ pub(crate) fn stand<T, S>(
 pub(crate) struct Queue<T> {
     head: *const Offer<T>,
     tail: *const Offer<T>,
+    len: usize,
 }
 
 // SAFETY: a queue is touched under its channel's lock only, and its offers belong to processes that
@@ -209,12 +271,7 @@ unsafe impl<T: Send> Send for Queue<T> {}
 
 impl<T> Queue<T> {
     pub(crate) const fn new() -> Self {
-        Self { head: ptr::null(), tail: ptr::null() }
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.head.is_null()
+        Self { head: ptr::null(), tail: ptr::null(), len: 0 }
     }
 
     /// Puts an offer at the end of the queue.
@@ -234,6 +291,7 @@ impl<T> Queue<T> {
             unsafe { (*self.tail).next.set(offer) };
         }
         self.tail = offer;
+        self.len += 1;
     }
 
     /// Takes an offer out, if it is still in.
@@ -255,6 +313,7 @@ impl<T> Queue<T> {
             // SAFETY: as above.
             unsafe { (*next).prev.set(prev) };
         }
+        self.len -= 1;
     }
 
     #[inline(always)]
@@ -277,6 +336,50 @@ impl<T> Queue<T> {
             }
         }
         None
+    }
+
+    /// How many offers stand here, those committed elsewhere included.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Commits `count` waiters, all that stand here, or none; those found committed elsewhere are left out.
+    pub(crate) fn commit_all(&mut self, count: usize) -> bool {
+        if self.len() < count {
+            return false;
+        }
+        let mut offers = Vec::with_capacity(count);
+        while let Some(offer) = self.pop() {
+            offers.push(offer);
+        }
+        // SAFETY: an offer that was in the queue is alive while the lock is held, its waiter as long.
+        let waiter = |offer: &NonNull<Offer<T>>| unsafe { offer.as_ref().waiter };
+        // SAFETY: as above.
+        let of = |offer: &NonNull<Offer<T>>| unsafe { waiter(offer).as_ref() };
+        let mut order = offers.clone();
+        order.sort_unstable_by_key(waiter);
+        order.dedup_by_key(|offer| waiter(offer));
+        order.retain(|offer| of(offer).single || of(offer).leave(RESERVED));
+        let all = order.len() == count;
+        for offer in &order {
+            // SAFETY: as above.
+            let index = unsafe { offer.as_ref() }.index;
+            of(offer)
+                .state
+                .store(if all { COMMITTED + index } else { OFFERING }, Ordering::Release);
+        }
+        if all {
+            order.iter().for_each(|offer| of(offer).wake());
+        } else {
+            let kept = |offer: &NonNull<Offer<T>>| {
+                order.binary_search_by_key(&waiter(offer), waiter).is_ok()
+            };
+            for offer in offers.iter().filter(|offer| kept(offer)) {
+                // SAFETY: it was in the queue, and its owner has not been told otherwise.
+                unsafe { self.push(offer.as_ref()) };
+            }
+        }
+        all
     }
 
     /// The channel has ended: who waits only here, has ended too; of `poison` also who waits elsewhere.

@@ -1,0 +1,285 @@
+//! Barriers and buckets: many processes that go on together.
+//!
+//! Invariant, whenever a barrier's lock is free and somebody is enrolled: fewer processes that are not
+//! committed elsewhere stand in its queue than are enrolled.
+#![allow(unsafe_code)]
+
+use std::fmt;
+use std::panic::Location;
+
+use crate::guard::{Entry, Guard, Stand, Tried};
+use crate::park::{self, Blocked, Context};
+use crate::sync::{Arc, Lock, RawLock};
+use crate::waiter::{self, Queue, Standing, Waiter};
+
+/// Processes that wait for one another: [`sync`](Self::sync) returns when all that are enrolled have called it.
+///
+/// Every `Barrier` value is one enrolment. `clone` (or [`enrol`](Self::enrol)) enrols one more, so `n * process` of a
+/// process with a barrier among its arguments enrols all `n`; dropping it (or [`resign`](Self::resign)) resigns, also when
+/// the process panics. A process that keeps a value that it never syncs on holds all the others up.
+///
+/// `barrier.sync()` is a guard too, in [`alt!`](crate::alt) and in [`Alternation`](crate::Alternation): it is ready when all
+/// the others wait for the barrier, and all are committed to it together or none is.
+///
+/// Idea: `BARRIER` of occam-pi, `Barrier` and `AltingBarrier` of JCSP.
+///
+/// ```
+/// use csp::{parallel, process, Barrier, Channel, Writer};
+///
+/// #[process]
+/// fn walker(steps: Barrier, log: Writer<u32>) -> csp::Result {
+///     for step in 0..3 {
+///         log.write(step)?;
+///         steps.sync();
+///     }
+///     Ok(())
+/// }
+/// #[process]
+/// fn reader(log: csp::Reader<u32>) -> Vec<u32> {
+///     log.iter().collect()
+/// }
+///
+/// let log = Channel::new();
+/// let (_, seen) = parallel!(2 * walker(Barrier::new(), log.writer()), reader(log.reader()));
+/// assert_eq!(seen, [0, 0, 1, 1, 2, 2]);
+/// ```
+pub struct Barrier {
+    core: Arc<Core>,
+}
+
+struct Core {
+    state: Lock<State>,
+    birth: &'static Location<'static>,
+}
+
+struct State {
+    enrolled: usize,
+    waiting: Queue<()>,
+}
+
+impl State {
+    /// One more has come, or one less is enrolled: lets all go if all are here. `here`: counted on top of those
+    /// that wait.
+    fn complete(&mut self, here: usize) -> bool {
+        self.enrolled > 0 && self.waiting.commit_all(self.enrolled - here)
+    }
+}
+
+/// The guard `barrier.sync()`.
+pub struct Sync<'a> {
+    core: &'a Arc<Core>,
+    standing: Standing<()>,
+}
+
+/// The guard `barrier.sync()`.
+pub fn sync(barrier: &Barrier) -> Sync<'_> {
+    Sync { core: &barrier.core, standing: Standing::new() }
+}
+
+impl Sync<'_> {
+    fn perform(state: &mut State) -> Tried {
+        if state.complete(1) { Tried::Performed } else { Tried::NotReady }
+    }
+}
+
+// SAFETY: `withdraw` takes out what `stand` put in, both under the barrier's lock.
+unsafe impl Stand for Sync<'_> {
+    fn lock(&self) -> Option<&dyn RawLock> {
+        Some(&self.core.state)
+    }
+
+    fn try_now(&self) -> Tried {
+        Self::perform(&mut self.core.state.lock())
+    }
+
+    unsafe fn attempt(&self) -> Tried {
+        // SAFETY: the caller holds the lock.
+        Self::perform(unsafe { self.core.state.held() })
+    }
+
+    unsafe fn stand(&self, waiter: &Waiter, index: u32) {
+        // SAFETY: the caller holds the lock.
+        let state = unsafe { self.core.state.held() };
+        // SAFETY: the caller's promise.
+        unsafe { self.standing.stand(&mut state.waiting, waiter, index, Some(()), false) };
+    }
+
+    fn withdraw(&self) {
+        self.standing.withdraw(&mut self.core.state.lock().waiting);
+    }
+
+    fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
+        true
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "synchronise at {}", self.core)
+    }
+}
+
+impl Guard for Sync<'_> {
+    type Value = ();
+
+    fn offer(&mut self) -> Entry<'_> {
+        Entry(Some(self))
+    }
+
+    fn value(self) {}
+}
+
+impl fmt::Debug for Sync<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe(f)
+    }
+}
+
+impl fmt::Display for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "barrier {}", self.birth)
+    }
+}
+
+impl Barrier {
+    /// A barrier with one process enrolled: the one that holds it.
+    #[track_caller]
+    #[allow(clippy::new_without_default, reason = "a barrier is known by the place it is made")]
+    pub fn new() -> Self {
+        let state = State { enrolled: 1, waiting: Queue::new() };
+        Self { core: Arc::new(Core { state: Lock::new(state), birth: Location::caller() }) }
+    }
+
+    /// One more enrolment. From now on the barrier waits for it too.
+    #[must_use = "the barrier waits for whoever is enrolled"]
+    pub fn enrol(&self) -> Self {
+        self.clone()
+    }
+
+    /// Gives this enrolment up. The same as dropping it.
+    pub fn resign(self) {}
+
+    /// Waits until all that are enrolled have come here.
+    ///
+    /// In a process that unwinds it returns at once: it resigns.
+    #[track_caller]
+    pub fn sync(&self) {
+        let context = park::current();
+        let mut state = self.core.state.lock();
+        if state.complete(1) || std::thread::panicking() {
+            drop(state);
+            context.communicated();
+            return;
+        }
+        let why = Waiting { what: &*self.core, place: Location::caller() };
+        waiter::stand(context, state, |state| &mut state.waiting, Some(()), false, &why);
+        context.communicated();
+    }
+}
+
+impl Clone for Barrier {
+    /// One more enrolment.
+    fn clone(&self) -> Self {
+        self.core.state.lock().enrolled += 1;
+        Self { core: Arc::clone(&self.core) }
+    }
+}
+
+impl Drop for Barrier {
+    fn drop(&mut self) {
+        let mut state = self.core.state.lock();
+        state.enrolled -= 1;
+        state.complete(0);
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Barrier({})", self.core.birth)
+    }
+}
+
+/// Where processes wait until another lets them all go.
+///
+/// `clone` makes one more handle to the same bucket. Nothing is counted: who falls in waits until somebody flushes.
+///
+/// Idea: `Bucket` of JCSP, `BUCKET` of occam-pi.
+///
+/// ```
+/// use csp::{parallel, process, Barrier, Bucket};
+///
+/// #[process]
+/// fn sleeper(bucket: Bucket) {
+///     bucket.fall_in();
+/// }
+/// #[process]
+/// fn waker(bucket: Bucket) -> usize {
+///     let mut woken = 0;
+///     while woken < 3 {
+///         woken += bucket.flush();
+/// #       csp::sleep(std::time::Duration::from_micros(50));
+///     }
+///     woken
+/// }
+///
+/// let bucket = Bucket::new();
+/// assert_eq!(parallel!(3 * sleeper(bucket.clone()), waker(bucket)).1, 3);
+/// ```
+#[derive(Clone)]
+pub struct Bucket {
+    waiting: Arc<Lock<Queue<()>>>,
+    birth: &'static Location<'static>,
+}
+
+impl Bucket {
+    /// An empty bucket.
+    #[track_caller]
+    #[allow(clippy::new_without_default, reason = "a bucket is known by the place it is made")]
+    pub fn new() -> Self {
+        Self { waiting: Arc::new(Lock::new(Queue::new())), birth: Location::caller() }
+    }
+
+    /// Waits until the bucket is flushed. In a process that unwinds it returns at once.
+    #[track_caller]
+    pub fn fall_in(&self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let name = format!("bucket {}", self.birth);
+        let why = Waiting { what: &name, place: Location::caller() };
+        waiter::stand(park::current(), self.waiting.lock(), |queue| queue, Some(()), false, &why);
+        park::current().communicated();
+    }
+
+    /// Lets all go that are in the bucket; how many they were.
+    pub fn flush(&self) -> usize {
+        let mut waiting = self.waiting.lock();
+        let mut flushed = 0;
+        while let Some(process) = waiting.commit_first() {
+            process.wake();
+            flushed += 1;
+        }
+        flushed
+    }
+
+    /// How many are in the bucket.
+    pub fn holding(&self) -> usize {
+        self.waiting.lock().len()
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bucket({})", self.birth)
+    }
+}
+
+/// A process at a barrier or in a bucket.
+struct Waiting<'a> {
+    what: &'a dyn fmt::Display,
+    place: &'static Location<'static>,
+}
+
+impl Blocked for Waiting<'_> {
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wait at {}, at {}", self.what, self.place)
+    }
+}

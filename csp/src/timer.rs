@@ -1,0 +1,83 @@
+//! Time: sleeping, and regular ticks. Timeouts are guards; see [`alt!`](crate::alt).
+
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use crate::alternation::choose_from;
+use crate::guard::{self, Guard as _};
+use crate::park;
+
+/// Waits for at least `duration`. Other processes go on meanwhile.
+///
+/// Idea: `SLEEP` of KRoC, `AFTER` of occam's timers.
+///
+/// ```
+/// # use std::time::{Duration, Instant};
+/// let start = Instant::now();
+/// csp::sleep(Duration::from_millis(2));
+/// assert!(start.elapsed() >= Duration::from_millis(2));
+/// ```
+#[track_caller]
+pub fn sleep(duration: Duration) {
+    wait_for(guard::after(duration), Location::caller());
+}
+
+/// Waits until `instant`; returns at once if that has passed.
+#[track_caller]
+pub fn sleep_until(instant: Instant) {
+    wait_for(guard::at(instant), Location::caller());
+}
+
+fn wait_for(mut time: guard::At, place: &'static Location<'static>) {
+    // A process that unwinds does not wait, and has no other way to fail here.
+    let _ = choose_from(park::current(), &[time.offer()], 0, place);
+}
+
+/// Ticks at a fixed distance, the first one period from now.
+///
+/// ```
+/// # use std::time::{Duration, Instant};
+/// let start = Instant::now();
+/// for _ in csp::every(Duration::from_millis(1)).take(3) {}
+/// assert!(start.elapsed() >= Duration::from_millis(3));
+/// ```
+pub fn every(period: Duration) -> Every {
+    assert!(!period.is_zero(), "a period is longer than nothing: the ticks would never end");
+    Every { period, due: Instant::now() + period }
+}
+
+/// The ticks of [`every`]: an iterator without end, whose `next` waits for a tick and says when it was due.
+///
+/// The ticks do not drift. Of those that nobody waited for in time only the last is given, as Go's `Ticker` does.
+/// In an alternation, `at(ticks.due())` is the guard; call [`advance`](Self::advance) when it was chosen.
+#[derive(Clone, Debug)]
+pub struct Every {
+    period: Duration,
+    due: Instant,
+}
+
+impl Every {
+    /// When the next tick is due.
+    pub fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Goes on to the first tick that is still ahead.
+    pub fn advance(&mut self) {
+        let late = Instant::now().saturating_duration_since(self.due);
+        let missed = late.as_nanos() / self.period.as_nanos();
+        self.due += self.period * u32::try_from(missed + 1).unwrap_or(u32::MAX);
+    }
+}
+
+impl Iterator for Every {
+    type Item = Instant;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<Instant> {
+        let due = self.due;
+        sleep_until(due);
+        self.advance();
+        Some(due)
+    }
+}
