@@ -49,7 +49,7 @@ pub fn choose<const N: usize>(
 ) -> Result<usize, Termination> {
     let context = park::current();
     let address = site.address();
-    let chosen = choose_from(context, &entries, context.wheels.get(address), site.place)?;
+    let chosen = choose_from(context, &entries[..], context.wheels.get(address), site.place)?;
     context.wheels.set(address, chosen + 1);
     Ok(chosen)
 }
@@ -60,10 +60,33 @@ pub fn first<const N: usize>(
     site: &'static Site,
     entries: [Entry<'_>; N],
 ) -> Result<usize, Termination> {
-    choose_from(park::current(), &entries, 0, site.place)
+    choose_from(park::current(), &entries[..], 0, site.place)
 }
 
-/// The indices of `entries`, from `start` on and around.
+/// The guards of one alternation, by index; None: a guard that is disabled.
+pub(crate) trait Guards {
+    fn len(&self) -> usize;
+    fn get(&self, index: usize) -> Option<&dyn Stand>;
+}
+
+impl Guards for [Entry<'_>] {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        <[Entry<'_>]>::len(self)
+    }
+
+    #[inline(always)]
+    fn get(&self, index: usize) -> Option<&dyn Stand> {
+        self[index].0
+    }
+}
+
+/// Those that are enabled.
+fn enabled<G: Guards + ?Sized>(guards: &G) -> impl Iterator<Item = (usize, &dyn Stand)> {
+    (0..guards.len()).filter_map(|index| Some((index, guards.get(index)?)))
+}
+
+/// All indices, from `start` on and around.
 #[inline(always)]
 fn around(len: usize, start: usize) -> impl Iterator<Item = usize> {
     let start = if start < len { start } else { 0 };
@@ -72,33 +95,33 @@ fn around(len: usize, start: usize) -> impl Iterator<Item = usize> {
 
 /// Tries the guards from `start` on and around; waits if none is ready.
 #[inline]
-pub(crate) fn choose_from(
+pub(crate) fn choose_from<G: Guards + ?Sized>(
     context: &'static Context,
-    entries: &[Entry<'_>],
+    guards: &G,
     start: usize,
     place: &'static Location<'static>,
 ) -> Result<usize, Termination> {
     loop {
-        let mut tried = None;
-        for index in around(entries.len(), start) {
-            let Some(guard) = entries[index].0 else { continue };
+        let mut ready = None;
+        for index in around(guards.len(), start) {
+            let Some(guard) = guards.get(index) else { continue };
             match guard.try_now() {
                 Tried::NotReady | Tried::Retired => {}
                 Tried::Performed => {
-                    tried = Some(index);
+                    ready = Some(index);
                     break;
                 }
-                Tried::Poisoned => return Err(ended(context, [guard].into_iter())),
+                Tried::Poisoned => return Err(ended(context, [(index, guard)].into_iter())),
             }
         }
-        let index = match tried {
+        let index = match ready {
             Some(index) => index,
-            None => match wait(context, entries, start, place)? {
+            None => match wait(context, guards, start, place)? {
                 Some(index) => index,
                 None => continue,
             },
         };
-        if entries[index].0.is_some_and(|guard| guard.finish(context, place)) {
+        if guards.get(index).is_some_and(|guard| guard.finish(context, place)) {
             context.communicated();
             return Ok(index);
         }
@@ -134,20 +157,19 @@ impl Drop for Locked<'_> {
 
 /// None: a partner did not keep its word; all is as before.
 #[inline(never)]
-fn wait(
+fn wait<G: Guards + ?Sized>(
     context: &'static Context,
-    entries: &[Entry<'_>],
+    guards: &G,
     start: usize,
     place: &'static Location<'static>,
 ) -> Result<Option<usize>, Termination> {
     if let Some(termination) = park::unwinding(context) {
         return Err(termination);
     }
-    let guards = || entries.iter().filter_map(|entry| entry.0);
-    let locked = Locked::all(guards());
+    let locked = Locked::all(enabled(guards).map(|(_, guard)| guard));
     let (mut live, mut retired) = (0, false);
-    for index in around(entries.len(), start) {
-        let Some(guard) = entries[index].0 else { continue };
+    for index in around(guards.len(), start) {
+        let Some(guard) = guards.get(index) else { continue };
         // SAFETY: all are locked.
         match unsafe { guard.attempt() } {
             Tried::Performed => return Ok(Some(index)),
@@ -155,50 +177,53 @@ fn wait(
             Tried::Retired => retired = true,
             Tried::Poisoned => {
                 drop(locked);
-                return Err(ended(context, [guard].into_iter()));
+                return Err(ended(context, [(index, guard)].into_iter()));
             }
         }
     }
-    let timeout = entries
-        .iter()
-        .enumerate()
-        .filter_map(|(index, entry)| Some((entry.0?.deadline()?, index)))
-        .min_by_key(|&(deadline, index)| (deadline, around_rank(entries.len(), start, index)));
     if live == 0 && retired {
-        context.met(&Termination::Retired);
         return Err(Termination::Retired);
     }
+    let timeout = enabled(guards)
+        .filter_map(|(index, guard)| {
+            Some((guard.deadline()?, turn(guards.len(), start, index), index))
+        })
+        .min();
     if live == 0 && timeout.is_none() {
         drop(locked);
         return Err(no_guard(context, place));
     }
     let waiter = Waiter::many(context, live);
-    for (index, guard) in entries.iter().enumerate().filter_map(|(i, entry)| Some((i, entry.0?))) {
-        // SAFETY: all are locked. The guards are borrowed and the waiter is pinned here until all have been
+    for (index, guard) in enabled(guards) {
+        // SAFETY: all are locked. The guards are borrowed and the waiter stays here until all have been
         // withdrawn, below; nothing unwinds in between.
         unsafe { guard.stand(&waiter, index as u32) };
     }
     drop(locked);
-    let outcome = waiter.wait(&Choosing { entries, place }, timeout.map(|(deadline, _)| deadline));
-    for guard in guards() {
+    let outcome = waiter.wait(&Choosing { guards, place }, timeout.map(|(deadline, ..)| deadline));
+    for (_, guard) in enabled(guards) {
         guard.withdraw();
     }
     match outcome {
         Outcome::Committed(index) => Ok(Some(index as usize)),
-        Outcome::Withdrawn => Ok(timeout.map(|(_, index)| index)),
+        Outcome::Withdrawn => Ok(timeout.map(|(.., index)| index)),
         Outcome::Retry => Ok(None),
-        Outcome::Ended => Err(ended(context, guards())),
+        Outcome::Ended => Err(ended(context, enabled(guards))),
     }
 }
 
 /// How far behind `start` a guard has its turn.
-fn around_rank(len: usize, start: usize, index: usize) -> usize {
+fn turn(len: usize, start: usize, index: usize) -> usize {
     if start < len { (index + len - start) % len } else { index }
 }
 
-/// A waiting alternation has ended: one of its channels was poisoned, or all have retired.
-fn ended<'a>(context: &Context, guards: impl Iterator<Item = &'a dyn Stand>) -> Termination {
-    let mut terminations = guards.filter_map(Stand::ended);
+/// An alternation has ended: one of its channels is poisoned, or all have retired.
+#[cold]
+fn ended<'a>(
+    context: &Context,
+    guards: impl Iterator<Item = (usize, &'a dyn Stand)>,
+) -> Termination {
+    let mut terminations = guards.filter_map(|(_, guard)| guard.ended());
     let poison = terminations.find(|termination| termination.poison().is_some());
     let termination = poison.unwrap_or(Termination::Retired);
     context.met(&termination);
@@ -213,16 +238,19 @@ fn no_guard(context: &Context, place: &'static Location<'static>) -> Termination
 }
 
 /// A process at an alternation.
-struct Choosing<'a> {
-    entries: &'a [Entry<'a>],
+struct Choosing<'a, G: ?Sized> {
+    guards: &'a G,
     place: &'static Location<'static>,
 }
 
-impl Blocked for Choosing<'_> {
+impl<G: Guards + ?Sized> Blocked for Choosing<'_, G> {
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "alternation at {} of", self.place)?;
-        for (index, entry) in self.entries.iter().enumerate() {
-            write!(f, "{} {entry:?}", if index == 0 { "" } else { "," })?;
+        write!(f, "alternation at {}", self.place)?;
+        let mut separator = ": ";
+        for (_, guard) in enabled(self.guards) {
+            f.write_str(separator)?;
+            guard.describe(f)?;
+            separator = ", ";
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! committed elsewhere stand in its queue than are enrolled.
 #![allow(unsafe_code)]
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::panic::Location;
 
@@ -47,7 +48,7 @@ pub struct Barrier {
     core: Arc<Core>,
 }
 
-struct Core {
+pub struct Core {
     state: Lock<State>,
     birth: &'static Location<'static>,
 }
@@ -66,46 +67,55 @@ impl State {
 }
 
 /// The guard `barrier.sync()`.
-pub struct Sync<'a> {
-    core: &'a Arc<Core>,
+pub struct Sync<C> {
+    core: C,
     standing: Standing<()>,
 }
 
 /// The guard `barrier.sync()`.
-pub fn sync(barrier: &Barrier) -> Sync<'_> {
+pub fn sync(barrier: &Barrier) -> Sync<&Arc<Core>> {
     Sync { core: &barrier.core, standing: Standing::new() }
 }
 
-impl Sync<'_> {
+/// The guard `barrier.sync()`, for longer than the barrier is borrowed.
+pub(crate) fn sync_of(barrier: &Barrier) -> Sync<Arc<Core>> {
+    Sync { core: Arc::clone(&barrier.core), standing: Standing::new() }
+}
+
+impl<C: Borrow<Arc<Core>>> Sync<C> {
+    fn core(&self) -> &Core {
+        self.core.borrow()
+    }
+
     fn perform(state: &mut State) -> Tried {
         if state.complete(1) { Tried::Performed } else { Tried::NotReady }
     }
 }
 
 // SAFETY: `withdraw` takes out what `stand` put in, both under the barrier's lock.
-unsafe impl Stand for Sync<'_> {
+unsafe impl<C: Borrow<Arc<Core>>> Stand for Sync<C> {
     fn lock(&self) -> Option<&dyn RawLock> {
-        Some(&self.core.state)
+        Some(&self.core().state)
     }
 
     fn try_now(&self) -> Tried {
-        Self::perform(&mut self.core.state.lock())
+        Self::perform(&mut self.core().state.lock())
     }
 
     unsafe fn attempt(&self) -> Tried {
         // SAFETY: the caller holds the lock.
-        Self::perform(unsafe { self.core.state.held() })
+        Self::perform(unsafe { self.core().state.held() })
     }
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
         // SAFETY: the caller holds the lock.
-        let state = unsafe { self.core.state.held() };
+        let state = unsafe { self.core().state.held() };
         // SAFETY: the caller's promise.
         unsafe { self.standing.stand(&mut state.waiting, waiter, index, Some(()), false) };
     }
 
     fn withdraw(&self) {
-        self.standing.withdraw(&mut self.core.state.lock().waiting);
+        self.standing.withdraw(&mut self.core().state.lock().waiting);
     }
 
     fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
@@ -113,11 +123,11 @@ unsafe impl Stand for Sync<'_> {
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "synchronise at {}", self.core)
+        write!(f, "synchronise at {}", self.core())
     }
 }
 
-impl Guard for Sync<'_> {
+impl<C: Borrow<Arc<Core>>> Guard for Sync<C> {
     type Value = ();
 
     fn offer(&mut self) -> Entry<'_> {
@@ -127,7 +137,7 @@ impl Guard for Sync<'_> {
     fn value(self) {}
 }
 
-impl fmt::Debug for Sync<'_> {
+impl<C: Borrow<Arc<Core>>> fmt::Debug for Sync<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.describe(f)
     }

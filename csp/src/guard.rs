@@ -11,6 +11,7 @@
 use std::borrow::Borrow;
 use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
@@ -594,21 +595,32 @@ impl Delivered {
 
 /// `after(d)` and `at(t)`.
 pub struct At {
-    deadline: Instant,
-    /// It can't have come already.
-    ahead: bool,
+    when: When,
+    /// Of `after`, once the process has found nothing else ready.
+    counted_from_here: Cell<Option<Instant>>,
+}
+
+#[derive(Clone, Copy)]
+enum When {
+    After(Duration),
+    At(Instant),
 }
 
 /// The guard `after(duration)`.
 pub fn after(duration: Duration) -> At {
-    // So far in the future that it never comes: some thirty years.
-    const NEVER: Duration = Duration::from_secs(1 << 30);
-    At { deadline: Instant::now() + duration.min(NEVER), ahead: !duration.is_zero() }
+    At { when: When::After(duration), counted_from_here: Cell::new(None) }
 }
 
 /// The guard `at(instant)`.
-pub fn at(deadline: Instant) -> At {
-    At { deadline, ahead: false }
+pub fn at(instant: Instant) -> At {
+    At { when: When::At(instant), counted_from_here: Cell::new(None) }
+}
+
+impl At {
+    /// For another round.
+    pub(crate) fn begin(&self) {
+        self.counted_from_here.set(None);
+    }
 }
 
 // SAFETY: it stands nowhere.
@@ -618,11 +630,11 @@ unsafe impl Stand for At {
     }
 
     fn try_now(&self) -> Tried {
-        if !self.ahead && self.deadline <= Instant::now() {
-            Tried::Performed
-        } else {
-            Tried::NotReady
-        }
+        let come = match self.when {
+            When::After(duration) => duration.is_zero(),
+            When::At(instant) => instant <= Instant::now(),
+        };
+        if come { Tried::Performed } else { Tried::NotReady }
     }
 
     unsafe fn attempt(&self) -> Tried {
@@ -638,7 +650,14 @@ unsafe impl Stand for At {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.deadline)
+        // So far in the future that it never comes: some thirty years.
+        const NEVER: Duration = Duration::from_secs(1 << 30);
+        let deadline = match (self.when, self.counted_from_here.get()) {
+            (When::At(instant), _) | (When::After(_), Some(instant)) => instant,
+            (When::After(duration), None) => Instant::now() + duration.min(NEVER),
+        };
+        self.counted_from_here.set(Some(deadline));
+        Some(deadline)
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -750,17 +769,37 @@ macro_rules! pointers_to_ends {
 pointers_to_ends!(&E, &mut E, Box<E>, std::sync::Arc<E>, std::rc::Rc<E>);
 
 /// The guard `retired(end)`.
-pub struct Retired<'a, T> {
-    core: &'a Arc<Core<T>>,
+pub struct Retired<T, C> {
+    core: C,
     standing: Standing<()>,
+    values: PhantomData<fn(T)>,
+}
+
+impl<T, C> Retired<T, C> {
+    fn new(core: C) -> Self {
+        Self { core, standing: Standing::new(), values: PhantomData }
+    }
 }
 
 /// The guard `retired(end)`: ready when the channel is retired and has nothing left to read.
-pub fn retired<E: End + ?Sized>(end: &E) -> Retired<'_, <E as sealed::End>::Value> {
-    Retired { core: end.core(), standing: Standing::new() }
+pub fn retired<E: End + ?Sized>(
+    end: &E,
+) -> Retired<<E as sealed::End>::Value, &Arc<Core<<E as sealed::End>::Value>>> {
+    Retired::new(end.core())
 }
 
-impl<T> Retired<'_, T> {
+/// The guard `retired(end)`, for longer than the end is borrowed.
+pub(crate) fn watch<E: End + ?Sized>(
+    end: &E,
+) -> Retired<<E as sealed::End>::Value, Arc<Core<<E as sealed::End>::Value>>> {
+    Retired::new(Arc::clone(end.core()))
+}
+
+impl<T, C: Borrow<Arc<Core<T>>>> Retired<T, C> {
+    fn core(&self) -> &Arc<Core<T>> {
+        self.core.borrow()
+    }
+
     fn perform(state: &State<T>) -> Tried {
         match state.ended {
             Some(Termination::Poisoned(_)) => Tried::Poisoned,
@@ -771,29 +810,29 @@ impl<T> Retired<'_, T> {
 }
 
 // SAFETY: `withdraw` takes out what `stand` put in, both under the channel's lock.
-unsafe impl<T> Stand for Retired<'_, T> {
+unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Retired<T, C> {
     fn lock(&self) -> Option<&dyn RawLock> {
-        Some(self.core.state())
+        Some(self.core().state())
     }
 
     fn try_now(&self) -> Tried {
-        Self::perform(&self.core.state().lock())
+        Self::perform(&self.core().state().lock())
     }
 
     unsafe fn attempt(&self) -> Tried {
         // SAFETY: the caller holds the lock.
-        Self::perform(unsafe { self.core.state().held() })
+        Self::perform(unsafe { self.core().state().held() })
     }
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
         // SAFETY: the lock is held.
-        let state = unsafe { self.core.state().held() };
+        let state = unsafe { self.core().state().held() };
         // SAFETY: the caller's promise.
         unsafe { self.standing.stand(&mut state.watchers, waiter, index, Some(()), false) };
     }
 
     fn withdraw(&self) {
-        self.standing.withdraw(&mut self.core.state().lock().watchers);
+        self.standing.withdraw(&mut self.core().state().lock().watchers);
     }
 
     fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
@@ -801,15 +840,15 @@ unsafe impl<T> Stand for Retired<'_, T> {
     }
 
     fn ended(&self) -> Option<Termination> {
-        self.core.termination(Side::Reader)
+        self.core().termination(Side::Reader)
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "retirement of `{}`", self.core)
+        write!(f, "retirement of `{}`", self.core())
     }
 }
 
-impl<T> Guard for Retired<'_, T> {
+impl<T, C: Borrow<Arc<Core<T>>>> Guard for Retired<T, C> {
     type Value = ();
 
     fn offer(&mut self) -> Entry<'_> {

@@ -7,6 +7,7 @@ mod alternation;
 mod backend;
 mod barrier;
 mod channel;
+mod choice;
 mod guard;
 mod macros;
 mod network;
@@ -21,6 +22,7 @@ pub use csp_macros::{main, multiprocess, process};
 
 pub use barrier::{Barrier, Bucket};
 pub use channel::{Channel, Extended, IntoIter, Iter, Reader, Writer};
+pub use choice::Alternation;
 pub use network::{
     Component, Current, Members, Output, Parallel, Sequence, Spawn, Spawned, current, shutdown,
     spawn,

@@ -30,7 +30,7 @@ pub fn sleep_until(instant: Instant) {
 
 fn wait_for(mut time: guard::At, place: &'static Location<'static>) {
     // A process that unwinds does not wait, and has no other way to fail here.
-    let _ = choose_from(park::current(), &[time.offer()], 0, place);
+    let _ = choose_from(park::current(), &[time.offer()][..], 0, place);
 }
 
 /// Ticks at a fixed distance, the first one period from now.

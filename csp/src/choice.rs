@@ -1,0 +1,318 @@
+//! [`Alternation`]: the choice whose guards are not known before the program runs.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use crate::alternation::{Guards, choose_from};
+use crate::barrier::{self, Barrier};
+use crate::channel::core::Core;
+use crate::channel::{Extended, Reader, Writer};
+use crate::guard::{self, At, Input, Output, Stand};
+use crate::park;
+use crate::sync::Arc;
+use crate::termination::Termination;
+
+/// A choice between guards that are added, enabled and disabled at run time, and kept from round to round.
+///
+/// Each guard comes with a closure that is called when the guard was chosen, after its communication; what that
+/// returns, of one type `R` for all, is what [`choose`](Self::choose) returns. Guards on channels of different types, inputs and
+/// outputs, timeouts and barriers may be mixed. An end may be borrowed or owned.
+///
+/// `new` makes a fair one: called in a loop, a guard that stays ready is chosen before any other is chosen twice,
+/// whatever is enabled, disabled or added in between. `by_priority` takes the first ready guard in the order in which they
+/// were added. Otherwise it does what [`alt!`](crate::alt) does, and ends as that ends.
+///
+/// Idea: `Alternative` of JCSP (`fairSelect`, `priSelect`), `Alternation` of PyCSP.
+///
+/// ```
+/// use csp::{parallel, process, Alternation, Channel, Reader, Writer};
+///
+/// #[process]
+/// fn source(out: Writer<usize>, n: usize) -> csp::Result {
+///     for _ in 0..100 {
+///         out.write(n)?;
+///     }
+///     Ok(())
+/// }
+/// #[process]
+/// fn merge(inputs: Vec<Reader<usize>>) -> Vec<usize> {
+///     let mut counts = vec![0; inputs.len()];
+///     let mut choice = Alternation::new();
+///     for input in inputs {
+///         choice.read(input, |n| n);
+///     }
+///     while let Ok(n) = choice.choose() {      // until all have retired
+///         counts[n] += 1;
+///     }
+///     drop(choice);
+///     counts
+/// }
+///
+/// let channels = 5 * Channel::new();
+/// let sources: Vec<_> = channels.iter().enumerate().map(|(n, c)| source(c.writer(), n)).collect();
+/// let inputs = channels.iter().map(Channel::reader).collect();
+/// let (_, counts) = parallel!(sources, merge(inputs));
+/// assert_eq!(counts, [100; 5]);
+/// ```
+pub struct Alternation<'a, R> {
+    arms: Vec<(bool, Box<dyn Arm<R> + 'a>)>,
+    /// The guards that count from the beginning of a round.
+    timed: Vec<usize>,
+    fair: bool,
+    start: usize,
+    last: Option<usize>,
+}
+
+/// A guard with its closure.
+trait Arm<R> {
+    /// A round begins; for guards of time.
+    fn begin(&self) {}
+    fn guard(&self) -> &dyn Stand;
+    /// It was chosen.
+    fn perform(&mut self, place: &'static Location<'static>) -> R;
+}
+
+impl<R> Guards for [(bool, Box<dyn Arm<R> + '_>)] {
+    fn len(&self) -> usize {
+        <[_]>::len(self)
+    }
+
+    fn get(&self, index: usize) -> Option<&dyn Stand> {
+        let (enabled, arm) = &self[index];
+        enabled.then(|| arm.guard())
+    }
+}
+
+impl<'a, R> Alternation<'a, R> {
+    /// A fair one, without guards.
+    pub const fn new() -> Self {
+        Self { arms: Vec::new(), timed: Vec::new(), fair: true, start: 0, last: None }
+    }
+
+    /// One that takes the first ready guard in order, without guards.
+    pub const fn by_priority() -> Self {
+        Self { arms: Vec::new(), timed: Vec::new(), fair: false, start: 0, last: None }
+    }
+
+    fn add(&mut self, arm: impl Arm<R> + 'a) -> usize {
+        self.arms.push((true, Box::new(arm)));
+        self.arms.len() - 1
+    }
+
+    /// Reads a value. Gives the index of the guard, as all that add one.
+    pub fn read<T: 'a>(
+        &mut self,
+        end: impl Borrow<Reader<T>> + 'a,
+        then: impl FnMut(T) -> R + 'a,
+    ) -> usize {
+        let input = Input::new(Arc::clone(end.borrow().core()), false);
+        self.add(ReadArm { input, then, _end: end })
+    }
+
+    /// Reads a value by extended rendezvous: its writer goes on when the closure has dropped the guard it gets.
+    pub fn begin<T: 'static>(
+        &mut self,
+        end: impl Borrow<Reader<T>> + 'a,
+        mut then: impl FnMut(Extended<'static, T>) -> R + 'a,
+    ) -> usize {
+        let input = Input::new(Arc::clone(end.borrow().core()), true);
+        let then = move |value, release| then(Extended::new(value, release));
+        self.add(BeginArm { input, then, _end: end })
+    }
+
+    /// Writes a value, which is made when a reader has committed.
+    pub fn write<T: 'a>(
+        &mut self,
+        end: impl Borrow<Writer<T>> + 'a,
+        value: impl FnMut() -> T + 'a,
+        then: impl FnMut() -> R + 'a,
+    ) -> usize {
+        let output = Output::new(Arc::clone(end.borrow().core()));
+        self.add(WriteArm { output, value, then, _end: end })
+    }
+
+    /// Is ready so long after each call of [`choose`](Self::choose).
+    pub fn after(&mut self, duration: Duration, then: impl FnMut() -> R + 'a) -> usize {
+        self.timed.push(self.arms.len());
+        self.add(TimeArm { at: guard::after(duration), then })
+    }
+
+    /// Is ready from that time on.
+    pub fn at(&mut self, instant: Instant, then: impl FnMut() -> R + 'a) -> usize {
+        self.add(TimeArm { at: guard::at(instant), then })
+    }
+
+    /// Is ready when the channel of this end is retired and has nothing left to read.
+    pub fn retired<E: guard::End + 'a>(&mut self, end: E, then: impl FnMut() -> R + 'a) -> usize {
+        self.add(PlainArm { guard: guard::watch(&end), then, _held: end })
+    }
+
+    /// Is ready when all others that are enrolled wait for the barrier.
+    pub fn sync(
+        &mut self,
+        barrier: impl Borrow<Barrier> + 'a,
+        then: impl FnMut() -> R + 'a,
+    ) -> usize {
+        self.add(PlainArm { guard: barrier::sync_of(barrier.borrow()), then, _held: barrier })
+    }
+
+    /// Is always ready; for [`by_priority`](Self::by_priority), as the last one.
+    ///
+    /// # Panics
+    /// In a fair alternation: it would poll.
+    pub fn skip(&mut self, then: impl FnMut() -> R + 'a) -> usize {
+        assert!(
+            !self.fair,
+            "`skip` is for `by_priority`: a fair choice would take it though others are ready"
+        );
+        self.add(PlainArm { guard: guard::skip(), then, _held: () })
+    }
+
+    /// Takes a guard into the choice, or leaves it out, from the next round on. Guards are enabled when added.
+    pub fn enable(&mut self, index: usize, enabled: bool) {
+        self.arms[index].0 = enabled;
+    }
+
+    /// How many guards there are.
+    pub fn len(&self) -> usize {
+        self.arms.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.arms.is_empty()
+    }
+
+    /// The guard that was chosen last.
+    pub fn chosen(&self) -> Option<usize> {
+        self.last
+    }
+
+    /// Waits until a guard is ready, performs it, and gives what its closure returns.
+    ///
+    /// # Errors
+    /// [`Termination::Retired`] when the channels of all enabled guards have retired, timeouts or not;
+    /// [`Termination::Poisoned`] when one is poisoned, or when no guard is enabled at all.
+    #[track_caller]
+    pub fn choose(&mut self) -> Result<R, Termination> {
+        let place = Location::caller();
+        for &index in &self.timed {
+            self.arms[index].1.begin();
+        }
+        let start = if self.fair { self.start } else { 0 };
+        let index = choose_from(park::current(), &self.arms[..], start, place)?;
+        self.start = index + 1;
+        self.last = Some(index);
+        Ok(self.arms[index].1.perform(place))
+    }
+}
+
+impl<R> Default for Alternation<'_, R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> fmt::Debug for Alternation<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        for (enabled, arm) in &self.arms {
+            let state = if *enabled { "" } else { "disabled: " };
+            list.entry(&format_args!("{state}{:?}", guard::Entry(Some(arm.guard()))));
+        }
+        list.finish()
+    }
+}
+
+struct ReadArm<T, E, F> {
+    input: Input<T, Arc<Core<T>>>,
+    then: F,
+    _end: E,
+}
+
+impl<T, E, R, F: FnMut(T) -> R> Arm<R> for ReadArm<T, E, F> {
+    fn guard(&self) -> &dyn Stand {
+        &self.input
+    }
+
+    fn perform(&mut self, _: &'static Location<'static>) -> R {
+        (self.then)(self.input.found().0)
+    }
+}
+
+struct BeginArm<T, E, F> {
+    input: Input<T, Arc<Core<T>>>,
+    then: F,
+    _end: E,
+}
+
+impl<T, E, R, F> Arm<R> for BeginArm<T, E, F>
+where
+    F: FnMut(T, crate::channel::core::Release<T>) -> R,
+{
+    fn guard(&self) -> &dyn Stand {
+        &self.input
+    }
+
+    fn perform(&mut self, _: &'static Location<'static>) -> R {
+        let (value, release) = self.input.found();
+        (self.then)(value, release)
+    }
+}
+
+struct WriteArm<T, E, V, F> {
+    output: Output<T, Arc<Core<T>>>,
+    value: V,
+    then: F,
+    _end: E,
+}
+
+impl<T, E, R, V: FnMut() -> T, F: FnMut() -> R> Arm<R> for WriteArm<T, E, V, F> {
+    fn guard(&self) -> &dyn Stand {
+        &self.output
+    }
+
+    fn perform(&mut self, place: &'static Location<'static>) -> R {
+        let handover = self.output.handover(place);
+        handover.deliver((self.value)());
+        (self.then)()
+    }
+}
+
+struct TimeArm<F> {
+    at: At,
+    then: F,
+}
+
+impl<R, F: FnMut() -> R> Arm<R> for TimeArm<F> {
+    fn begin(&self) {
+        self.at.begin();
+    }
+
+    fn guard(&self) -> &dyn Stand {
+        &self.at
+    }
+
+    fn perform(&mut self, _: &'static Location<'static>) -> R {
+        (self.then)()
+    }
+}
+
+/// A guard that gives nothing.
+struct PlainArm<G, H, F> {
+    guard: G,
+    then: F,
+    _held: H,
+}
+
+impl<G: Stand, H, R, F: FnMut() -> R> Arm<R> for PlainArm<G, H, F> {
+    fn guard(&self) -> &dyn Stand {
+        &self.guard
+    }
+
+    fn perform(&mut self, _: &'static Location<'static>) -> R {
+        (self.then)()
+    }
+}
