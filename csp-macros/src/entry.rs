@@ -83,7 +83,7 @@ fn expand(options: &Options, function: Function) -> TokenStream {
     let krate = &options.krate;
     let Function { attrs, vis, sig, body } = function;
     let mut inner = sig.clone();
-    inner.ident = format_ident!("__csp_{}", sig.ident);
+    inner.ident = format_ident!("__csp_body");
     let body_fn = &inner.ident;
     quote! {
         #(#attrs)*
@@ -94,15 +94,20 @@ fn expand(options: &Options, function: Function) -> TokenStream {
     }
 }
 
-/// A plain `main`, so that the only errors are its own.
+/// A `main` that the system can start, and the body, which may have mistakes of its own.
 fn fallback(report: &TokenStream, function: Function) -> TokenStream {
-    let Function { attrs, vis, mut sig, body } = function;
-    (sig.constness, sig.asyncness, sig.safety, sig.abi) = (None, None, Safety::Default, None);
-    (sig.generics, sig.variadic) = Default::default();
-    sig.inputs.clear();
+    let Function { attrs, vis, sig, body } = function;
+    let mut inner = sig.clone();
+    inner.ident = format_ident!("__csp_body");
+    let inner = inner.variadic.is_none().then(|| quote!(#inner #body));
+    let (fn_token, name, output) = (sig.fn_token, sig.ident, sig.output);
     quote! {
         #report
         #(#attrs)*
-        #vis #sig #body
+        #[allow(warnings, clippy::all, clippy::pedantic)]
+        #vis #fn_token #name() #output {
+            #inner
+            ::core::unreachable!()
+        }
     }
 }

@@ -27,6 +27,27 @@ use process::Kind;
 /// - `crate = path`: where the library is, if not at `::csp`.
 ///
 /// The idea is PyCSP's `@process`.
+///
+/// ```
+/// use csp::{Channel, Reader, Writer, parallel, process};
+///
+/// #[process]
+/// fn producer(out: Writer<u64>, limit: u64) -> csp::Result {
+///     for n in 0..limit {
+///         out.write(n)?;
+///     }
+///     Ok(()) // `out` is dropped: this end retires
+/// }
+///
+/// #[process(stack = "128 KiB", on_panic = retire)]
+/// fn consumer<T: std::iter::Sum + Send + 'static>(input: Reader<T>) -> T {
+///     input.iter().sum()
+/// }
+///
+/// let channel = Channel::new();
+/// let (_, sum) = parallel!(producer(channel.writer(), 4), consumer(channel.reader()));
+/// assert_eq!(sum, 6);
+/// ```
 #[proc_macro_attribute]
 pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {
     process::attribute(Kind::Process, options.into(), item.into()).into()
@@ -34,6 +55,20 @@ pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Turns a function into the constructor of a process that runs in an OS process of its own where the feature `subprocess` is
 /// on, and like [`macro@process`] where it is not. Options as there.
+///
+/// ```
+/// # use csp::{multiprocess, parallel};
+/// #[multiprocess]
+/// fn count(text: String) -> usize {
+///     text.chars().count()
+/// }
+///
+/// # #[csp::main]
+/// # fn main() {
+/// let (lengths,) = parallel!(3 * count("abc".into()));
+/// assert_eq!(lengths, [3, 3, 3]);
+/// # }
+/// ```
 #[proc_macro_attribute]
 pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
     process::attribute(Kind::Multiprocess, options.into(), item.into()).into()
@@ -41,6 +76,19 @@ pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a function without arguments the process `main`: it returns after all that it spawned has ended, and is where the
 /// child of a `#[multiprocess]` takes over. The one option is `crate = path`.
+///
+/// ```
+/// # use csp::{process, spawn};
+/// #[process]
+/// fn greet(name: &'static str) {
+///     println!("hello, {name}");
+/// }
+///
+/// #[csp::main]
+/// fn main() {
+///     let _greeting = spawn(greet("world")); // has ended before the program does
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute(options.into(), item.into()).into()

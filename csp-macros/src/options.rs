@@ -219,12 +219,14 @@ fn bytes(size: &str) -> Result<u64, String> {
     let size = size.trim();
     let digits = size.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(size.len());
     let (number, unit) = (size[..digits].replace('_', ""), size[digits..].trim());
+    if number.is_empty() {
+        return Err(format!("`{size}` does not start with a number"));
+    }
     let scale: u64 = match unit {
         "B" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
-        "" if !number.is_empty() => return Err(format!("`{size}` has no unit")),
-        _ if number.is_empty() => return Err(format!("`{size}` does not start with a number")),
+        "" => return Err(format!("`{size}` has no unit")),
         _ => return Err(format!("`{unit}` is no unit")),
     };
     match number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale)) {
@@ -232,5 +234,35 @@ fn bytes(size: &str) -> Result<u64, String> {
         // What a 32-bit target can address; a 64-bit one has no use for more either.
         Some(bytes) if bytes <= u64::from(u32::MAX) => Ok(bytes),
         _ => Err(format!("`{size}` is more than 4095 MiB")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_size_is_a_whole_number_of_a_unit() {
+        assert_eq!(bytes("512 B"), Ok(512));
+        assert_eq!(bytes("64 KiB"), Ok(65_536));
+        assert_eq!(bytes(" 64KiB "), Ok(65_536));
+        assert_eq!(bytes("1_024 KiB"), Ok(1 << 20));
+        assert_eq!(bytes("4095 MiB"), Ok(4095 << 20));
+        for wrong in
+            ["", "64", "KiB", "64 kB", "1.5 MiB", "0 B", "4096 MiB", "99999999999999999999 B"]
+        {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_wrong_option_is_reported_and_the_others_hold() {
+        let mut mistakes = Mistakes::default();
+        let tokens =
+            "name = 3, on = thread, on = coroutine, stack = \"2 MiB\", colour = red, daemon, = 4";
+        let options = Options::of_process(tokens.parse().unwrap(), &mut mistakes);
+        assert_eq!(mistakes.messages().len(), 4);
+        assert_eq!((options.name, options.on.unwrap().to_string()), (None, "Thread".to_owned()));
+        assert_eq!((options.stack, options.daemon), (Some(2 << 20), true));
     }
 }

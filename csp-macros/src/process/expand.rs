@@ -1,7 +1,7 @@
 //! Prints the constructor: the user's function, under another name, inside one that makes a process of it.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
     Attribute, FnArg, GenericParam, Pat, Path, ReturnType, Signature, Token, Type, ext::IdentExt,
     spanned::Spanned,
@@ -35,17 +35,14 @@ fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> To
     let body_fn = &sig.ident;
     let turbofish = turbofish(&generics.params);
     let owned = parameters.iter().map(|(name, ty)| {
-        let argument = at(ty, krate, "argument");
         let mut name = name.clone();
         name.set_span(name.span().located_at(ty.span()));
-        quote!(#argument::<#ty>(#name))
+        bounded(krate, "argument", ty, &name)
     });
+    let call = quote!(#body_fn #turbofish (#(#names),*));
     let returned = match &sig.output {
-        ReturnType::Type(_, ty) if !is_never(ty) => {
-            let result = at(ty, krate, "result");
-            quote!(#result::<#ty>(#body_fn #turbofish (#(#names),*)))
-        }
-        _ => quote!(#body_fn #turbofish (#(#names),*)),
+        ReturnType::Type(_, ty) if !is_never(ty) => bounded(krate, "result", ty, &call),
+        _ => call,
     };
 
     let mut block = Group::new(
@@ -78,14 +75,20 @@ fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> To
     }
 }
 
+/// Where a signature without a `where` clause ends.
 fn end(sig: &Signature) -> Span {
-    match &sig.output {
-        ReturnType::Default => sig.paren_token.span.close(),
-        ReturnType::Type(_, ty) => match ty.to_token_stream().into_iter().last() {
-            Some(TokenTree::Group(group)) => group.span_close(),
-            last => last.map_or(sig.paren_token.span.close(), |token| token.span()),
-        },
-    }
+    let output = match &sig.output {
+        ReturnType::Type(_, ty) => last_span(ty),
+        ReturnType::Default => None,
+    };
+    output.unwrap_or_else(|| sig.paren_token.span.close())
+}
+
+fn last_span(tokens: impl ToTokens) -> Option<Span> {
+    tokens.to_token_stream().into_iter().last().map(|token| match token {
+        TokenTree::Group(group) => group.span_close(),
+        token => token.span(),
+    })
 }
 
 fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream {
@@ -139,7 +142,7 @@ fn parameter((index, input): (usize, &FnArg)) -> Option<(Ident, Type)> {
             name.set_span(mixed(name.span()));
             name
         }
-        _ => format_ident!("argument_{}", index + 1, span = Span::mixed_site()),
+        pattern => format_ident!("argument_{}", index + 1, span = mixed(pattern.span())),
     };
     Some((name, (*typed.ty).clone()))
 }
@@ -174,18 +177,16 @@ fn turbofish<'a>(params: impl IntoIterator<Item = &'a GenericParam>) -> Option<T
     (!params.is_empty()).then(|| quote!(::<#(#params),*>))
 }
 
-/// `krate::__private::function`, spanned from the first to the last token of a type: there rustc reports the bound which that
-/// function puts on it.
-fn at(ty: &Type, krate: &Path, function: &str) -> TokenStream {
-    let mut spans = ty.to_token_stream().into_iter().map(|token| mixed(token.span()));
-    let first = spans.next().unwrap_or_else(Span::mixed_site);
-    let last = spans.last().unwrap_or(first);
-    let path = quote!(#krate::__private).into_iter().map(|mut token| {
-        token.set_span(first.located_at(first));
+/// `krate::__private::function::<ty>(value)`, spanned as the type is: there rustc reports the bounds of that function.
+fn bounded(krate: &Path, function: &str, ty: &Type, value: &impl ToTokens) -> TokenStream {
+    let first = Span::call_site().located_at(ty.span());
+    let last = Span::call_site().located_at(last_span(ty).unwrap_or_else(|| ty.span()));
+    let krate = krate.to_token_stream().into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(first));
         token
     });
     let function = Ident::new(function, last);
-    quote!(#(#path)*::#function)
+    quote_spanned!(last=> #(#krate)*::__private::#function::<#ty>(#value))
 }
 
 /// The place of `span`, the hygiene of this macro.

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, ReturnType, Safety};
 
-use super::validate::Verdict;
+use super::validate::{Verdict, makes_a_process};
 use crate::{function::Function, options::Options};
 
 pub(super) fn function(
@@ -14,7 +14,11 @@ pub(super) fn function(
     function: &Function,
 ) -> TokenStream {
     let Function { attrs, vis, sig, body } = function;
+    if sig.ident == "main" {
+        return quote!(#report #function);
+    }
     let krate = &options.krate;
+    let attrs = attrs.iter().filter(|attr| !makes_a_process(attr));
 
     let mut inner = sig.clone();
     inner.ident = format_ident!("__csp_body");

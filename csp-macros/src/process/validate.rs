@@ -1,6 +1,6 @@
 //! The rules of a process.
 
-use syn::{FnArg, GenericParam, ReturnType, Safety};
+use syn::{Attribute, FnArg, GenericParam, ReturnType, Safety};
 
 use super::ownership::{self, Findings, Role};
 use crate::{
@@ -51,12 +51,15 @@ pub(super) fn function(function: &Function, mistakes: &mut Mistakes) -> Verdict 
 }
 
 fn attrs(function: &Function, mistakes: &mut Mistakes) {
-    for attr in &function.attrs {
-        let name = attr.path().segments.last().map(|segment| segment.ident.to_string());
-        if matches!(name.as_deref(), Some("process" | "multiprocess")) {
-            mistakes.at(attr, "a function is made a process once: this attribute is one too many");
-        }
+    for attr in function.attrs.iter().filter(|attr| makes_a_process(attr)) {
+        mistakes.at(attr, "a function is made a process once: this attribute is one too many");
     }
+}
+
+/// Whether `attr` is one of ours, as far as its name tells.
+pub(super) fn makes_a_process(attr: &Attribute) -> bool {
+    let name = attr.path().segments.last().map(|segment| segment.ident.to_string());
+    matches!(name.as_deref(), Some("process" | "multiprocess"))
 }
 
 fn qualifiers(function: &Function, mistakes: &mut Mistakes) {
