@@ -1,0 +1,20 @@
+//! What the macros say: one mistake a file, beside it the whole of what the compiler prints, so that a second error shows.
+//! `TRYBUILD=overwrite cargo test -p csp-tests --test ui` writes it anew.
+
+use std::process::Command;
+
+/// The compiler whose own words are in `ui/rustc`; those of the macros are the same on any.
+const RUSTC: &str = "rustc 1.95.";
+
+#[test]
+fn macros() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("ui/pass/*.rs");
+    cases.compile_fail("ui/*.rs");
+    let version = Command::new("rustc").arg("--version").output().expect("a compiler").stdout;
+    if version.starts_with(RUSTC.as_bytes()) {
+        cases.compile_fail("ui/rustc/*.rs");
+    } else {
+        eprintln!("ui/rustc is not checked: it says what {RUSTC} says");
+    }
+}

@@ -1,0 +1,6 @@
+#[csp::process(on = "thread")]
+fn worker() {}
+
+fn main() {
+    csp::parallel!(worker());
+}

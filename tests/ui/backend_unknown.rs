@@ -1,0 +1,6 @@
+#[csp::process(on = fiber)]
+fn worker() {}
+
+fn main() {
+    csp::parallel!(worker());
+}

@@ -1,0 +1,6 @@
+#[csp::process(crate = "csp")]
+fn worker() {}
+
+fn main() {
+    csp::parallel!(worker());
+}

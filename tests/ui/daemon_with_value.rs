@@ -1,0 +1,6 @@
+#[csp::process(daemon = true)]
+fn worker() {}
+
+fn main() {
+    csp::parallel!(worker());
+}

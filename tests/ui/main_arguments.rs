@@ -1,0 +1,4 @@
+#[csp::main]
+fn main(arguments: Vec<String>) {
+    println!("{}", arguments.len());
+}

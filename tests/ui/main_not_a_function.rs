@@ -1,0 +1,4 @@
+#[csp::main]
+mod network {}
+
+fn main() {}

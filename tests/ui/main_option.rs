@@ -1,0 +1,2 @@
+#[csp::main(stack = "64 KiB")]
+fn main() {}

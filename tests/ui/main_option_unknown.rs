@@ -1,0 +1,2 @@
+#[csp::main(threads = 4)]
+fn main() {}

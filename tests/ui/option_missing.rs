@@ -1,0 +1,6 @@
+#[csp::process(daemon,, name = "worker")]
+fn worker() {}
+
+fn main() {
+    csp::parallel!(worker());
+}

@@ -1,0 +1,6 @@
+#[csp::process(stack)]
+fn worker() {}
+
+fn main() {
+    csp::parallel!(worker());
+}

@@ -1,0 +1,2 @@
+#[csp::process]
+fn main() {}

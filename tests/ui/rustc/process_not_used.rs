@@ -1,0 +1,8 @@
+#![deny(unused_must_use)]
+
+#[csp::process]
+fn worker() {}
+
+fn main() {
+    worker();
+}

@@ -1,0 +1,6 @@
+#[csp::process(stack = 64)]
+fn worker() {}
+
+fn main() {
+    csp::parallel!(worker());
+}

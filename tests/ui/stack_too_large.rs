@@ -1,0 +1,6 @@
+#[csp::process(stack = "5000 MiB")]
+fn worker() {}
+
+fn main() {
+    csp::parallel!(worker());
+}

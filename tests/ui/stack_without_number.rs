@@ -1,0 +1,6 @@
+#[csp::process(stack = "KiB")]
+fn worker() {}
+
+fn main() {
+    csp::parallel!(worker());
+}
