@@ -189,8 +189,9 @@ pub(crate) trait Joinable<R>: Send + Sync {
 impl<A: Send, R: Send> Joinable<R> for Single<A, R> {
     fn join(&self) -> Outcome<R> {
         let end = self.end.lock();
-        if !end.ended {
-            Seat::wait(park::current(), end, |end| &mut end.joiner, self);
+        match end.ended {
+            true => drop(end),
+            false => Seat::wait(park::current(), end, |end| &mut end.joiner, self),
         }
         self.take_outcome().expect("a process is joined once")
     }
