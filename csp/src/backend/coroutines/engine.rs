@@ -44,6 +44,11 @@ impl Fiber {
         // nobody else uses the generator meanwhile.
         unsafe { (*self.generator.get()).resume() };
     }
+
+    /// Gives its stack back; its body has returned.
+    pub(super) fn finish(self) {
+        drop(ManuallyDrop::into_inner(self.generator.into_inner()));
+    }
 }
 
 impl Suspender {

@@ -225,7 +225,8 @@ impl Scheduler {
         for coroutine in self.idle.take() {
             coroutine.resume();
             // SAFETY: its body has returned, and nobody else knows it.
-            unsafe { *coroutine.fiber.get() = None };
+            let fiber = unsafe { (*coroutine.fiber.get()).take() };
+            fiber.expect("all but the host have one").finish();
             LIVE.fetch_sub(1, Ordering::Relaxed);
         }
         UNUSED.lock().unwrap().push(self);
