@@ -102,26 +102,20 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
     place: &'static Location<'static>,
 ) -> Result<usize, Termination> {
     loop {
-        let mut ready = None;
         for index in around(guards.len(), start) {
             let Some(guard) = guards.get(index) else { continue };
-            match guard.try_now() {
+            match guard.try_alone(context, place) {
                 Tried::NotReady | Tried::Retired => {}
                 Tried::Performed => {
-                    ready = Some(index);
-                    break;
+                    context.communicated();
+                    return Ok(index);
                 }
                 Tried::Poisoned => return Err(ended(context, [(index, guard)].into_iter())),
             }
         }
-        let index = match ready {
-            Some(index) => index,
-            None => match wait(context, guards, start, place)? {
-                Some(index) => index,
-                None => continue,
-            },
-        };
-        if guards.get(index).is_some_and(|guard| guard.finish(context, place)) {
+        if let Some(index) = wait(context, guards, start, place)?
+            && guards.get(index).is_some_and(|guard| guard.finish(context, place))
+        {
             context.communicated();
             return Ok(index);
         }

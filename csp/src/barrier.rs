@@ -98,7 +98,7 @@ unsafe impl<C: Borrow<Arc<Core>>> Stand for Sync<C> {
         Some(&self.core().state)
     }
 
-    fn try_now(&self) -> Tried {
+    fn try_alone(&self, _: &Context, _: &'static Location<'static>) -> Tried {
         Self::perform(&mut self.core().state.lock())
     }
 

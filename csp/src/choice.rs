@@ -238,7 +238,7 @@ impl<T, E, R, F: FnMut(T) -> R> Arm<R> for ReadArm<T, E, F> {
     }
 
     fn perform(&mut self, _: &'static Location<'static>) -> R {
-        (self.then)(self.input.found().0)
+        (self.then)(self.input.value())
     }
 }
 
@@ -257,8 +257,7 @@ where
     }
 
     fn perform(&mut self, _: &'static Location<'static>) -> R {
-        let (value, release) = self.input.found();
-        (self.then)(value, release)
+        (self.then)(self.input.value(), self.input.release())
     }
 }
 

@@ -43,8 +43,8 @@ pub(crate) unsafe trait Stand {
     /// The lock of the channel; None: a guard that needs no partner.
     fn lock(&self) -> Option<&dyn RawLock>;
 
-    /// Locks, tries, and unlocks.
-    fn try_now(&self) -> Tried;
+    /// Tries the guard under its own lock, and finishes it.
+    fn try_alone(&self, context: &Context, place: &'static Location<'static>) -> Tried;
 
     /// # Safety
     /// The caller holds [`lock`](Self::lock).
@@ -137,18 +137,6 @@ impl<T, C: Borrow<Arc<Core<T>>>> AtChannel<T, C> {
         self.core.borrow()
     }
 
-    #[inline(always)]
-    fn try_now(&self, attempt: impl FnOnce(&mut State<T>) -> Tried) -> Tried {
-        attempt(&mut self.core().state().lock())
-    }
-
-    /// # Safety
-    /// The caller holds the channel's lock.
-    unsafe fn attempt(&self, attempt: impl FnOnce(&mut State<T>) -> Tried) -> Tried {
-        // SAFETY: the lock is held, and `attempt` is all that uses the state meanwhile.
-        attempt(unsafe { self.core().state().held() })
-    }
-
     /// # Safety
     /// As [`Stand::stand`].
     unsafe fn stand(&self, waiter: &Waiter, index: u32, value: Option<T>, extended: bool) {
@@ -189,34 +177,49 @@ fn idle<T>(state: &State<T>) -> Tried {
 pub(crate) struct Input<T, C> {
     at: AtChannel<T, C>,
     extended: bool,
-    found: Cell<Option<(T, Option<Held>)>>,
+    value: Cell<Option<T>>,
+    held: Cell<Option<Held>>,
 }
 
 impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
     #[inline(always)]
     pub(crate) fn new(core: C, extended: bool) -> Self {
-        Self { at: AtChannel::new(core, Side::Reader), extended, found: Cell::new(None) }
+        Self {
+            at: AtChannel::new(core, Side::Reader),
+            extended,
+            value: Cell::new(None),
+            held: Cell::new(None),
+        }
     }
 
+    /// The value of a writer that waits. False: it has none after all.
     #[inline(always)]
-    fn perform(&self, state: &mut State<T>) -> Tried {
-        match state.find(self.extended) {
-            Found::With(writer) => self.at.partner.set(Some(writer)),
-            Found::InBuffer(value) => self.found.set(Some((value, None))),
-            Found::Nothing => return idle(state),
-        }
-        Tried::Performed
+    fn receive(
+        &self,
+        context: &Context,
+        writer: Partner<T>,
+        place: &'static Location<'static>,
+    ) -> bool {
+        let Some((value, held)) = self.at.core().receive(context, writer, self.extended, place)
+        else {
+            return false;
+        };
+        self.value.set(Some(value));
+        self.held.set(held);
+        true
     }
 
     /// What the guard has read, once it was chosen.
     #[inline(always)]
-    pub(crate) fn found(&self) -> (T, Release<T>) {
-        let (value, held) = self.found.take().unwrap_or_else(|| {
-            let offer = self.at.standing.offer().expect("a chosen guard was performed or stood");
-            (offer.served().expect("a served reader has its value"), offer.held())
-        });
-        let release = if self.extended { self.at.core().release(held) } else { Release::Nothing };
-        (value, release)
+    pub(crate) fn value(&self) -> T {
+        let value = self.value.take().or_else(|| self.at.standing.offer()?.served());
+        value.expect("a guard that was chosen has its value")
+    }
+
+    /// What the end of the extended read lets go; after `value`.
+    pub(crate) fn release(&self) -> Release<T> {
+        let held = self.held.take();
+        self.at.core().release(held.or_else(|| self.at.standing.offer()?.held()))
     }
 }
 
@@ -227,13 +230,34 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
     }
 
     #[inline]
-    fn try_now(&self) -> Tried {
-        self.at.try_now(|state| self.perform(state))
+    fn try_alone(&self, context: &Context, place: &'static Location<'static>) -> Tried {
+        loop {
+            let mut state = self.at.core().state().lock();
+            match state.find(self.extended) {
+                Found::With(writer) => {
+                    drop(state);
+                    if self.receive(context, writer, place) {
+                        return Tried::Performed;
+                    }
+                }
+                Found::InBuffer(value) => {
+                    self.value.set(Some(value));
+                    return Tried::Performed;
+                }
+                Found::Nothing => return idle(&state),
+            }
+        }
     }
 
     unsafe fn attempt(&self) -> Tried {
-        // SAFETY: the caller's promise.
-        unsafe { self.at.attempt(|state| self.perform(state)) }
+        // SAFETY: the lock is held, and nothing else uses the state meanwhile.
+        let state = unsafe { self.at.core().state().held() };
+        match state.find(self.extended) {
+            Found::With(writer) => self.at.partner.set(Some(writer)),
+            Found::InBuffer(value) => self.value.set(Some(value)),
+            Found::Nothing => return idle(state),
+        }
+        Tried::Performed
     }
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
@@ -247,11 +271,10 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
 
     #[inline]
     fn finish(&self, context: &Context, place: &'static Location<'static>) -> bool {
-        let Some(writer) = self.at.partner.take() else { return true };
-        let found = self.at.core().receive(context, writer, self.extended, place);
-        let kept = found.is_some();
-        self.found.set(found);
-        kept
+        match self.at.partner.take() {
+            Some(writer) => self.receive(context, writer, place),
+            None => true,
+        }
     }
 
     fn ended(&self) -> Option<Termination> {
@@ -282,7 +305,7 @@ impl<T> Guard for Read<'_, T> {
 
     #[inline(always)]
     fn value(self) -> T {
-        self.0.found().0
+        self.0.value()
     }
 }
 
@@ -302,8 +325,7 @@ impl<T> Guard for Begin<'_, T> {
     }
 
     fn value(self) -> Self::Value {
-        let (value, release) = self.0.found();
-        Extended::new(value, release)
+        Extended::new(self.0.value(), self.0.release())
     }
 }
 
@@ -347,13 +369,17 @@ unsafe impl<T> Stand for Write<'_, T> {
     }
 
     #[inline]
-    fn try_now(&self) -> Tried {
-        self.at.try_now(|state| self.perform(state))
+    fn try_alone(&self, context: &Context, place: &'static Location<'static>) -> Tried {
+        let tried = self.perform(&mut self.at.core().state().lock());
+        if tried == Tried::Performed {
+            self.finish(context, place);
+        }
+        tried
     }
 
     unsafe fn attempt(&self) -> Tried {
-        // SAFETY: the caller's promise.
-        unsafe { self.at.attempt(|state| self.perform(state)) }
+        // SAFETY: the lock is held, and nothing else uses the state meanwhile.
+        self.perform(unsafe { self.at.core().state().held() })
     }
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
@@ -431,13 +457,13 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Output<T, C> {
         Some(self.at.core().state())
     }
 
-    fn try_now(&self) -> Tried {
-        self.at.try_now(|state| self.perform(state))
+    fn try_alone(&self, _: &Context, _: &'static Location<'static>) -> Tried {
+        self.perform(&mut self.at.core().state().lock())
     }
 
     unsafe fn attempt(&self) -> Tried {
-        // SAFETY: the caller's promise.
-        unsafe { self.at.attempt(|state| self.perform(state)) }
+        // SAFETY: the lock is held, and nothing else uses the state meanwhile.
+        self.perform(unsafe { self.at.core().state().held() })
     }
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
@@ -617,6 +643,14 @@ pub fn at(instant: Instant) -> At {
 }
 
 impl At {
+    fn has_come(&self) -> Tried {
+        let come = match self.when {
+            When::After(duration) => duration.is_zero(),
+            When::At(instant) => instant <= Instant::now(),
+        };
+        if come { Tried::Performed } else { Tried::NotReady }
+    }
+
     /// For another round.
     pub(crate) fn begin(&self) {
         self.counted_from_here.set(None);
@@ -629,16 +663,12 @@ unsafe impl Stand for At {
         None
     }
 
-    fn try_now(&self) -> Tried {
-        let come = match self.when {
-            When::After(duration) => duration.is_zero(),
-            When::At(instant) => instant <= Instant::now(),
-        };
-        if come { Tried::Performed } else { Tried::NotReady }
+    fn try_alone(&self, _: &Context, _: &'static Location<'static>) -> Tried {
+        self.has_come()
     }
 
     unsafe fn attempt(&self) -> Tried {
-        self.try_now()
+        self.has_come()
     }
 
     unsafe fn stand(&self, _: &Waiter, _: u32) {}
@@ -689,7 +719,7 @@ unsafe impl Stand for Skip {
         None
     }
 
-    fn try_now(&self) -> Tried {
+    fn try_alone(&self, _: &Context, _: &'static Location<'static>) -> Tried {
         Tried::Performed
     }
 
@@ -815,7 +845,7 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Retired<T, C> {
         Some(self.core().state())
     }
 
-    fn try_now(&self) -> Tried {
+    fn try_alone(&self, _: &Context, _: &'static Location<'static>) -> Tried {
         Self::perform(&self.core().state().lock())
     }
 

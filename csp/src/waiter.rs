@@ -473,7 +473,8 @@ impl<T> Partner<T> {
     }
 }
 
-/// A writer whose value was taken and which is kept waiting; released when dropped.
+/// A writer whose value was taken and which waits until it is released.
+#[must_use = "the writer waits until it is released"]
 pub(crate) struct Held {
     waiter: NonNull<Waiter>,
 }
@@ -483,8 +484,9 @@ unsafe impl Send for Held {}
 // SAFETY: as above; a shared reference does nothing.
 unsafe impl Sync for Held {}
 
-impl Drop for Held {
-    fn drop(&mut self) {
+impl Held {
+    /// Called once, as the last thing that is done with it.
+    pub(crate) fn release(&self) {
         // SAFETY: the waiter is committed and not yet woken, so it waits.
         unsafe { self.waiter.as_ref() }.wake();
     }

@@ -52,7 +52,7 @@ pub(crate) enum Side {
 /// What an extended read keeps from going on; let go when dropped.
 pub(crate) enum Release<T> {
     /// The writer of the value.
-    Writer(#[allow(dead_code, reason = "held for its drop")] Held),
+    Writer(Held),
     /// The room that the value had in the buffer.
     Room(Arc<Core<T>>),
     /// The writer could not wait: it unwinds.
@@ -61,10 +61,14 @@ pub(crate) enum Release<T> {
 
 impl<T> Drop for Release<T> {
     fn drop(&mut self) {
-        if let Self::Room(core) = self {
-            let mut state = core.state.lock();
-            state.held -= 1;
-            state.refill();
+        match self {
+            Self::Writer(writer) => writer.release(),
+            Self::Room(core) => {
+                let mut state = core.state.lock();
+                state.held -= 1;
+                state.refill();
+            }
+            Self::Nothing => {}
         }
     }
 }
