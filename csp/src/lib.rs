@@ -1,5 +1,66 @@
 //! Ordinary Rust functions as communicating sequential processes.
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//!
+//! A function with [`#[process]`](process) is a process: a value that does nothing until [`parallel!`],
+//! [`sequence!`] or [`spawn`] runs it. Processes own what they work on and talk over [`Channel`]s, which are
+//! any-to-any, synchronous or buffered. A process that waits for several of them at once chooses with [`alt!`] or
+//! [`pri_alt!`], over inputs and outputs alike. A network ends by retirement (an end that is dropped) or by poison
+//! (an end that is poisoned, or held by a process that panics), and never silently hangs on either.
+//!
+//! ```
+//! use csp::{Channel, Reader, Writer, parallel, process};
+//!
+//! #[process]
+//! fn producer(jobs: Writer<u64>, n: u64) -> csp::Result {
+//!     for job in 0..n {
+//!         jobs.write(job)?;
+//!     }
+//!     Ok(()) // `jobs` is dropped: this end retires
+//! }
+//!
+//! #[process]
+//! fn worker(jobs: Reader<u64>, results: Writer<u64>) -> csp::Result {
+//!     loop {
+//!         let job = jobs.read()?; // Err(Retired) ends it, and its ends retire in turn
+//!         results.write(job * job)?;
+//!     }
+//! }
+//!
+//! #[process]
+//! fn consumer(results: Reader<u64>) -> u64 {
+//!     results.iter().sum()
+//! }
+//!
+//! let (jobs, results) = (Channel::new(), Channel::new());
+//! let (_, _, sum) = parallel!(
+//!     producer(jobs.writer(), 100),
+//!     10 * worker(jobs.reader(), results.writer()),
+//!     consumer(results.reader()),
+//! );
+//! assert_eq!(sum, 328_350);
+//! ```
+//!
+//! # What a process runs on
+//!
+//! Cargo features say what there is, and a value or a function may choose ([`Process::on`]); the program is the same.
+//!
+//! | feature | a process is | by default |
+//! |---|---|---|
+//! | `coroutines` | a coroutine, scheduled by the thread that starts it | on |
+//! | `threads` | an OS thread | |
+//!
+//! `#[process]` runs on coroutines where they are compiled in, else on threads. All may meet on one channel.
+//! `main`, and any thread, is a process too: it may read, write, choose and spawn.
+//!
+//! A coroutine runs until it waits in an operation of this crate. A loop that computes without communicating, or a
+//! blocking call, holds up all the others of its thread.
+//!
+//! # What is guaranteed
+//!
+//! - A value is delivered to exactly one reader, or comes back to its writer in a [`WriteError`].
+//! - Readers and writers of a channel are served in the order in which they came.
+//! - A choice performs exactly one of its guards, whole; the others leave no trace.
+//! - A process ends only after all it has spawned have; [`parallel!`] returns only after all have ended.
+//! - A panic ends the network and reaches whoever waits for it, with the path of the process that panicked.
 
 #[doc(hidden)]
 pub mod __private;
