@@ -294,6 +294,10 @@ pub(crate) mod last_panic {
     /// From now on panics are remembered, and then shown as they were before.
     pub(crate) fn remember() {
         static ONCE: Once = Once::new();
+        // A thread that panics may not touch the hook: one that comes later will.
+        if std::thread::panicking() {
+            return;
+        }
         ONCE.call_once(|| {
             let shown = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
