@@ -52,7 +52,10 @@ pub(crate) fn live<R>(body: impl FnOnce() -> R) -> Outcome<R> {
         failure
     });
     match Group::wait_for_children() {
-        Some(failure) if outcome.is_ok() => Err(failure),
+        Some(failure) if outcome.is_ok() => {
+            drop_quietly(outcome);
+            Err(failure)
+        }
         _ => outcome,
     }
 }
@@ -67,7 +70,7 @@ fn unstarted<A>(arguments: A, reason: &str) -> Failure {
 }
 
 /// What is dropped is the user's, and may panic.
-fn drop_quietly<T>(value: T) {
+pub(crate) fn drop_quietly<T>(value: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }
 

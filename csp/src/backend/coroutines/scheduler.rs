@@ -167,7 +167,7 @@ impl Coroutine {
                 } else {
                     job::run(&work, index);
                 }
-                drop(work);
+                job::drop_quietly(work);
                 if scheduler.first.get().is_some() {
                     break;
                 }
