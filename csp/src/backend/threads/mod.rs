@@ -7,7 +7,7 @@ use crate::process::job::{self, Work};
 
 pub(super) fn start(work: Arc<dyn Work>) {
     for index in 0..work.count() {
-        let mut thread = thread::Builder::new().name(work.path(index));
+        let mut thread = thread::Builder::new().name(work.path(index).replace('\0', "\u{fffd}"));
         if let Some(bytes) = work.options().stack() {
             thread = thread.stack_size(bytes);
         }
