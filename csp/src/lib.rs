@@ -73,6 +73,7 @@ mod guard;
 mod macros;
 mod network;
 mod park;
+pub mod plug;
 mod process;
 mod sync;
 mod termination;
