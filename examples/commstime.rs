@@ -1,0 +1,84 @@
+//! What a communication costs: occam's benchmark, the same in every CSP library since.
+//!
+//! ```text
+//!           ┌────────── a ─────────┐
+//!           │                      ▼
+//!     prefix(0)                  delta ── d ──▶ consumer
+//!           ▲                      │
+//!           c                      b
+//!           └───── successor ◀─────┘
+//! ```
+//!
+//! The numbers 0, 1, 2, … go round: `prefix` starts with 0, `successor` adds 1. Each turn is four communications
+//! (a, b, c, d), so the time of a turn divided by four is the time of one, both changes of process included.
+//! `delta` writes its two outputs one after the other, as in the classic form of the benchmark; `plug::delta2`
+//! offers both at once and so does more.
+//!
+//! The consumer stops everything by returning: its end retires, the next write to it fails, and so all round.
+
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use csp::{Backend, Channel, Reader, Writer, parallel, plug, process};
+
+/// Prints nanoseconds per communication on each backend compiled in.
+#[derive(Parser)]
+struct Arguments {
+    /// Seconds to measure on each backend
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+}
+
+#[process]
+fn delta(input: Reader<u64>, first: Writer<u64>, second: Writer<u64>) -> csp::Result {
+    loop {
+        let value = input.read()?;
+        first.write(value)?;
+        second.write(value)?;
+    }
+}
+
+/// Loops for a while and says how long one took, in nanoseconds.
+#[process]
+fn consumer(numbers: Reader<u64>, duration: Duration) -> csp::Result<f64> {
+    const BATCH: u64 = 1_000; // between two looks at the clock
+    for _ in 0..BATCH {
+        numbers.read()?;
+    }
+    let start = Instant::now();
+    let mut loops = 0;
+    while start.elapsed() < duration {
+        for _ in 0..BATCH {
+            numbers.read()?;
+        }
+        loops += BATCH;
+    }
+    Ok(start.elapsed().as_nanos() as f64 / loops as f64)
+}
+
+fn communication(backend: Backend, duration: Duration) -> csp::Result<f64> {
+    let (a, b, c, d) = (Channel::new(), Channel::new(), Channel::new(), Channel::new());
+    let (_, _, _, turn) = parallel!(
+        plug::prefix(c.reader(), a.writer(), 0).on(backend),
+        delta(a.reader(), b.writer(), d.writer()).on(backend),
+        plug::successor(b.reader(), c.writer()).on(backend),
+        consumer(d.reader(), duration).on(backend),
+    );
+    Ok(turn? / 4.0)
+}
+
+#[csp::main]
+fn main() -> csp::Result {
+    let duration = Duration::from_secs_f64(Arguments::parse().seconds);
+    let backends = [
+        (Backend::Coroutine, cfg!(feature = "coroutines")),
+        (Backend::Thread, cfg!(feature = "threads")),
+    ];
+    for (backend, compiled_in) in backends {
+        if compiled_in {
+            let time = communication(backend, duration)?;
+            println!("{backend:?}: {time:.1} ns per communication");
+        }
+    }
+    Ok(())
+}

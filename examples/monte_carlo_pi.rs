@@ -1,0 +1,90 @@
+//! π by throwing darts: a farm of workers, and the first network to read.
+//!
+//! ```text
+//!                     ┌─▶ worker[0] ─┐
+//! producer ── jobs ───┼─▶ worker[1] ─┼─── results ──▶ consumer
+//!                     └─▶    …      ─┘
+//! ```
+//!
+//! A dart thrown at a square hits the quarter of a circle in it with probability π/4. The producer writes the
+//! numbers of the bags of darts; whichever worker is free reads one, throws that bag and writes its hits; the
+//! consumer adds them up. Nobody counts workers or sends an end mark: when the producer returns, its end of
+//! `jobs` retires, so every worker's next read fails and the worker returns, so `results` retires in turn.
+
+use clap::Parser;
+use csp::{Channel, Reader, Writer, parallel, process};
+use indicatif::ProgressBar;
+
+/// Estimates π with a farm of workers.
+#[derive(Parser)]
+struct Arguments {
+    /// Bags of darts to throw
+    #[arg(long, default_value_t = 1_000)]
+    bags: u64,
+    /// Darts in a bag
+    #[arg(long, default_value_t = 100_000)]
+    darts: u64,
+    /// Workers that throw them
+    #[arg(long, default_value_t = 10)]
+    workers: usize,
+}
+
+#[process]
+fn producer(jobs: Writer<u64>, bags: u64) -> csp::Result {
+    for bag in 0..bags {
+        jobs.write(bag)?;
+    }
+    Ok(())
+}
+
+#[process]
+fn worker(jobs: Reader<u64>, results: Writer<u64>, darts: u64) -> csp::Result {
+    loop {
+        results.write(hits(jobs.read()?, darts))?;
+    }
+}
+
+// The bar draws itself on a terminal and nowhere else.
+#[process]
+fn consumer(results: Reader<u64>, bags: u64) -> u64 {
+    ProgressBar::new(bags).wrap_iter(results.iter()).sum()
+}
+
+/// How many darts of a bag hit the circle: the same for the same bag, whoever throws it.
+fn hits(bag: u64, darts: u64) -> u64 {
+    const RADIUS: f64 = (1_u64 << 32) as f64;
+    let mut state = bag;
+    let mut hits = 0;
+    for _ in 0..darts {
+        let dart = split_mix(&mut state);
+        let (x, y) = ((dart >> 32) as f64, (dart as u32) as f64);
+        hits += u64::from(x * x + y * y < RADIUS * RADIUS);
+    }
+    hits
+}
+
+/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[csp::main]
+fn main() {
+    let Arguments { bags, darts, workers } = Arguments::parse();
+
+    let (jobs, results) = (Channel::new(), Channel::new());
+    let (_, _, hits) = parallel!(
+        producer(jobs.writer(), bags),
+        workers * worker(jobs.reader(), results.writer(), darts),
+        consumer(results.reader(), bags),
+    );
+
+    let thrown = (bags * darts) as f64;
+    let share = hits as f64 / thrown;
+    let error = 4.0 * (share * (1.0 - share) / thrown).sqrt();
+    println!("π ≈ {:.4} ± {error:.4}", 4.0 * share);
+}
