@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Each example runs, in small, on coroutines and on threads, and prints what it should.
+source "$(dirname "$0")/common.sh"
+
+programs=${CARGO_TARGET_DIR:-target}/release/examples
+picture=$(mktemp --suffix .png)
+trap 'rm -f "$picture"' EXIT
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+# expect PATTERN COMMAND...: a line of what the command prints matches the extended regular expression.
+expect() {
+    local pattern=$1 output
+    shift
+    output=$(run "$@")
+    echo "$output"
+    grep -Eq -- "$pattern" <<<"$output" || fail "no line like: $pattern"
+}
+
+# on_each BACKEND OPTION...: BACKEND is what commstime calls it, the options are cargo's.
+on_each() {
+    local backend=$1 example
+    shift
+    echo "== ${backend}s"
+    run cargo build --release --examples "$@"
+    expect '^π ≈ 3\.14' cargo run --release --example monte_carlo_pi "$@"
+    expect "^$backend: [0-9.]+ ns per communication\$" "$programs/commstime" --seconds 0.1
+    expect '^4000 hops round 8 processes' "$programs/token_ring" --processes 8 --cycles 500
+    expect '^2 3 5 7 11 .* 229 $' "$programs/sieve" --primes 50
+    expect '^4181$' "$programs/fibonacci" --count 20
+    expect '^300 x 200 pixels in ' "$programs/mandelbrot" --width 300 --output "$picture"
+    [[ $(head -c 8 "$picture" | od -An -tx1) == " 89 50 4e 47 0d 0a 1a 0a" ]] || fail "not a PNG"
+    expect '^500 readers read numbers that add up to 124750$' "$programs/million" --readers 500
+    for example in examples/*.rs; do
+        expect '^Usage: ' "$programs/$(basename "$example" .rs)" --help >/dev/null
+    done
+}
+
+on_each Coroutine
+
+# What any member of the workspace asks of the library holds for all, so one could bring coroutines back.
+threads=(--no-default-features --features threads)
+run cargo tree --edges normal,dev --prefix none "${threads[@]}" | grep '^generator ' &&
+    fail "coroutines are compiled in where only threads were asked for"
+on_each Thread "${threads[@]}"

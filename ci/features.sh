@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Every combination of the library's features builds without a warning, or says which backend is missing.
+source "$(dirname "$0")/common.sh"
+
+# The lines under [features], but for `default`, which only names others.
+mapfile -t features < <(sed -n '/^\[features\]/,/^\[/s/^\([a-z_-]*\) *=.*/\1/p' csp/Cargo.toml | grep -vx default)
+echo "features: ${features[*]}"
+
+wrong=0
+for ((set = 0; set < 1 << ${#features[@]}; set++)); do
+    chosen=()
+    for i in "${!features[@]}"; do
+        ((set >> i & 1)) && chosen+=("${features[i]}")
+    done
+    list=$(IFS=,; echo "${chosen[*]-}")
+    command=(cargo clippy --quiet -p csp --lib --no-default-features --features "$list" -- -D warnings)
+    if [[ ,$list, =~ ,(coroutines|threads|slab), ]]; then
+        run "${command[@]}" || wrong=1
+    else
+        echo "without a backend:"
+        if message=$(run "${command[@]}" 2>&1); then
+            echo "built with nothing to run a process on: '$list'"
+            wrong=1
+        elif errors=$(grep '^error' <<<"$message" | grep -v 'could not compile') &&
+            grep -q '`coroutines`' <<<"$errors" && grep -q '`threads`' <<<"$errors" &&
+            (($(wc -l <<<"$errors") == 1)); then
+            echo "$errors"
+        else
+            echo "not the one clear error:"
+            echo "$message"
+            wrong=1
+        fi
+    fi
+done
+exit $wrong
