@@ -32,10 +32,23 @@ pub(crate) trait Blocked {
 
 /// Who a process is: one of the replicas of something with a name and a parent.
 pub(crate) trait Named: Send + Sync {
-    /// `worker[3]`
-    fn name(&self, index: usize) -> String;
-    /// `main/worker[3]`
-    fn path(&self, index: usize) -> String;
+    /// Writes `worker[3]`. A signal handler may: nothing is allocated or locked, and nothing panics.
+    fn write_name(&self, index: usize, out: &mut dyn fmt::Write) -> fmt::Result;
+
+    /// Writes `main/worker[3]`, likewise.
+    fn write_path(&self, index: usize, out: &mut dyn fmt::Write) -> fmt::Result;
+
+    fn name(&self, index: usize) -> String {
+        let mut name = String::new();
+        let _ = self.write_name(index, &mut name);
+        name
+    }
+
+    fn path(&self, index: usize) -> String {
+        let mut path = String::new();
+        let _ = self.write_path(index, &mut path);
+        path
+    }
 }
 
 /// The processes that one process has spawned.
@@ -265,12 +278,12 @@ pub(crate) struct Before {
 struct PlainName(String);
 
 impl Named for PlainName {
-    fn name(&self, _: usize) -> String {
-        self.0.clone()
+    fn write_name(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str(&self.0)
     }
 
-    fn path(&self, _: usize) -> String {
-        self.0.clone()
+    fn write_path(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str(&self.0)
     }
 }
 

@@ -86,8 +86,9 @@ impl Header {
         Self { options, parent: park::current().identity(), group }
     }
 
-    fn path(&self, name: &str) -> String {
-        format!("{}/{name}", self.parent.of.path(self.parent.index))
+    fn write_parent(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        self.parent.of.write_path(self.parent.index, out)?;
+        out.write_str("/")
     }
 }
 
@@ -152,12 +153,13 @@ impl<A, R> Single<A, R> {
 }
 
 impl<A: Send, R: Send> Named for Single<A, R> {
-    fn name(&self, _: usize) -> String {
-        self.header.options.name().to_owned()
+    fn write_name(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str(self.header.options.name())
     }
 
-    fn path(&self, _: usize) -> String {
-        self.header.path(self.header.options.name())
+    fn write_path(&self, index: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        self.header.write_parent(out)?;
+        self.write_name(index, out)
     }
 }
 
@@ -281,12 +283,13 @@ impl<A, R> Replicas<A, R> {
 }
 
 impl<A: Send, R: Send> Named for Replicas<A, R> {
-    fn name(&self, index: usize) -> String {
-        format!("{}[{index}]", self.header.options.name())
+    fn write_name(&self, index: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        write!(out, "{}[{index}]", self.header.options.name())
     }
 
-    fn path(&self, index: usize) -> String {
-        self.header.path(&self.name(index))
+    fn write_path(&self, index: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        self.header.write_parent(out)?;
+        self.write_name(index, out)
     }
 }
 
