@@ -94,6 +94,15 @@ pub(crate) fn current() -> &'static Context {
     }
 }
 
+/// Writes the path of the process that runs on this thread, if one does; for a signal handler (see [`Named`]).
+#[allow(dead_code, reason = "only coroutines have stacks that the library answers for")]
+pub(crate) fn write_path(out: &mut dyn fmt::Write) -> fmt::Result {
+    let context = CURRENT.with(Cell::get).ok_or(fmt::Error)?;
+    let identity = context.identity.try_borrow().map_err(|_| fmt::Error)?;
+    let identity = identity.as_ref().ok_or(fmt::Error)?;
+    identity.of.write_path(identity.index, out)
+}
+
 /// Makes `context` the one that runs; for schedulers.
 #[inline(always)]
 pub(crate) fn switch_to(context: &'static Context) {

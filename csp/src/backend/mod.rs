@@ -2,6 +2,23 @@
 
 #[cfg(all(feature = "coroutines", not(loom)))]
 mod coroutines;
+// An engine of the coroutines, for targets that it knows; elsewhere an empty one stands in.
+#[cfg(all(
+    feature = "slab",
+    not(loom),
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+#[path = "coroutines/slab/mod.rs"]
+pub(crate) mod slab;
+#[cfg(not(all(
+    feature = "slab",
+    not(loom),
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+#[path = "coroutines/no_slab.rs"]
+pub(crate) mod slab;
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 mod threads;
 

@@ -1,53 +1,113 @@
 //! The seam between the scheduler and what switches stacks: create, resume, suspend, finish.
 //!
-//! A [`Fiber`] is a stack with a suspended computation on it. It belongs to one thread for ever. Its body is a
-//! loop that runs one process after another, so fibers are pooled and finish only with their thread.
+//! A [`Fiber`] is a stack with a suspended computation on it. It belongs to one thread for ever. Its body runs
+//! one process after another, and suspends between them; a fiber whose body has returned has finished, and its
+//! stack is freed with it. One that has not is never dropped or unwound from outside: it is forgotten.
+//!
+//! There are two engines. `slab` runs where it is compiled in, `generator` elsewhere, and where the environment
+//! variable `CSP_ENGINE` says so: then one program can be measured on both.
 #![allow(unsafe_code)]
 
-use std::cell::UnsafeCell;
-use std::mem::ManuallyDrop;
+use std::fmt;
+use std::sync::OnceLock;
 
-use generator::{Gn, LocalGenerator, Scope};
+use super::generator;
+use crate::backend::slab;
 
-/// Live fibers of one OS process. Each takes two memory mappings; the default limit of the system is
-/// 65,530, and at the limit `generator` panics.
-pub(super) const MOST: usize = 30_000;
-
-/// What one is told that finds no stack.
-pub(super) const REFUSAL: &str = "30,000 processes have started and are blocked, and the coroutine engine \
-    has no more stacks; run fewer at once, or let some of them end";
-
-pub(super) struct Fiber {
-    // Dropping a suspended generator would unwind its stack from outside, which is never done.
-    generator: UnsafeCell<ManuallyDrop<LocalGenerator<'static, (), ()>>>,
+pub(super) enum Fiber {
+    Slab(slab::Fiber),
+    Generator(generator::Fiber),
 }
 
 /// Given to the body of a fiber: the way back to whoever resumed it.
 #[derive(Clone, Copy)]
-pub(super) struct Suspender(*mut Scope<'static, 'static, (), ()>);
+pub(super) enum Suspender {
+    Slab(slab::Suspender),
+    Generator(generator::Suspender),
+}
+
+/// Why there is no fiber.
+#[derive(Debug)]
+pub(super) enum NoStack {
+    Slab(slab::NoStack),
+    Generator(generator::NoStack),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    Slab,
+    Generator,
+}
+
+impl Engine {
+    #[inline]
+    fn chosen() -> Self {
+        static CHOSEN: OnceLock<Engine> = OnceLock::new();
+        *CHOSEN.get_or_init(|| match std::env::var("CSP_ENGINE").as_deref() {
+            Ok("slab") if slab::IS_HERE => Self::Slab,
+            Ok("generator") => Self::Generator,
+            Ok(other) => panic!("CSP_ENGINE: there is no engine `{other}` here"),
+            Err(_) if slab::IS_HERE => Self::Slab,
+            Err(_) => Self::Generator,
+        })
+    }
+}
+
+/// The bytes of stack that a process gets who asks for so many, or for none in particular.
+pub(super) fn stack_size(asked: Option<usize>) -> usize {
+    match Engine::chosen() {
+        Engine::Slab => slab::stack_size(asked),
+        Engine::Generator => generator::stack_size(asked),
+    }
+}
+
+/// How many fibers are worth keeping that nothing runs on.
+pub(super) fn worth_keeping() -> usize {
+    match Engine::chosen() {
+        // It takes 8 ns more to make one than to resume one.
+        Engine::Slab => 256,
+        // Two mappings to make, and to unmake.
+        Engine::Generator => usize::MAX,
+    }
+}
+
+/// How the process that runs on this thread is named when its stack overflows, from a signal handler: without
+/// allocating, locking or panicking. For the engine that can.
+pub(super) fn name_by(name: fn(&mut dyn fmt::Write) -> fmt::Result) {
+    slab::name_by(name);
+}
 
 impl Fiber {
-    /// A fiber with a stack of so many bytes. `body` runs at the first `resume`.
-    pub(super) fn create(stack: usize, body: impl FnOnce(Suspender) + 'static) -> Self {
-        // `generator` counts in words, and takes an odd number for a wish to see the stack's use.
-        let words = (stack / size_of::<usize>()).next_multiple_of(2);
-        let generator = Gn::new_scoped_opt_local(words, move |mut scope: Scope<'_, '_, (), ()>| {
-            body(Suspender((&raw mut scope).cast()));
-        });
-        Self { generator: UnsafeCell::new(ManuallyDrop::new(generator)) }
+    /// A fiber with a stack of so many bytes. `body` runs at the first `resume`; it does not unwind.
+    /// `refusing`: it is for those that get no stack, to tell them so; there is more leeway for it, and
+    /// perhaps less stack.
+    #[inline]
+    pub(super) fn create(
+        stack: usize,
+        refusing: bool,
+        body: impl FnOnce(Suspender) + 'static,
+    ) -> Result<Self, NoStack> {
+        match Engine::chosen() {
+            Engine::Slab => {
+                slab::Fiber::create(stack, refusing, |suspender| body(Suspender::Slab(suspender)))
+                    .map(Self::Slab)
+                    .map_err(NoStack::Slab)
+            }
+            Engine::Generator => generator::Fiber::create(stack, refusing, |suspender| {
+                body(Suspender::Generator(suspender));
+            })
+            .map(Self::Generator)
+            .map_err(NoStack::Generator),
+        }
     }
 
-    /// Runs it until it suspends or finishes.
+    /// Runs it until it suspends or finishes; true if it has not finished.
     #[inline(always)]
-    pub(super) fn resume(&self) {
-        // SAFETY: a fiber is resumed by its thread's scheduler alone, never from within itself, so
-        // nobody else uses the generator meanwhile.
-        unsafe { (*self.generator.get()).resume() };
-    }
-
-    /// Gives its stack back; its body has returned.
-    pub(super) fn finish(self) {
-        drop(ManuallyDrop::into_inner(self.generator.into_inner()));
+    pub(super) fn resume(&self) -> bool {
+        match self {
+            Self::Slab(fiber) => fiber.resume(),
+            Self::Generator(fiber) => fiber.resume(),
+        }
     }
 }
 
@@ -58,7 +118,20 @@ impl Suspender {
     /// Called on the fiber that it was given to.
     #[inline(always)]
     pub(super) unsafe fn suspend(self) {
-        // SAFETY: the scope is a local variable of this fiber's outermost frame.
-        unsafe { (*self.0).yield_with(()) };
+        match self {
+            // SAFETY: the caller's promise.
+            Self::Slab(suspender) => unsafe { suspender.suspend() },
+            // SAFETY: the caller's promise.
+            Self::Generator(suspender) => unsafe { suspender.suspend() },
+        }
+    }
+}
+
+impl fmt::Display for NoStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Slab(why) => why.fmt(f),
+            Self::Generator(why) => why.fmt(f),
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! coroutine stays on its thread.
 
 mod engine;
+mod generator;
 mod scheduler;
 mod timers;
 

@@ -7,30 +7,24 @@
 //!   each time it parks; a wake-up that comes before it parks is kept for it.
 //! - The thread itself is one more coroutine, the host, whose stack is the thread's own. While the host is
 //!   parked the loop runs there; it ends when the host's turn comes.
-//! - Coroutines and schedulers are never freed, only used again: a reference to one is always good.
+//! - Coroutines and schedulers are never freed, only used again: a reference to one is always good. One that
+//!   has lost its fiber waits among the spent for the next.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::engine::{self, Fiber, Suspender};
+use super::engine::{self, Fiber, NoStack, Suspender};
 use super::timers::Timers;
 use crate::park::{self, Blocked, Context, Park};
 use crate::process::job::{self, Work};
 
-/// A panic with its backtrace takes 22 KiB here, a stable sort in a debug build 18.
-const STACK: usize = 64 * 1024;
-
 /// After so many switches the scheduler looks at what comes from outside.
 const TURNS: u32 = 61;
-
-/// Fibers of all schedulers.
-static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) struct Coroutine {
     scheduler: &'static Scheduler,
@@ -39,7 +33,7 @@ pub(super) struct Coroutine {
     /// None: the host.
     fiber: UnsafeCell<Option<Fiber>>,
     suspender: Cell<Option<Suspender>>,
-    stack: usize,
+    stack: Cell<usize>,
     parked: Cell<bool>,
     /// It was unparked while it was not parked.
     token: Cell<bool>,
@@ -55,10 +49,11 @@ pub(super) struct Scheduler {
     last: Cell<Option<&'static Coroutine>>,
     unstarted: RefCell<VecDeque<Unstarted>>,
     idle: RefCell<Vec<&'static Coroutine>>,
+    spent: RefCell<Vec<&'static Coroutine>>,
     timers: Timers,
     turns: Cell<u32>,
-    /// There is no stack for those that have not started, and nobody runs who could give one back.
-    refusing: Cell<bool>,
+    /// Why there is no stack for those that have not started, while nobody runs who could give one back.
+    refusing: RefCell<Option<NoStack>>,
     ending: Cell<bool>,
 }
 
@@ -110,18 +105,14 @@ impl Park for Coroutine {
 }
 
 impl Coroutine {
-    fn new(
-        scheduler: &'static Scheduler,
-        context: &'static Context,
-        stack: usize,
-    ) -> &'static Self {
+    fn new(scheduler: &'static Scheduler, context: &'static Context) -> &'static Self {
         Box::leak(Box::new(Self {
             scheduler,
             context,
             next: Cell::new(None),
             fiber: UnsafeCell::new(None),
             suspender: Cell::new(None),
-            stack,
+            stack: Cell::new(0),
             parked: Cell::new(false),
             token: Cell::new(false),
             late: Cell::new(false),
@@ -152,27 +143,46 @@ impl Coroutine {
         park::switch_to(self.context);
         // SAFETY: nobody else touches the fiber while its coroutine is ready or idle.
         let fiber = unsafe { &*self.fiber.get() };
-        fiber.as_ref().expect("all but the host have one").resume();
+        if !fiber.as_ref().expect("all but the host have one").resume() {
+            self.finish();
+        }
     }
 
-    /// What its fiber does: one process after another.
-    fn live(&'static self, suspender: Suspender) {
+    /// Its fiber has.
+    #[inline(never)]
+    fn finish(&'static self) {
+        // SAFETY: the fiber no longer runs, and nobody but its coroutine knows it.
+        unsafe { *self.fiber.get() = None };
+        self.scheduler.spent.borrow_mut().push(self);
+    }
+
+    /// What its fiber does: one process after another. `refusing`: it was made to refuse them.
+    fn live(&'static self, suspender: Suspender, refusing: bool) {
         self.suspender.set(Some(suspender));
         let scheduler = self.scheduler;
         while !scheduler.ending.get() {
             for _ in 0..TURNS {
-                let Some((work, index)) = scheduler.take_unstarted(self.stack) else { break };
-                if scheduler.refusing.get() {
-                    job::refuse(&work, index, engine::REFUSAL);
-                } else {
-                    job::run(&work, index);
+                let why = scheduler.refusing.borrow().as_ref().map(NoStack::to_string);
+                if refusing && why.is_none() {
+                    return;
+                }
+                let Some((work, index)) = scheduler.take_unstarted(self.stack.get()) else { break };
+                match why {
+                    Some(why) => job::refuse(&work, index, &why),
+                    None => job::run(&work, index),
                 }
                 job::drop_quietly(work);
                 if scheduler.first.get().is_some() {
                     break;
                 }
             }
-            scheduler.idle.borrow_mut().push(self);
+            {
+                let mut idle = scheduler.idle.borrow_mut();
+                if refusing || idle.len() >= engine::worth_keeping() {
+                    return;
+                }
+                idle.push(self);
+            }
             // SAFETY: this is the fiber's own stack.
             unsafe { suspender.suspend() };
         }
@@ -188,6 +198,7 @@ impl Scheduler {
     #[cold]
     fn begin() -> &'static Self {
         let context = park::current();
+        engine::name_by(park::write_path);
         let unused = UNUSED.lock().unwrap().pop();
         let scheduler = unused.unwrap_or_else(|| {
             let (inbox, letters) = crossbeam_channel::unbounded();
@@ -199,13 +210,14 @@ impl Scheduler {
                 last: Cell::new(None),
                 unstarted: RefCell::default(),
                 idle: RefCell::default(),
+                spent: RefCell::default(),
                 timers: Timers::default(),
                 turns: Cell::new(0),
-                refusing: Cell::new(false),
+                refusing: RefCell::default(),
                 ending: Cell::new(false),
             }))
         });
-        let host = Coroutine::new(scheduler, context, 0);
+        let host = Coroutine::new(scheduler, context);
         scheduler.host.set(Some(host));
         scheduler.ending.set(false);
         SCHEDULER.set(Some(scheduler));
@@ -224,10 +236,6 @@ impl Scheduler {
         drop(self.unstarted.take());
         for coroutine in self.idle.take() {
             coroutine.resume();
-            // SAFETY: its body has returned, and nobody else knows it.
-            let fiber = unsafe { (*coroutine.fiber.get()).take() };
-            fiber.expect("all but the host have one").finish();
-            LIVE.fetch_sub(1, Ordering::Relaxed);
         }
         UNUSED.lock().unwrap().push(self);
     }
@@ -280,7 +288,7 @@ impl Scheduler {
                 self.start_next(false);
             }
             match self.pop() {
-                Some(coroutine) if coroutine.stack == 0 => {
+                Some(coroutine) if coroutine.stack.get() == 0 => {
                     park::switch_to(coroutine.context);
                     return;
                 }
@@ -301,34 +309,49 @@ impl Scheduler {
         };
         let idle = {
             let mut idle = self.idle.borrow_mut();
-            let at = idle.iter().rposition(|coroutine| coroutine.stack == stack);
+            let at = idle.iter().rposition(|coroutine| coroutine.stack.get() == stack);
             at.map(|at| idle.swap_remove(at))
         };
-        if let Some(coroutine) = idle {
-            coroutine.resume();
-            return true;
-        }
-        if LIVE.load(Ordering::Relaxed) >= engine::MOST {
-            if !alone {
-                return false;
-            }
-            // Only those who are refused run on what is made beyond the limit.
-            self.refusing.set(true);
-        }
-        self.create(stack).resume();
-        self.refusing.set(false);
+        let coroutine = match idle.map_or_else(|| self.create(stack, false), Ok) {
+            Ok(coroutine) => coroutine,
+            Err(why) if alone => return self.refuse(stack, why),
+            Err(_) => return false,
+        };
+        coroutine.resume();
         true
     }
 
-    fn create(&'static self, stack: usize) -> &'static Coroutine {
-        LIVE.fetch_add(1, Ordering::Relaxed);
-        let context: &'static Context = Box::leak(Box::new(Context::new(&Unset)));
-        let coroutine = Coroutine::new(self, context, stack);
-        context.park_with(coroutine);
-        let fiber = Fiber::create(stack, move |suspender| coroutine.live(suspender));
-        // SAFETY: nobody else knows it yet.
-        unsafe { *coroutine.fiber.get() = Some(fiber) };
-        coroutine
+    /// Tells those who have not started, until somebody is ready, that there is no stack for them.
+    #[cold]
+    fn refuse(&'static self, stack: usize, why: NoStack) -> bool {
+        let coroutine = self.create(stack, true).unwrap_or_else(|why| panic!("{why}"));
+        self.refusing.replace(Some(why));
+        coroutine.resume();
+        self.refusing.replace(None);
+        true
+    }
+
+    fn create(&'static self, stack: usize, refusing: bool) -> Result<&'static Coroutine, NoStack> {
+        let spent = self.spent.borrow_mut().pop();
+        let coroutine = spent.unwrap_or_else(|| {
+            let context: &'static Context = Box::leak(Box::new(Context::new(&Unset)));
+            let coroutine = Coroutine::new(self, context);
+            context.park_with(coroutine);
+            coroutine
+        });
+        coroutine.stack.set(stack);
+        let live = move |suspender| coroutine.live(suspender, refusing);
+        match Fiber::create(stack, refusing, live) {
+            Ok(fiber) => {
+                // SAFETY: nobody else knows it yet.
+                unsafe { *coroutine.fiber.get() = Some(fiber) };
+                Ok(coroutine)
+            }
+            Err(why) => {
+                self.spent.borrow_mut().push(coroutine);
+                Err(why)
+            }
+        }
     }
 
     /// Takes in what has come from other threads, and the deadlines that have.
@@ -366,8 +389,7 @@ impl Scheduler {
 
 impl Unstarted {
     fn stack(&self) -> usize {
-        // A whole number of pages, none of them too few.
-        self.work.options().stack().unwrap_or(STACK).next_multiple_of(4096).max(4 * 4096)
+        engine::stack_size(self.work.options().stack())
     }
 }
 

@@ -1,0 +1,94 @@
+//! The engine `generator`: every target, a mapping of its own for each stack and another for its guard.
+#![allow(unsafe_code)]
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use generator::{Gn, LocalGenerator, Scope};
+
+/// Live fibers of one OS process. Each takes two memory mappings; the default limit of the system is
+/// 65,530, and at the limit `generator` panics.
+const MOST: usize = 30_000;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// A panic with its backtrace takes 22 KiB here, a stable sort in a debug build 18.
+const STACK: usize = 64 << 10;
+const LEAST: usize = 16 << 10;
+
+pub(super) struct Fiber {
+    // Dropping a suspended generator would unwind its stack from outside, which is never done.
+    generator: UnsafeCell<ManuallyDrop<LocalGenerator<'static, (), ()>>>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Suspender(*mut Scope<'static, 'static, (), ()>);
+
+/// The bytes that a process gets who asks for so many.
+pub(super) fn stack_size(asked: Option<usize>) -> usize {
+    asked.unwrap_or(STACK).max(LEAST).checked_next_multiple_of(LEAST).unwrap_or(usize::MAX)
+}
+
+impl Fiber {
+    /// `refusing`: for those that are told that there are no stacks, and so beyond the limit.
+    pub(super) fn create(
+        stack: usize,
+        refusing: bool,
+        body: impl FnOnce(Suspender) + 'static,
+    ) -> Result<Self, NoStack> {
+        if LIVE.load(Relaxed) >= MOST && !refusing {
+            return Err(NoStack);
+        }
+        LIVE.fetch_add(1, Relaxed);
+        // `generator` counts in words, and takes an odd number for a wish to see the stack's use.
+        let words = (stack / size_of::<usize>()).next_multiple_of(2);
+        let generator = Gn::new_scoped_opt_local(words, move |mut scope: Scope<'_, '_, (), ()>| {
+            body(Suspender((&raw mut scope).cast()));
+        });
+        Ok(Self { generator: UnsafeCell::new(ManuallyDrop::new(generator)) })
+    }
+
+    #[inline(always)]
+    pub(super) fn resume(&self) -> bool {
+        // SAFETY: a fiber is resumed by its thread's scheduler alone, never from within itself, so
+        // nobody else uses the generator meanwhile.
+        let generator = unsafe { &mut *self.generator.get() };
+        generator.resume();
+        !generator.is_done()
+    }
+}
+
+impl Drop for Fiber {
+    fn drop(&mut self) {
+        let generator = self.generator.get_mut();
+        if generator.is_done() {
+            // SAFETY: dropped once, here; nothing is on its stack any more.
+            unsafe { ManuallyDrop::drop(generator) };
+            LIVE.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+impl Suspender {
+    /// # Safety
+    /// Called on the fiber that it was given to.
+    #[inline(always)]
+    pub(super) unsafe fn suspend(self) {
+        // SAFETY: the scope is a local variable of this fiber's outermost frame.
+        unsafe { (*self.0).yield_with(()) };
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct NoStack;
+
+impl fmt::Display for NoStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "30,000 processes have started and are blocked, and the coroutine engine has no more stacks; run \
+             fewer at once, or let some of them end",
+        )
+    }
+}

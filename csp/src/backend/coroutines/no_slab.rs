@@ -1,0 +1,48 @@
+//! Stands in for the engine `slab` where that is not compiled in: no fiber is ever of it.
+
+#![allow(dead_code, reason = "which is used depends on the features")]
+
+use std::fmt;
+
+pub(super) const IS_HERE: bool = false;
+
+pub(super) enum Fiber {}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Suspender {}
+
+#[derive(Debug)]
+pub(super) struct NoStack;
+
+pub(super) fn stack_size(_: Option<usize>) -> usize {
+    0
+}
+
+pub(super) fn name_by(_: fn(&mut dyn fmt::Write) -> fmt::Result) {}
+
+impl Fiber {
+    pub(super) fn create(
+        _: usize,
+        _: bool,
+        _: impl FnOnce(Suspender) + 'static,
+    ) -> Result<Self, NoStack> {
+        Err(NoStack)
+    }
+
+    pub(super) fn resume(&self) -> bool {
+        match *self {}
+    }
+}
+
+impl Suspender {
+    #[allow(unsafe_code, reason = "as the engine that is not here")]
+    pub(crate) unsafe fn suspend(self) {
+        match self {}
+    }
+}
+
+impl fmt::Display for NoStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the engine `slab` is not here")
+    }
+}
