@@ -214,7 +214,7 @@ fn turn(len: usize, start: usize, index: usize) -> usize {
 /// An alternation has ended: one of its channels is poisoned, or all have retired.
 #[cold]
 fn ended<'a>(
-    context: &Context,
+    context: &'static Context,
     guards: impl Iterator<Item = (usize, &'a dyn Stand)>,
 ) -> Termination {
     let mut terminations = guards.filter_map(|(_, guard)| guard.ended());
@@ -225,7 +225,7 @@ fn ended<'a>(
 }
 
 #[cold]
-fn no_guard(context: &Context, place: &'static Location<'static>) -> Termination {
+fn no_guard(context: &'static Context, place: &'static Location<'static>) -> Termination {
     let poison = Poison::new(Cause::NoGuard { process: context.path(), place: place.to_string() });
     context.stop(poison.clone());
     Termination::Poisoned(poison)

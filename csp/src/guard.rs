@@ -44,7 +44,7 @@ pub(crate) unsafe trait Stand {
     fn lock(&self) -> Option<&dyn RawLock>;
 
     /// Tries the guard under its own lock, and finishes it.
-    fn try_alone(&self, context: &Context, place: &'static Location<'static>) -> Tried;
+    fn try_alone(&self, context: &'static Context, place: &'static Location<'static>) -> Tried;
 
     /// # Safety
     /// The caller holds [`lock`](Self::lock).
@@ -61,7 +61,7 @@ pub(crate) unsafe trait Stand {
     fn withdraw(&self);
 
     /// After `Performed`, with no lock held. False: the partner could not keep its word, nothing was performed.
-    fn finish(&self, context: &Context, place: &'static Location<'static>) -> bool;
+    fn finish(&self, context: &'static Context, place: &'static Location<'static>) -> bool;
 
     /// How the channel has ended, if it has.
     fn ended(&self) -> Option<Termination> {
@@ -196,7 +196,7 @@ impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
     #[inline(always)]
     fn receive(
         &self,
-        context: &Context,
+        context: &'static Context,
         writer: Partner<T>,
         place: &'static Location<'static>,
     ) -> bool {
@@ -230,7 +230,7 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
     }
 
     #[inline]
-    fn try_alone(&self, context: &Context, place: &'static Location<'static>) -> Tried {
+    fn try_alone(&self, context: &'static Context, place: &'static Location<'static>) -> Tried {
         loop {
             let mut state = self.at.core().state().lock();
             match state.find(self.extended) {
@@ -270,7 +270,7 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
     }
 
     #[inline]
-    fn finish(&self, context: &Context, place: &'static Location<'static>) -> bool {
+    fn finish(&self, context: &'static Context, place: &'static Location<'static>) -> bool {
         match self.at.partner.take() {
             Some(writer) => self.receive(context, writer, place),
             None => true,
@@ -369,7 +369,7 @@ unsafe impl<T> Stand for Write<'_, T> {
     }
 
     #[inline]
-    fn try_alone(&self, context: &Context, place: &'static Location<'static>) -> Tried {
+    fn try_alone(&self, context: &'static Context, place: &'static Location<'static>) -> Tried {
         let tried = self.perform(&mut self.at.core().state().lock());
         if tried == Tried::Performed {
             self.finish(context, place);
@@ -392,7 +392,7 @@ unsafe impl<T> Stand for Write<'_, T> {
     }
 
     #[inline]
-    fn finish(&self, context: &Context, place: &'static Location<'static>) -> bool {
+    fn finish(&self, context: &'static Context, place: &'static Location<'static>) -> bool {
         if let Some(reader) = self.at.partner.take() {
             if reader.is_extended() {
                 self.at.core().serve_extended(context, reader, place);

@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::backend::slab::Suspender;
 use crate::sync::{self, AtomicU32, Ordering, per_thread, thread};
 use crate::termination::{Cause, Poison, Termination};
 
@@ -64,8 +65,22 @@ pub(crate) struct Identity {
     pub(crate) index: usize,
 }
 
+/// Where a coroutine of the engine `slab` leaves its thread to others.
+///
+/// This much of a backend the floors above have to know, for the switch of stacks must be compiled into the process
+/// that parks. In a function of its own, the `ret` after the switch is one that the processor has predicted for
+/// the stack before: 17 to 25 ns instead of 7.
+pub(crate) struct Berth {
+    /// None: it parks in another way.
+    pub(crate) suspender: Cell<Option<Suspender>>,
+    pub(crate) parked: Cell<bool>,
+    /// It was unparked while it was not parked.
+    pub(crate) token: Cell<bool>,
+}
+
 /// What a process that runs carries with it. Touched by its own thread only.
 pub(crate) struct Context {
+    pub(crate) berth: Berth,
     park: Cell<&'static dyn Park>,
     identity: RefCell<Option<Identity>>,
     /// The poison that reached it last, while it has not communicated since.
@@ -112,6 +127,11 @@ pub(crate) fn switch_to(context: &'static Context) {
 impl Context {
     pub(crate) const fn new(park: &'static dyn Park) -> Self {
         Self {
+            berth: Berth {
+                suspender: Cell::new(None),
+                parked: Cell::new(false),
+                token: Cell::new(false),
+            },
             park: Cell::new(park),
             identity: RefCell::new(None),
             stopping: RefCell::new(None),
@@ -126,6 +146,22 @@ impl Context {
     #[inline(always)]
     pub(crate) fn park(&self) -> &'static dyn Park {
         self.park.get()
+    }
+
+    /// [`Park::park`] of the process that runs.
+    #[inline(always)]
+    pub(crate) fn wait(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
+        let Berth { suspender, parked, token } = &self.berth;
+        match (suspender.get(), deadline) {
+            (Some(suspender), None) => {
+                if !token.take() {
+                    parked.set(true);
+                    suspend(suspender);
+                }
+                true
+            }
+            _ => self.park.get().park(why, deadline),
+        }
     }
 
     /// From now on the process waits in another way: its thread has become a scheduler.
@@ -275,6 +311,13 @@ impl Wheels {
             self.far.borrow_mut().clear();
         }
     }
+}
+
+#[allow(unsafe_code)]
+#[inline(always)]
+fn suspend(suspender: Suspender) {
+    // SAFETY: it is of the process that runs, and so of the stack that this is called on.
+    unsafe { suspender.suspend() };
 }
 
 /// What [`Context::begin`] replaced.

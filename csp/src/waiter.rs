@@ -51,6 +51,8 @@ pub(crate) struct Waiter {
     single: bool,
     /// Its offers at channels that have not ended.
     live: AtomicU32,
+    /// Of the process that waits; for that alone.
+    context: &'static Context,
     park: &'static dyn Park,
     _pinned: PhantomPinned,
 }
@@ -58,21 +60,22 @@ pub(crate) struct Waiter {
 impl Waiter {
     /// For a single offer, or something else that one lock decides.
     #[inline(always)]
-    pub(crate) fn single(context: &Context) -> Self {
+    pub(crate) fn single(context: &'static Context) -> Self {
         Self::new(context, true, 1)
     }
 
     /// For the `offers` of an alternation, at so many queues.
-    pub(crate) fn many(context: &Context, offers: u32) -> Self {
+    pub(crate) fn many(context: &'static Context, offers: u32) -> Self {
         Self::new(context, false, offers)
     }
 
     #[inline(always)]
-    fn new(context: &Context, single: bool, live: u32) -> Self {
+    fn new(context: &'static Context, single: bool, live: u32) -> Self {
         Self {
             state: AtomicU32::new(OFFERING),
             single,
             live: AtomicU32::new(live),
+            context,
             park: context.park(),
             _pinned: PhantomPinned,
         }
@@ -125,12 +128,12 @@ impl Waiter {
     /// stand in its queue, or be otherwise known to who will commit.
     #[inline(always)]
     pub(crate) fn wait(&self, why: &dyn Blocked, deadline: Option<Instant>) -> Outcome {
-        if !self.park.park(why, deadline) {
+        if !self.context.wait(why, deadline) {
             if !self.single && self.leave(WITHDRAWN) {
                 return Outcome::Withdrawn;
             }
             // Committed at the last moment: the unpark is on its way.
-            self.park.park(why, None);
+            self.context.park().park(why, None);
         }
         match self.state.load(Ordering::Relaxed) {
             ENDED => Outcome::Ended,
@@ -242,7 +245,7 @@ pub(crate) struct Served<T> {
 /// channel's lock guards, and `queue` the queue in it.
 #[inline(always)]
 pub(crate) fn stand<T, S>(
-    context: &Context,
+    context: &'static Context,
     mut state: Guard<'_, S>,
     queue: impl FnOnce(&mut S) -> &mut Queue<T>,
     value: Option<T>,
@@ -417,7 +420,7 @@ impl<T> Partner<T> {
     /// nothing was agreed.
     pub(crate) fn order(
         self,
-        context: &Context,
+        context: &'static Context,
         extended: bool,
         why: &dyn Blocked,
     ) -> Option<(T, Option<Held>)> {
@@ -452,7 +455,7 @@ impl<T> Partner<T> {
     }
 
     /// Wakes such a reader, and keeps the calling writer waiting until the reader has done.
-    pub(crate) fn wake_and_wait(self, context: &Context, why: &dyn Blocked) {
+    pub(crate) fn wake_and_wait(self, context: &'static Context, why: &dyn Blocked) {
         let writer = Waiter::single(context);
         writer.leave(COMMITTED);
         self.offer().held.set(Some(Held { waiter: NonNull::from(&writer) }));
@@ -505,7 +508,7 @@ impl Seat {
 
     /// Waits in the seat until it is called.
     pub(crate) fn wait<S>(
-        context: &Context,
+        context: &'static Context,
         mut state: Guard<'_, S>,
         seat: impl FnOnce(&mut S) -> &mut Self,
         why: &dyn Blocked,

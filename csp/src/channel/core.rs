@@ -340,7 +340,7 @@ impl<T> Core<T> {
     /// The value of a writer that waits, and, of an `extended` read, the writer. None: it has none after all.
     pub(crate) fn receive(
         &self,
-        context: &Context,
+        context: &'static Context,
         writer: Partner<T>,
         extended: bool,
         place: &'static Location<'static>,
@@ -415,7 +415,7 @@ impl<T> Core<T> {
     #[cold]
     pub(crate) fn serve_extended(
         &self,
-        context: &Context,
+        context: &'static Context,
         reader: Partner<T>,
         place: &'static Location<'static>,
     ) {

@@ -112,6 +112,14 @@ impl Fiber {
 }
 
 impl Suspender {
+    /// For the engine whose switch is compiled into the processes.
+    pub(super) fn inlined(self) -> Option<slab::Suspender> {
+        match self {
+            Self::Slab(suspender) => Some(suspender),
+            Self::Generator(_) => None,
+        }
+    }
+
     /// Back to whoever resumed the fiber; returns when it is resumed again.
     ///
     /// # Safety

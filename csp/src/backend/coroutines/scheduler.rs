@@ -34,9 +34,6 @@ pub(super) struct Coroutine {
     fiber: UnsafeCell<Option<Fiber>>,
     suspender: Cell<Option<Suspender>>,
     stack: Cell<usize>,
-    parked: Cell<bool>,
-    /// It was unparked while it was not parked.
-    token: Cell<bool>,
     late: Cell<bool>,
     pub(super) deadline: Cell<Option<Instant>>,
 }
@@ -77,14 +74,14 @@ static UNUSED: Mutex<Vec<&'static Scheduler>> = Mutex::new(Vec::new());
 impl Park for Coroutine {
     fn park(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
         let _ = why;
-        if self.token.take() {
+        if self.context.berth.token.take() {
             return true;
         }
         let scheduler = self.scheduler;
         if let Some(deadline) = deadline {
             scheduler.timers.arm(self.forever(), deadline);
         }
-        self.parked.set(true);
+        self.context.berth.parked.set(true);
         match self.suspender.get() {
             // SAFETY: a process parks on its own stack.
             Some(suspender) => unsafe { suspender.suspend() },
@@ -113,8 +110,6 @@ impl Coroutine {
             fiber: UnsafeCell::new(None),
             suspender: Cell::new(None),
             stack: Cell::new(0),
-            parked: Cell::new(false),
-            token: Cell::new(false),
             late: Cell::new(false),
             deadline: Cell::new(None),
         }))
@@ -129,11 +124,11 @@ impl Coroutine {
     /// On its own thread.
     #[inline(always)]
     fn wake(&'static self) {
-        if self.parked.replace(false) {
+        if self.context.berth.parked.replace(false) {
             self.scheduler.timers.disarm(self);
             self.scheduler.push(self);
         } else {
-            self.token.set(true);
+            self.context.berth.token.set(true);
         }
     }
 
@@ -159,6 +154,7 @@ impl Coroutine {
     /// What its fiber does: one process after another. `refusing`: it was made to refuse them.
     fn live(&'static self, suspender: Suspender, refusing: bool) {
         self.suspender.set(Some(suspender));
+        self.context.berth.suspender.set(suspender.inlined());
         let scheduler = self.scheduler;
         while !scheduler.ending.get() {
             for _ in 0..TURNS {
@@ -367,7 +363,7 @@ impl Scheduler {
     fn wake_late(&self, now: Instant) {
         while let Some(coroutine) = self.timers.due(now) {
             coroutine.late.set(true);
-            coroutine.parked.set(false);
+            coroutine.context.berth.parked.set(false);
             self.push(coroutine);
         }
     }
