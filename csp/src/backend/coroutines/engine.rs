@@ -71,6 +71,12 @@ pub(super) fn worth_keeping() -> usize {
     }
 }
 
+/// Runs `f`, and says how many bytes of the present stack it needed at most, None where the
+/// engine cannot tell.
+pub(super) fn measure(f: impl FnOnce()) -> Option<usize> {
+    slab::measure(f)
+}
+
 /// How the process that runs on this thread is named when its stack overflows, from a signal handler: without
 /// allocating, locking or panicking. For the engine that can.
 pub(super) fn name_by(name: fn(&mut dyn fmt::Write) -> fmt::Result) {

@@ -5,6 +5,7 @@
 
 mod engine;
 mod generator;
+mod marks;
 mod scheduler;
 mod timers;
 

@@ -18,6 +18,11 @@ pub(super) fn stack_size(_: Option<usize>) -> usize {
     0
 }
 
+pub(super) fn measure(f: impl FnOnce()) -> Option<usize> {
+    f();
+    None
+}
+
 pub(super) fn name_by(_: fn(&mut dyn fmt::Write) -> fmt::Result) {}
 
 impl Fiber {

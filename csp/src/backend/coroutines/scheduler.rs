@@ -19,6 +19,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::engine::{self, Fiber, NoStack, Suspender};
+use super::marks;
 use super::timers::Timers;
 use crate::park::{self, Blocked, Context, Park};
 use crate::process::job::{self, Work};
@@ -165,7 +166,7 @@ impl Coroutine {
                 let Some((work, index)) = scheduler.take_unstarted(self.stack.get()) else { break };
                 match why {
                     Some(why) => job::refuse(&work, index, &why),
-                    None => job::run(&work, index),
+                    None => marks::run(&work, index),
                 }
                 job::drop_quietly(work);
                 if scheduler.first.get().is_some() {

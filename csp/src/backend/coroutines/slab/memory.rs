@@ -121,7 +121,17 @@ pub(super) fn renew(run: &mut [Stack]) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
+/// Drops what is in the whole pages of a range.
+///
+/// # Safety
+/// Nothing that is still needed is in it.
+pub(super) unsafe fn forget(range: Range<usize>) {
+    // SAFETY: by the caller.
+    unsafe {
+        libc::madvise(with_exposed_provenance_mut(range.start), range.len(), libc::MADV_DONTNEED)
+    };
+}
+
 /// Which pages of a committed range have memory, lowest first. No answer: all are said to.
 pub(super) fn resident(range: &Range<usize>) -> Vec<bool> {
     let mut pages = vec![1u8; range.len() / page()];

@@ -5,7 +5,8 @@
 //!   for them;
 //! - [`guard`]: the page below each stack; [`overflow`]: what happens when it is touched; [`valgrind`];
 //! - [`stacks`]: the free ones of a thread; [`pool`]: those of the program; [`reclaim`]: when their memory
-//!   goes back.
+//!   goes back;
+//! - [`usage`]: how deep a stack was used.
 //!
 //! What a stack costs: 256 KiB of address space, the pages that its process touches (at least one of 4 KiB),
 //! the eighth of a page for the table that finds it, eight bytes while it is free. Not a mapping: all stacks
@@ -20,6 +21,7 @@ mod reclaim;
 mod region;
 mod stack;
 mod stacks;
+mod usage;
 mod valgrind;
 
 #[cfg(test)]
@@ -78,6 +80,13 @@ pub(super) struct Fiber {
 /// The bytes that a process gets who asks for so many: address space, its guard page included.
 pub(super) fn stack_size(asked: Option<usize>) -> usize {
     asked.map_or(STACK, |bytes| Class::of(bytes).map_or(bytes, Class::bytes))
+}
+
+/// Runs `f`, and says how many bytes of the present stack were in use at once meanwhile.
+pub(super) fn measure(f: impl FnOnce()) -> Option<usize> {
+    usage::begin();
+    f();
+    usage::high_water()
 }
 
 impl Fiber {

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use super::region::Slot;
 use super::stack::Class;
-use super::{Fiber, NoStack, Suspender, memory, stacks};
+use super::{Fiber, NoStack, Suspender, memory, stacks, usage};
 
 const SIZE: usize = 64 << 10;
 
@@ -154,6 +154,32 @@ fn sizes_are_honoured() {
         assert_eq!(Some(room.get()), Class::of(bytes).map(Class::bytes));
     }
     assert!(matches!(create(usize::MAX, |_| ()), Err(NoStack::Size { .. })));
+}
+
+#[test]
+fn the_high_water_mark_is_of_what_came_after_its_beginning() {
+    #[inline(never)]
+    fn use_up<const N: usize>() {
+        black_box(&mut [1u8; N]);
+    }
+    let marks = Rc::new(RefCell::new(Vec::new()));
+    let inside = marks.clone();
+    ends(fiber(move |_| {
+        for big in [true, false, true] {
+            usage::begin();
+            if big {
+                use_up::<40_000>()
+            } else {
+                use_up::<10_000>()
+            }
+            inside.borrow_mut().push(usage::high_water().expect("on a stack of ours"));
+        }
+    }));
+    let marks = marks.borrow();
+    assert!((40_000..48_000).contains(&marks[0]), "{marks:?}");
+    assert!((10_000..18_000).contains(&marks[1]), "{marks:?}");
+    assert!((40_000..48_000).contains(&marks[2]), "{marks:?}");
+    assert_eq!(usage::high_water(), None);
 }
 
 #[test]

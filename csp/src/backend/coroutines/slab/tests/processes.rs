@@ -160,3 +160,14 @@ fn an_engine_is_chosen_by_the_environment() {
         assert!(output.status.success(), "{}", said(&output));
     }
 }
+
+#[test]
+fn stack_use_is_said_when_asked_for() {
+    let output = program::run(this_test!(), &[("CSP_STACKS", "1")], || {
+        parallel!(falls(1));
+        parallel!(falls(100));
+    });
+    let Some(output) = output else { return };
+    assert_eq!(said(&output).matches("csp: `falls` has used ").count(), 2, "{}", said(&output));
+    assert!(said(&output).contains(" of the 262144 bytes of its stack"), "{}", said(&output));
+}
