@@ -21,6 +21,10 @@ impl Mistakes {
         }
     }
 
+    pub(crate) fn any(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// `compile_error!`s, or nothing.
     pub(crate) fn report(self) -> Option<TokenStream> {
         self.0.map(syn::Error::into_compile_error)

@@ -3,13 +3,17 @@
 //! Each goes the same way: the model parses, `validate` judges, `expand` prints; when something is wrong, `fallback` prints what
 //! keeps the constructor defined, so that one mistake gives one error.
 
+mod alternation;
 mod diagnostics;
 mod entry;
 mod function;
 mod options;
 mod process;
+mod spans;
 
 use proc_macro::TokenStream;
+
+use alternation::Order;
 use process::Kind;
 
 /// Turns a function into the constructor of a process: `f(a, b)` no longer runs the body but gives a `Process<(A, B), R>`, a
@@ -92,4 +96,18 @@ pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute(options.into(), item.into()).into()
+}
+
+/// `csp::alt!`; documented there.
+#[doc(hidden)]
+#[proc_macro]
+pub fn alt(tokens: TokenStream) -> TokenStream {
+    alternation::function_like(Order::Fair, tokens.into()).into()
+}
+
+/// `csp::pri_alt!`; documented there.
+#[doc(hidden)]
+#[proc_macro]
+pub fn pri_alt(tokens: TokenStream) -> TokenStream {
+    alternation::function_like(Order::Priority, tokens.into()).into()
 }

@@ -1,6 +1,6 @@
 //! Prints the constructor: the user's function, under another name, inside one that makes a process of it.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
     Attribute, FnArg, GenericParam, Pat, Path, ReturnType, Signature, Token, Type, ext::IdentExt,
@@ -8,7 +8,11 @@ use syn::{
 };
 
 use super::Kind;
-use crate::{function::Function, options::Options};
+use crate::{
+    function::Function,
+    options::Options,
+    spans::{across, local, path_at},
+};
 
 pub(super) fn function(kind: Kind, options: &Options, function: Function) -> TokenStream {
     let definition = definition(kind, options, &function);
@@ -77,18 +81,10 @@ fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> To
 
 /// Where a signature without a `where` clause ends.
 fn end(sig: &Signature) -> Span {
-    let output = match &sig.output {
-        ReturnType::Type(_, ty) => last_span(ty),
-        ReturnType::Default => None,
-    };
-    output.unwrap_or_else(|| sig.paren_token.span.close())
-}
-
-fn last_span(tokens: impl ToTokens) -> Option<Span> {
-    tokens.to_token_stream().into_iter().last().map(|token| match token {
-        TokenTree::Group(group) => group.span_close(),
-        token => token.span(),
-    })
+    match &sig.output {
+        ReturnType::Type(_, ty) => across(ty).1,
+        ReturnType::Default => sig.paren_token.span.close(),
+    }
 }
 
 fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream {
@@ -139,10 +135,10 @@ fn parameter((index, input): (usize, &FnArg)) -> Option<(Ident, Type)> {
     let name = match &*typed.pat {
         Pat::Ident(pat) if pat.subpat.is_none() => {
             let mut name = pat.ident.clone();
-            name.set_span(mixed(name.span()));
+            name.set_span(local(name.span()));
             name
         }
-        pattern => format_ident!("argument_{}", index + 1, span = mixed(pattern.span())),
+        pattern => format_ident!("argument_{}", index + 1, span = local(pattern.span())),
     };
     Some((name, (*typed.ty).clone()))
 }
@@ -179,17 +175,9 @@ fn turbofish<'a>(params: impl IntoIterator<Item = &'a GenericParam>) -> Option<T
 
 /// `krate::__private::function::<ty>(value)`, spanned as the type is: there rustc reports the bounds of that function.
 fn bounded(krate: &Path, function: &str, ty: &Type, value: &impl ToTokens) -> TokenStream {
-    let first = Span::call_site().located_at(ty.span());
-    let last = Span::call_site().located_at(last_span(ty).unwrap_or_else(|| ty.span()));
-    let krate = krate.to_token_stream().into_iter().map(|mut token| {
-        token.set_span(token.span().located_at(first));
-        token
-    });
+    let (first, last) = across(ty);
+    let krate = path_at(first, krate);
+    let last = Span::call_site().located_at(last);
     let function = Ident::new(function, last);
-    quote_spanned!(last=> #(#krate)*::__private::#function::<#ty>(#value))
-}
-
-/// The place of `span`, the hygiene of this macro.
-fn mixed(span: Span) -> Span {
-    Span::mixed_site().located_at(span)
+    quote_spanned!(last=> #krate::__private::#function::<#ty>(#value))
 }

@@ -1,0 +1,183 @@
+//! The rules of an alternation. A guard that is none is left out with its arm, the others go on.
+
+use proc_macro2::{Ident, Span};
+use quote::ToTokens;
+use syn::{Expr, ExprCall, ExprMethodCall, Pat, parse_quote, spanned::Spanned};
+
+use super::{
+    Order,
+    model::{self, Alternation},
+};
+use crate::diagnostics::Mistakes;
+
+/// An arm whose guard is one.
+pub(super) struct Arm {
+    pub(super) precondition: Option<Expr>,
+    pub(super) pattern: Option<Pat>,
+    pub(super) guard: Guard,
+    /// Where the guard says what it is: `read`, `after`.
+    pub(super) name: Span,
+    pub(super) body: Expr,
+}
+
+pub(super) enum Guard {
+    Read(Expr),
+    Begin(Expr),
+    Write(Expr, Expr),
+    WriteWith(Expr, Expr),
+    Sync(Expr),
+    Retired(Expr),
+    After(Expr),
+    At(Expr),
+    Skip,
+}
+
+/// `unfinished`: there are arms that could not be read.
+pub(super) fn arms(
+    order: Order,
+    alternation: Alternation,
+    unfinished: bool,
+    mistakes: &mut Mistakes,
+) -> Vec<Arm> {
+    let count = alternation.arms.len();
+    if count == 0 && !unfinished {
+        mistakes.at(
+            Ident::new("_", Span::call_site()),
+            "an alternation has a guard: without one it would wait for ever",
+        );
+    }
+    let arms = alternation.arms.into_iter().enumerate();
+    arms.filter_map(|(index, arm)| {
+        self::arm(order, index + 1 == count && !unfinished, arm, mistakes)
+    })
+    .collect()
+}
+
+fn arm(order: Order, last: bool, arm: model::Arm, mistakes: &mut Mistakes) -> Option<Arm> {
+    for attr in &arm.attrs {
+        mistakes.at(attr, "a guard has no attributes: it stands or falls with the others");
+    }
+    if let Some(misplaced) = &arm.misplaced {
+        mistakes.at(
+            misplaced,
+            "a precondition stands before its guard: write `if condition, guard => …`",
+        );
+    }
+    let (guard, name) = match guard(&arm.guard) {
+        Ok(guard) => guard,
+        Err((tokens, message)) => {
+            mistakes.at(tokens, message);
+            return None;
+        }
+    };
+    let mut checked =
+        Arm { precondition: arm.precondition, pattern: arm.pattern, guard, name, body: arm.body };
+    if let Some(pattern) = &checked.pattern
+        && !matches!(checked.guard, Guard::Read(_) | Guard::Begin(_))
+    {
+        mistakes.at(pattern, "only an input gives a value: there is nothing to bind");
+        // The body may speak of what was not bound.
+        checked.pattern = None;
+        checked.body = parse_quote!(::core::unreachable!());
+    }
+    if matches!(checked.guard, Guard::Skip) {
+        if order == Order::Fair {
+            mistakes.at(
+                &arm.guard,
+                "`skip` stands only in `pri_alt!`: it is always ready, and a fair choice would come to it",
+            );
+        } else if !last {
+            mistakes.at(
+                &arm.guard,
+                "`skip` stands last: it is always ready, so no guard after it is ever chosen",
+            );
+        }
+    }
+    Some(checked)
+}
+
+type Wrong = (proc_macro2::TokenStream, String);
+
+fn wrong<T>(tokens: impl ToTokens, message: impl Into<String>) -> Result<T, Wrong> {
+    Err((tokens.into_token_stream(), message.into()))
+}
+
+fn guard(expr: &Expr) -> Result<(Guard, Span), Wrong> {
+    match expr {
+        Expr::MethodCall(call) => Ok((communication(call)?, call.method.span())),
+        Expr::Call(call) => Ok((condition(call)?, call.func.span())),
+        Expr::Path(path) if path.path.is_ident("skip") => Ok((Guard::Skip, path.span())),
+        Expr::Path(path) if path.path.is_ident("default") => default(expr),
+        Expr::Infer(_) => default(expr),
+        Expr::Group(group) => guard(&group.expr),
+        Expr::Try(attempt) => wrong(
+            attempt.question_token,
+            "a guard has no `?`: the alternation ends as a whole, put the `?` behind it",
+        ),
+        _ => wrong(
+            expr,
+            "a guard is `end.read()`, `end.write(value)`, `after(duration)`, …: this is none",
+        ),
+    }
+}
+
+fn default<T>(expr: &Expr) -> Result<T, Wrong> {
+    wrong(
+        expr,
+        "an alternation waits until a guard is ready: for one that does not wait, put `skip` last in a `pri_alt!`",
+    )
+}
+
+fn communication(call: &ExprMethodCall) -> Result<Guard, Wrong> {
+    if let Some(turbofish) = &call.turbofish {
+        return wrong(turbofish, "a guard has no type arguments: its channel has the type");
+    }
+    let end = || (*call.receiver).clone();
+    let arguments: Vec<_> = call.args.iter().cloned().collect();
+    let (form, takes) = match (&*call.method.to_string(), &*arguments) {
+        ("read", []) => return Ok(Guard::Read(end())),
+        ("begin", []) => return Ok(Guard::Begin(end())),
+        ("sync", []) => return Ok(Guard::Sync(end())),
+        ("write", [value]) => return Ok(Guard::Write(end(), value.clone())),
+        ("write_with", [value]) => return Ok(Guard::WriteWith(end(), value.clone())),
+        ("read" | "begin" | "sync", _) => (format!("end.{}()", call.method), "nothing"),
+        ("write", _) => ("end.write(value)".into(), "one value"),
+        ("write_with", _) => ("end.write_with(|| value)".into(), "one closure"),
+        (other, _) => {
+            return wrong(
+                &call.method,
+                format!(
+                    "a communication is `read`, `begin`, `write`, `write_with` or `sync`: `{other}` is none"
+                ),
+            );
+        }
+    };
+    let place: &dyn ToTokens = if arguments.is_empty() { &call.method } else { &call.args };
+    wrong(place, format!("`{}` takes {takes}: write `{form}`", call.method))
+}
+
+fn condition(call: &ExprCall) -> Result<Guard, Wrong> {
+    let name = match &*call.func {
+        Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+        _ => None,
+    };
+    let takes = match name.as_deref() {
+        Some("after") => "a duration",
+        Some("at") => "an instant",
+        Some("retired") => "a channel end",
+        Some("skip") => return wrong(call, "`skip` takes nothing: write `skip` alone"),
+        _ => {
+            return wrong(
+                &call.func,
+                "a condition is `after(duration)`, `at(instant)`, `retired(end)` or `skip`: this is none",
+            );
+        }
+    };
+    let name = name.unwrap_or_default();
+    match (&*name, call.args.first(), call.args.len()) {
+        ("after", Some(duration), 1) => Ok(Guard::After(duration.clone())),
+        ("at", Some(instant), 1) => Ok(Guard::At(instant.clone())),
+        (_, Some(end), 1) => Ok(Guard::Retired(end.clone())),
+        _ => wrong(call, format!("`{name}` takes {takes}: this is not one argument")),
+    }
+}

@@ -1,0 +1,36 @@
+//! Where what a macro prints is shown: at the user's tokens, although it keeps the macro's own hygiene.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
+
+/// The first and the last place of `tokens`. What starts at the one and ends at the other is shown at all of them.
+pub(crate) fn across(tokens: &impl ToTokens) -> (Span, Span) {
+    let mut tokens = tokens.to_token_stream().into_iter();
+    let Some(first) = tokens.next() else {
+        return (Span::call_site(), Span::call_site());
+    };
+    let (start, end) = match &first {
+        TokenTree::Group(group) => (group.span_open(), group.span_close()),
+        token => (token.span(), token.span()),
+    };
+    let end = match tokens.last() {
+        Some(TokenTree::Group(group)) => group.span_close(),
+        Some(token) => token.span(),
+        None => end,
+    };
+    (start, end)
+}
+
+/// `place`, with the hygiene of a local variable of the macro.
+pub(crate) fn local(place: Span) -> Span {
+    Span::mixed_site().located_at(place)
+}
+
+/// The tokens of a path at another place, each with its own hygiene.
+pub(crate) fn path_at(place: Span, path: &impl ToTokens) -> TokenStream {
+    let tokens = path.to_token_stream().into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(place));
+        token
+    });
+    tokens.collect()
+}
