@@ -57,6 +57,8 @@ pub fn main<R>(body: fn() -> R) -> R {
     network::main(body)
 }
 
+pub use csp_macros::{alt, pri_alt};
+
 /// Behind `alt!` and `pri_alt!`.
 pub mod alt {
     pub use crate::alternation::{Site, choose, first};

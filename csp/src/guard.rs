@@ -576,10 +576,16 @@ impl<M> Moves for Place<'_, M> {}
 pub struct Now;
 
 impl Now {
-    /// A plain `write` of a copy.
+    /// What is written: a copy. It is coerced on its way to `guard`, as an argument of a plain `write` is.
     #[inline(always)]
-    pub fn guard<'e, T: Copy>(&self, end: &'e Writer<T>, value: &T) -> Copied<'e, T> {
-        Copied(write(end, *value))
+    pub fn take<M: Copy>(&self, variable: &M) -> M {
+        *variable
+    }
+
+    /// A plain `write` of it.
+    #[inline(always)]
+    pub fn guard<'e, T>(&self, end: &'e Writer<T>, value: T) -> Copied<'e, T> {
+        Copied(write(end, value))
     }
 }
 
@@ -587,8 +593,12 @@ impl Now {
 pub struct Later;
 
 impl Later {
+    /// What is written: nothing yet.
+    #[inline(always)]
+    pub fn take<M>(&self, _: &M) {}
+
     /// An output whose value stays with its variable until a reader has committed.
-    pub fn guard<'e, T, M>(&self, end: &'e Writer<T>, _: &M) -> Defer<'e, T> {
+    pub fn guard<'e, T>(&self, end: &'e Writer<T>, (): ()) -> Defer<'e, T> {
         defer(end)
     }
 }

@@ -70,3 +70,103 @@ macro_rules! sequence {
 macro_rules! try_sequence {
     ($($process:expr),* $(,)?) => { $crate::__private::try_sequence(($($process,)*)) };
 }
+
+/// Waits until one of its guards is ready, performs that one, whole, and runs its arm; the others leave no trace.
+///
+/// ```
+/// use csp::{Channel, Reader, Writer, alt, parallel, process};
+/// # #[process]
+/// # fn source(out: Writer<u32>) -> csp::Result { for n in 0..5 { out.write(n)?; } Ok(()) }
+/// # #[process]
+/// # fn sink(input: Reader<u32>) -> Vec<u32> { input.iter().collect() }
+///
+/// /// Holds up to `size` values between a reader and a writer that are not always ready.
+/// #[process]
+/// fn store(input: Reader<u32>, out: Writer<u32>, size: usize) -> csp::Result {
+///     let mut held = std::collections::VecDeque::new();
+///     loop {
+///         let next = held.front().copied().unwrap_or_default();
+///         alt! {
+///             if held.len() < size, x = input.read() => held.push_back(x),
+///             if !held.is_empty(), out.write(next)   => { held.pop_front(); }
+///             if held.is_empty(), retired(input)     => return Ok(()),
+///         }?;
+///     }
+/// }
+///
+/// let (a, b) = (Channel::new(), Channel::new());
+/// let (.., all) = parallel!(source(a.writer()), store(a.reader(), b.writer(), 3), sink(b.reader()));
+/// assert_eq!(all, [0, 1, 2, 3, 4]);
+/// ```
+///
+/// # Guards
+///
+/// Each is `guard => arm`, `pattern = guard => arm`, or either after `if condition,`. An arm that is no block ends with a comma.
+///
+/// | guard | ready when |
+/// |---|---|
+/// | `x = end.read()` | a writer is, or a value is in the buffer; `x` is the value, any irrefutable pattern |
+/// | `x = end.begin()` | the same; the writer waits until `x`, an [`Extended`](crate::Extended), is dropped |
+/// | `end.write(value)` | a reader is, or there is room in the buffer |
+/// | `end.write_with(\|\| value)` | the same; the value is made when a reader has committed to take it |
+/// | `after(duration)`, `at(instant)` | the time has come |
+/// | `retired(end)` | the channel has retired |
+/// | `barrier.sync()` | all that are enrolled have come, see [`Barrier`](crate::Barrier) |
+/// | `skip` | always; only in [`pri_alt!`], last |
+///
+/// An end is any expression: a variable, a field, `ends[i]`, `self.input`, a call. Where the condition is false, the guard is not in
+/// the choice, and neither its end nor its value is evaluated, so `if i < ends.len(), x = ends[i].read()` is right;
+/// `if let Some(end) = &maybe, x = end.read()` too (what it binds is known to the guard, not to the arm).
+///
+/// # What is written
+///
+/// A variable or a part of one (`message`, `pair.0`, `*boxed`) moves only if its guard is chosen: in every other arm, and after the
+/// alternation, it is still there. So it may be offered in a loop until it has gone. Its reader waits for the moment between the commit
+/// and the arm; what is `Copy` is copied before the choice instead. Any other expression (`make()`, `message.clone()`,
+/// `Signal::Stop`) is evaluated once, before the choice, and what it gave is dropped if another guard is chosen.
+///
+/// # Result
+///
+/// `Ok` of the arm's value; arms are expressions of one type. They are code of the surrounding function and may leave by `break`,
+/// `continue`, `return` and `?`, and use the ends: nothing is borrowed any more. `Err(Retired)` if no channel is left to communicate on
+/// (a retired guard is left out, timeouts don't count), `Err(Poisoned)` at once if one of the channels is poisoned, or if there is no
+/// guard that could ever be ready. Of an error, no arm runs.
+///
+/// # Fairness
+///
+/// Where the same `alt!` is reached again and again by one process, a guard that stays ready is chosen before any other is
+/// chosen twice. [`pri_alt!`] promises the opposite: the first that is ready.
+///
+/// Sets that are made at run time are [`Alternation`](crate::Alternation)s.
+///
+/// Ideas: `ALT` of occam with its preconditions and `SKIP`, output guards and fair choice of JCSP.
+///
+/// [`pri_alt!`]: crate::pri_alt
+#[macro_export]
+macro_rules! alt {
+    ($($guards:tt)*) => { $crate::__private::alt! { crate = $crate; $($guards)* } };
+}
+
+/// [`alt!`](crate::alt) by priority: of the guards that are ready, the first is chosen. With `skip` as the last guard it never waits.
+///
+/// ```
+/// # use csp::{Channel, Reader, Writer, parallel, pri_alt, process};
+/// #[process]
+/// fn count(stop: Reader<()>) -> csp::Result<u64> {
+///     let mut n = 0;
+///     loop {
+///         pri_alt! {
+///             stop.read() => return Ok(n),
+///             skip        => n += 1,
+///         }?;
+///         # if n == 10 { return Ok(n); }
+///     }
+/// }
+/// # assert_eq!(parallel!(count(Channel::new().reader())).0, Ok(10));
+/// ```
+///
+/// Idea: `PRI ALT` of occam.
+#[macro_export]
+macro_rules! pri_alt {
+    ($($guards:tt)*) => { $crate::__private::pri_alt! { crate = $crate; $($guards)* } };
+}
