@@ -9,7 +9,13 @@ use csp::{Channel, Process, Reader, Writer, multiprocess, parallel, process};
 fn nothing() {}
 
 #[process]
-fn patterns(mut a: u8, (b, [c, _]): (u8, [u8; 2]), _: u8, d @ (_, e): (u8, u8), Pair { x, .. }: Pair) -> u8 {
+fn patterns(
+    mut a: u8,
+    (b, [c, _]): (u8, [u8; 2]),
+    _: u8,
+    d @ (_, e): (u8, u8),
+    Pair { x, .. }: Pair,
+) -> u8 {
     a += 1;
     a + b + c + d.0 + e + x
 }
@@ -23,7 +29,10 @@ struct Pair {
 
 /// Generic, with a `where` clause and a constant.
 #[process]
-pub(crate) fn generic<K, V: Debug + Send + 'static, const N: usize>(keys: [K; N], value: V) -> HashMap<K, String>
+pub(crate) fn generic<K, V: Debug + Send + 'static, const N: usize>(
+    keys: [K; N],
+    value: V,
+) -> HashMap<K, String>
 where
     K: std::hash::Hash + Eq + Send + 'static,
 {
@@ -31,7 +40,11 @@ where
 }
 
 #[process]
-fn borrows_for_ever(text: &'static str, f: fn(&str) -> &str, g: Box<dyn for<'a> Fn(&'a str) -> &'a str + Send>) -> usize {
+fn borrows_for_ever(
+    text: &'static str,
+    f: fn(&str) -> &str,
+    g: Box<dyn for<'a> Fn(&'a str) -> &'a str + Send>,
+) -> usize {
     g(f(text)).len()
 }
 
@@ -58,7 +71,12 @@ fn r#loop(r#in: u8) -> u8 {
 }
 
 #[process]
-fn conditional(#[cfg(any())] a: u8, #[cfg(all())] b: u16, #[cfg(not(all()))] c: u32, #[allow(unused_mut)] mut d: u64) -> u64 {
+fn conditional(
+    #[cfg(any())] a: u8,
+    #[cfg(all())] b: u16,
+    #[cfg(not(all()))] c: u32,
+    #[allow(unused_mut)] mut d: u64,
+) -> u64 {
     u64::from(b) + d
 }
 

@@ -1,7 +1,13 @@
 //! What a strict crate asks of itself.
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, unreachable_pub, unused, rust_2018_idioms, unused_qualifications)]
-#![deny(unused_lifetimes, single_use_lifetimes, unused_results, let_underscore_drop, elided_lifetimes_in_paths)]
+#![deny(
+    unused_lifetimes,
+    single_use_lifetimes,
+    unused_results,
+    let_underscore_drop,
+    elided_lifetimes_in_paths
+)]
 
 use csp::{Channel, Reader, Writer, parallel, process};
 
@@ -23,6 +29,7 @@ fn consumer(input: Reader<u64>, _unused: u8) -> u64 {
 #[csp::main]
 fn main() {
     let jobs = Channel::new();
-    let (source, sum) = parallel!(producer(vec![1, 2, 3], jobs.writer()), consumer(jobs.reader(), 0));
+    let (source, sum) =
+        parallel!(producer(vec![1, 2, 3], jobs.writer()), consumer(jobs.reader(), 0));
     assert_eq!((source.is_ok(), sum), (true, 6));
 }

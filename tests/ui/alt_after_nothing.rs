@@ -1,0 +1,15 @@
+use csp::{Reader, Writer, alt, process};
+
+#[process]
+fn chooser(left: Reader<u64>, out: Writer<u64>) -> csp::Result<u64> {
+    let v = alt! {
+        x = left.read() => x,
+        out.write(3) => 3,
+        after() => 0,
+    }?;
+    Ok(v)
+}
+
+fn main() {
+    let _ = chooser;
+}

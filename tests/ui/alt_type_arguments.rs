@@ -1,0 +1,14 @@
+use csp::{Reader, Writer, alt, process};
+
+#[process]
+fn chooser(left: Reader<u64>, out: Writer<u64>) -> csp::Result<u64> {
+    let v = alt! {
+        x = left.read::<u64>() => x,
+        out.write(3) => 3,
+    }?;
+    Ok(v)
+}
+
+fn main() {
+    let _ = chooser;
+}
