@@ -1,0 +1,109 @@
+//! Many processes on one channel. How time grows is printed by the example `many_readers`; here
+//! each is served, in order.
+
+use crate::processes::sink;
+use csp::{Channel, Reader, Writer, parallel, process, spawn};
+use csp_tests::on_each_backend;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Stacks are counted for the whole program, and 30,000 are the most: these laws take turns.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[process]
+fn reads_one(input: Reader<usize>, arrived: Arc<AtomicUsize>) -> csp::Result<usize> {
+    arrived.fetch_add(1, Ordering::SeqCst);
+    input.read()
+}
+
+#[process]
+fn writes_one(output: Writer<usize>, arrived: Arc<AtomicUsize>) -> csp::Result {
+    Ok(output.write(arrived.fetch_add(1, Ordering::SeqCst))?)
+}
+
+#[process]
+fn writes_all(count: usize, output: Writer<usize>) -> csp::Result {
+    (0..count).try_for_each(|value| Ok(output.write(value)?))
+}
+
+on_each_backend! {
+    fn a_hundred_thousand_readers_of_one_channel(backend) {
+        let count = backend.many(100_000, 300);
+        let values = Channel::new();
+        let (read, written) = parallel!(
+            count * backend.place(reads_one(values.reader(), Arc::default())),
+            backend.place(writes_all(count, values.writer())),
+        );
+        assert_eq!(written, Ok(()));
+        let mut read: Vec<usize> = read.into_iter().map(Result::unwrap).collect();
+        read.sort_unstable();
+        assert!(read.into_iter().eq(0..count));
+    }
+
+    fn a_hundred_thousand_writes_by_main(backend) {
+        let count = backend.many(100_000, 300);
+        let values = Channel::new();
+        let readers = spawn(count * backend.place(reads_one(values.reader(), Arc::default())));
+        let writer = values.writer();
+        for value in 0..count {
+            writer.write(value).unwrap();
+        }
+        let sum: usize = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
+        assert_eq!(sum, count * (count - 1) / 2);
+    }
+
+    fn ten_thousand_blocked_readers_of_one_channel(backend) {
+        let (_turn, count) = (alone(), backend.many(10_000, 300));
+        let (values, arrived) = (Channel::new(), Arc::<AtomicUsize>::default());
+        let readers = spawn(backend.replicas(count, reads_one(values.reader(), arrived.clone())));
+        while arrived.load(Ordering::SeqCst) < count {
+            csp_tests::settle();
+        }
+        let writer = values.writer();
+        for value in 0..count {
+            writer.write(value).unwrap();
+        }
+        let sum: usize = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
+        assert_eq!(sum, count * (count - 1) / 2);
+    }
+
+    fn ten_thousand_blocked_writers_of_one_channel(backend) {
+        let (_turn, count) = (alone(), backend.many(10_000, 300));
+        for values in [Channel::new(), Channel::buffered(100)] {
+            let arrived = Arc::<AtomicUsize>::default();
+            let writers =
+                spawn(backend.replicas(count, writes_one(values.writer(), arrived.clone())));
+            while arrived.load(Ordering::SeqCst) < count {
+                csp_tests::settle();
+            }
+            let (read,) = parallel!(backend.place(sink(values.reader())));
+            assert_eq!(read.len(), count);
+            assert_eq!(read.iter().sum::<usize>(), count * (count - 1) / 2);
+            for writer in writers {
+                writer.join().unwrap();
+            }
+        }
+    }
+
+    fn ten_thousand_blocked_processes_end_at_once(backend) {
+        let (_turn, count) = (alone(), backend.many(10_000, 300));
+        for poisoned in [false, true] {
+            let (values, arrived) = (Channel::<usize>::new(), Arc::<AtomicUsize>::default());
+            let writer = values.writer();
+            let readers =
+                spawn(backend.replicas(count, reads_one(values.reader(), arrived.clone())));
+            while arrived.load(Ordering::SeqCst) < count {
+                csp_tests::settle();
+            }
+            if poisoned {
+                writer.poison("at once")
+            } else {
+                writer.retire()
+            }
+            assert!(readers.into_iter().all(|reader| reader.join().is_err()));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What a process holds when it panics is undone: values are dropped once, ends poison, guards
+//! release, nothing blocks.
+
+use crate::processes::{sink, write_once};
+use csp::{Channel, Reader, Termination, Writer, parallel, process, spawn, try_parallel};
+use csp_tests::{Arrival, Ledger, Token, on_each_backend, poisoned_by_panic};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+#[process]
+fn crashes_with_values(input: Reader<Token>, kept: Vec<Token>) {
+    let _read = input.read();
+    assert!(kept.is_empty(), "with {} values", kept.len());
+}
+
+#[process]
+fn crashes_in_extended_rendezvous(input: Reader<Token>) {
+    let held = input.begin().expect("a writer");
+    panic!("holding value {}", held.id());
+}
+
+#[process]
+fn writes_two(first: Token, second: Token, output: Writer<Token>) -> (bool, Option<Termination>) {
+    let first = output.write(first).is_ok();
+    (first, output.write(second).err().map(Termination::from))
+}
+
+/// Communicates in its destructor.
+struct LastWords {
+    output: Writer<u32>,
+    input: Reader<u32>,
+    said: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        let write = self.output.write(1).is_ok();
+        self.said.lock().unwrap().push(if write { "written" } else { "not written" });
+        let read = self.input.read().is_ok();
+        self.said.lock().unwrap().push(if read { "read" } else { "not read" });
+    }
+}
+
+#[process]
+fn crashes_talking(words: LastWords) {
+    let _words = words;
+    panic!("goodbye");
+}
+
+/// Waits for another process in its destructor.
+struct LastWait(Option<csp::Spawned<()>>, Arc<Mutex<Vec<bool>>>);
+
+impl Drop for LastWait {
+    fn drop(&mut self) {
+        let joined = self.0.take().expect("dropped once").try_join();
+        self.1.lock().unwrap().push(joined.is_ok());
+    }
+}
+
+#[process]
+fn crashes_waiting(wait: LastWait) {
+    let _wait = wait;
+    panic!("goodbye");
+}
+
+#[process]
+fn catches_its_own(input: Reader<u32>, output: Writer<u32>) -> csp::Result<u32> {
+    for value in &input {
+        let doubled = catch_unwind(|| if value % 2 == 1 { panic!("odd") } else { value * 2 });
+        output.write(doubled.unwrap_or(0))?;
+    }
+    Ok(9)
+}
+
+on_each_backend! {
+    fn a_panic_drops_each_value_once(backend) {
+        let ledger = Ledger::new(10);
+        let values = Channel::new();
+        let kept = (1..9).map(|id| ledger.token(id)).collect();
+        let last =
+            spawn(backend.place(write_once(ledger.token(0), values.writer(), Arrival::new())));
+        let result = try_parallel!(backend.place(crashes_with_values(values.reader(), kept)));
+        assert_eq!(result.unwrap_err().message(), "with 8 values");
+        last.join().unwrap();
+        drop(ledger.token(9));
+        ledger.balance();
+    }
+
+    fn a_panic_gives_blocked_writers_their_values_back(backend) {
+        let ledger = Ledger::new(5);
+        let values = Channel::new();
+        let writers: Vec<_> = (0..4)
+            .map(|id| {
+                spawn(backend.place(write_once(ledger.token(id), values.writer(), Arrival::new())))
+            })
+            .collect();
+        let result = try_parallel!(
+            backend.place(crashes_with_values(values.reader(), vec![ledger.token(4)]))
+        );
+        assert_eq!(result.unwrap_err().message(), "with 1 values");
+        let ends: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
+        assert_eq!(ends.iter().filter(|end| end.is_ok()).count(), 1);
+        for error in ends.into_iter().filter_map(Result::err) {
+            assert!(poisoned_by_panic(&error.termination).is_some());
+        }
+        ledger.balance();
+    }
+
+    fn a_panic_in_an_extended_rendezvous_releases_the_writer(backend) {
+        let ledger = Ledger::new(2);
+        let values = Channel::new();
+        let writer =
+            spawn(backend.place(writes_two(ledger.token(0), ledger.token(1), values.writer())));
+        let result = try_parallel!(backend.place(crashes_in_extended_rendezvous(values.reader())));
+        assert_eq!(result.unwrap_err().message(), "holding value 0");
+        let (first, second) = writer.join();
+        assert!(first, "a committed communication is never revoked");
+        let (_, message) = poisoned_by_panic(&second.expect("no reader is left")).expect("a panic");
+        assert_eq!(message, "holding value 0");
+        ledger.balance();
+    }
+
+    fn an_operation_never_blocks_while_its_process_panics(backend) {
+        let (out, back) = (Channel::new(), Channel::new());
+        // Both other sides are held, by nobody who would ever come.
+        let (_reader, _writer) = (out.reader(), back.writer());
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let words = LastWords { output: out.writer(), input: back.reader(), said: said.clone() };
+        let failure = try_parallel!(backend.place(crashes_talking(words))).unwrap_err();
+        assert_eq!(failure.message(), "goodbye");
+        assert_eq!(*said.lock().unwrap(), ["not written", "not read"]);
+    }
+
+    fn a_join_never_blocks_while_its_process_panics(backend) {
+        let go = Channel::new();
+        let other = spawn(backend.place(crate::processes::hold(0, go.reader())));
+        // If the join waited, this would let it go, so that the law fails and does not hang.
+        let (over, ended) = std::sync::mpsc::channel::<()>();
+        let writer = go.writer();
+        let release = std::thread::spawn(move || {
+            let _ = ended.recv_timeout(std::time::Duration::from_secs(5));
+            drop(writer);
+        });
+        let joined = Arc::new(Mutex::new(Vec::new()));
+        let wait = LastWait(Some(other), joined.clone());
+        let failure = try_parallel!(backend.place(crashes_waiting(wait))).unwrap_err();
+        assert_eq!(failure.message(), "goodbye");
+        assert_eq!(*joined.lock().unwrap(), [false]);
+        drop(over);
+        release.join().unwrap();
+    }
+
+    fn a_panic_that_is_caught_is_nobodys_business(backend) {
+        let (numbers, doubled) = (Channel::new(), Channel::new());
+        let (_, end, read) = parallel!(
+            backend.place(crate::processes::source((0..6).collect(), numbers.writer())),
+            backend.place(catches_its_own(numbers.reader(), doubled.writer())),
+            backend.place(sink(doubled.reader())),
+        );
+        assert_eq!(end, Ok(9));
+        assert_eq!(read, [0, 0, 4, 0, 8, 0]);
+    }
+
+    fn a_panicking_plain_thread_poisons_what_it_held(backend) {
+        let values = Channel::<u32>::new();
+        let (writer, reader) = (values.writer(), values.reader());
+        let thread = std::thread::spawn(move || {
+            let _writer = writer;
+            panic!("an ordinary thread");
+        });
+        let read = spawn(backend.place(crate::processes::read_once(reader, Arrival::new()))).join();
+        assert!(poisoned_by_panic(&read.unwrap_err()).is_some());
+        assert!(thread.join().is_err());
+    }
+
+    fn a_panic_of_the_caller_poisons_what_it_held(backend) {
+        let values = Channel::<u32>::new();
+        let writer = values.writer();
+        let read =
+            spawn(backend.place(crate::processes::read_once(values.reader(), Arrival::new())));
+        let panic = catch_unwind(AssertUnwindSafe(move || {
+            let _writer = writer;
+            panic!("the caller");
+        }));
+        assert!(panic.is_err());
+        assert!(poisoned_by_panic(&read.join().unwrap_err()).is_some());
+    }
+
+    fn a_process_beside_a_panicking_one_is_not_panicking(backend) {
+        // One thread runs them all where they are coroutines; the panic of one must not make ends
+        // of another poison.
+        for _ in 0..20 {
+            let (values, unrelated) = (Channel::new(), Channel::new());
+            let ledger = Ledger::new(1);
+            let crashed =
+                spawn(backend.place(crashes_with_values(values.reader(), vec![ledger.token(0)])));
+            let source = spawn(
+                backend.place(crate::processes::source((0..50).collect(), unrelated.writer())),
+            );
+            let sink = spawn(backend.place(sink(unrelated.reader())));
+            values.writer().retire();
+            assert!(crashed.try_join().is_err());
+            assert_eq!(source.join(), Ok(()));
+            assert_eq!(sink.join(), (0..50).collect::<Vec<u32>>());
+            assert_eq!(unrelated.reader().termination(), Some(Termination::Retired));
+            ledger.balance();
+        }
+    }
+}

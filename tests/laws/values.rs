@@ -1,0 +1,203 @@
+//! Values are moved whole, whatever their size, and each is dropped exactly once.
+
+use crate::processes::{relay, sink, source};
+use csp::{Channel, Erased, Process, Reader, Writer, parallel, process, spawn};
+use csp_tests::{Ledger, Token, on_each_backend};
+
+#[derive(Debug, PartialEq, Clone, Copy)]
+struct Signal;
+
+/// Large for a stack of 64 KiB: a debug build copies a value some 60 times on its way through `read`,
+/// each copy in a place of its own.
+#[derive(Debug, PartialEq, Clone)]
+struct Page([u64; 64]);
+
+fn page(number: u64) -> Page {
+    Page(std::array::from_fn(|place| number * 1000 + place as u64))
+}
+
+#[repr(align(64))]
+#[derive(Debug, PartialEq, Clone, Copy)]
+struct Aligned(u8);
+
+#[process]
+fn checks_alignment(input: Reader<Aligned>) -> usize {
+    input.iter().filter(|value| std::ptr::from_ref(value).addr().is_multiple_of(64)).count()
+}
+
+/// Holds ends of the very channel it travels on.
+struct Ouroboros {
+    _writer: Writer<Ouroboros>,
+    _reader: Reader<Ouroboros>,
+    _token: Token,
+}
+
+#[process]
+fn calls(input: Reader<Box<dyn FnOnce() -> u32 + Send>>) -> u32 {
+    input.iter().map(|call| call()).sum()
+}
+
+#[process]
+fn runs(input: Reader<Process<Erased<u32>, u32>>) -> Vec<u32> {
+    input.iter().map(|process| parallel!(process).0).collect()
+}
+
+#[process]
+fn gives(value: u32) -> u32 {
+    value
+}
+
+#[process]
+fn takes(count: usize, input: Reader<Token>) -> Vec<Token> {
+    input.iter().take(count).collect()
+}
+
+#[process]
+fn swaps(input: Reader<Channel<u32>>, output: Writer<Channel<u32>>) -> csp::Result {
+    let channel = input.read()?;
+    channel.writer().write(5)?;
+    output.write(channel)?;
+    Ok(())
+}
+
+on_each_backend! {
+    fn values_without_a_size(backend) {
+        for values in [Channel::new(), Channel::buffered(4)] {
+            let (end, middle, read) = parallel!(
+                backend.place(source(vec![Signal; 100], values.writer())),
+                backend.replicas(2, sink(values.reader())),
+                backend.place(source(Vec::<Signal>::new(), values.writer())),
+            );
+            assert_eq!((end, read), (Ok(()), Ok(())));
+            assert_eq!(middle.iter().map(Vec::len).sum::<usize>(), 100);
+        }
+        let units = Channel::buffered(usize::MAX);
+        let read = units.reader();
+        spawn(backend.place(source(vec![(); 1000], units.writer()))).join().unwrap();
+        assert_eq!(read.iter().count(), 1000);
+    }
+
+    fn large_values(backend) {
+        for values in [Channel::new(), Channel::buffered(3)] {
+            let middle = Channel::new();
+            let (_, _, read) = parallel!(
+                backend.place(source((0..20).map(page).collect(), values.writer())),
+                backend.place(relay(values.reader(), middle.writer())),
+                backend.place(sink(middle.reader())),
+            );
+            assert_eq!(read, (0..20).map(page).collect::<Vec<_>>());
+        }
+    }
+
+    fn very_large_values_on_a_stack_that_holds_them(backend) {
+        let values = Channel::new();
+        let huge: Vec<[u8; 65_536]> = (0..3).map(|number| [number; 65_536]).collect();
+        let (_, read) = parallel!(
+            backend.place(source(huge.clone(), values.writer()).stack(8 << 20)),
+            backend.place(sink(values.reader()).stack(8 << 20)),
+        );
+        assert!(read == huge);
+    }
+
+    fn values_keep_their_alignment(backend) {
+        let values = Channel::new();
+        let (_, aligned) = parallel!(
+            backend.place(source(vec![Aligned(3); 10], values.writer())),
+            backend.place(checks_alignment(values.reader())),
+        );
+        assert_eq!(aligned, 10);
+    }
+
+    fn values_that_own_others(backend) {
+        let values = Channel::new();
+        let lists: Vec<Box<Vec<String>>> =
+            (0..20).map(|n| Box::new(vec![n.to_string(); n])).collect();
+        let (_, read) = parallel!(
+            backend.place(source(lists.clone(), values.writer())),
+            backend.place(sink(values.reader())),
+        );
+        assert_eq!(read, lists);
+    }
+
+    fn functions_are_values(backend) {
+        let values = Channel::new();
+        let functions =
+            (0..10_u32).map(|n| Box::new(move || n) as Box<dyn FnOnce() -> u32 + Send>).collect();
+        let (_, sum) = parallel!(
+            backend.place(source(functions, values.writer())),
+            backend.place(calls(values.reader())),
+        );
+        assert_eq!(sum, 45);
+    }
+
+    fn processes_are_values(backend) {
+        let values = Channel::new();
+        let processes = (0..10).map(|n| backend.place(gives(n)).erased()).collect();
+        let (_, results) = parallel!(
+            backend.place(source(processes, values.writer())),
+            backend.place(runs(values.reader())),
+        );
+        assert_eq!(results, (0..10).collect::<Vec<_>>());
+    }
+
+    fn channels_are_values(backend) {
+        let (there, back) = (Channel::new(), Channel::new());
+        let returned = back.reader();
+        let swap = spawn(backend.place(swaps(there.reader(), back.writer())));
+        let channel = Channel::buffered(1);
+        let reader = channel.reader();
+        there.writer().write(channel).unwrap_or_else(|_| panic!("a reader is there"));
+        let channel = returned.read().unwrap();
+        assert_eq!(reader.read(), Ok(5));
+        drop(channel);
+        swap.join().unwrap();
+    }
+
+    fn a_value_may_hold_ends_of_its_own_channel(backend) {
+        let ledger = Ledger::new(4);
+        let values = Channel::buffered(4);
+        let snakes = (0..4).map(|id| Ouroboros {
+            _writer: values.writer(),
+            _reader: values.reader(),
+            _token: ledger.token(id),
+        });
+        let snakes = snakes.collect();
+        spawn(backend.place(source(snakes, values.writer()))).join().unwrap();
+        // Dropped by the poison, each drops ends of the channel that is being poisoned.
+        values.reader().poison("bite");
+        ledger.balance();
+    }
+
+    fn each_value_is_dropped_once_when_all_are_read(backend) {
+        for values in [Channel::new(), Channel::buffered(4)] {
+            let ledger = Ledger::new(50);
+            let middle = Channel::buffered(2);
+            let (_, _, read) = parallel!(
+                backend
+                    .place(source((0..50).map(|id| ledger.token(id)).collect(), values.writer())),
+                backend.place(relay(values.reader(), middle.writer())),
+                backend.place(sink(middle.reader())),
+            );
+            assert_eq!(ledger.dropped(), 0, "moved, not copied");
+            assert_eq!(read.iter().map(Token::id).collect::<Vec<_>>(), (0..50).collect::<Vec<_>>());
+            drop(read);
+            ledger.balance();
+        }
+    }
+
+    fn each_value_is_dropped_once_when_readers_leave_early(backend) {
+        for values in [Channel::new(), Channel::buffered(4)] {
+            let ledger = Ledger::new(50);
+            let middle = Channel::buffered(2);
+            let (_, _, read) = parallel!(
+                backend
+                    .place(source((0..50).map(|id| ledger.token(id)).collect(), values.writer())),
+                backend.place(relay(values.reader(), middle.writer())),
+                backend.place(takes(10, middle.reader())),
+            );
+            assert_eq!(read.len(), 10);
+            drop((read, values, middle));
+            ledger.balance();
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! A process panics and nobody joins it, while another waits for it.
+
+use csp::{Backend, Channel, Reader, Termination, Writer, process, spawn};
+
+#[process]
+fn crashes(_output: Writer<u32>, go: Reader<()>) {
+    let _ = go.read();
+    panic!("out of cheese");
+}
+
+#[process]
+fn printer(input: Reader<u32>) {
+    match input.read() {
+        Err(Termination::Poisoned(_)) => println!("printer: poisoned"),
+        other => println!("printer: {other:?}"),
+    }
+}
+
+fn backend() -> Backend {
+    match std::env::args().nth(1).as_deref() {
+        Some("thread") => Backend::Thread,
+        _ => Backend::Coroutine,
+    }
+}
+
+#[csp::main]
+fn main() {
+    let (values, go) = (Channel::new(), Channel::new());
+    let _held_until_main_ends = go.writer();
+    let _ = spawn(printer(values.reader()).on(backend()));
+    let _ = spawn(crashes(values.writer(), go.reader()).on(backend()));
+    println!("main ends");
+}

@@ -1,0 +1,8 @@
+//! The parts of the test library: one idea a file.
+
+pub(crate) mod arrival;
+pub(crate) mod ledger;
+pub(crate) mod outcome;
+pub(crate) mod placement;
+pub(crate) mod random;
+pub(crate) mod watchdog;

@@ -1,0 +1,61 @@
+//! A law runs on a thread of its own, so that no law sees what another left in its thread, and
+//! under a watchdog: a hang is named, with the state of the network, and ends the test program.
+
+use crate::Placement;
+use std::io::Write;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::Builder;
+use std::time::Duration;
+
+/// How long a law may take: `CSP_TEST_LIMIT` in seconds, 60 unless told. No law depends on it.
+pub fn limit() -> Duration {
+    let seconds = std::env::var("CSP_TEST_LIMIT").ok().and_then(|limit| limit.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(60))
+}
+
+/// Runs a law, then ends whatever it left running.
+pub fn check(name: &'static str, placement: Placement, law: fn(&Placement)) {
+    let (ended, end) = channel::<()>();
+    let watched = placement.clone();
+    let watchdog = Builder::new()
+        .name("watchdog".into())
+        .spawn(move || {
+            if end.recv_timeout(limit()) == Err(RecvTimeoutError::Timeout) {
+                // Not by `eprintln!`, which the test harness would capture and lose.
+                let report = report(name, &watched);
+                let _ = std::io::stderr().write_all(report.as_bytes());
+                std::process::abort();
+            }
+        })
+        .expect("a thread for the watchdog");
+    let body = Builder::new()
+        .name("law".into())
+        .spawn(move || {
+            law(&placement);
+            csp::shutdown();
+        })
+        .expect("a thread for the law");
+    // Joined, not just awaited: what the library does when a thread ends is watched too.
+    let outcome = body.join();
+    drop(ended);
+    watchdog.join().expect("the watchdog ends");
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn report(name: &str, placement: &Placement) -> String {
+    let mut report = format!("\n{name} hangs: no end after {:?}\n{}\n", limit(), placement.state());
+    for thread in threads() {
+        report += &format!("thread {thread}\n");
+    }
+    report
+}
+
+/// Number, name and state of each thread of this program; empty where the system does not tell.
+fn threads() -> Vec<String> {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let stats =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("stat")).ok());
+    stats.map(|stat| stat.split_whitespace().take(3).collect::<Vec<_>>().join(" ")).collect()
+}
