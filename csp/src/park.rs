@@ -375,6 +375,13 @@ pub(crate) mod last_panic {
         });
     }
 
+    /// The panic is over.
+    pub(crate) fn take() -> Record {
+        let last = get();
+        let _ = LAST.try_with(|last| last.borrow_mut().take());
+        last
+    }
+
     pub(crate) fn get() -> Record {
         LAST.try_with(|last| last.borrow().clone())
             .ok()

@@ -67,6 +67,10 @@ impl Poison {
         Self(Arc::new(cause))
     }
 
+    pub(crate) fn into_cause(self) -> Arc<Cause> {
+        self.0
+    }
+
     /// What started it.
     pub fn cause(&self) -> &Cause {
         &self.0

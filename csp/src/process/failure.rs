@@ -30,17 +30,24 @@ impl Failure {
         Self(Arc::new(Cause::Unstarted { process, reason }))
     }
 
+    /// Of one that asks for another's end while it unwinds itself: it does not wait.
+    pub(crate) fn unwinding(context: &Context) -> Self {
+        Self(context.panic_poison().into_cause())
+    }
+
     /// The panic that the process of `context` was caught in. One that passes on the failure of another
     /// process is that failure, unchanged.
     pub(crate) fn caught(context: &Context, payload: &(dyn Any + Send)) -> Self {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let (message, place) = last_panic::take();
         if let Some(failure) = RAISED.take()
             && text == Some(&*failure.to_string())
         {
             return failure;
         }
-        let (message, place) = last_panic::get();
+        // One that was caught and is raised again passes the hook by.
+        let place = place.filter(|_| text.is_none_or(|text| text == message));
         let message = text.map_or(message, str::to_owned);
         Self(Arc::new(Cause::Panic { process: context.path(), message, place }))
     }

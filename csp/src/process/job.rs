@@ -194,9 +194,14 @@ pub(crate) trait Joinable<R>: Send + Sync {
 impl<A: Send, R: Send> Joinable<R> for Single<A, R> {
     fn join(&self) -> Outcome<R> {
         let end = self.end.lock();
-        match end.ended {
-            true => drop(end),
-            false => Seat::wait(park::current(), end, |end| &mut end.joiner, self),
+        if end.ended {
+            drop(end);
+        } else if std::thread::panicking() {
+            drop(end);
+            self.abandon();
+            return Err(Failure::unwinding(park::current()));
+        } else {
+            Seat::wait(park::current(), end, |end| &mut end.joiner, self);
         }
         self.take_outcome().expect("a process is joined once")
     }

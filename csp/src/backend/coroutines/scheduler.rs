@@ -48,6 +48,8 @@ pub(super) struct Scheduler {
     unstarted: RefCell<VecDeque<Unstarted>>,
     idle: RefCell<Vec<&'static Coroutine>>,
     spent: RefCell<Vec<&'static Coroutine>>,
+    /// Coroutines that have a fiber.
+    live: Cell<usize>,
     timers: Timers,
     turns: Cell<u32>,
     /// Why there is no stack for those that have not started, while nobody runs who could give one back.
@@ -149,6 +151,7 @@ impl Coroutine {
     fn finish(&'static self) {
         // SAFETY: the fiber no longer runs, and nobody but its coroutine knows it.
         unsafe { *self.fiber.get() = None };
+        self.scheduler.live.set(self.scheduler.live.get() - 1);
         self.scheduler.spent.borrow_mut().push(self);
     }
 
@@ -208,6 +211,7 @@ impl Scheduler {
                 unstarted: RefCell::default(),
                 idle: RefCell::default(),
                 spent: RefCell::default(),
+                live: Cell::new(0),
                 timers: Timers::default(),
                 turns: Cell::new(0),
                 refusing: RefCell::default(),
@@ -227,14 +231,17 @@ impl Scheduler {
         scheduler
     }
 
-    /// The thread ends. What is parked now was told to keep nothing alive, and stays as it is for ever.
+    /// The thread ends. What is parked now was told to keep nothing alive, and stays as it is for ever; its
+    /// scheduler too, for a coroutine that has started runs on no other thread.
     fn end(&'static self) {
         self.ending.set(true);
         drop(self.unstarted.take());
         for coroutine in self.idle.take() {
             coroutine.resume();
         }
-        UNUSED.lock().unwrap().push(self);
+        if self.live.get() == 0 {
+            UNUSED.lock().unwrap().push(self);
+        }
     }
 
     pub(super) fn start(&self, work: Arc<dyn Work>) {
@@ -337,11 +344,14 @@ impl Scheduler {
             coroutine
         });
         coroutine.stack.set(stack);
+        // Whatever they asked for, to be refused takes no more than usual.
+        let stack = if refusing { engine::stack_size(None) } else { stack };
         let live = move |suspender| coroutine.live(suspender, refusing);
         match Fiber::create(stack, refusing, live) {
             Ok(fiber) => {
                 // SAFETY: nobody else knows it yet.
                 unsafe { *coroutine.fiber.get() = Some(fiber) };
+                self.live.set(self.live.get() + 1);
                 Ok(coroutine)
             }
             Err(why) => {
