@@ -340,9 +340,13 @@ impl Named for PlainName {
 }
 
 /// A process that unwinds is not to wait for others: this is what its operations return instead.
-#[cold]
+#[inline(always)]
 pub(crate) fn unwinding(context: &Context) -> Option<Termination> {
-    std::thread::panicking().then(|| Termination::Poisoned(context.panic_poison()))
+    #[cold]
+    fn instead(context: &Context) -> Termination {
+        Termination::Poisoned(context.panic_poison())
+    }
+    std::thread::panicking().then(|| instead(context))
 }
 
 /// Message and place of the panic that a thread is in, as the hook saw it.

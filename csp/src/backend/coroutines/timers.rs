@@ -62,7 +62,8 @@ impl Timers {
     /// The coroutine waits no longer.
     #[inline(always)]
     pub(super) fn disarm(&self, coroutine: &Coroutine) {
-        if coroutine.deadline.take().is_some() {
+        if coroutine.deadline.get().is_some() {
+            coroutine.deadline.set(None);
             self.armed.set(self.armed.get() - 1);
         }
     }
