@@ -7,11 +7,11 @@
 //! in the same way.) Nor can a process meet itself: it looks for partners only while it stands nowhere.
 #![allow(unsafe_code)]
 
-use std::fmt;
 use std::panic::Location;
 
+use crate::blocked::{Blocked, Want};
 use crate::guard::{Entry, Stand, Tried};
-use crate::park::{self, Blocked, Context};
+use crate::park::{self, Context};
 use crate::sync::RawLock;
 use crate::termination::{Cause, Poison, Termination};
 use crate::waiter::{Outcome, Waiter};
@@ -249,14 +249,15 @@ struct Choosing<'a, G: ?Sized> {
 }
 
 impl<G: Guards + ?Sized> Blocked for Choosing<'_, G> {
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "alternation at {}", self.place)?;
-        let mut separator = ": ";
-        for (_, guard) in enabled(self.guards) {
-            f.write_str(separator)?;
-            guard.describe(f)?;
-            separator = ", ";
-        }
-        Ok(())
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        enabled(self.guards).for_each(|(_, guard)| tell(guard.want()));
+    }
+
+    fn chooses(&self) -> bool {
+        true
     }
 }

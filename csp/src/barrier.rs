@@ -8,8 +8,9 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::panic::Location;
 
+use crate::blocked::{Blocked, Object, Operation, Want};
 use crate::guard::{Entry, Guard, Stand, Tried};
-use crate::park::{self, Blocked, Context};
+use crate::park::{self, Context};
 use crate::sync::{Arc, Lock, RawLock};
 use crate::waiter::{self, Queue, Standing, Waiter};
 
@@ -48,6 +49,7 @@ pub struct Barrier {
     core: Arc<Core>,
 }
 
+#[allow(missing_debug_implementations, reason = "nobody outside sees it")]
 pub struct Core {
     state: Lock<State>,
     birth: &'static Location<'static>,
@@ -122,8 +124,8 @@ unsafe impl<C: Borrow<Arc<Core>>> Stand for Sync<C> {
         true
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "synchronise at {}", self.core())
+    fn want(&self) -> Want<'_> {
+        Want { operation: Operation::Sync, object: Some(self.core()) }
     }
 }
 
@@ -139,13 +141,25 @@ impl<C: Borrow<Arc<Core>>> Guard for Sync<C> {
 
 impl<C: Borrow<Arc<Core>>> fmt::Debug for Sync<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe(f)
+        write!(f, "{}", self.want())
     }
 }
 
-impl fmt::Display for Core {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "barrier {}", self.birth)
+impl Object for Core {
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn kind(&self) -> String {
+        "barrier".to_owned()
+    }
+
+    fn name(&self) -> Option<String> {
+        None
+    }
+
+    fn birth(&self) -> &'static Location<'static> {
+        self.birth
     }
 }
 
@@ -179,7 +193,8 @@ impl Barrier {
             context.communicated();
             return;
         }
-        let why = Waiting { what: &*self.core, place: Location::caller() };
+        let why =
+            Waiting { operation: Operation::Sync, at: &*self.core, place: Location::caller() };
         waiter::stand(context, state, |state| &mut state.waiting, Some(()), false, &why);
         context.communicated();
     }
@@ -253,8 +268,7 @@ impl Bucket {
         if std::thread::panicking() {
             return;
         }
-        let name = format!("bucket {}", self.birth);
-        let why = Waiting { what: &name, place: Location::caller() };
+        let why = Waiting { operation: Operation::FallIn, at: self, place: Location::caller() };
         waiter::stand(park::current(), self.waiting.lock(), |queue| queue, Some(()), false, &why);
         park::current().communicated();
     }
@@ -282,14 +296,37 @@ impl fmt::Debug for Bucket {
     }
 }
 
+impl Object for Bucket {
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.waiting).addr()
+    }
+
+    fn kind(&self) -> String {
+        "bucket".to_owned()
+    }
+
+    fn name(&self) -> Option<String> {
+        None
+    }
+
+    fn birth(&self) -> &'static Location<'static> {
+        self.birth
+    }
+}
+
 /// A process at a barrier or in a bucket.
 struct Waiting<'a> {
-    what: &'a dyn fmt::Display,
+    operation: Operation,
+    at: &'a dyn Object,
     place: &'static Location<'static>,
 }
 
 impl Blocked for Waiting<'_> {
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wait at {}, at {}", self.what, self.place)
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        tell(Want { operation: self.operation, object: Some(self.at) });
     }
 }

@@ -15,6 +15,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
+use crate::blocked::{Operation, Want};
 use crate::channel::core::{Core, Found, Placed, Release, Side, State};
 use crate::channel::{Extended, Reader, Writer};
 use crate::park::Context;
@@ -78,7 +79,8 @@ pub(crate) unsafe trait Stand {
         None
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    /// What the guard waits for.
+    fn want(&self) -> Want<'_>;
 }
 
 /// A guard lent to one choice; `None` is one that is disabled.
@@ -88,7 +90,7 @@ pub struct Entry<'a>(pub(crate) Option<&'a dyn Stand>);
 impl fmt::Debug for Entry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(guard) => guard.describe(f),
+            Some(guard) => write!(f, "{}", guard.want()),
             None => f.write_str("disabled"),
         }
     }
@@ -159,12 +161,12 @@ impl<T, C: Borrow<Arc<Core<T>>>> AtChannel<T, C> {
         self.core().termination(self.side)
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn want(&self) -> Want<'_> {
         let operation = match self.side {
-            Side::Reader => "read from",
-            Side::Writer => "write to",
+            Side::Reader => Operation::Read,
+            Side::Writer => Operation::Write,
         };
-        write!(f, "{operation} `{}`", self.core())
+        Want { operation, object: Some(&**self.core()) }
     }
 }
 
@@ -286,8 +288,8 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
         self.at.ended()
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.at.describe(f)
+    fn want(&self) -> Want<'_> {
+        self.at.want()
     }
 }
 
@@ -412,8 +414,8 @@ unsafe impl<T> Stand for Write<'_, T> {
         self.at.ended()
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.at.describe(f)
+    fn want(&self) -> Want<'_> {
+        self.at.want()
     }
 }
 
@@ -488,8 +490,8 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Output<T, C> {
         self.at.ended()
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.at.describe(f)
+    fn want(&self) -> Want<'_> {
+        self.at.want()
     }
 }
 
@@ -705,8 +707,8 @@ unsafe impl Stand for At {
         Some(deadline)
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a timeout")
+    fn want(&self) -> Want<'_> {
+        Want { operation: Operation::Timeout, object: None }
     }
 }
 
@@ -750,8 +752,8 @@ unsafe impl Stand for Skip {
         true
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("skip")
+    fn want(&self) -> Want<'_> {
+        Want { operation: Operation::Skip, object: None }
     }
 }
 
@@ -893,8 +895,8 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Retired<T, C> {
         false
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "retirement of `{}`", self.core())
+    fn want(&self) -> Want<'_> {
+        Want { operation: Operation::Retirement, object: Some(&**self.core()) }
     }
 }
 

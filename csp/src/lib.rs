@@ -67,6 +67,7 @@ pub mod __private;
 mod alternation;
 mod backend;
 mod barrier;
+mod blocked;
 mod channel;
 mod choice;
 mod guard;
@@ -75,6 +76,7 @@ mod network;
 mod park;
 pub mod plug;
 mod process;
+pub mod report;
 mod sync;
 mod termination;
 mod timer;
@@ -90,5 +92,6 @@ pub use network::{
     spawn,
 };
 pub use process::{Backend, Erased, Failure, Process, Replicated};
+pub use report::{Network, network};
 pub use termination::{Cause, Poison, Result, Termination, WriteError};
 pub use timer::{Every, every, sleep, sleep_until};

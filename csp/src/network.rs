@@ -316,8 +316,10 @@ impl<R> Spawned<R> {
     ///
     /// # Errors
     /// If the process panicked, or could not be started.
+    #[track_caller]
     pub fn try_join(mut self) -> Result<R, Failure> {
-        self.process.take().expect("it is taken only here and in `drop`").join()
+        let process = self.process.take().expect("it is taken only here and in `drop`");
+        process.join(Location::caller())
     }
 
     /// Whether the process has ended.

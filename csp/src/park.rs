@@ -9,11 +9,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::backend::slab::Suspender;
-use crate::sync::{self, AtomicU32, Ordering, per_thread, thread};
+use crate::blocked::Blocked;
+use crate::sync::{self, AtomicU32, Ordering, Shown, per_thread, thread};
 use crate::termination::{Cause, Poison, Termination};
 
 /// Parks one process, wakes another.
@@ -24,11 +27,31 @@ pub(crate) trait Park: Sync {
 
     /// Lets the process out of the `park` it is in or will come to. Any thread may call this.
     fn unpark(&self);
+
+    /// Another way of waiting takes this one's place.
+    fn replaced(&self) {}
 }
 
-/// What a parked process waits for; valid while it is parked.
-pub(crate) trait Blocked {
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+/// Is shown processes, one after the other, each while it can't change what it does.
+pub(crate) trait Observer {
+    fn process(&mut self, context: &'static Context, activity: Activity<'_>);
+    /// So many processes of this name have not started.
+    #[allow(dead_code, reason = "coroutines may not have")]
+    fn unstarted(&mut self, first: &Identity, count: usize);
+}
+
+/// What a process is seen doing.
+pub(crate) enum Activity<'a> {
+    Running,
+    /// It could run.
+    Ready,
+    Blocked {
+        why: &'a dyn Blocked,
+        deadline: Option<Instant>,
+    },
+    /// Its thread is busy with another and does not answer: it waits, for whatever.
+    #[allow(dead_code, reason = "a coroutine may be")]
+    Unseen,
 }
 
 /// Who a process is: one of the replicas of something with a name and a parent.
@@ -76,13 +99,40 @@ pub(crate) struct Berth {
     pub(crate) parked: Cell<bool>,
     /// It was unparked while it was not parked.
     pub(crate) token: Cell<bool>,
+    /// What it waits for; good while it is parked.
+    why: Cell<Option<NonNull<dyn Blocked>>>,
 }
 
-/// What a process that runs carries with it. Touched by its own thread only.
+#[allow(unsafe_code)]
+impl Berth {
+    /// Shows what the process waits for that is about to park.
+    #[inline(always)]
+    pub(crate) fn show(&self, why: &dyn Blocked) {
+        // SAFETY: only the lifetime changes; it is used while the process is parked for this.
+        let why = unsafe {
+            std::mem::transmute::<NonNull<dyn Blocked + '_>, NonNull<dyn Blocked>>(NonNull::from(
+                why,
+            ))
+        };
+        self.why.set(Some(why));
+    }
+
+    /// What the process waits for, if it is parked; on its own thread.
+    #[allow(dead_code, reason = "for coroutines")]
+    pub(crate) fn shown(&self) -> Option<&dyn Blocked> {
+        let why = self.why.get().filter(|_| self.parked.get())?;
+        // SAFETY: it is parked, and goes on on this thread alone.
+        Some(unsafe { why.as_ref() })
+    }
+}
+
+/// What a process that runs carries with it. Never freed, only used again; touched by its own thread only,
+/// except where it says otherwise.
 pub(crate) struct Context {
     pub(crate) berth: Berth,
     park: Cell<&'static dyn Park>,
-    identity: RefCell<Option<Identity>>,
+    /// None: no process runs here. Other threads may look.
+    identity: Shown<Option<Identity>>,
     /// The poison that reached it last, while it has not communicated since.
     stopping: RefCell<Option<Poison>>,
     stopped: Cell<bool>,
@@ -113,7 +163,7 @@ pub(crate) fn current() -> &'static Context {
 #[allow(dead_code, reason = "only coroutines have stacks that the library answers for")]
 pub(crate) fn write_path(out: &mut dyn fmt::Write) -> fmt::Result {
     let context = CURRENT.with(Cell::get).ok_or(fmt::Error)?;
-    let identity = context.identity.try_borrow().map_err(|_| fmt::Error)?;
+    let identity = context.identity.try_lock().ok_or(fmt::Error)?;
     let identity = identity.as_ref().ok_or(fmt::Error)?;
     identity.of.write_path(identity.index, out)
 }
@@ -125,15 +175,16 @@ pub(crate) fn switch_to(context: &'static Context) {
 }
 
 impl Context {
-    pub(crate) const fn new(park: &'static dyn Park) -> Self {
+    pub(crate) fn new(park: &'static dyn Park) -> Self {
         Self {
             berth: Berth {
                 suspender: Cell::new(None),
                 parked: Cell::new(false),
                 token: Cell::new(false),
+                why: Cell::new(None),
             },
             park: Cell::new(park),
-            identity: RefCell::new(None),
+            identity: Shown::new(None),
             stopping: RefCell::new(None),
             stopped: Cell::new(false),
             retire_on_panic: Cell::new(false),
@@ -151,10 +202,11 @@ impl Context {
     /// [`Park::park`] of the process that runs.
     #[inline(always)]
     pub(crate) fn wait(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
-        let Berth { suspender, parked, token } = &self.berth;
+        let Berth { suspender, parked, token, .. } = &self.berth;
         match (suspender.get(), deadline) {
             (Some(suspender), None) => {
                 if !token.take() {
+                    self.berth.show(why);
                     parked.set(true);
                     suspend(suspender);
                 }
@@ -166,7 +218,7 @@ impl Context {
 
     /// From now on the process waits in another way: its thread has become a scheduler.
     pub(crate) fn park_with(&self, park: &'static dyn Park) {
-        self.park.set(park);
+        self.park.replace(park).replaced();
     }
 
     /// A process begins: nothing of the one before is left.
@@ -175,7 +227,7 @@ impl Context {
         self.stopping.replace(None);
         self.wheels.clear();
         Before {
-            identity: self.identity.replace(Some(identity)),
+            identity: self.identity.lock().replace(identity),
             retire_on_panic: self.retire_on_panic.replace(retire_on_panic),
         }
     }
@@ -184,12 +236,19 @@ impl Context {
     pub(crate) fn end(&self, before: Before) {
         self.stopped.set(false);
         self.stopping.replace(None);
-        self.identity.replace(before.identity);
+        let ended = std::mem::replace(&mut *self.identity.lock(), before.identity);
+        drop(ended);
         self.retire_on_panic.set(before.retire_on_panic);
     }
 
     pub(crate) fn identity(&self) -> Identity {
-        self.identity.borrow().clone().expect("a process that runs has begun")
+        self.identity.lock().clone().expect("a process that runs has begun")
+    }
+
+    /// Shows the process that runs here, if one does; any thread may look. It is not handed out, for its last
+    /// owner drops what is the user's.
+    pub(crate) fn shown<R>(&self, look: impl FnOnce(&Identity) -> R) -> Option<R> {
+        self.identity.lock().as_ref().map(look)
     }
 
     pub(crate) fn name(&self) -> String {
@@ -408,6 +467,9 @@ pub(crate) struct ThreadPark {
     /// How often to look for an `unpark` before the thread sleeps: more often where that has helped.
     patience: AtomicU32,
     thread: sync::Mutex<Option<thread::Thread>>,
+    /// A thread uses it that does not schedule others.
+    in_use: AtomicBool,
+    sleeping: sleeping::Sleeping,
 }
 
 impl ThreadPark {
@@ -416,6 +478,8 @@ impl ThreadPark {
             state: AtomicU32::new(EMPTY),
             patience: AtomicU32::new(PATIENCE),
             thread: sync::Mutex::new(None),
+            in_use: AtomicBool::new(false),
+            sleeping: sleeping::Sleeping::new(),
         }
     }
 
@@ -457,7 +521,6 @@ impl ThreadPark {
 
 impl Park for ThreadPark {
     fn park(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
-        let _ = why;
         if self.take() || self.spin() {
             return true;
         }
@@ -465,6 +528,7 @@ impl Park for ThreadPark {
         {
             return self.take();
         }
+        let _shown = self.sleeping.show(why, deadline);
         loop {
             match deadline {
                 None => thread::park(),
@@ -484,11 +548,83 @@ impl Park for ThreadPark {
         }
     }
 
+    fn replaced(&self) {
+        self.in_use.store(false, Ordering::Relaxed);
+    }
+
     fn unpark(&self) {
         if self.state.swap(UNPARKED, Ordering::AcqRel) == PARKED {
             // The thread may be gone on with by now; then this wakes it, or a later one, in vain.
             if let Some(thread) = &*self.thread.lock().unwrap() {
                 thread.unpark();
+            }
+        }
+    }
+}
+
+/// What a thread that sleeps shows of itself.
+mod sleeping {
+    #![allow(unsafe_code)]
+
+    use std::ptr::NonNull;
+    use std::sync::{Mutex, PoisonError};
+    use std::time::Instant;
+
+    use crate::blocked::Blocked;
+
+    /// A thread that parks shows why, and is kept from going on while somebody looks.
+    pub(super) struct Sleeping(Mutex<Option<Shown>>);
+
+    struct Shown {
+        why: NonNull<dyn Blocked>,
+        deadline: Option<Instant>,
+    }
+
+    // SAFETY: what it points at is used under the mutex only, and only read.
+    unsafe impl Send for Shown {}
+
+    /// Hides what was shown.
+    pub(super) struct Hide<'a>(&'a Sleeping);
+
+    impl Sleeping {
+        pub(super) fn new() -> Self {
+            Self(Mutex::new(None))
+        }
+
+        pub(super) fn show<'a>(
+            &'a self,
+            why: &'a dyn Blocked,
+            deadline: Option<Instant>,
+        ) -> Hide<'a> {
+            if !cfg!(loom) {
+                // SAFETY: only the lifetime changes, and the guard that is returned hides it in time.
+                let why = unsafe {
+                    std::mem::transmute::<NonNull<dyn Blocked + '_>, NonNull<dyn Blocked>>(
+                        NonNull::from(why),
+                    )
+                };
+                *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Shown { why, deadline });
+            }
+            Hide(self)
+        }
+
+        /// Looks at the thread, if it sleeps.
+        pub(super) fn look<R>(
+            &self,
+            look: impl FnOnce(Option<(&dyn Blocked, Option<Instant>)>) -> R,
+        ) -> R {
+            let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // SAFETY: it is shown, and can't be hidden while the lock is held. The thread sleeps, so
+            // nobody changes what it has there but under the locks of channels.
+            look(shown.as_ref().map(|shown| (unsafe { shown.why.as_ref() }, shown.deadline)))
+        }
+    }
+
+    impl Drop for Hide<'_> {
+        fn drop(&mut self) {
+            if !cfg!(loom) {
+                *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
         }
     }
@@ -513,16 +649,19 @@ fn adopt() -> &'static Context {
     let context = plain.context;
     context.park_with(plain.park);
     let name = std::thread::current().name().unwrap_or("thread").to_owned();
-    context.identity.replace(Some(Identity { of: Arc::new(PlainName(name)), index: 0 }));
+    *context.identity.lock() = Some(Identity { of: Arc::new(PlainName(name)), index: 0 });
     switch_to(context);
+    plain.park.in_use.store(true, Ordering::Relaxed);
     plain::keep_until_exit(plain);
     context
 }
 
-mod plain {
+pub(crate) mod plain {
     #![allow(unsafe_code)]
 
-    use super::{CURRENT, Cell, Context, ThreadPark};
+    use std::sync::PoisonError;
+
+    use super::{Activity, CURRENT, Cell, Context, Observer, Ordering, ThreadPark, UNPARKED};
     use crate::termination::Poison;
 
     /// What makes a plain thread a process; taken over from a thread that has ended, where there is one.
@@ -537,6 +676,38 @@ mod plain {
 
     static IDLE: std::sync::Mutex<Vec<Plain>> = std::sync::Mutex::new(Vec::new());
 
+    /// All there have ever been, in use or not.
+    static ALL: std::sync::Mutex<Vec<Look>> = std::sync::Mutex::new(Vec::new());
+
+    /// A plain thread, for others to look at.
+    #[derive(Clone, Copy)]
+    struct Look {
+        park: &'static ThreadPark,
+        context: &'static Context,
+    }
+
+    // SAFETY: of the park and of the context only what other threads may see is used.
+    unsafe impl Send for Look {}
+
+    /// Shows all plain threads that are processes now and do not schedule others.
+    pub(crate) fn visit(observer: &mut dyn Observer) {
+        let all = ALL.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for Look { park, context } in all {
+            if !park.in_use.load(Ordering::Relaxed) {
+                continue;
+            }
+            park.sleeping.look(|shown| {
+                let activity = match shown {
+                    // It has been woken, and goes on as soon as nobody looks.
+                    Some(_) if park.state.load(Ordering::Acquire) == UNPARKED => Activity::Ready,
+                    Some((why, deadline)) => Activity::Blocked { why, deadline },
+                    None => Activity::Running,
+                };
+                observer.process(context, activity);
+            });
+        }
+    }
+
     impl Plain {
         pub(super) fn take() -> Self {
             // A model's threads are made anew in each of its executions.
@@ -546,7 +717,12 @@ mod plain {
                 return plain;
             }
             let park: &'static ThreadPark = Box::leak(Box::new(ThreadPark::new()));
-            Self { park, context: Box::leak(Box::new(Context::new(park))) }
+            let context: &'static Context = Box::leak(Box::new(Context::new(park)));
+            if !cfg!(loom) {
+                let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+                all.push(Look { park, context });
+            }
+            Self { park, context }
         }
     }
 
@@ -557,6 +733,9 @@ mod plain {
             if let Some(plain) = self.0.take() {
                 plain.context.leave_thread();
                 let _ = CURRENT.try_with(|current| current.set(None));
+                plain.park.in_use.store(false, Ordering::Relaxed);
+                let ended = plain.context.identity.lock().take();
+                drop(ended);
                 *plain.park.thread.lock().unwrap() = None;
                 if !cfg!(loom) {
                     IDLE.lock().unwrap().push(plain);

@@ -46,6 +46,27 @@ pub(crate) fn spin() {
     std::thread::yield_now();
 }
 
+/// A lock for what only those look at who look at the whole network. The models, which never do, have a cell.
+#[cfg(not(loom))]
+pub(crate) type Shown<T> = Lock<T>;
+#[cfg(loom)]
+pub(crate) struct Shown<T>(std::cell::RefCell<T>);
+
+#[cfg(loom)]
+impl<T> Shown<T> {
+    pub(crate) fn new(data: T) -> Self {
+        Self(std::cell::RefCell::new(data))
+    }
+
+    pub(crate) fn lock(&self) -> std::cell::RefMut<'_, T> {
+        self.0.borrow_mut()
+    }
+
+    pub(crate) fn try_lock(&self) -> Option<std::cell::RefMut<'_, T>> {
+        self.0.try_borrow_mut().ok()
+    }
+}
+
 /// Locking without a guard: what an alternation does to many channels at once.
 pub(crate) trait RawLock {
     fn acquire(&self);
@@ -74,6 +95,12 @@ impl<T> Lock<T> {
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         self.word.acquire();
         Guard { lock: self }
+    }
+
+    /// None: somebody holds it, perhaps this thread.
+    #[cfg(not(loom))]
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
+        self.word.try_acquire().then_some(Guard { lock: self })
     }
 
     /// The data of a lock that the caller holds by [`RawLock::acquire`].
@@ -145,6 +172,10 @@ mod word {
             if self.0.swap(true, Ordering::Acquire) {
                 self.contended();
             }
+        }
+
+        pub(super) fn try_acquire(&self) -> bool {
+            !self.0.swap(true, Ordering::Acquire)
         }
 
         #[cold]

@@ -22,7 +22,8 @@ use std::marker::PhantomPinned;
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
-use crate::park::{Blocked, Context, Park};
+use crate::blocked::Blocked;
+use crate::park::{Context, Park};
 use crate::sync::{self, AtomicU32, Guard, Ordering};
 
 const OFFERING: u32 = 0;

@@ -22,8 +22,10 @@ pub(crate) mod slab;
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 mod threads;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
 
+use crate::park::{self, Observer};
 use crate::process::Backend;
 use crate::process::job::Work;
 
@@ -54,4 +56,25 @@ pub(crate) fn start(work: Arc<dyn Work>) {
         #[allow(unreachable_patterns, reason = "which are left depends on the features")]
         _ => unreachable!("only what is compiled in is chosen"),
     }
+}
+
+/// Shows all processes that there are, some after the others; gives the observer back.
+pub(crate) fn survey<O: Observer + Send + 'static>(mut observer: O) -> O {
+    static ASKING: Mutex<()> = Mutex::new(());
+    // One thread asks at a time, and who waits for that still answers.
+    let _asking = loop {
+        match ASKING.try_lock() {
+            Ok(asking) => break asking,
+            Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                #[cfg(all(feature = "coroutines", not(loom)))]
+                coroutines::answer_meanwhile();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    };
+    park::plain::visit(&mut observer);
+    #[cfg(all(feature = "coroutines", not(loom)))]
+    let observer = coroutines::survey(observer);
+    observer
 }

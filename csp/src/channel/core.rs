@@ -14,12 +14,14 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::OnceLock;
 
-use crate::park::{self, Blocked, Context};
+use crate::blocked::{Blocked, Object, Operation, Want};
+use crate::park::{self, Context};
 use crate::sync::{Arc, Guard, Lock};
 use crate::termination::{Termination, WriteError};
 use crate::waiter::{self, Held, Outcome, Partner, Queue};
 
 /// What the ends and handles of one channel share.
+#[allow(missing_debug_implementations, reason = "nobody outside sees it")]
 pub struct Core<T> {
     state: Lock<State<T>>,
     capacity: usize,
@@ -277,7 +279,7 @@ impl<T> Core<T> {
                     return Ok(value);
                 }
                 if let Some((value, _)) =
-                    writer.order(context, false, &self.at(Side::Reader, place))
+                    writer.order(context, false, &self.at(Operation::Handover, place))
                 {
                     context.communicated();
                     return Ok(value);
@@ -351,7 +353,7 @@ impl<T> Core<T> {
                 writer.wake();
                 Some((value, None))
             }
-            None => writer.order(context, extended, &self.at(Side::Reader, place)),
+            None => writer.order(context, extended, &self.at(Operation::Handover, place)),
         }
     }
 
@@ -370,7 +372,7 @@ impl<T> Core<T> {
         if let Some(termination) = park::unwinding(context) {
             return Err(termination);
         }
-        let why = self.at(Side::Reader, place);
+        let why = self.at(Operation::Read, place);
         let served =
             waiter::stand(context, state, |state| &mut state.readers, None, extended, &why);
         match served.value {
@@ -422,7 +424,7 @@ impl<T> Core<T> {
         if self.capacity > 0 || std::thread::panicking() {
             reader.wake();
         } else {
-            reader.wake_and_wait(context, &self.at(Side::Writer, place));
+            reader.wake_and_wait(context, &self.at(Operation::Release, place));
         }
     }
 
@@ -441,7 +443,7 @@ impl<T> Core<T> {
         if let Some(termination) = park::unwinding(context) {
             return Err(WriteError { value, termination });
         }
-        let why = self.at(Side::Writer, place);
+        let why = self.at(Operation::Write, place);
         let served =
             waiter::stand(context, state, |state| &mut state.writers, Some(value), false, &why);
         match (served.outcome, served.value) {
@@ -475,8 +477,8 @@ impl<T> Core<T> {
         drop(late);
     }
 
-    fn at(&self, side: Side, place: &'static Location<'static>) -> Waiting<'_, T> {
-        Waiting { core: self, side, place }
+    fn at(&self, operation: Operation, place: &'static Location<'static>) -> Waiting<'_, T> {
+        Waiting { core: self, operation, place }
     }
 
     /// One more end on a side.
@@ -545,19 +547,37 @@ impl<T> fmt::Display for Core<T> {
     }
 }
 
+impl<T> Object for Core<T> {
+    fn address(&self) -> usize {
+        std::ptr::from_ref(&self.state).addr()
+    }
+
+    fn kind(&self) -> String {
+        format!("Channel<{}>", std::any::type_name::<T>())
+    }
+
+    fn name(&self) -> Option<String> {
+        Core::name(self).map(str::to_owned)
+    }
+
+    fn birth(&self) -> &'static Location<'static> {
+        self.birth
+    }
+}
+
 /// A process at a read or a write.
 struct Waiting<'a, T> {
     core: &'a Core<T>,
-    side: Side,
+    operation: Operation,
     place: &'static Location<'static>,
 }
 
 impl<T> Blocked for Waiting<'_, T> {
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let operation = match self.side {
-            Side::Reader => "read from",
-            Side::Writer => "write to",
-        };
-        write!(f, "{operation} `{}` at {}", self.core, self.place)
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        tell(Want { operation: self.operation, object: Some(self.core) });
     }
 }

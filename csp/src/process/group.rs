@@ -3,12 +3,12 @@
 //! Invariant: `live` counts those that have entered and not left; who waits is called when it is 0.
 
 use std::any::Any;
-use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
 use super::Failure;
-use crate::park::{self, Blocked, Children};
+use crate::blocked::{Blocked, Object, Operation, Want};
+use crate::park::{self, Children};
 use crate::sync::Lock;
 use crate::waiter::Seat;
 
@@ -80,8 +80,30 @@ impl Children for Group {
     }
 }
 
+impl Object for Group {
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn kind(&self) -> String {
+        "processes".to_owned()
+    }
+
+    fn name(&self) -> Option<String> {
+        None
+    }
+
+    fn birth(&self) -> &'static Location<'static> {
+        self.place
+    }
+}
+
 impl Blocked for Group {
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wait for the end of other processes, at {}", self.place)
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        tell(Want { operation: Operation::JoinAll, object: Some(self) });
     }
 }

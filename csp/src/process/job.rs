@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::definition::OnPanic;
 use super::group::Group;
 use super::{Failure, Options, Process, Replicated};
-use crate::park::{self, Blocked, Context, Identity, Named};
+use crate::blocked::{Blocked, Object, Operation, Want};
+use crate::park::{self, Context, Identity, Named};
 use crate::sync::Lock;
 use crate::termination::{Cause, Poison};
 use crate::waiter::Seat;
@@ -184,7 +185,7 @@ impl<A: Send + 'static, R: Send + 'static> Work for Single<A, R> {
 /// How a process is joined, whatever its arguments were.
 pub(crate) trait Joinable<R>: Send + Sync {
     /// Waits for its end.
-    fn join(&self) -> Outcome<R>;
+    fn join(&self, place: &'static Location<'static>) -> Outcome<R>;
     fn has_ended(&self) -> bool;
     /// Nobody will ask for its outcome.
     fn abandon(&self);
@@ -192,7 +193,7 @@ pub(crate) trait Joinable<R>: Send + Sync {
 }
 
 impl<A: Send, R: Send> Joinable<R> for Single<A, R> {
-    fn join(&self) -> Outcome<R> {
+    fn join(&self, place: &'static Location<'static>) -> Outcome<R> {
         let end = self.end.lock();
         if end.ended {
             drop(end);
@@ -201,7 +202,8 @@ impl<A: Send, R: Send> Joinable<R> for Single<A, R> {
             self.abandon();
             return Err(Failure::unwinding(park::current()));
         } else {
-            Seat::wait(park::current(), end, |end| &mut end.joiner, self);
+            let why = Joining { process: self, place };
+            Seat::wait(park::current(), end, |end| &mut end.joiner, &why);
         }
         self.take_outcome().expect("a process is joined once")
     }
@@ -225,9 +227,37 @@ impl<A: Send, R: Send> Joinable<R> for Single<A, R> {
     }
 }
 
-impl<A: Send, R: Send> Blocked for Single<A, R> {
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wait for the end of `{}`, spawned at {}", Named::path(self, 0), self.place)
+impl<A: Send, R: Send> Object for Single<A, R> {
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn kind(&self) -> String {
+        "process".to_owned()
+    }
+
+    fn name(&self) -> Option<String> {
+        Some(Named::path(self, 0))
+    }
+
+    fn birth(&self) -> &'static Location<'static> {
+        self.place
+    }
+}
+
+/// A process that waits for the end of another.
+struct Joining<'a, A, R> {
+    process: &'a Single<A, R>,
+    place: &'static Location<'static>,
+}
+
+impl<A: Send, R: Send> Blocked for Joining<'_, A, R> {
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        tell(Want { operation: Operation::Join, object: Some(self.process) });
     }
 }
 

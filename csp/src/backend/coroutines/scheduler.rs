@@ -13,15 +13,19 @@
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::engine::{self, Fiber, NoStack, Suspender};
 use super::marks;
+use super::questions::Questions;
 use super::timers::Timers;
-use crate::park::{self, Blocked, Context, Park};
+use crate::blocked::Blocked;
+use crate::park::{self, Activity, Context, Identity, Observer, Park};
 use crate::process::job::{self, Work};
 
 /// After so many switches the scheduler looks at what comes from outside.
@@ -40,8 +44,14 @@ pub(super) struct Coroutine {
 }
 
 pub(super) struct Scheduler {
-    inbox: Sender<&'static Coroutine>,
-    letters: Receiver<&'static Coroutine>,
+    inbox: Sender<Letter>,
+    letters: Receiver<Letter>,
+    questions: Questions,
+    /// Every coroutine but the host; idle ones too.
+    all: Mutex<Vec<&'static Coroutine>>,
+    /// Whose turn it is.
+    running: AtomicPtr<Context>,
+    in_use: AtomicBool,
     host: Cell<Option<&'static Coroutine>>,
     first: Cell<Option<&'static Coroutine>>,
     last: Cell<Option<&'static Coroutine>>,
@@ -56,6 +66,9 @@ pub(super) struct Scheduler {
     refusing: RefCell<Option<NoStack>>,
     ending: Cell<bool>,
 }
+
+/// What comes from other threads: a coroutine to wake; None: a question.
+type Letter = Option<&'static Coroutine>;
 
 /// The processes of `work` from `next` on have not started.
 struct Unstarted {
@@ -72,11 +85,13 @@ std::thread_local! {
     static SCHEDULER: Cell<Option<&'static Scheduler>> = const { Cell::new(None) };
 }
 
+/// All there have ever been, in use or not.
+static ALL: Mutex<Vec<&'static Scheduler>> = Mutex::new(Vec::new());
+
 static UNUSED: Mutex<Vec<&'static Scheduler>> = Mutex::new(Vec::new());
 
 impl Park for Coroutine {
     fn park(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
-        let _ = why;
         if self.context.berth.token.take() {
             return true;
         }
@@ -84,6 +99,7 @@ impl Park for Coroutine {
         if let Some(deadline) = deadline {
             scheduler.timers.arm(self.forever(), deadline);
         }
+        self.context.berth.show(why);
         self.context.berth.parked.set(true);
         match self.suspender.get() {
             // SAFETY: a process parks on its own stack.
@@ -99,7 +115,7 @@ impl Park for Coroutine {
         match SCHEDULER.get() {
             Some(scheduler) if std::ptr::eq(scheduler, self.scheduler) => this.wake(),
             // The scheduler holds the other side of its inbox itself.
-            _ => self.scheduler.inbox.send(this).expect("a scheduler is never freed"),
+            _ => self.scheduler.inbox.send(Some(this)).expect("a scheduler is never freed"),
         }
     }
 }
@@ -139,6 +155,7 @@ impl Coroutine {
     #[inline(always)]
     fn resume(&'static self) {
         park::switch_to(self.context);
+        self.scheduler.shows_running(self.context);
         // SAFETY: nobody else touches the fiber while its coroutine is ready or idle.
         let fiber = unsafe { &*self.fiber.get() };
         if !fiber.as_ref().expect("all but the host have one").resume() {
@@ -202,9 +219,13 @@ impl Scheduler {
         let unused = UNUSED.lock().unwrap().pop();
         let scheduler = unused.unwrap_or_else(|| {
             let (inbox, letters) = crossbeam_channel::unbounded();
-            Box::leak(Box::new(Self {
+            let scheduler: &'static Self = Box::leak(Box::new(Self {
                 inbox,
                 letters,
+                questions: Questions::default(),
+                all: Mutex::default(),
+                running: AtomicPtr::new(ptr::null_mut()),
+                in_use: AtomicBool::new(false),
                 host: Cell::new(None),
                 first: Cell::new(None),
                 last: Cell::new(None),
@@ -216,11 +237,15 @@ impl Scheduler {
                 turns: Cell::new(0),
                 refusing: RefCell::default(),
                 ending: Cell::new(false),
-            }))
+            }));
+            ALL.lock().unwrap_or_else(PoisonError::into_inner).push(scheduler);
+            scheduler
         });
         let host = Coroutine::new(scheduler, context);
         scheduler.host.set(Some(host));
         scheduler.ending.set(false);
+        scheduler.shows_running(context);
+        scheduler.in_use.store(true, Ordering::Release);
         SCHEDULER.set(Some(scheduler));
         context.park_with(host);
         context.at_exit.set(Some(|| {
@@ -235,6 +260,7 @@ impl Scheduler {
     /// scheduler too, for a coroutine that has started runs on no other thread.
     fn end(&'static self) {
         self.ending.set(true);
+        self.in_use.store(false, Ordering::Relaxed);
         drop(self.unstarted.take());
         for coroutine in self.idle.take() {
             coroutine.resume();
@@ -294,6 +320,7 @@ impl Scheduler {
             match self.pop() {
                 Some(coroutine) if coroutine.stack.get() == 0 => {
                     park::switch_to(coroutine.context);
+                    self.shows_running(coroutine.context);
                     return;
                 }
                 Some(coroutine) => coroutine.resume(),
@@ -341,6 +368,7 @@ impl Scheduler {
             let context: &'static Context = Box::leak(Box::new(Context::new(&Unset)));
             let coroutine = Coroutine::new(self, context);
             context.park_with(coroutine);
+            self.all.lock().unwrap_or_else(PoisonError::into_inner).push(coroutine);
             coroutine
         });
         coroutine.stack.set(stack);
@@ -361,10 +389,22 @@ impl Scheduler {
         }
     }
 
+    #[inline(always)]
+    fn shows_running(&self, context: &'static Context) {
+        self.running.store(ptr::from_ref(context).cast_mut(), Ordering::Relaxed);
+    }
+
+    fn open(&'static self, letter: Letter) {
+        match letter {
+            Some(coroutine) => coroutine.wake(),
+            None => self.questions.answer(self),
+        }
+    }
+
     /// Takes in what has come from other threads, and the deadlines that have.
-    fn look_outside(&self) {
-        while let Ok(coroutine) = self.letters.try_recv() {
-            coroutine.wake();
+    fn look_outside(&'static self) {
+        while let Ok(letter) = self.letters.try_recv() {
+            self.open(letter);
         }
         if !self.timers.is_empty() {
             self.wake_late(Instant::now());
@@ -380,17 +420,77 @@ impl Scheduler {
     }
 
     /// Nothing is ready: waits for another thread or for a deadline.
-    fn wait(&self) {
+    fn wait(&'static self) {
         let letter = match self.timers.next() {
             None => self.letters.recv().map_err(RecvTimeoutError::from),
             Some(deadline) => self.letters.recv_deadline(deadline),
         };
         match letter {
-            Ok(coroutine) => coroutine.wake(),
+            Ok(letter) => self.open(letter),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => unreachable!("a scheduler is never freed"),
         }
         self.look_outside();
+    }
+}
+
+/// Looking at a scheduler, for whatever thread.
+impl Scheduler {
+    pub(super) fn all() -> Vec<&'static Self> {
+        let all = ALL.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.into_iter().filter(|scheduler| scheduler.in_use.load(Ordering::Acquire)).collect()
+    }
+
+    pub(super) fn is_of_this_thread(&'static self) -> bool {
+        SCHEDULER.get().is_some_and(|scheduler| ptr::eq(scheduler, self))
+    }
+
+    /// Answers what this thread has been asked, if it is a scheduler.
+    pub(super) fn answer_now() {
+        if let Some(scheduler) = SCHEDULER.get() {
+            scheduler.questions.answer(scheduler);
+        }
+    }
+
+    pub(super) fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    /// Lets it see that there is a question.
+    pub(super) fn alert(&self) {
+        self.inbox.send(None).expect("a scheduler is never freed");
+    }
+
+    /// Shows its processes; on its own thread.
+    pub(super) fn show(&'static self, observer: &mut dyn Observer) {
+        let host = self.host.get();
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let running = self.running.load(Ordering::Relaxed).cast_const();
+        for coroutine in host.into_iter().chain(all) {
+            let activity = match coroutine.context.berth.shown() {
+                Some(why) => Activity::Blocked { why, deadline: coroutine.deadline.get() },
+                None if ptr::eq(running, coroutine.context) => Activity::Running,
+                None => Activity::Ready,
+            };
+            observer.process(coroutine.context, activity);
+        }
+        for Unstarted { work, next } in &*self.unstarted.borrow() {
+            let first = Identity { of: work.clone(), index: *next };
+            observer.unstarted(&first, work.count() - next);
+        }
+    }
+
+    /// Shows what can be shown of a scheduler that does not answer: who keeps it from that.
+    pub(super) fn show_busy(&'static self, observer: &mut dyn Observer) {
+        let running = self.running.load(Ordering::Relaxed).cast_const();
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // SAFETY: a context is never freed.
+        if let Some(running) = unsafe { running.as_ref() } {
+            observer.process(running, Activity::Running);
+        }
+        for other in all.into_iter().filter(|other| !ptr::eq(running, other.context)) {
+            observer.process(other.context, Activity::Unseen);
+        }
     }
 }
 
