@@ -45,17 +45,6 @@ pub fn check(name: &'static str, placement: Placement, law: fn(&Placement)) {
 }
 
 fn report(name: &str, placement: &Placement) -> String {
-    let mut report = format!("\n{name} hangs: no end after {:?}\n{}\n", limit(), placement.state());
-    for thread in threads() {
-        report += &format!("thread {thread}\n");
-    }
-    report
-}
-
-/// Number, name and state of each thread of this program; empty where the system does not tell.
-fn threads() -> Vec<String> {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
-    let stats =
-        threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("stat")).ok());
-    stats.map(|stat| stat.split_whitespace().take(3).collect::<Vec<_>>().join(" ")).collect()
+    let (limit, state) = (limit(), placement.state());
+    format!("\n{name} hangs: no end after {limit:?}\n{state}\n{}\n", csp::network())
 }
