@@ -34,6 +34,15 @@ on_each() {
     expect '^300 x 200 pixels in ' "$programs/mandelbrot" --width 300 --output "$picture"
     [[ $(head -c 8 "$picture" | od -An -tx1) == " 89 50 4e 47 0d 0a 1a 0a" ]] || fail "not a PNG"
     expect '^500 readers read numbers that add up to 124750$' "$programs/million" --readers 500
+    expect '^all five have eaten 3 times$' "$programs/dining_philosophers" --meals 3
+    expect '^deadlock: .*: nobody moves' "$programs/dining_philosophers" --deadlock
+    expect '^fair: +abcabcabcab$' "$programs/fair_multiplexer" --inputs 3 --letters 4
+    expect '^by priority: aaaabbbbccc$' "$programs/fair_multiplexer" --inputs 3 --letters 4
+    expect '^101 readings came in, [1-9][0-9]* went out$' \
+        "$programs/regulator" --fast 100 --slow 1 --period 20
+    expect '^2 deliveries and [0-9]+ talks with three elves$' "$programs/santa_claus" --years 2
+    expect '^121 cells are alive after 100 generations$' \
+        "$programs/game_of_life" --generations 100 --bands 7
     for example in examples/*.rs; do
         expect '^Usage: ' "$programs/$(basename "$example" .rs)" --help >/dev/null
     done
