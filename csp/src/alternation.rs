@@ -106,9 +106,6 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
             let Some(guard) = guards.get(index) else { continue };
             match guard.try_alone(context, place) {
                 Tried::NotReady | Tried::Retired => {}
-                Tried::Performed if guard.lock().is_none() && deserted(guards) => {
-                    return Err(Termination::Retired);
-                }
                 Tried::Performed => {
                     context.communicated();
                     return Ok(index);
@@ -123,12 +120,6 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
             return Ok(index);
         }
     }
-}
-
-/// All channels have retired: whatever the clock says, there is nothing left to choose.
-fn deserted<G: Guards + ?Sized>(guards: &G) -> bool {
-    let mut channels = enabled(guards).filter(|(_, guard)| guard.lock().is_some()).peekable();
-    channels.peek().is_some() && channels.all(|(_, guard)| guard.is_retired())
 }
 
 /// Locks held, distinct, in the order of their addresses; released when dropped.
@@ -175,8 +166,6 @@ fn wait<G: Guards + ?Sized>(
         let Some(guard) = guards.get(index) else { continue };
         // SAFETY: all are locked.
         match unsafe { guard.attempt() } {
-            // Its time has come meanwhile; it will be out of its wait at once.
-            Tried::Performed if guard.lock().is_none() => {}
             Tried::Performed => return Ok(Some(index)),
             Tried::NotReady => live += u32::from(guard.lock().is_some()),
             Tried::Retired => retired = true,

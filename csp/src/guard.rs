@@ -69,11 +69,6 @@ pub(crate) unsafe trait Stand {
         None
     }
 
-    /// Its channel has retired, so it is left out.
-    fn is_retired(&self) -> bool {
-        self.ended() == Some(Termination::Retired)
-    }
-
     /// When a guard without a partner becomes ready.
     fn deadline(&self) -> Option<Instant> {
         None
@@ -888,11 +883,6 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Retired<T, C> {
 
     fn ended(&self) -> Option<Termination> {
         self.core().termination(Side::Reader)
-    }
-
-    fn is_retired(&self) -> bool {
-        // That is what it waits for.
-        false
     }
 
     fn want(&self) -> Want<'_> {
