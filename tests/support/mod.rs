@@ -1,7 +1,9 @@
 //! The parts of the test library: one idea a file.
 
 pub(crate) mod arrival;
+pub(crate) mod body;
 pub(crate) mod ledger;
+pub(crate) mod memory;
 pub(crate) mod outcome;
 pub(crate) mod placement;
 pub(crate) mod random;
