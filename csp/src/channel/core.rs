@@ -464,11 +464,11 @@ impl<T> Core<T> {
         let late = match (&state.ended, value) {
             (Some(Termination::Poisoned(_)), value) => value,
             (Some(_), value) if state.reader_ends == 0 => value,
-            (_, Some(value)) => {
-                state.put(value);
-                None
-            }
-            (_, None) => {
+            (_, value) => {
+                if let Some(value) = value {
+                    state.put(value);
+                }
+                // The room is free again, unless the value is in it.
                 state.refill();
                 None
             }

@@ -1,0 +1,7 @@
+//! Choice and what belongs to it: fairness, timers, barriers, the ways to write and to read in a choice; each law on
+//! coroutines, on threads, and on both in one network.
+
+mod pairings;
+
+#[global_allocator]
+static COUNTING: csp_tests::Counting = csp_tests::Counting;
