@@ -102,24 +102,44 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
     place: &'static Location<'static>,
 ) -> Result<usize, Termination> {
     loop {
+        let mut live = false;
         for index in around(guards.len(), start) {
             let Some(guard) = guards.get(index) else { continue };
             match guard.try_alone(context, place) {
-                Tried::NotReady | Tried::Retired => {}
+                Tried::NotReady => live = true,
+                Tried::NotYet | Tried::Retired => {}
                 Tried::Performed => {
                     context.communicated();
                     return Ok(index);
                 }
+                Tried::Come if live || !all_retired(guards) => {
+                    // What a loop of these waits for may be up to a process of the same thread.
+                    context.pass();
+                    return Ok(index);
+                }
+                Tried::Come => return Err(Termination::Retired),
                 Tried::Poisoned => return Err(ended(context, [(index, guard)].into_iter())),
             }
         }
-        if let Some(index) = wait(context, guards, start, place)?
-            && guards.get(index).is_some_and(|guard| guard.finish(context, place))
-        {
-            context.communicated();
-            return Ok(index);
+        match wait(context, guards, start, place)? {
+            Waited::Timeout(index) => return Ok(index),
+            Waited::Chosen(index)
+                if guards.get(index).is_some_and(|guard| guard.finish(context, place)) =>
+            {
+                context.communicated();
+                return Ok(index);
+            }
+            Waited::Chosen(_) | Waited::Retry => {}
         }
     }
+}
+
+/// Whether there were channels to communicate on, and there are none any more. Who polls is told of that too.
+#[cold]
+fn all_retired<G: Guards + ?Sized>(guards: &G) -> bool {
+    let mut channels =
+        enabled(guards).map(|(_, guard)| guard).filter(|guard| guard.lock().is_some()).peekable();
+    channels.peek().is_some() && channels.all(|guard| guard.ended() == Some(Termination::Retired))
 }
 
 /// Locks held, distinct, in the order of their addresses; released when dropped.
@@ -149,14 +169,23 @@ impl Drop for Locked<'_> {
     }
 }
 
-/// None: a partner did not keep its word; all is as before.
+/// What waiting has come to.
+enum Waited {
+    /// A guard is performed but for its `finish`.
+    Chosen(usize),
+    /// The time of a guard has come.
+    Timeout(usize),
+    /// A partner did not keep its word, or a guard without partner has become ready: all is as before.
+    Retry,
+}
+
 #[inline(never)]
 fn wait<G: Guards + ?Sized>(
     context: &'static Context,
     guards: &G,
     start: usize,
     place: &'static Location<'static>,
-) -> Result<Option<usize>, Termination> {
+) -> Result<Waited, Termination> {
     if let Some(termination) = park::unwinding(context) {
         return Err(termination);
     }
@@ -166,8 +195,10 @@ fn wait<G: Guards + ?Sized>(
         let Some(guard) = guards.get(index) else { continue };
         // SAFETY: all are locked.
         match unsafe { guard.attempt() } {
-            Tried::Performed => return Ok(Some(index)),
-            Tried::NotReady => live += u32::from(guard.lock().is_some()),
+            Tried::Performed => return Ok(Waited::Chosen(index)),
+            Tried::Come => return Ok(Waited::Retry),
+            Tried::NotReady => live += 1,
+            Tried::NotYet => {}
             Tried::Retired => retired = true,
             Tried::Poisoned => {
                 drop(locked);
@@ -199,9 +230,11 @@ fn wait<G: Guards + ?Sized>(
         guard.withdraw();
     }
     match outcome {
-        Outcome::Committed(index) => Ok(Some(index as usize)),
-        Outcome::Withdrawn => Ok(timeout.map(|(.., index)| index)),
-        Outcome::Retry => Ok(None),
+        Outcome::Committed(index) => Ok(Waited::Chosen(index as usize)),
+        Outcome::Withdrawn => {
+            Ok(timeout.map_or(Waited::Retry, |(.., index)| Waited::Timeout(index)))
+        }
+        Outcome::Retry => Ok(Waited::Retry),
         Outcome::Ended => Err(ended(context, enabled(guards))),
     }
 }

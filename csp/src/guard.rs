@@ -28,7 +28,11 @@ use crate::waiter::{Held, Partner, Standing, Waiter};
 pub(crate) enum Tried {
     /// It was ready, and is performed but for its `finish`.
     Performed,
+    /// It is ready, and has no partner: its time has come, or it is `skip`.
+    Come,
     NotReady,
+    /// Its time has not come yet.
+    NotYet,
     /// Its channel has retired.
     Retired,
     /// Its channel is poisoned.
@@ -64,7 +68,7 @@ pub(crate) unsafe trait Stand {
     /// After `Performed`, with no lock held. False: the partner could not keep its word, nothing was performed.
     fn finish(&self, context: &'static Context, place: &'static Location<'static>) -> bool;
 
-    /// How the channel has ended, if it has.
+    /// How the channel has ended, if that is why the guard can't be ready any more.
     fn ended(&self) -> Option<Termination> {
         None
     }
@@ -660,7 +664,7 @@ impl At {
             When::After(duration) => duration.is_zero(),
             When::At(instant) => instant <= Instant::now(),
         };
-        if come { Tried::Performed } else { Tried::NotReady }
+        if come { Tried::Come } else { Tried::NotYet }
     }
 
     /// For another round.
@@ -732,11 +736,11 @@ unsafe impl Stand for Skip {
     }
 
     fn try_alone(&self, _: &Context, _: &'static Location<'static>) -> Tried {
-        Tried::Performed
+        Tried::Come
     }
 
     unsafe fn attempt(&self) -> Tried {
-        Tried::Performed
+        Tried::Come
     }
 
     unsafe fn stand(&self, _: &Waiter, _: u32) {}
@@ -882,7 +886,7 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Retired<T, C> {
     }
 
     fn ended(&self) -> Option<Termination> {
-        self.core().termination(Side::Reader)
+        self.core().termination(Side::Reader).filter(|ended| ended.poison().is_some())
     }
 
     fn want(&self) -> Want<'_> {

@@ -30,6 +30,9 @@ pub(crate) trait Park: Sync {
 
     /// Another way of waiting takes this one's place.
     fn replaced(&self) {}
+
+    /// Lets the other processes of its thread go on for a while, if it has any. Only the process itself calls this.
+    fn pass(&self) {}
 }
 
 /// Is shown processes, one after the other, each while it can't change what it does.
@@ -213,6 +216,13 @@ impl Context {
                 true
             }
             _ => self.park.get().park(why, deadline),
+        }
+    }
+
+    /// [`Park::pass`] of the process that runs; one that unwinds keeps its thread.
+    pub(crate) fn pass(&self) {
+        if !std::thread::panicking() {
+            self.park.get().pass();
         }
     }
 

@@ -2,6 +2,7 @@
 //! coroutines, on threads, and on both in one network.
 
 mod pairings;
+mod polling;
 
 #[global_allocator]
 static COUNTING: csp_tests::Counting = csp_tests::Counting;

@@ -4,7 +4,7 @@
 //! - All of a scheduler but its inbox is touched by its own thread only. From elsewhere a coroutine is woken
 //!   through the inbox.
 //! - A coroutine is in one place: running, ready, parked, or idle. It is put into the ready queue once for
-//!   each time it parks; a wake-up that comes before it parks is kept for it.
+//!   each time it parks or passes; a wake-up that comes before it parks is kept for it.
 //! - The thread itself is one more coroutine, the host, whose stack is the thread's own. While the host is
 //!   parked the loop runs there; it ends when the host's turn comes.
 //! - Coroutines and schedulers are never freed, only used again: a reference to one is always good. One that
@@ -101,11 +101,7 @@ impl Park for Coroutine {
         }
         self.context.berth.show(why);
         self.context.berth.parked.set(true);
-        match self.suspender.get() {
-            // SAFETY: a process parks on its own stack.
-            Some(suspender) => unsafe { suspender.suspend() },
-            None => scheduler.run(),
-        }
+        self.leave();
         !self.late.take()
     }
 
@@ -117,6 +113,11 @@ impl Park for Coroutine {
             // The scheduler holds the other side of its inbox itself.
             _ => self.scheduler.inbox.send(Some(this)).expect("a scheduler is never freed"),
         }
+    }
+
+    fn pass(&self) {
+        self.scheduler.push(self.forever());
+        self.leave();
     }
 }
 
@@ -138,6 +139,16 @@ impl Coroutine {
     fn forever(&self) -> &'static Self {
         // SAFETY: every coroutine is made by `new`, which leaks it.
         unsafe { &*std::ptr::from_ref(self) }
+    }
+
+    /// Leaves the thread to others until its turn comes. Only the process itself calls this.
+    #[inline(always)]
+    fn leave(&self) {
+        match self.suspender.get() {
+            // SAFETY: a process leaves from its own stack.
+            Some(suspender) => unsafe { suspender.suspend() },
+            None => self.scheduler.run(),
+        }
     }
 
     /// On its own thread.
