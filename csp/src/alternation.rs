@@ -12,7 +12,7 @@ use std::panic::Location;
 use crate::blocked::{Blocked, Want};
 use crate::guard::{Entry, Stand, Tried};
 use crate::park::{self, Context};
-use crate::sync::RawLock;
+use crate::sync::{self, RawLock};
 use crate::termination::{Cause, Poison, Termination};
 use crate::waiter::{Outcome, Waiter};
 
@@ -149,10 +149,9 @@ struct Locked<'a> {
 
 impl<'a> Locked<'a> {
     fn all(guards: impl Iterator<Item = &'a dyn Stand>) -> Self {
-        let address = |lock: &&dyn RawLock| std::ptr::from_ref(*lock).addr();
         let mut locks: Vec<_> = guards.filter_map(Stand::lock).collect();
-        locks.sort_unstable_by_key(address);
-        locks.dedup_by_key(|lock| address(lock));
+        locks.sort_unstable_by_key(|lock| sync::lock_rank(*lock));
+        locks.dedup_by_key(|lock| sync::lock_rank(*lock));
         for lock in &locks {
             lock.acquire();
         }

@@ -647,7 +647,6 @@ fn park_until(deadline: Instant) {
 #[cfg(loom)]
 fn park_until(_deadline: Instant) {
     // In a model a deadline has always come: every order of timeout and commit is explored.
-    thread::yield_now();
 }
 
 /// Makes this plain thread a process, until it ends.

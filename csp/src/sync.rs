@@ -5,23 +5,27 @@
 //! `drop`, so a waiter spins for a moment and then lets the holder have the core.
 #![allow(unsafe_code)]
 
-use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 
 #[cfg(loom)]
-pub(crate) use loom::{
-    sync::Arc,
+mod checked;
+
+#[cfg(loom)]
+pub(crate) use checked::{AtomicU32, Cell};
+#[cfg(loom)]
+use checked::{UnsafeCell, Word};
+#[cfg(loom)]
+pub(crate) use loom::{sync::Mutex, thread};
+pub(crate) use std::sync::{Arc, atomic::Ordering};
+#[cfg(not(loom))]
+pub(crate) use std::{
+    cell::{Cell, UnsafeCell},
     sync::Mutex,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::AtomicU32,
     thread,
 };
 #[cfg(not(loom))]
-pub(crate) use std::{
-    sync::Arc,
-    sync::Mutex,
-    sync::atomic::{AtomicU32, Ordering},
-    thread,
-};
+use word::Word;
 
 /// `thread_local!`, of `std` or of `loom`.
 #[cfg(not(loom))]
@@ -73,11 +77,13 @@ pub(crate) trait RawLock {
     /// # Safety
     /// The caller acquired it, and has not released it since.
     unsafe fn release(&self);
+    #[cfg(loom)]
+    fn number(&self) -> usize;
 }
 
 /// Data behind a spinning word.
 pub(crate) struct Lock<T: ?Sized> {
-    word: word::Word,
+    word: Word,
     data: UnsafeCell<T>,
 }
 
@@ -88,7 +94,7 @@ unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
     pub(crate) fn new(data: T) -> Self {
-        Self { word: word::Word::new(), data: UnsafeCell::new(data) }
+        Self { word: Word::new(), data: UnsafeCell::new(data) }
     }
 
     #[inline(always)]
@@ -125,6 +131,30 @@ impl<T> RawLock for Lock<T> {
     unsafe fn release(&self) {
         self.word.release();
     }
+
+    #[cfg(loom)]
+    fn number(&self) -> usize {
+        self.word.number()
+    }
+}
+
+/// Where a lock stands in the order in which those who need several take them: that of their addresses. In a
+/// model these differ from one execution to the next, and the order must not.
+#[inline(always)]
+pub(crate) fn lock_rank(lock: &dyn RawLock) -> usize {
+    #[cfg(not(loom))]
+    return std::ptr::from_ref(lock).addr();
+    #[cfg(loom)]
+    return lock.number();
+}
+
+/// The same for atomic words.
+#[inline(always)]
+pub(crate) fn word_rank(word: &AtomicU32) -> usize {
+    #[cfg(not(loom))]
+    return std::ptr::from_ref(word).addr();
+    #[cfg(loom)]
+    return word.number();
 }
 
 /// A [`Lock`] held; released when dropped.
@@ -202,36 +232,6 @@ mod word {
         #[inline(always)]
         pub(super) fn release(&self) {
             self.0.store(false, Ordering::Release);
-        }
-    }
-}
-
-#[cfg(loom)]
-mod word {
-    use std::cell::UnsafeCell;
-
-    // `loom` explores a blocked mutex cheaply and a spin loop not at all.
-    pub(super) struct Word {
-        mutex: loom::sync::Mutex<()>,
-        guard: UnsafeCell<Option<loom::sync::MutexGuard<'static, ()>>>,
-    }
-
-    impl Word {
-        pub(super) fn new() -> Self {
-            Self { mutex: loom::sync::Mutex::new(()), guard: UnsafeCell::new(None) }
-        }
-
-        pub(super) fn acquire(&self) {
-            let guard = self.mutex.lock().unwrap();
-            // SAFETY: the guard is dropped by `release`, before the mutex it borrows from can be;
-            // the cell is touched only while the mutex is held.
-            unsafe { *self.guard.get() = Some(std::mem::transmute(guard)) };
-        }
-
-        pub(super) fn release(&self) {
-            // SAFETY: called by the holder only.
-            let guard = unsafe { (*self.guard.get()).take() };
-            drop(guard);
         }
     }
 }

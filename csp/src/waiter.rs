@@ -17,14 +17,14 @@
 //!   of a higher address, and who reserves waits for no lock, so nobody spins for ever.
 #![allow(unsafe_code)]
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::marker::PhantomPinned;
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
 use crate::blocked::Blocked;
 use crate::park::{Context, Park};
-use crate::sync::{self, AtomicU32, Guard, Ordering};
+use crate::sync::{self, AtomicU32, Cell, Guard, Ordering};
 
 const OFFERING: u32 = 0;
 const WITHDRAWN: u32 = 1;
@@ -357,12 +357,11 @@ impl<T> Queue<T> {
             offers.push(offer);
         }
         // SAFETY: an offer that was in the queue is alive while the lock is held, its waiter as long.
-        let waiter = |offer: &NonNull<Offer<T>>| unsafe { offer.as_ref().waiter };
-        // SAFETY: as above.
-        let of = |offer: &NonNull<Offer<T>>| unsafe { waiter(offer).as_ref() };
+        let of = |offer: &NonNull<Offer<T>>| unsafe { offer.as_ref().waiter.as_ref() };
+        let rank = |offer: &NonNull<Offer<T>>| sync::word_rank(&of(offer).state);
         let mut order = offers.clone();
-        order.sort_unstable_by_key(waiter);
-        order.dedup_by_key(|offer| waiter(offer));
+        order.sort_unstable_by_key(rank);
+        order.dedup_by_key(|offer| rank(offer));
         order.retain(|offer| of(offer).single || of(offer).leave(RESERVED));
         let all = order.len() == count;
         for offer in &order {
@@ -375,9 +374,8 @@ impl<T> Queue<T> {
         if all {
             order.iter().for_each(|offer| of(offer).wake());
         } else {
-            let kept = |offer: &NonNull<Offer<T>>| {
-                order.binary_search_by_key(&waiter(offer), waiter).is_ok()
-            };
+            let kept =
+                |offer: &NonNull<Offer<T>>| order.binary_search_by_key(&rank(offer), rank).is_ok();
             for offer in offers.iter().filter(|offer| kept(offer)) {
                 // SAFETY: it was in the queue, and its owner has not been told otherwise.
                 unsafe { self.push(offer.as_ref()) };
