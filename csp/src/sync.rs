@@ -106,7 +106,8 @@ impl<T> Lock<T> {
     /// None: somebody holds it, perhaps this thread.
     #[cfg(not(loom))]
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
-        self.word.try_acquire().then_some(Guard { lock: self })
+        // Not `then_some`: a guard made in vain would release what others hold.
+        self.word.try_acquire().then(|| Guard { lock: self })
     }
 
     /// The data of a lock that the caller holds by [`RawLock::acquire`].
@@ -233,5 +234,20 @@ mod word {
         pub(super) fn release(&self) {
             self.0.store(false, Ordering::Release);
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Lock;
+
+    #[test]
+    fn a_lock_that_is_tried_in_vain_stays_locked() {
+        let lock = Lock::new(());
+        let held = lock.lock();
+        assert!(lock.try_lock().is_none());
+        assert!(lock.try_lock().is_none());
+        drop(held);
+        assert!(lock.try_lock().is_some());
     }
 }
