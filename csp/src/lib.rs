@@ -72,6 +72,8 @@ mod channel;
 mod choice;
 mod guard;
 mod macros;
+#[cfg(all(test, loom))]
+mod models;
 mod network;
 mod park;
 pub mod plug;

@@ -1,0 +1,374 @@
+//! The commit protocol under every interleaving, up to a number of preemptions, as `loom` explores them.
+//!
+//! A model is a few processes and the set of *all* outcomes they can have together: [`explore`] runs them in
+//! every order and returns what came out, and the test says what that must be. So a race that is never run
+//! fails a model as one that goes wrong does. Each execution also checks that
+//! - nobody waits for ever (`loom` calls it a deadlock),
+//! - what one process leaves for another is ordered by locks and parks, and nothing is touched once its process
+//!   has gone on (`sync::checked`),
+//! - each commit is followed by exactly one `unpark`, and each `unpark` is taken ([`Post`]),
+//! - each [`Value`] is dropped exactly once.
+//!
+//! A deadline may come at any time: see [`Post`].
+//!
+//! Run them with `RUSTFLAGS="--cfg loom" cargo test -p csp --release --lib models`; `LOOM_MAX_PREEMPTIONS=n` sets
+//! another bound, and `-- --nocapture` shows how many executions each model takes. A comment "Fails of" names
+//! mistakes that were planted in the protocol to see the model find them.
+#![allow(unsafe_code)]
+
+mod alternation;
+mod barrier;
+mod buffered;
+mod deferred;
+mod extended;
+mod park;
+mod plain;
+mod termination;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use loom::thread::{self, Thread};
+
+use crate::__private::alt::{self, Guard};
+use crate::blocked::Blocked;
+use crate::channel::{Channel, Reader, Writer};
+use crate::guard::At;
+use crate::park::{Children as _, Context, Identity, Named, Park, switch_to};
+use crate::process::group::Group;
+use crate::termination::{Termination, WriteError};
+
+/// How often processes that could go on are stopped to let others go on, at most.
+fn bound(processes: usize) -> usize {
+    match processes {
+        ..=2 => 6,
+        3 => 4,
+        _ => 3,
+    }
+}
+
+/// All outcomes that the processes made by `setup` can have.
+fn explore<P: Processes>(setup: impl Fn() -> P + Send + Sync + 'static) -> BTreeSet<P::Outcome> {
+    check(bound(P::COUNT), move |judge| {
+        CENSUS.set(0);
+        LIVES.with_borrow_mut(Vec::clear);
+        Life::begin("setup");
+        setup().run(|outcome| {
+            assert_eq!(CENSUS.get(), 0, "values lost (>0) or doubled (<0), with {outcome:?}");
+            judge(outcome);
+        });
+    })
+}
+
+/// What is told to the function that each execution is given.
+fn check<R: Outcome>(
+    preemptions: usize,
+    execution: impl Fn(Box<dyn FnOnce(R)>) + Send + Sync + 'static,
+) -> BTreeSet<R> {
+    let mut builder = loom::model::Builder::new();
+    let bound = *builder.preemption_bound.get_or_insert(preemptions);
+    builder.max_branches = 10_000;
+    let seen = Arc::new(Mutex::new((BTreeSet::new(), 0)));
+    let begin = Instant::now();
+    builder.check({
+        let seen = Arc::clone(&seen);
+        move || {
+            let seen = Arc::clone(&seen);
+            execution(Box::new(move |outcome| {
+                let (outcomes, executions) = &mut *seen.lock().unwrap();
+                outcomes.insert(outcome);
+                *executions += 1;
+            }));
+        }
+    });
+    let (outcomes, executions) = std::mem::take(&mut *seen.lock().unwrap());
+    let test = std::thread::current();
+    let name = test.name().unwrap_or_default();
+    eprintln!("{name}: {executions} executions, bound {bound}, {:.1?}", begin.elapsed());
+    outcomes
+}
+
+/// What a process may return.
+trait Outcome: Ord + fmt::Debug + Send + 'static {}
+
+impl<R: Ord + fmt::Debug + Send + 'static> Outcome for R {}
+
+/// A tuple of closures, each the body of a process.
+trait Processes {
+    /// What they return.
+    type Outcome: Outcome;
+    const COUNT: usize;
+
+    /// Runs them all; the last to end calls `judge`.
+    fn run(self, judge: impl FnOnce(Self::Outcome) + 'static);
+}
+
+macro_rules! processes {
+    ($($body:ident $result:ident $index:tt),*) => {
+        impl<$($body: FnOnce() -> $result + 'static, $result: Outcome),*> Processes for ($($body,)*) {
+            type Outcome = ($($result,)*);
+            const COUNT: usize = [$($index),*].len();
+
+            fn run(self, judge: impl FnOnce(Self::Outcome) + 'static) {
+                let results = Rc::new(($(Cell::new(None::<$result>),)*));
+                let judged = Rc::clone(&results);
+                let judge = move || judge(($(judged.$index.take().expect("it has ended"),)*));
+                let bodies: Vec<Box<dyn FnOnce()>> = vec![$({
+                    let results = Rc::clone(&results);
+                    Box::new(move || results.$index.set(Some((self.$index)())))
+                }),*];
+                run_all(bodies, judge);
+            }
+        }
+    };
+}
+
+processes!(A RA 0, B RB 1);
+processes!(A RA 0, B RB 1, C RC 2);
+processes!(A RA 0, B RB 1, C RC 2, D RD 3);
+
+fn run_all(bodies: Vec<Box<dyn FnOnce()>>, judge: impl FnOnce() + 'static) {
+    let living = Rc::new(Cell::new(bodies.len()));
+    let judge = Rc::new(Cell::new(Some(judge)));
+    let mut lives: Vec<_> = bodies
+        .into_iter()
+        .zip(["a", "b", "c", "d"])
+        .map(|(body, name)| {
+            let (living, judge) = (Rc::clone(&living), Rc::clone(&judge));
+            move || {
+                let life = Life::begin(name);
+                body();
+                life.end();
+                living.set(living.get() - 1);
+                if living.get() == 0 {
+                    judge.take().expect("one process is the last")();
+                }
+            }
+        })
+        .collect();
+    let last = lives.pop().expect("a model has processes");
+    for life in lives {
+        thread::spawn(life);
+    }
+    last();
+}
+
+thread_local! {
+    /// The processes of the execution that runs; `loom` runs all its threads on one.
+    static LIVES: RefCell<Vec<Remains>> = const { RefCell::new(Vec::new()) };
+    /// How many values are alive.
+    static CENSUS: Cell<isize> = const { Cell::new(0) };
+}
+
+/// What makes a thread of a model a process. It is kept until the next execution begins.
+struct Life {
+    post: Post,
+    context: OnceCell<Context>,
+}
+
+impl Life {
+    fn begin(name: &'static str) -> &'static Self {
+        let life = Box::leak(Box::new(Self { post: Post::new(), context: OnceCell::new() }));
+        LIVES.with_borrow_mut(|lives| lives.push(Remains(NonNull::from(&mut *life))));
+        let life: &'static Self = life;
+        let context = life.context.get_or_init(|| Context::new(&life.post));
+        context.begin(Identity { of: Arc::new(Name(name)), index: 0 }, false);
+        switch_to(context);
+        life
+    }
+
+    fn end(&self) {
+        assert!(!self.post.letter.lock().unwrap().there, "unparked, and never waited");
+    }
+}
+
+struct Remains(NonNull<Life>);
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        // SAFETY: leaked by `begin`, which alone makes one; the threads that used it have ended.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+struct Name(&'static str);
+
+impl Named for Name {
+    fn write_name(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str(self.0)
+    }
+
+    fn write_path(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str(self.0)
+    }
+}
+
+/// A [`Park`] that holds everybody to the word of that trait: there is never more than one `unpark` to take. Its
+/// deadline comes at the moment of the call, which `loom` moves to wherever it makes a difference.
+struct Post {
+    letter: loom::sync::Mutex<Letter>,
+}
+
+struct Letter {
+    there: bool,
+    waiting: Option<Thread>,
+}
+
+impl Post {
+    fn new() -> Self {
+        Self { letter: loom::sync::Mutex::new(Letter { there: false, waiting: None }) }
+    }
+}
+
+impl Park for Post {
+    fn park(&self, _: &dyn Blocked, deadline: Option<Instant>) -> bool {
+        loop {
+            let mut letter = self.letter.lock().unwrap();
+            if std::mem::take(&mut letter.there) {
+                return true;
+            }
+            if deadline.is_some() {
+                return false;
+            }
+            letter.waiting = Some(thread::current());
+            // From the unlocking to the parking `loom` lets nobody in between.
+            drop(letter);
+            thread::park();
+        }
+    }
+
+    fn unpark(&self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let mut letter = self.letter.lock().unwrap();
+        assert!(!letter.there, "unparked twice");
+        letter.there = true;
+        if let Some(thread) = letter.waiting.take() {
+            thread.unpark();
+        }
+    }
+}
+
+/// What is written and read. Each is dropped once.
+#[derive(Debug)]
+struct Value(u8);
+
+impl Value {
+    fn new(n: u8) -> Self {
+        CENSUS.set(CENSUS.get() + 1);
+        Self(n)
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        CENSUS.set(CENSUS.get() - 1);
+    }
+}
+
+/// How a channel ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum How {
+    Retired,
+    Poisoned,
+}
+
+impl From<Termination> for How {
+    fn from(termination: Termination) -> Self {
+        match termination {
+            Termination::Retired => Self::Retired,
+            Termination::Poisoned(_) => Self::Poisoned,
+        }
+    }
+}
+
+/// What a reader got.
+type Got = Result<u8, How>;
+
+/// Whether a value was written; else it has come back.
+type Wrote = Result<(), (u8, How)>;
+
+fn read(reader: &Reader<Value>) -> Got {
+    Ok(reader.read()?.0)
+}
+
+fn write(writer: &Writer<Value>, n: u8) -> Wrote {
+    writer
+        .write(Value::new(n))
+        .map_err(|WriteError { value, termination }| (value.0, termination.into()))
+}
+
+/// A fair choice; what the chosen guard gives is handed to the function behind it.
+macro_rules! choose {
+    ($($guard:expr => $then:expr),+ $(,)?) => { decide!(choose, $([$guard, $then])+) };
+}
+
+/// The same by priority.
+macro_rules! first {
+    ($($guard:expr => $then:expr),+ $(,)?) => { decide!(first, $([$guard, $then])+) };
+}
+
+macro_rules! decide {
+    ($how:ident, $a:tt) => { decide!(@ $how, a 0 $a) };
+    ($how:ident, $a:tt $b:tt) => { decide!(@ $how, a 0 $a b 1 $b) };
+    ($how:ident, $a:tt $b:tt $c:tt) => { decide!(@ $how, a 0 $a b 1 $b c 2 $c) };
+    (@ $how:ident, $($name:ident $index:literal [$guard:expr, $then:expr])+) => {{
+        static SITE: alt::Site = alt::Site::new();
+        $(let mut $name = $guard;)+
+        match alt::$how(&SITE, [$($name.offer()),+]) {
+            Err(termination) => Err(How::from(termination)),
+            $(Ok($index) => Ok($then($name.value())),)+
+            Ok(_) => unreachable!("there is no such guard"),
+        }
+    }};
+}
+
+use {choose, decide, first};
+
+/// A timeout that comes when it likes.
+fn timeout() -> At {
+    alt::after(Duration::from_secs(3600))
+}
+
+/// What a choice has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Chose {
+    Read(u8),
+    Wrote,
+    Retired,
+    Synced,
+    Late,
+    /// `skip`
+    Nothing,
+}
+
+fn got(value: Value) -> Chose {
+    Chose::Read(value.0)
+}
+
+fn wrote((): ()) -> Chose {
+    Chose::Wrote
+}
+
+fn retired((): ()) -> Chose {
+    Chose::Retired
+}
+
+fn synced((): ()) -> Chose {
+    Chose::Synced
+}
+
+fn late((): ()) -> Chose {
+    Chose::Late
+}
+
+fn nothing((): ()) -> Chose {
+    Chose::Nothing
+}
