@@ -465,10 +465,10 @@ impl<T> Core<T> {
             (Some(Termination::Poisoned(_)), value) => value,
             (Some(_), value) if state.reader_ends == 0 => value,
             (_, value) => {
+                // A reader that waits takes the value, and leaves the room to the next writer.
                 if let Some(value) = value {
                     state.put(value);
                 }
-                // The room is free again, unless the value is in it.
                 state.refill();
                 None
             }

@@ -192,6 +192,27 @@ fn a_value_made_late_meets_an_extended_read_of_a_choice() {
 }
 
 #[test]
+fn room_is_kept_for_a_value_made_late() {
+    let seen = explore(|| {
+        let channel = Channel::buffered(1);
+        let (reader, maker, writer) = (channel.reader(), channel.writer(), channel.writer());
+        (
+            move || [read(&reader), read(&reader), read(&reader)],
+            move || choose!(alt::defer(&maker) => deliver),
+            move || write(&writer, 2),
+        )
+    });
+    let end = Err(RETIRED);
+    assert_eq!(
+        seen,
+        BTreeSet::from([
+            ([Ok(1), Ok(2), end], Ok(Wrote), Ok(())),
+            ([Ok(2), Ok(1), end], Ok(Wrote), Ok(())),
+        ])
+    );
+}
+
+#[test]
 fn room_kept_in_vain_is_given_to_the_next() {
     let seen = explore(|| {
         let channel = Channel::buffered(1);
