@@ -145,11 +145,21 @@ impl<T, C: Borrow<Arc<Core<T>>>> AtChannel<T, C> {
 
     /// # Safety
     /// As [`Stand::stand`].
-    unsafe fn stand(&self, waiter: &Waiter, index: u32, value: Option<T>, extended: bool) {
+    unsafe fn stand(
+        &self,
+        waiter: &Waiter,
+        index: u32,
+        value: impl FnOnce() -> Option<T>,
+        extended: bool,
+    ) {
         // SAFETY: the lock is held.
         let state = unsafe { self.core().state().held() };
-        // SAFETY: the caller's promise.
-        unsafe { self.standing.stand(state.queue(self.side), waiter, index, value, extended) };
+        // A guard that is left out is no longer counted, so nothing that its channel may yet see is to reach it.
+        if state.ended.is_none() {
+            let (queue, value) = (state.queue(self.side), value());
+            // SAFETY: the caller's promise.
+            unsafe { self.standing.stand(queue, waiter, index, value, extended) };
+        }
     }
 
     fn withdraw(&self) {
@@ -268,7 +278,7 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
         // SAFETY: the caller's promise.
-        unsafe { self.at.stand(waiter, index, None, self.extended) };
+        unsafe { self.at.stand(waiter, index, || None, self.extended) };
     }
 
     fn withdraw(&self) {
@@ -390,7 +400,7 @@ unsafe impl<T> Stand for Write<'_, T> {
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
         // SAFETY: the caller's promise.
-        unsafe { self.at.stand(waiter, index, self.take(), false) };
+        unsafe { self.at.stand(waiter, index, || self.take(), false) };
     }
 
     fn withdraw(&self) {
@@ -474,7 +484,7 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Output<T, C> {
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
         // SAFETY: the caller's promise.
-        unsafe { self.at.stand(waiter, index, None, false) };
+        unsafe { self.at.stand(waiter, index, || None, false) };
     }
 
     fn withdraw(&self) {

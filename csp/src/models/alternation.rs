@@ -358,3 +358,20 @@ fn an_alternation_is_used_again() {
         ])
     );
 }
+
+/// A guard that was left out stays out: what still happens to its channel is not its business.
+#[test]
+fn a_guard_that_was_left_out_does_not_come_back() {
+    let seen = explore(|| {
+        let (left, right) = (Channel::new(), Channel::new());
+        let (a, b, writer) = (left.reader(), right.reader(), right.writer());
+        drop(left.writer());
+        let choice = move || choose!(alt::read(&a) => got, alt::read(&b) => got);
+        let late = move || {
+            let late = left.writer();
+            write(&late, 2)
+        };
+        (choice, move || write(&writer, 1), late)
+    });
+    assert_eq!(seen, BTreeSet::from([(Ok(Read(1)), Ok(()), Err((2, RETIRED)))]));
+}
