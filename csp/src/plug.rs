@@ -1,9 +1,9 @@
 //! Ready-made processes: the small parts that networks are plugged together from.
 //!
-//! They are the `plugNplay` of JCSP and PyCSP, and older than both: the legoland of occam's teachers. Each takes its
-//! inputs first, then its outputs, then what else it needs, and runs until one of its ends says that the channel
-//! has ended; then it returns that `Termination`, and so retires its other ends, or poisons them if it was poison.
-//! None of them buffers: what one has read it has written before it reads the next, but where its text says otherwise.
+//! They are the `plugNplay` of PyCSP and JCSP, and occam's before. Each takes its inputs first, then its outputs, then what
+//! else it needs, and runs until a read or a write finds that its channel has ended. It returns that termination, so its
+//! other ends retire, or are poisoned if it was poison. That an output has ended it finds out at its next write. It reads
+//! nothing before it has written what it made of the last.
 //!
 //! ```
 //! use csp::{Channel, plug, spawn};
@@ -20,7 +20,7 @@
 
 use std::ops::Add;
 
-use crate::{Alternation, Channel, Reader, Writer, process, spawn};
+use crate::{Reader, Termination, Writer, alt, process};
 
 /// Writes what it reads: a place in a pipeline.
 ///
@@ -143,37 +143,21 @@ pub fn delta2<T>(input: Reader<T>, first: Writer<T>, second: Writer<T>) -> crate
 where
     T: Clone + Send + 'static,
 {
-    // occam's `PAR first ! x, second ! x`, with one process started once and not two for each value. `put` has the
-    // copy before `first` is offered, and `taken` keeps the next value unread until both are gone.
-    let (copies, taken) = (Channel::new(), Channel::new());
-    spawn(put(copies.reader(), second, taken.writer()));
-    let (copies, taken) = (copies.writer(), taken.reader());
     loop {
         let value = input.read()?;
-        copies.write(value.clone())?;
-        first.write(value)?;
-        taken.read()?;
-    }
-}
-
-/// Writes what it reads, and tells when it has been taken.
-#[process(crate = crate)]
-fn put<T: Send + 'static>(
-    values: Reader<T>,
-    output: Writer<T>,
-    taken: Writer<()>,
-) -> crate::Result {
-    loop {
-        output.write(values.read()?)?;
-        taken.write(())?;
+        let copy = value.clone();
+        alt! {
+            first.write(copy)  => second.write(value)?,
+            second.write(copy) => first.write(value)?,
+        }?;
     }
 }
 
 /// Writes the sums of what it reads from its two inputs, in whichever order they are written (JCSP `Plus`, PyCSP
 /// `Plus`).
 ///
-/// A value from each input makes a sum. The process ends with either input: a value of the other that has
-/// found no partner is lost with it.
+/// A value from each input makes a sum. The process ends with either input; a value of the other that it has
+/// read already is lost with it.
 ///
 /// ```
 /// use csp::{Channel, plug, spawn};
@@ -196,28 +180,14 @@ where
     A: Add<B, Output: Send + 'static> + Send + 'static,
     B: Send + 'static,
 {
-    // occam's `PAR first ? a, second ? b`: `get` reads the one while this process reads the other, and `wanted`
-    // keeps it from reading ahead.
-    let (wanted, got) = (Channel::new(), Channel::new());
-    spawn(get(wanted.reader(), second, got.writer()));
-    let (wanted, got) = (wanted.writer(), got.reader());
     loop {
-        wanted.write(())?;
-        let value = first.read()?;
-        sums.write(value + got.read()?)?;
-    }
-}
-
-/// Reads a value each time it is told to, and writes it.
-#[process(crate = crate)]
-fn get<T: Send + 'static>(
-    wanted: Reader<()>,
-    input: Reader<T>,
-    values: Writer<T>,
-) -> crate::Result {
-    loop {
-        wanted.read()?;
-        values.write(input.read()?)?;
+        let sum = alt! {
+            a = first.read()  => a + second.read()?,
+            b = second.read() => first.read()? + b,
+            retired(first)    => return Err(Termination::Retired),
+            retired(second)   => return Err(Termination::Retired),
+        }?;
+        sums.write(sum)?;
     }
 }
 
@@ -277,10 +247,11 @@ pub fn mux2<T: Send + 'static>(
     second: Reader<T>,
     merged: Writer<T>,
 ) -> crate::Result {
-    let mut inputs = Alternation::new();
-    inputs.read(&first, |value| value);
-    inputs.read(&second, |value| value);
     loop {
-        merged.write(inputs.choose()?)?;
+        let value = alt! {
+            x = first.read()  => x,
+            x = second.read() => x,
+        }?;
+        merged.write(value)?;
     }
 }
