@@ -12,6 +12,7 @@ mod mobility;
 mod names;
 mod order;
 mod panics;
+mod plug;
 mod poison;
 mod processes;
 mod propagation;
