@@ -172,7 +172,12 @@ fn body(variant: &Ident, arm: &Arm) -> TokenStream {
             let (first, last) = across(make);
             let name = numbered("make", 0, first);
             let made = quote_spanned!(local(last)=> #name());
-            quote_spanned!(local(first)=> let #name = #make; #value.deliver(#made);)
+            // A closure that changes what it captures is called through a variable that may change.
+            quote_spanned! {local(first)=>
+                #[allow(unused_mut)]
+                let mut #name = #make;
+                #value.deliver(#made);
+            }
         }
         _ => quote!(let _ = { #value };),
     };
