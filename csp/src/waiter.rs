@@ -423,6 +423,11 @@ impl<T> Partner<T> {
         extended: bool,
         why: &dyn Blocked,
     ) -> Option<(T, Option<Held>)> {
+        // A process that unwinds does not wait; to its partner it is as if they had not met.
+        if std::thread::panicking() {
+            self.disappoint();
+            return None;
+        }
         let waiter = Waiter::single(context);
         let offer = Offer::new(&waiter, 0, None, extended);
         waiter.commit(0);
@@ -434,7 +439,7 @@ impl<T> Partner<T> {
         }
     }
 
-    /// The reader gets nothing after all, and begins anew.
+    /// Nothing comes of it after all: the partner begins anew.
     pub(crate) fn disappoint(self) {
         // SAFETY: as in `wake`.
         unsafe { self.offer().waiter.as_ref() }.state.store(RETRY, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 
 mod pairings;
 mod polling;
+mod writes;
 
 #[global_allocator]
 static COUNTING: csp_tests::Counting = csp_tests::Counting;

@@ -1,0 +1,384 @@
+//! Outputs in a choice: what is written moves only if its guard is chosen, and may be made only then.
+
+use csp::{Alternation, Cause, Channel, Termination, Writer, alt, pri_alt};
+use csp_tests::{Arrival, Ledger, Placement, Token, on_each_backend, poisoned_by_panic};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+/// A reader of one value that waits already.
+fn waiting_reader<T: Send + 'static>(
+    backend: &Placement,
+    channel: &Channel<T>,
+) -> csp::Spawned<Result<T, Termination>> {
+    let (input, arrival) = (channel.reader(), Arrival::new());
+    let reader = backend.spawn({
+        let arrival = arrival.clone();
+        move || {
+            arrival.announce();
+            input.read()
+        }
+    });
+    arrival.until_blocked();
+    reader
+}
+
+/// Writes by a closure that panics; the process goes on.
+fn fails(output: &Writer<Token>) {
+    let choice = catch_unwind(AssertUnwindSafe(|| {
+        alt! { output.write_with(|| panic!("no value")) => unreachable!() }
+    }));
+    assert!(choice.is_err());
+}
+
+on_each_backend! {
+    fn a_variable_that_is_not_chosen_stays(backend) {
+        let ledger = Ledger::new(3);
+        let [first, second] = [ledger.token(0), ledger.token(1)];
+        let third = Box::new(ledger.token(2));
+        let kept = backend.spawn(move || {
+            let (never, ready) = (Channel::<Token>::new(), Channel::buffered(1));
+            let (_reader, never) = (never.reader(), never.writer());
+            let (input, output) = (ready.reader(), ready.writer());
+            let pair = (first, second);
+            for _ in 0..3 {
+                output.write(7)?;
+                alt! {
+                    never.write(pair.0) => unreachable!(),
+                    never.write(pair.1) => unreachable!(),
+                    never.write(*third) => unreachable!(),
+                    x = input.read()    => assert_eq!(x, 7),
+                }?;
+            }
+            Ok::<_, Termination>([pair.0.id(), pair.1.id(), third.id()])
+        });
+        assert_eq!(kept.join(), Ok([0, 1, 2]));
+        ledger.balance();
+    }
+
+    fn a_variable_is_offered_in_a_loop_until_it_has_gone(backend) {
+        let ledger = Ledger::new(1);
+        let token = ledger.token(0);
+        let (out, ticks) = (Channel::new(), Channel::new());
+        let offers = backend.spawn({
+            let (output, ticks) = (out.writer(), ticks.reader());
+            move || -> csp::Result<u32> {
+                let mut count = 0;
+                loop {
+                    alt! {
+                        ticks.read()        => count += 1,
+                        output.write(token) => return Ok(count),
+                    }?;
+                }
+            }
+        });
+        let ticks = ticks.writer();
+        for _ in 0..10 {
+            ticks.write(()).unwrap();
+        }
+        assert_eq!(out.reader().read().unwrap().id(), 0);
+        assert_eq!(offers.join(), Ok(10));
+        ledger.balance();
+    }
+
+    fn an_expression_is_evaluated_once_and_dropped_if_not_chosen(backend) {
+        let ledger = Ledger::new(10);
+        let out = ledger.clone();
+        let rounds = backend.spawn(move || -> csp::Result<()> {
+            let (never, ready) = (Channel::<Token>::new(), Channel::buffered(1));
+            let (_reader, never) = (never.reader(), never.writer());
+            let (input, output) = (ready.reader(), ready.writer());
+            for id in 0..10 {
+                output.write(())?;
+                let before = out.dropped();
+                alt! {
+                    never.write(out.token(id)) => unreachable!(),
+                    input.read()               => {}
+                }?;
+                assert_eq!((before, out.dropped()), (id, id + 1));
+            }
+            Ok(())
+        });
+        assert_eq!(rounds.join(), Ok(()));
+        ledger.balance();
+    }
+
+    fn a_closure_is_called_once_and_only_if_chosen(backend) {
+        let ledger = Ledger::new(50);
+        let (out, other) = (Channel::new(), Channel::new());
+        let writes = backend.spawn({
+            let (output, other, ledger) = (out.writer(), other.reader(), ledger.clone());
+            move || -> csp::Result<usize> {
+                let (mut made, mut read) = (0, 0);
+                while made < 50 {
+                    alt! {
+                        output.write_with(|| { made += 1; ledger.token(made - 1) }) => {}
+                        _ = other.read()                                           => read += 1,
+                    }?;
+                }
+                Ok(read)
+            }
+        });
+        let reads = backend.spawn({
+            let (input, other) = (out.reader(), other.writer());
+            move || -> csp::Result {
+                for id in 0..50 {
+                    if id % 3 == 0 {
+                        other.write(())?;
+                    }
+                    assert_eq!(input.read()?.id(), id);
+                }
+                Ok(())
+            }
+        });
+        assert_eq!(writes.join(), Ok(17));
+        assert_eq!(reads.join(), Ok(()));
+        ledger.balance();
+    }
+
+    fn a_closure_that_panics_gives_the_reader_nothing(backend) {
+        let ledger = Ledger::new(1);
+        let channel = Channel::new();
+        let output = channel.writer();
+        // The reader came first, or finds the offer, plainly, by extended rendezvous or in a choice.
+        let reader = waiting_reader(backend, &channel);
+        fails(&output);
+        output.write(ledger.token(0)).unwrap();
+        assert_eq!(reader.join().unwrap().id(), 0);
+        ledger.balance();
+    }
+
+    fn a_closure_that_panics_gives_nothing_to_a_reader_who_found_the_offer(backend) {
+        type Read = fn(&csp::Reader<Token>) -> csp::Result<usize>;
+        let reads: [Read; 4] = [
+            |input| input.read().map(|value| value.id()),
+            |input| input.begin().map(|value| value.id()),
+            |input| alt! { value = input.read() => value.id() },
+            |input| pri_alt! { value = input.begin() => value.id(), if false, skip => 1 },
+        ];
+        for read in reads {
+            let ledger = Ledger::new(1);
+            let channel = Channel::new();
+            let (input, output, arrival) = (channel.reader(), channel.writer(), Arrival::new());
+            let writer = backend.spawn({
+                let (arrival, ledger) = (arrival.clone(), ledger.clone());
+                move || {
+                    arrival.announce();
+                    fails(&output);
+                    output.write(ledger.token(0)).map_err(|error| error.termination)
+                }
+            });
+            arrival.until_blocked();
+            assert_eq!(read(&input), Ok(0));
+            assert_eq!(writer.join(), Ok(()));
+            ledger.balance();
+        }
+    }
+
+    fn a_closure_that_panics_leaves_the_next_writer_his_turn(backend) {
+        for capacity in [0, 1, 2] {
+            let ledger = Ledger::new(3);
+            let channel = Channel::buffered(capacity);
+            let (input, output) = (channel.reader(), channel.writer());
+            let writers: Vec<_> = (0..3)
+                .map(|id| {
+                    let (output, value) = (channel.writer(), ledger.token(id));
+                    backend.spawn(move || output.write(value).is_ok())
+                })
+                .collect();
+            let fails = backend.spawn(move || fails(&output));
+            let mut ids: Vec<_> = (0..3).map(|_| input.read().unwrap().id()).collect();
+            ids.sort_unstable();
+            assert_eq!(ids, [0, 1, 2]);
+            assert!(writers.into_iter().all(csp::Spawned::join));
+            drop(input);
+            // Nobody reads any more; where there was no reader for it, it is told so.
+            let _ = fails.try_join();
+            ledger.balance();
+        }
+    }
+
+    fn a_panic_in_a_closure_poisons_what_the_process_holds(backend) {
+        let channel = Channel::<u32>::new();
+        let (input, output) = (channel.reader(), channel.writer());
+        let writer = backend.spawn(move || {
+            alt! { output.write_with(|| panic!("no value")) => {} }
+        });
+        let end = input.read().unwrap_err();
+        let (process, message) = poisoned_by_panic(&end).unwrap();
+        assert_eq!((process.as_str(), message.as_str()), ("law/run", "no value"));
+        assert!(writer.try_join().is_err());
+    }
+
+    fn a_reserved_place_that_is_not_needed_goes_to_the_next_writer(backend) {
+        let channel = Channel::buffered(1);
+        let (input, output) = (channel.reader(), channel.writer());
+        let reader = waiting_reader(backend, &channel);
+        let next = Arrival::new();
+        let mut writer = None;
+        alt! {
+            output.write_with(|| {
+                let (output, arrival) = (channel.writer(), next.clone());
+                writer = Some(backend.spawn(move || {
+                    arrival.announce();
+                    output.write(2).is_ok()
+                }));
+                next.until_blocked();
+                1
+            }) => {}
+        }
+        .unwrap();
+        assert_eq!(reader.join(), Ok(1));
+        assert!(writer.unwrap().join(), "there was room for it");
+        assert_eq!(input.read(), Ok(2));
+    }
+
+    fn a_closure_may_communicate_while_its_reader_waits(backend) {
+        let (questions, answers) = (Channel::new(), Channel::new());
+        let answering = backend.spawn({
+            let (input, output) = (questions.reader(), answers.writer());
+            move || -> csp::Result {
+                loop {
+                    output.write(2 * input.read()?)?;
+                }
+            }
+        });
+        let out = Channel::new();
+        let asks = backend.spawn({
+            let (questions, answers, output) = (questions.writer(), answers.reader(), out.writer());
+            move || -> csp::Result {
+                for n in 0..50 {
+                    alt! {
+                        output.write_with(|| {
+                            questions.write(n).unwrap();
+                            answers.read().unwrap()
+                        }) => {}
+                    }?;
+                }
+                Ok(())
+            }
+        });
+        drop((questions, answers));
+        let input = out.reader();
+        drop(out);
+        assert!(input.iter().eq((0..50).map(|n| 2 * n)));
+        assert_eq!(asks.join(), Ok(()));
+        assert_eq!(answering.join(), Err(Termination::Retired));
+    }
+
+    fn a_process_that_unwinds_does_not_wait_for_a_value_to_be_made(backend) {
+        type Found = Arc<Mutex<Option<csp::Result<u32>>>>;
+        struct Reads(csp::Reader<u32>, Found);
+        impl Drop for Reads {
+            fn drop(&mut self) {
+                *self.1.lock().unwrap() = Some(self.0.read());
+            }
+        }
+        let (channel, found, arrival) = (Channel::new(), Found::default(), Arrival::new());
+        let (input, output) = (channel.reader(), channel.writer());
+        let writer = backend.spawn({
+            let arrival = arrival.clone();
+            move || {
+                arrival.announce();
+                alt! { output.write_with(|| 1) => {} }
+            }
+        });
+        arrival.until_blocked();
+        let unwinds = backend.spawn({
+            let reads = Reads(channel.reader(), Arc::clone(&found));
+            move || {
+                let _reads = reads;
+                panic!("unwinds");
+            }
+        });
+        let failure: Result<(), _> = unwinds.try_join();
+        assert!(failure.is_err());
+        let end = found.lock().unwrap().take().expect("it was dropped").unwrap_err();
+        assert_eq!(poisoned_by_panic(&end).unwrap().1, "unwinds");
+        // Its end was poisoned when it was dropped, and the writer told, who had offered anew.
+        assert_eq!(writer.join(), Err(end.clone()));
+        assert_eq!(input.read(), Err(end));
+    }
+
+    fn a_buffer_takes_a_value_that_is_made_late(backend) {
+        let channel = Channel::buffered(2);
+        let (input, output) = (channel.reader(), channel.writer());
+        let writes = backend.spawn(move || {
+            for n in 0..20 {
+                alt! { output.write_with(|| n) => {} }?;
+            }
+            Ok::<_, Termination>(())
+        });
+        drop(channel);
+        assert!(input.iter().eq(0..20));
+        assert_eq!(writes.join(), Ok(()));
+    }
+
+    fn a_set_makes_its_values_anew_each_time(backend) {
+        let ledger = Ledger::new(60);
+        let outs = 3 * Channel::new();
+        let writes = backend.spawn({
+            let outputs: Vec<_> = outs.iter().map(Channel::writer).collect();
+            let ledger = ledger.clone();
+            move || {
+                let next = std::cell::Cell::new(0);
+                let mut choice = Alternation::new();
+                for output in outputs {
+                    let next = &next;
+                    let ledger = &ledger;
+                    choice.write(output, move || ledger.token(next.replace(next.get() + 1)), || {});
+                }
+                (0..60).try_for_each(|_| choice.choose())
+            }
+        });
+        let readers: Vec<_> = outs
+            .iter()
+            .map(|out| {
+                let input = out.reader();
+                backend.spawn(move || input.iter().map(|value| value.id()).collect::<Vec<_>>())
+            })
+            .collect();
+        drop(outs);
+        assert_eq!(writes.join(), Ok(()));
+        let mut ids: Vec<_> = readers.into_iter().flat_map(csp::Spawned::join).collect();
+        ids.sort_unstable();
+        assert!(ids.into_iter().eq(0..60));
+        ledger.balance();
+    }
+
+    fn a_writer_that_waits_is_told_when_its_channel_retires(backend) {
+        let ledger = Ledger::new(2);
+        let [a, b] = [(); 2].map(|()| Channel::<Token>::new());
+        let arrival = Arrival::new();
+        let writer = backend.spawn({
+            let (a, b, ledger, arrival) = (a.writer(), b.writer(), ledger.clone(), arrival.clone());
+            move || {
+                let value = ledger.token(0);
+                arrival.announce();
+                let end = alt! {
+                    a.write(value)           => unreachable!(),
+                    b.write(ledger.token(1)) => unreachable!(),
+                };
+                (end.unwrap_err(), value.id())
+            }
+        });
+        arrival.until_blocked();
+        drop((a.reader(), b.reader()));
+        assert_eq!(writer.join(), (Termination::Retired, 0));
+        ledger.balance();
+    }
+
+    fn an_output_without_a_guard_that_is_enabled_keeps_its_value(backend) {
+        let ledger = Ledger::new(1);
+        let value = ledger.token(0);
+        let kept = backend.spawn(move || {
+            let channel = Channel::buffered(1);
+            let (_input, output) = (channel.reader(), channel.writer());
+            let end = alt! { if false, output.write(value) => unreachable!() };
+            let Err(Termination::Poisoned(poison)) = end else { panic!("{end:?}") };
+            assert!(matches!(poison.cause(), Cause::NoGuard { .. }));
+            value.id()
+        });
+        assert_eq!(kept.join(), 0);
+        ledger.balance();
+    }
+}
