@@ -40,7 +40,9 @@ pub(super) struct Coroutine {
     suspender: Cell<Option<Suspender>>,
     stack: Cell<usize>,
     late: Cell<bool>,
-    pub(super) deadline: Cell<Option<Instant>>,
+    /// Whether it waits for a deadline, and how often it has begun to.
+    pub(super) armed: Cell<bool>,
+    pub(super) armings: Cell<u64>,
 }
 
 pub(super) struct Scheduler {
@@ -131,7 +133,8 @@ impl Coroutine {
             suspender: Cell::new(None),
             stack: Cell::new(0),
             late: Cell::new(false),
-            deadline: Cell::new(None),
+            armed: Cell::new(false),
+            armings: Cell::new(0),
         }))
     }
 

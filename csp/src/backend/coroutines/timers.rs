@@ -1,7 +1,7 @@
 //! The deadlines of parked coroutines.
 //!
-//! A coroutine has one deadline at most, and knows which. An entry of the heap whose deadline is not its
-//! coroutine's any more is dead; the dead are cleared away when they outnumber the living, so a deadline
+//! A coroutine has one deadline at most, and counts its armings: an entry of the heap that is not of the last of
+//! them, or whose coroutine waits no longer, is dead. The dead are cleared away when they outnumber the living, so a deadline
 //! that is never reached costs no more than its arming.
 
 use std::cell::RefCell;
@@ -20,6 +20,8 @@ pub(super) struct Timers {
 struct Entry {
     deadline: Instant,
     coroutine: &'static Coroutine,
+    /// Which one; the same deadline may be armed again and again.
+    arming: u64,
 }
 
 impl PartialEq for Entry {
@@ -44,16 +46,18 @@ impl Ord for Entry {
 
 impl Entry {
     fn is_dead(&self) -> bool {
-        self.coroutine.deadline.get() != Some(self.deadline)
+        !self.coroutine.armed.get() || self.coroutine.armings.get() != self.arming
     }
 }
 
 impl Timers {
     pub(super) fn arm(&self, coroutine: &'static Coroutine, deadline: Instant) {
-        coroutine.deadline.set(Some(deadline));
+        let arming = coroutine.armings.get() + 1;
+        coroutine.armings.set(arming);
+        coroutine.armed.set(true);
         self.armed.set(self.armed.get() + 1);
         let mut heap = self.heap.borrow_mut();
-        heap.push(Reverse(Entry { deadline, coroutine }));
+        heap.push(Reverse(Entry { deadline, coroutine, arming }));
         if heap.len() > 2 * self.armed.get() + 64 {
             heap.retain(|Reverse(entry)| !entry.is_dead());
         }
@@ -62,8 +66,7 @@ impl Timers {
     /// The coroutine waits no longer.
     #[inline(always)]
     pub(super) fn disarm(&self, coroutine: &Coroutine) {
-        if coroutine.deadline.get().is_some() {
-            coroutine.deadline.set(None);
+        if coroutine.armed.replace(false) {
             self.armed.set(self.armed.get() - 1);
         }
     }

@@ -1,0 +1,401 @@
+//! JCSP's bound: a guard that stays ready is chosen before any other is chosen twice.
+
+use csp::{Alternation, Channel, Reader, Termination, Writer, alt, pri_alt};
+use csp_tests::{Arrival, Random, on_each_backend, rounds, seed};
+use std::time::Duration;
+
+/// One choice: the guard, and the guards that were ready throughout.
+type Choice = (usize, Vec<bool>);
+
+/// Panics if between two choices of one guard another stayed ready and was not chosen.
+#[track_caller]
+fn is_fair(choices: &[Choice]) {
+    for (first, (chosen, ready)) in choices.iter().enumerate() {
+        let mut waiting = vec![true; ready.len()];
+        waiting[*chosen] = false;
+        for (next, ready) in &choices[first + 1..] {
+            for (guard, waiting) in waiting.iter_mut().enumerate() {
+                *waiting &= ready.get(guard) == Some(&true);
+            }
+            if next == chosen {
+                assert!(
+                    !waiting.contains(&true),
+                    "guard {chosen} twice, first at {first}: {choices:?}"
+                );
+                break;
+            }
+            if let Some(waiting) = waiting.get_mut(*next) {
+                *waiting = false;
+            }
+        }
+    }
+}
+
+fn always(chosen: impl IntoIterator<Item = usize>, guards: usize) -> Vec<Choice> {
+    chosen.into_iter().map(|guard| (guard, vec![true; guards])).collect()
+}
+
+/// Channels with so many values in them, or with room for as many.
+struct Ready {
+    readers: Vec<Reader<u32>>,
+    writers: Vec<Writer<u32>>,
+}
+
+fn filled(channels: usize, values: usize) -> Ready {
+    let channels = channels * Channel::buffered(values);
+    let writers: Vec<_> = channels.iter().map(Channel::writer).collect();
+    for writer in &writers {
+        (0..values as u32).for_each(|value| writer.write(value).unwrap());
+    }
+    Ready { readers: channels.iter().map(Channel::reader).collect(), writers }
+}
+
+fn roomy(channels: usize, values: usize) -> Ready {
+    let channels = channels * Channel::buffered(values);
+    Ready {
+        readers: channels.iter().map(Channel::reader).collect(),
+        writers: channels.iter().map(Channel::writer).collect(),
+    }
+}
+
+fn choice_of_three(ends: &[Reader<u32>]) -> csp::Result<usize> {
+    alt! {
+        ends[0].read() => 0,
+        ends[1].read() => 1,
+        ends[2].read() => 2,
+    }
+}
+
+on_each_backend! {
+    fn inputs_outputs_and_times_take_turns(backend) {
+        let chosen = backend.spawn(|| {
+            let (full, room) = (filled(2, 100), roomy(2, 100));
+            let mut chosen = Vec::new();
+            for _ in 0..90 {
+                chosen.push(alt! {
+                    full.readers[0].read()                  => 0,
+                    room.writers[0].write(1)                => 1,
+                    after(Duration::ZERO)                   => 2,
+                    full.readers[1].begin()                 => 3,
+                    room.writers[1].write_with(|| 1)        => 4,
+                }?);
+            }
+            Ok::<_, Termination>(chosen)
+        });
+        is_fair(&always(chosen.join().unwrap(), 5));
+    }
+
+    fn a_set_takes_turns(backend) {
+        let chosen = backend.spawn(|| {
+            let ready = filled(10, 100);
+            let mut choice = Alternation::new();
+            for (guard, reader) in ready.readers.iter().enumerate() {
+                choice.read(reader, move |_| guard);
+            }
+            (0..500).map(|_| choice.choose()).collect::<csp::Result<Vec<_>>>()
+        });
+        is_fair(&always(chosen.join().unwrap(), 10));
+    }
+
+    fn writers_that_wait_are_served_in_turn(backend) {
+        const EACH: usize = 5;
+        let channels = 3 * Channel::new();
+        let writers: Vec<_> = (0..3 * EACH)
+            .map(|n| {
+                let (output, arrival) = (channels[n % 3].writer(), Arrival::new());
+                let announces = arrival.clone();
+                let writer = backend.spawn(move || {
+                    announces.announce();
+                    output.write(n as u32).is_ok()
+                });
+                arrival.until_blocked();
+                writer
+            })
+            .collect();
+        let ends: Vec<_> = channels.iter().map(Channel::reader).collect();
+        let reads = backend.spawn(move || {
+            // Each channel's writers last as long as nobody is ahead by more than one.
+            (0..3 * EACH).map(|_| choice_of_three(&ends)).collect::<csp::Result<Vec<_>>>()
+        });
+        is_fair(&always(reads.join().unwrap(), 3));
+        assert!(writers.into_iter().all(csp::Spawned::join));
+    }
+
+    fn readers_that_wait_are_served_in_turn(backend) {
+        const EACH: usize = 5;
+        let channels = 3 * Channel::new();
+        let readers: Vec<_> = (0..3 * EACH)
+            .map(|n| {
+                let (input, arrival) = (channels[n % 3].reader(), Arrival::new());
+                let announces = arrival.clone();
+                let reader = backend.spawn(move || {
+                    announces.announce();
+                    input.read().is_ok()
+                });
+                arrival.until_blocked();
+                reader
+            })
+            .collect();
+        let ends: Vec<_> = channels.iter().map(Channel::writer).collect();
+        let writes = backend.spawn(move || {
+            (0..3 * EACH)
+                .map(|n| alt! {
+                    ends[0].write(())           => 0,
+                    ends[1].write_with(|| ())   => 1,
+                    if n < 100, ends[2].write(()) => 2,
+                })
+                .collect::<csp::Result<Vec<_>>>()
+        });
+        is_fair(&always(writes.join().unwrap(), 3));
+        assert!(readers.into_iter().all(csp::Spawned::join));
+    }
+
+    fn several_that_share_ends_are_each_fair(backend) {
+        let Ready { readers, writers: _kept } = filled(3, 400);
+        let shares: Vec<_> = (0..4)
+            .map(|who| {
+                let ends = readers.clone();
+                backend.spawn(move || {
+                    let mut choice = Alternation::new();
+                    for (guard, end) in ends.iter().enumerate() {
+                        choice.read(end, move |_| guard);
+                    }
+                    let mut chosen = Vec::new();
+                    for _ in 0..100 {
+                        chosen.push(if who % 2 == 0 { choice.choose()? } else { choice_of_three(&ends)? });
+                        csp::sleep(Duration::ZERO);
+                    }
+                    Ok::<_, Termination>(chosen)
+                })
+            })
+            .collect();
+        for share in shares {
+            is_fair(&always(share.join().unwrap(), 3));
+        }
+    }
+
+    fn several_choices_of_one_process_keep_their_own_turns(backend) {
+        let traces = backend.spawn(|| {
+            let ready = filled(3, 1_000);
+            let [a, b, c] = &ready.readers[..] else { unreachable!() };
+            let mut traces = vec![Vec::new(); 7];
+            for _ in 0..40 {
+                let chosen = [
+                    alt! { a.read() => 0, b.read() => 1, c.read() => 2 }?,
+                    alt! { a.read() => 0, b.read() => 1, c.read() => 2 }?,
+                    alt! { a.read() => 0, b.read() => 1, c.read() => 2 }?,
+                    alt! { a.read() => 0, b.read() => 1, c.read() => 2 }?,
+                    alt! { a.read() => 0, b.read() => 1, c.read() => 2 }?,
+                    alt! { a.read() => 0, b.read() => 1, c.read() => 2 }?,
+                    choice_of_three(&ready.readers)?,
+                ];
+                for (trace, chosen) in traces.iter_mut().zip(chosen) {
+                    trace.push(chosen);
+                }
+            }
+            Ok::<_, Termination>(traces)
+        });
+        for trace in traces.join().unwrap() {
+            is_fair(&always(trace, 3));
+        }
+    }
+
+    fn preconditions_may_change(backend) {
+        for seed in seed()..seed() + rounds(20) {
+            backend.note(format!("seed {seed}"));
+            let choices = backend.spawn(move || {
+                let (full, mut random) = (filled(4, 300), Random::seeded(seed));
+                let ends = &full.readers;
+                let mut choices: Vec<Choice> = Vec::new();
+                while choices.len() < 200 {
+                    let mut enabled: Vec<_> = (0..4).map(|_| !random.once_in(3)).collect();
+                    enabled[random.below(4)] = true;
+                    let chosen = alt! {
+                        if enabled[0], ends[0].read() => 0,
+                        if enabled[1], ends[1].read() => 1,
+                        if enabled[2], ends[2].read() => 2,
+                        if enabled[3], ends[3].read() => 3,
+                    }?;
+                    choices.push((chosen, enabled));
+                }
+                Ok::<_, Termination>(choices)
+            });
+            is_fair(&choices.join().unwrap());
+        }
+    }
+
+    fn a_set_may_change(backend) {
+        for seed in seed()..seed() + rounds(20) {
+            backend.note(format!("seed {seed}"));
+            let choices = backend.spawn(move || {
+                let (full, mut random) = (filled(8, 300), Random::seeded(seed));
+                let mut choice = Alternation::new();
+                let mut enabled = Vec::new();
+                let mut choices: Vec<Choice> = Vec::new();
+                while choices.len() < 300 {
+                    if enabled.is_empty() || (enabled.len() < 8 && random.once_in(20)) {
+                        let guard = enabled.len();
+                        assert_eq!(choice.read(&full.readers[guard], move |_| guard), guard);
+                        enabled.push(true);
+                    } else if random.once_in(3) {
+                        let guard = random.below(enabled.len());
+                        enabled[guard] = !enabled[guard];
+                        choice.enable(guard, enabled[guard]);
+                    }
+                    if !enabled.contains(&true) {
+                        continue;
+                    }
+                    let chosen = choice.choose()?;
+                    assert_eq!(choice.chosen(), Some(chosen));
+                    choices.push((chosen, enabled.clone()));
+                }
+                Ok::<_, Termination>(choices)
+            });
+            is_fair(&choices.join().unwrap());
+        }
+    }
+
+    fn guards_may_come_and_go(backend) {
+        for seed in seed()..seed() + rounds(20) {
+            backend.note(format!("seed {seed}"));
+            let choices = backend.spawn(move || {
+                // Values come by chance; a guard that has one keeps it until it is chosen.
+                let (ends, mut random) = (roomy(5, 100), Random::seeded(seed));
+                let mut held = [0; 5];
+                let mut choices: Vec<Choice> = Vec::new();
+                while choices.len() < 300 {
+                    for (guard, held) in held.iter_mut().enumerate() {
+                        if random.once_in(4) && *held < 100 {
+                            ends.writers[guard].write(0)?;
+                            *held += 1;
+                        }
+                    }
+                    if held == [0; 5] {
+                        continue;
+                    }
+                    let ready = held.iter().map(|held| *held > 0).collect();
+                    let r = &ends.readers;
+                    let chosen: usize = alt! {
+                        r[0].read() => 0,
+                        r[1].read() => 1,
+                        r[2].read() => 2,
+                        r[3].read() => 3,
+                        r[4].read() => 4,
+                    }?;
+                    held[chosen] -= 1;
+                    choices.push((chosen, ready));
+                }
+                Ok::<_, Termination>(choices)
+            });
+            is_fair(&choices.join().unwrap());
+        }
+    }
+
+    fn both_sides_of_the_channels_may_choose(backend) {
+        // Neither side is always ready here: nobody is to starve.
+        let channels = 3 * Channel::<u32>::new();
+        let writers: Vec<_> = (0..3)
+            .map(|_| {
+                let ends: Vec<_> = channels.iter().map(Channel::writer).collect();
+                backend.spawn(move || -> csp::Result {
+                    loop {
+                        alt! {
+                            ends[0].write(0) => {}
+                            ends[1].write(1) => {}
+                            ends[2].write(2) => {}
+                        }?;
+                    }
+                })
+            })
+            .collect();
+        let ends: Vec<_> = channels.iter().map(Channel::reader).collect();
+        drop(channels);
+        let counts = backend.spawn(move || {
+            let mut counts = [0; 3];
+            for _ in 0..600 {
+                counts[choice_of_three(&ends)?] += 1;
+            }
+            Ok::<_, Termination>(counts)
+        });
+        let counts = counts.join().unwrap();
+        assert_eq!(counts.iter().sum::<u32>(), 600);
+        for writer in writers {
+            assert_eq!(writer.join(), Err(Termination::Retired));
+        }
+    }
+
+    fn priority_is_not_fair(backend) {
+        let chosen = backend.spawn(|| {
+            let ready = filled(3, 20);
+            let r = &ready.readers;
+            let mut choice = Alternation::by_priority();
+            for (guard, reader) in r.iter().enumerate() {
+                choice.read(reader, move |_| guard);
+            }
+            let mut chosen = Vec::new();
+            for round in 0..60 {
+                chosen.push(if round % 2 == 0 {
+                    choice.choose()?
+                } else {
+                    pri_alt! {
+                        r[0].read() => 0,
+                        r[1].read() => 1,
+                        r[2].read() => 2,
+                    }?
+                });
+            }
+            Ok::<_, Termination>(chosen)
+        });
+        let expected: Vec<_> = [[0; 20], [1; 20], [2; 20]].concat();
+        assert_eq!(chosen.join(), Ok(expected));
+    }
+
+    fn a_choice_that_had_to_wait_goes_on_from_there(backend) {
+        let channels = 3 * Channel::<()>::buffered(100);
+        let ends: Vec<_> = channels.iter().map(Channel::reader).collect();
+        let outputs: Vec<_> = channels.iter().map(Channel::writer).collect();
+        let (steps, arrival) = (Channel::new(), Arrival::new());
+        let reads = backend.spawn({
+            let (steps, arrival) = (steps.reader(), arrival.clone());
+            move || {
+                let mut chosen = Vec::new();
+                while steps.read().is_ok() {
+                    arrival.announce();
+                    chosen.push(alt! {
+                        ends[0].read() => 0,
+                        ends[1].read() => 1,
+                        ends[2].read() => 2,
+                    }?);
+                }
+                Ok::<_, Termination>(chosen)
+            }
+        });
+        let step = steps.writer();
+        drop(steps);
+        for (turn, wanted) in [1, 0, 2, 2, 1].into_iter().enumerate() {
+            step.write(()).unwrap();
+            arrival.until_blocked_again(1 + turn as u64);
+            outputs[wanted].write(()).unwrap();
+        }
+        // All are ready: the one after the last that was served comes first.
+        for output in &outputs {
+            output.write(()).unwrap();
+        }
+        for _ in 0..3 {
+            step.write(()).unwrap();
+        }
+        drop(step);
+        assert_eq!(reads.join(), Ok(vec![1, 0, 2, 2, 1, 2, 0, 1]));
+    }
+}
+
+/// The bound itself, told from a breach of it.
+#[test]
+fn the_bound_is_checked() {
+    is_fair(&always([0, 1, 2, 0, 1, 2, 0], 3));
+    for unfair in [&[0, 0][..], &[0, 1, 0], &[0, 1, 2, 0, 2]] {
+        let unfair = always(unfair.iter().copied(), 3);
+        assert!(std::panic::catch_unwind(|| is_fair(&unfair)).is_err());
+    }
+    is_fair(&[(0, vec![true, true]), (0, vec![true, false]), (1, vec![true, true])]);
+}

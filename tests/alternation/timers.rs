@@ -1,0 +1,296 @@
+//! Time in a choice, and beside it: no value is lost to a timeout, and what is armed and not needed costs nothing.
+
+use csp::{Alternation, Channel, Termination, alt, pri_alt};
+use csp_tests::{Arrival, Ledger, Placement, Random, held, on_each_backend, rounds, seed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A process that gives a value as often as it is asked, so that who reads it waits each time.
+fn echo(backend: &Placement) -> (csp::Writer<u32>, csp::Reader<u32>) {
+    let (asks, answers) = (Channel::new(), Channel::new());
+    let (input, output) = (asks.reader(), answers.writer());
+    let _ = backend.spawn(move || -> csp::Result {
+        loop {
+            output.write(input.read()?)?;
+        }
+    });
+    (asks.writer(), answers.reader())
+}
+
+on_each_backend! {
+    fn a_million_timeouts_armed_and_dropped_leave_nothing(backend) {
+        let million = if cfg!(debug_assertions) { 300_000 } else { 1_000_000 };
+        let count = backend.many(million, 20_000) as u32;
+        let (ask, answers) = echo(backend);
+        let grown = backend.spawn(move || -> csp::Result<isize> {
+            let mut before = 0;
+            for n in 0..count {
+                if n == count / 10 {
+                    before = held();
+                }
+                ask.write(n)?;
+                alt! {
+                    answer = answers.read() => assert_eq!(answer, n),
+                    after(HOUR)             => unreachable!(),
+                }?;
+            }
+            Ok(held() - before)
+        });
+        let grown = grown.join().unwrap();
+        assert!(grown < 64 * 20_000, "{grown} bytes");
+    }
+
+    fn one_time_armed_again_and_again_leaves_nothing(backend) {
+        let count = backend.many(200_000, 20_000) as u32;
+        let (ask, answers) = echo(backend);
+        let grown = backend.spawn(move || -> csp::Result<isize> {
+            let (deadline, mut before) = (Instant::now() + HOUR, 0);
+            for n in 0..count {
+                if n == count / 10 {
+                    before = held();
+                }
+                ask.write(n)?;
+                alt! {
+                    answer = answers.read() => assert_eq!(answer, n),
+                    at(deadline)            => unreachable!(),
+                }?;
+            }
+            Ok(held() - before)
+        });
+        let grown = grown.join().unwrap();
+        assert!(grown < 64 * 20_000, "{grown} bytes");
+    }
+
+    fn many_wait_with_a_time_each_and_none_is_kept_by_it(backend) {
+        let count = backend.many(10_000, 50);
+        let channel = Channel::new();
+        let waiting: Vec<_> = (0..count as u64)
+            .map(|n| {
+                let input = channel.reader();
+                backend.spawn(move || {
+                    alt! {
+                        x = input.read()                       => x,
+                        after(HOUR + Duration::from_nanos(n)) => u64::MAX,
+                    }
+                })
+            })
+            .collect();
+        let output = channel.writer();
+        drop(channel);
+        for n in 0..count as u64 {
+            output.write(n).unwrap();
+        }
+        let mut read: Vec<_> = waiting.into_iter().map(|one| one.join().unwrap()).collect();
+        read.sort_unstable();
+        assert!(read.into_iter().eq(0..count as u64));
+    }
+
+    fn a_network_ends_though_somebody_would_still_sleep(backend) {
+        // The watchdog would mind if it did not.
+        let sleeper = csp_tests::run(|| csp::sleep(HOUR));
+        let _ = csp::spawn(backend.place(sleeper).daemon());
+        backend.spawn(|| ()).join();
+    }
+
+    fn a_timeout_does_not_come_before_its_time(backend) {
+        for set in [false, true] {
+            let waits = backend.spawn(move || {
+                let channel = Channel::<u32>::new();
+                let (input, _output) = (channel.reader(), channel.writer());
+                let (began, wait) = (Instant::now(), Duration::from_millis(3));
+                if set {
+                    let mut choice = Alternation::new();
+                    choice.read(&input, |_| unreachable!());
+                    choice.after(wait, || {});
+                    choice.choose()?;
+                } else {
+                    alt! {
+                        input.read() => unreachable!(),
+                        after(wait)  => {}
+                    }?;
+                }
+                Ok::<_, Termination>(began.elapsed() >= wait)
+            });
+            assert_eq!(waits.join(), Ok(true));
+        }
+        let sleeps = backend.spawn(|| {
+            let (began, wait) = (Instant::now(), Duration::from_millis(3));
+            csp::sleep(wait);
+            csp::sleep_until(began + 2 * wait);
+            began.elapsed() >= 2 * wait
+        });
+        assert!(sleeps.join());
+    }
+
+    fn of_two_timeouts_the_earlier_is_chosen(backend) {
+        let chosen = backend.spawn(|| {
+            let [short, long] = [1, 3].map(Duration::from_millis);
+            let mut chosen = Vec::new();
+            for _ in 0..5 {
+                chosen.push(alt! { after(short) => "short", after(long) => "long" }?);
+                chosen.push(pri_alt! { after(long) => "long", after(short) => "short" }?);
+                let mut choice = Alternation::by_priority();
+                choice.at(Instant::now() + HOUR, || "long");
+                choice.after(short, || "short");
+                chosen.push(choice.choose()?);
+            }
+            Ok::<_, Termination>(chosen)
+        });
+        assert_eq!(chosen.join(), Ok(vec!["short"; 15]));
+    }
+
+    fn a_time_that_is_past_is_ready(backend) {
+        let chosen = backend.spawn(|| {
+            let channel = Channel::<u32>::new();
+            let (input, _output) = (channel.reader(), channel.writer());
+            let past = Instant::now();
+            alt! {
+                input.read()          => unreachable!(),
+                after(Duration::MAX)  => unreachable!(),
+                at(past)              => {}
+            }
+        });
+        assert_eq!(chosen.join(), Ok(()));
+    }
+
+    fn the_longest_timeout_never_comes(backend) {
+        let channel = Channel::new();
+        let (input, arrival) = (channel.reader(), Arrival::new());
+        let waits = backend.spawn({
+            let arrival = arrival.clone();
+            move || {
+                arrival.announce();
+                alt! {
+                    x = input.read()     => x,
+                    after(Duration::MAX) => 0,
+                }
+            }
+        });
+        arrival.until_blocked();
+        channel.writer().write(1).unwrap();
+        assert_eq!(waits.join(), Ok(1));
+    }
+
+    fn a_timeout_against_a_late_writer_loses_no_value(backend) {
+        // Both sides give up after a moment and come again: whoever is late, the value is with one of them.
+        for seed in seed()..seed() + rounds(20) {
+            backend.note(format!("seed {seed}"));
+            let mut random = Random::seeded(seed);
+            let ledger = Ledger::new(4 * 100);
+            let channel = Channel::buffered(random.below(2));
+            let writers: Vec<_> = (0..4)
+                .map(|who| {
+                    let (output, ledger, mut random) = (channel.writer(), ledger.clone(), random.fork());
+                    backend.spawn(move || -> csp::Result<u32> {
+                        let mut late = 0;
+                        for id in 100 * who..100 * (who + 1) {
+                            let value = ledger.token(id);
+                            loop {
+                                let patience = Duration::from_micros(random.below(60) as u64);
+                                alt! {
+                                    output.write(value) => break,
+                                    after(patience)     => late += 1,
+                                }?;
+                            }
+                        }
+                        Ok(late)
+                    })
+                })
+                .collect();
+            let readers: Vec<_> = (0..2)
+                .map(|_| {
+                    let (input, mut random) = (channel.reader(), random.fork());
+                    backend.spawn(move || {
+                        let mut read = Vec::new();
+                        loop {
+                            let patience = Duration::from_micros(random.below(60) as u64);
+                            let end = alt! {
+                                value = input.read() => read.push(value),
+                                after(patience)      => {}
+                            };
+                            if end.is_err() {
+                                return read;
+                            }
+                        }
+                    })
+                })
+                .collect();
+            drop(channel);
+            for writer in writers {
+                writer.join().unwrap();
+            }
+            let read: Vec<_> = readers.into_iter().flat_map(csp::Spawned::join).collect();
+            let mut ids: Vec<_> = read.iter().map(csp_tests::Token::id).collect();
+            ids.sort_unstable();
+            assert!(ids.into_iter().eq(0..400));
+            drop(read);
+            ledger.balance();
+        }
+    }
+
+    fn sleepers_wake_in_the_order_of_their_times(backend) {
+        if backend.has_threads() {
+            return; // the system says when a thread runs
+        }
+        let (start, order) = (Instant::now() + Duration::from_millis(5), Arc::new(Mutex::new(Vec::new())));
+        let sleepers: Vec<_> = [3, 1, 4, 0, 5, 2, 6]
+            .map(|turn| {
+                let order = Arc::clone(&order);
+                backend.spawn(move || {
+                    csp::sleep_until(start + turn * Duration::from_micros(100));
+                    order.lock().unwrap().push(turn);
+                })
+            })
+            .into();
+        for sleeper in sleepers {
+            sleeper.join();
+        }
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    fn ticks_do_not_drift_and_none_comes_early(backend) {
+        let ticks = backend.spawn(|| {
+            let period = Duration::from_micros(500);
+            let mut every = csp::every(period);
+            let first = every.due();
+            let mut dues = Vec::new();
+            for round in 0..10 {
+                let due = if round % 2 == 0 {
+                    every.next().unwrap()
+                } else {
+                    let due = every.due();
+                    alt! {
+                        at(due)    => every.advance(),
+                        after(HOUR) => unreachable!(),
+                    }
+                    .unwrap();
+                    due
+                };
+                assert!(due <= Instant::now());
+                dues.push((due - first).as_nanos());
+            }
+            (dues, period.as_nanos())
+        });
+        let (dues, period) = ticks.join();
+        assert!(dues.iter().all(|due| due % period == 0), "{dues:?}");
+        assert!(dues.is_sorted() && dues.windows(2).all(|pair| pair[0] != pair[1]), "{dues:?}");
+    }
+
+    fn a_timeout_does_not_recover_a_process_from_poison(backend) {
+        let (poisoned, other) = (Channel::<u32>::new(), Channel::<u32>::new());
+        let (input, output) = (poisoned.reader(), other.writer());
+        poisoned.writer().poison("the cause");
+        let process = backend.spawn(move || {
+            assert!(input.read().is_err());
+            csp::sleep(Duration::from_micros(100));
+            alt! { after(Duration::ZERO) => {} }.unwrap();
+            pri_alt! { skip => {} }.unwrap();
+            drop(output);
+        });
+        let end = other.reader().read().unwrap_err();
+        assert_eq!(csp_tests::poisoned_by_reason(&end).as_deref(), Some("the cause"));
+        process.join();
+    }
+}
