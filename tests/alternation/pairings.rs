@@ -198,22 +198,22 @@ fn each_pairing(backend: &Placement, count: u64, writers: usize, readers: usize)
 
 on_each_backend! {
     fn one_writer_and_one_reader(backend) {
-        each_pairing(backend, 12, 1, 1);
+        each_pairing(backend, 60, 1, 1);
     }
 
     fn two_writers_and_two_readers(backend) {
-        each_pairing(backend, 8, 2, 2);
+        each_pairing(backend, 40, 2, 2);
     }
 
     fn one_of_each_kind_on_each_side(backend) {
-        for seed in seed()..seed() + rounds(40) {
+        for seed in seed()..seed() + rounds(200) {
             backend.note(format!("seed {seed}"));
             network(backend, &KINDS, &KINDS, 20, seed);
         }
     }
 
     fn many_with_both_ends(backend) {
-        for seed in seed()..seed() + rounds(10) {
+        for seed in seed()..seed() + rounds(60) {
             backend.note(format!("seed {seed}"));
             network(backend, &[BothEnds; 6], &[BothEnds; 6], 20, seed);
         }
