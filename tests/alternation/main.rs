@@ -1,6 +1,7 @@
 //! Choice and what belongs to it: fairness, timers, barriers, the ways to write and to read in a choice; each law on
 //! coroutines, on threads, and on both in one network.
 
+mod barriers;
 mod fairness;
 mod pairings;
 mod polling;
