@@ -38,6 +38,9 @@ fn a_reader_that_may_leave_takes_a_value_or_does_not() {
         BTreeSet::from([
             (Ok(()), Ok(Read(1)), Ok(Nothing)),
             (Ok(()), Ok(Nothing), Ok(Read(1))),
+            // The writer has written and gone, so there is nothing left to choose.
+            (Ok(()), Ok(Read(1)), Err(How::Retired)),
+            (Ok(()), Err(How::Retired), Ok(Read(1))),
             (Err((1, How::Retired)), Ok(Nothing), Ok(Nothing)),
         ])
     );

@@ -43,6 +43,8 @@ pub(super) struct Coroutine {
     /// Whether it waits for a deadline, and how often it has begun to.
     pub(super) armed: Cell<bool>,
     pub(super) armings: Cell<u64>,
+    /// What was armed last.
+    pub(super) deadline: Cell<Option<Instant>>,
 }
 
 pub(super) struct Scheduler {
@@ -135,7 +137,13 @@ impl Coroutine {
             late: Cell::new(false),
             armed: Cell::new(false),
             armings: Cell::new(0),
+            deadline: Cell::new(None),
         }))
+    }
+
+    /// When it wakes without a partner, if it does.
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline.get().filter(|_| self.armed.get())
     }
 
     #[inline(always)]
@@ -482,7 +490,7 @@ impl Scheduler {
         let running = self.running.load(Ordering::Relaxed).cast_const();
         for coroutine in host.into_iter().chain(all) {
             let activity = match coroutine.context.berth.shown() {
-                Some(why) => Activity::Blocked { why, deadline: coroutine.deadline.get() },
+                Some(why) => Activity::Blocked { why, deadline: coroutine.deadline() },
                 None if ptr::eq(running, coroutine.context) => Activity::Running,
                 None => Activity::Ready,
             };

@@ -55,6 +55,7 @@ impl Timers {
         let arming = coroutine.armings.get() + 1;
         coroutine.armings.set(arming);
         coroutine.armed.set(true);
+        coroutine.deadline.set(Some(deadline));
         self.armed.set(self.armed.get() + 1);
         let mut heap = self.heap.borrow_mut();
         heap.push(Reverse(Entry { deadline, coroutine, arming }));
