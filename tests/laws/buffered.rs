@@ -104,9 +104,10 @@ on_each_backend! {
         assert_eq!(end, Ok(()));
         assert_eq!(reader.read().map(|token| token.id()), Ok(0));
         assert_eq!(ledger.dropped(), 1);
+        // At once, although a writer may still come, and a reader too late.
         drop(reader);
-        drop(values);
         ledger.balance();
+        assert_eq!(values.reader().read().map(|token| token.id()), Err(Termination::Retired));
     }
 
     fn poison_ends_what_retirement_left_to_read(backend) {

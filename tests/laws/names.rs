@@ -38,6 +38,7 @@ fn names_across_a_wait(output: Writer<(String, String)>) -> (String, String) {
     before
 }
 
+#[cfg(feature = "threads")]
 #[process(on = thread)]
 fn always_a_thread() -> std::thread::ThreadId {
     std::thread::current().id()
@@ -48,6 +49,7 @@ fn thread_id() -> std::thread::ThreadId {
     std::thread::current().id()
 }
 
+#[cfg(feature = "coroutines")]
 #[process(on = coroutine)]
 fn always_a_coroutine() -> std::thread::ThreadId {
     std::thread::current().id()

@@ -55,6 +55,15 @@ fn keeps_ends_in_odd_places(
     Ok(())
 }
 
+/// Stops because of poison, but lets one of its two outputs go in so many words.
+#[process]
+fn retires_one(input: Reader<u32>, kept: Writer<u32>, retired: Writer<u32>) -> csp::Result {
+    let end = input.read();
+    retired.retire();
+    let _kept = kept;
+    end.map(drop)
+}
+
 #[track_caller]
 fn reason<T: std::fmt::Debug>(end: csp::Result<T>) -> String {
     poisoned_by_reason(&end.unwrap_err()).expect("poison")
@@ -121,6 +130,16 @@ on_each_backend! {
         );
         assert_eq!(sum, 0);
         assert_eq!(reason(reader.read()), "unsaid");
+    }
+
+    fn an_end_retired_in_so_many_words_is_retired(backend) {
+        let (bad, kept, retired) = (Channel::<u32>::new(), Channel::new(), Channel::new());
+        let (kept_reader, retired_reader) = (kept.reader(), retired.reader());
+        bad.writer().poison("in part");
+        let process = retires_one(bad.reader(), kept.writer(), retired.writer());
+        assert_eq!(reason(spawn(backend.place(process)).join()), "in part");
+        assert_eq!(retired_reader.read(), Err(Termination::Retired));
+        assert_eq!(reason(kept_reader.read()), "in part");
     }
 
     fn poison_reaches_ends_wherever_a_process_keeps_them(backend) {
