@@ -1,0 +1,5 @@
+//! `works::ring`, by criterion.
+
+fn main() {
+    csp_benches::criterions(csp_benches::works::ring());
+}

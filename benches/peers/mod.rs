@@ -1,0 +1,60 @@
+//! The peers, behind as little as makes one program of each work: a channel, a write, a read, a start.
+
+mod awaiting;
+mod blocking;
+
+use crate::measure::Clock;
+
+pub(crate) use awaiting::{AsyncChannel, Flume, Kanal, Tokio, on_tokio};
+pub(crate) use blocking::{Crossbeam, FlumeThreads, KanalThreads, May, Std};
+
+/// A channel of futures: the peer's own, with nothing around them.
+pub(crate) trait Awaiting: 'static {
+    type Writer: Clone + Send + Sync + 'static;
+    type Reader: Send + 'static;
+
+    /// 0 is a rendezvous, or, where there is none, room for one.
+    fn channel(capacity: usize) -> (Self::Writer, Self::Reader);
+    fn write(writer: &Self::Writer, value: u64) -> impl Future<Output: Answer<()>> + Send;
+    fn read(reader: &mut Self::Reader) -> impl Future<Output: Answer<u64>> + Send;
+}
+
+/// What a communication comes to.
+pub(crate) trait Answer<T> {
+    /// `None`: the channel has ended.
+    fn value(self) -> Option<T>;
+}
+
+impl<T> Answer<T> for Option<T> {
+    #[inline]
+    fn value(self) -> Self {
+        self
+    }
+}
+
+impl<T, E> Answer<T> for Result<T, E> {
+    #[inline]
+    fn value(self) -> Option<T> {
+        self.ok()
+    }
+}
+
+/// A channel of threads, or of what blocks like a thread. `None`: the channel has ended.
+pub(crate) trait Blocking: 'static {
+    type Writer: Clone + Send + 'static;
+    type Reader: Send + 'static;
+    const CLOCK: Clock = Clock::Wall;
+
+    /// 0 is a rendezvous.
+    fn channel(capacity: usize) -> (Self::Writer, Self::Reader);
+    fn write(writer: &Self::Writer, value: u64) -> Option<()>;
+    fn read(reader: &Self::Reader) -> Option<u64>;
+
+    /// Starts one more; what is returned waits for its end.
+    fn start<R: Send + 'static>(
+        body: impl FnOnce() -> R + Send + 'static,
+    ) -> impl FnOnce() -> R + Send + 'static {
+        let thread = std::thread::spawn(body);
+        || thread.join().expect("a benchmark does not panic")
+    }
+}

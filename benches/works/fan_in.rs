@@ -1,0 +1,100 @@
+//! Ten processes write to one channel, one reads.
+
+use std::time::Duration;
+
+use csp::{Backend, Channel, Reader, Writer, parallel, process};
+
+use super::{clock_of, on_backend, timed};
+use crate::measure::{Clock, Contender, Scene, Work};
+use crate::peers::{
+    Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
+    KanalThreads, Std, Tokio, on_tokio,
+};
+
+const WRITERS: usize = 10;
+
+/// The time of one value.
+pub fn fan_in() -> Vec<Work> {
+    [
+        (
+            Scene::OneThread,
+            vec![
+                Contender::new("tokio", awaiting::<Tokio>),
+                Contender::new("kanal", awaiting::<Kanal>),
+                Contender::new("flume", awaiting::<Flume>),
+                Contender::new("async-channel", awaiting::<AsyncChannel>),
+            ],
+        ),
+        (
+            Scene::Threads,
+            vec![
+                Contender::new("kanal", blocking::<KanalThreads>),
+                Contender::new("flume", blocking::<FlumeThreads>),
+                Contender::new("crossbeam", blocking::<Crossbeam>),
+                Contender::new("std", blocking::<Std>),
+            ],
+        ),
+    ]
+    .map(|(scene, peers)| Work {
+        name: "fan-in of 10",
+        scene,
+        units: 1,
+        contenders: on_backend(scene, ours).into_iter().chain(peers).collect(),
+    })
+    .into()
+}
+
+#[process]
+fn write(out: Writer<u64>) -> csp::Result {
+    loop {
+        out.write(1)?;
+    }
+}
+
+#[process]
+fn read(input: Reader<u64>, clock: Clock, n: u64) -> csp::Result<Duration> {
+    Ok(timed!(clock, 200, n, input.read()?))
+}
+
+fn ours(backend: Backend, n: u64) -> Duration {
+    let channel = Channel::new();
+    let writers = WRITERS * write(channel.writer()).on(backend);
+    parallel!(writers, read(channel.reader(), clock_of(backend), n).on(backend))
+        .1
+        .expect("the writers never end")
+}
+
+fn awaiting<P: Awaiting>(n: u64) -> Duration {
+    async fn write<P: Awaiting>(out: P::Writer) -> Option<()> {
+        loop {
+            P::write(&out, 1).await.value()?;
+        }
+    }
+    async fn read<P: Awaiting>(mut input: P::Reader, n: u64) -> Option<Duration> {
+        Some(timed!(Clock::Thread, 200, n, P::read(&mut input).await.value()?))
+    }
+    on_tokio(async move {
+        let (out, input) = P::channel(0);
+        for _ in 0..WRITERS {
+            tokio::spawn(write::<P>(out.clone()));
+        }
+        read::<P>(input, n).await.expect("the writers never end")
+    })
+}
+
+fn blocking<P: Blocking>(n: u64) -> Duration {
+    let (out, input) = P::channel(0);
+    let writers = [(); WRITERS].map(|()| {
+        let out = out.clone();
+        P::start(move || -> Option<()> {
+            loop {
+                P::write(&out, 1)?;
+            }
+        })
+    });
+    let took = P::start(move || Some(timed!(P::CLOCK, 200, n, P::read(&input)?)))();
+    for join in writers {
+        join();
+    }
+    took.expect("the writers never end")
+}

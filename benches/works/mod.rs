@@ -1,0 +1,70 @@
+//! The works. Each is written three times: for this library, for futures, for threads.
+
+mod choice;
+mod commstime;
+mod fan_in;
+pub mod million;
+mod producer_consumer;
+mod ring;
+mod select;
+mod spawn;
+
+use std::time::Duration;
+
+use csp::Backend;
+
+use crate::measure::{Clock, Contender, Scene, Work};
+
+pub use commstime::commstime;
+pub use fan_in::fan_in;
+pub use producer_consumer::producer_consumer;
+pub use ring::ring;
+pub use spawn::spawn;
+
+/// The stressed alternation, and choice between guards that are ready.
+pub fn select() -> Vec<Work> {
+    let mut works = select::select();
+    works.extend(choice::choice());
+    works
+}
+
+/// All of them.
+pub fn all() -> Vec<Work> {
+    [commstime(), ring(), select(), spawn(), producer_consumer(), fan_in()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// This library, on each backend compiled in, where that belongs.
+fn on_backend(scene: Scene, run: impl Fn(Backend, u64) -> Duration + 'static) -> Option<Contender> {
+    match scene {
+        Scene::OneThread => cfg!(feature = "coroutines")
+            .then(|| Contender::on_engine("csp", move |n| run(Backend::Coroutine, n))),
+        Scene::Threads => cfg!(feature = "threads")
+            .then(|| Contender::new("csp", move |n| run(Backend::Thread, n))),
+    }
+}
+
+fn clock_of(backend: Backend) -> Clock {
+    match backend {
+        Backend::Coroutine => Clock::Thread,
+        _ => Clock::Wall,
+    }
+}
+
+/// How long `step` takes `n` times, once it has been done `before` times: all have started then, and have what
+/// they need. A macro, because a step may await.
+macro_rules! timed {
+    ($clock:expr, $before:expr, $n:expr, $step:expr) => {{
+        for _ in 0..$before {
+            $step;
+        }
+        let elapsed = $clock.start();
+        for _ in 0..$n {
+            $step;
+        }
+        elapsed()
+    }};
+}
+use timed;
