@@ -2,9 +2,12 @@
 //! coroutines, on threads, and on both in one network.
 
 mod barriers;
+mod defects;
 mod fairness;
+mod guards;
 mod pairings;
 mod polling;
+mod races;
 mod timers;
 mod writes;
 

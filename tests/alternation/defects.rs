@@ -1,0 +1,204 @@
+//! Defects of PyCSP 0.9.2 in its choice, each as the law it broke. Numbers as in its list of defects, hangs first.
+
+use csp::{Alternation, Cause, Channel, Termination, alt, pri_alt};
+use csp_tests::on_each_backend;
+use std::time::{Duration, Instant};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+on_each_backend! {
+    /// 10: a timeout guard that was used twice hung.
+    fn a_timeout_may_be_used_again(backend) {
+        let rounds = backend.spawn(|| {
+            let channel = Channel::buffered(1);
+            let (input, output) = (channel.reader(), channel.writer());
+            let wait = Duration::from_millis(1);
+            let mut choice = Alternation::new();
+            choice.read(&input, |_: ()| "read");
+            choice.after(wait, || "timeout");
+            let mut rounds = Vec::new();
+            for round in 0..6 {
+                if round % 3 == 0 {
+                    output.write(())?;
+                }
+                let began = Instant::now();
+                rounds.push(choice.choose()?);
+                // It counts anew each time.
+                assert!(rounds[round] == "read" || began.elapsed() >= wait);
+            }
+            Ok::<_, Termination>(rounds)
+        });
+        let expected = ["read", "timeout", "timeout", "read", "timeout", "timeout"];
+        assert_eq!(rounds.join().unwrap(), expected);
+    }
+
+    /// 11: both ends of one channel in one choice hung.
+    fn both_ends_of_a_channel_in_one_choice(backend) {
+        let channel = Channel::new();
+        let both: Vec<_> = (0..2)
+            .map(|who| {
+                let (input, output) = (channel.reader(), channel.writer());
+                backend.spawn(move || {
+                    alt! {
+                        from = input.read() => { assert_ne!(from, who, "it met itself"); "read" }
+                        output.write(who)   => "written",
+                    }
+                })
+            })
+            .collect();
+        let mut both: Vec<_> = both.into_iter().map(|one| one.join().unwrap()).collect();
+        both.sort_unstable();
+        assert_eq!(both, ["read", "written"]);
+
+        let alone = backend.spawn(|| {
+            let channel = Channel::new();
+            let (input, output) = (channel.reader(), channel.writer());
+            let chosen = alt! {
+                input.read()                     => "read",
+                output.write(7)                  => "written",
+                after(Duration::from_micros(100)) => "neither",
+            };
+            (chosen, pri_alt! { output.write(7) => "written", input.read() => "read", skip => "neither" })
+        });
+        assert_eq!(alone.join(), (Ok("neither"), Ok("neither")));
+    }
+
+    /// 12: a choice of nothing hung.
+    fn a_choice_of_nothing_is_an_error(backend) {
+        let ends = backend.spawn(|| {
+            let no = std::hint::black_box(false);
+            [Alternation::new().choose(), alt! { if no, after(HOUR) => {} }]
+        });
+        for end in ends.join() {
+            let Err(Termination::Poisoned(poison)) = end else { panic!("{end:?}") };
+            assert!(matches!(poison.cause(), Cause::NoGuard { .. }));
+        }
+    }
+
+    /// 15: with a skip among the guards the channel that was ready was taken in 0 of 200 choices.
+    fn skip_does_not_hide_what_is_ready(backend) {
+        let taken = backend.spawn(|| {
+            let channel = Channel::buffered(200);
+            let (input, output) = (channel.reader(), channel.writer());
+            (0..200).for_each(|n| output.write(n).unwrap());
+            let mut set = Alternation::by_priority();
+            set.read(&input, |_| true);
+            set.skip(|| false);
+            (0..100)
+                .flat_map(|_| [set.choose(), pri_alt! { input.read() => true, skip => false }])
+                .filter(|taken| *taken == Ok(true))
+                .count()
+        });
+        assert_eq!(taken.join(), 200);
+    }
+
+    /// 15, where the channel becomes ready by a process that waits to write.
+    fn skip_does_not_hide_who_waits(backend) {
+        let channel = Channel::new();
+        let (input, arrivals) = (channel.reader(), [(); 10].map(|()| csp_tests::Arrival::new()));
+        let writers: Vec<_> = arrivals
+            .iter()
+            .map(|arrival| {
+                let (output, arrival) = (channel.writer(), arrival.clone());
+                let process = backend.spawn({
+                    let arrival = arrival.clone();
+                    move || {
+                        arrival.announce();
+                        output.write(()).is_ok()
+                    }
+                });
+                arrival.until_blocked();
+                process
+            })
+            .collect();
+        let taken = backend.spawn(move || {
+            (0..10).all(|_| pri_alt! { input.read() => true, skip => false } == Ok(true))
+        });
+        assert!(taken.join());
+        assert!(writers.into_iter().all(csp::Spawned::join));
+    }
+
+    /// 19: one retired guard made the whole choice raise.
+    fn one_retired_guard_does_not_end_the_choice(backend) {
+        let (live, gone) = (Channel::new(), Channel::<u32>::new());
+        let read = backend.spawn({
+            let (live, gone) = (live.reader(), gone.reader());
+            move || {
+                let mut read = Vec::new();
+                loop {
+                    let end = alt! {
+                        x = gone.read() => read.push(x),
+                        x = live.read() => read.push(x),
+                    };
+                    if let Err(end) = end {
+                        return (read, end);
+                    }
+                }
+            }
+        });
+        let (output, early) = (live.writer(), gone.writer());
+        drop((live, gone));
+        early.write(0).unwrap();
+        drop(early);
+        (1..10).for_each(|n| output.write(n).unwrap());
+        drop(output);
+        assert_eq!(read.join(), ((0..10).collect(), Termination::Retired));
+    }
+
+    /// 20: a fair choice failed on two guards of one end with different actions, kept a history that grew, and took two
+    /// choices of one line for the same.
+    fn one_end_may_be_in_several_guards(backend) {
+        let counts = backend.spawn(|| {
+            let channel = Channel::buffered(100);
+            let (input, output) = (channel.reader(), channel.writer());
+            (0..100).for_each(|n| output.write(n).unwrap());
+            let mut counts = [[0; 3]; 2];
+            let mut set = Alternation::new();
+            for guard in 0..3 {
+                set.read(&input, move |_: u32| guard);
+            }
+            for _ in 0..30 {
+                counts[0][set.choose()?] += 1;
+                counts[1][alt! { input.read() => 0, input.read() => 1, input.begin() => 2 }?] += 1;
+            }
+            Ok::<_, Termination>(counts)
+        });
+        assert_eq!(counts.join(), Ok([[10; 3]; 2]));
+    }
+
+    /// 20, its history: what fairness remembers is of a bounded size.
+    fn fairness_remembers_no_more_with_time(backend) {
+        let grown = backend.spawn(|| {
+            let channel = Channel::buffered(1);
+            let (input, output) = (channel.reader(), channel.writer());
+            let mut before = 0;
+            for round in 0..20_000 {
+                if round == 100 {
+                    before = csp_tests::held();
+                }
+                // Two on one line, which take turns each for itself.
+                alt! { output.write(1) => {}, if false, input.read() => {} }?; alt! { input.read() => {}, input.read() => {} }?;
+            }
+            Ok::<_, Termination>(csp_tests::held() - before)
+        });
+        let grown = grown.join().unwrap();
+        // Other processes of the thread come and go meanwhile.
+        assert!(grown < 20_000, "{grown} bytes");
+    }
+
+    /// 20, its key: two choices that stand on one line are two.
+    fn choices_on_one_line_take_turns_each_for_itself(backend) {
+        let turns = backend.spawn(|| {
+            let channel = Channel::buffered(100);
+            let (input, output) = (channel.reader(), channel.writer());
+            (0..80).for_each(|n| output.write(n).unwrap());
+            let mut turns = Vec::new();
+            for _ in 0..20 {
+                turns.push([alt! { input.read() => 0, input.read() => 1 }?, alt! { input.read() => 0, input.read() => 1 }?]);
+            }
+            Ok::<_, Termination>(turns)
+        });
+        let turns = turns.join().unwrap();
+        assert!(turns.iter().enumerate().all(|(round, turn)| *turn == [round % 2; 2]), "{turns:?}");
+    }
+}

@@ -1,0 +1,441 @@
+//! What guards do when channels end, and the guards that are about that; extended reads; sets made at run time.
+
+use csp::{Alternation, Cause, Channel, Extended, Reader, Termination, Writer, alt, pri_alt};
+use csp_tests::{Arrival, Ledger, Placement, on_each_backend, panic_of, poisoned_by_reason};
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A choice by some way of writing it, started and waiting.
+fn waits<R: Send + 'static>(
+    backend: &Placement,
+    choice: impl FnOnce() -> R + Send + 'static,
+) -> csp::Spawned<R> {
+    let arrival = Arrival::new();
+    let process = backend.spawn({
+        let arrival = arrival.clone();
+        move || {
+            arrival.announce();
+            choice()
+        }
+    });
+    arrival.until_blocked();
+    process
+}
+
+fn two() -> (Channel<u32>, Channel<u32>) {
+    (Channel::new(), Channel::new())
+}
+
+type Choice = fn(&Reader<u32>, &Reader<u32>, &Writer<u32>) -> csp::Result<u32>;
+
+/// Over two inputs and an output, one hour at most.
+const CHOICES: [Choice; 3] = [
+    |a, b, c| {
+        alt! {
+            x = a.read() => x,
+            x = b.read() => x,
+            c.write(9)   => 9,
+            after(HOUR)  => unreachable!(),
+        }
+    },
+    |a, b, c| {
+        pri_alt! {
+            after(HOUR)          => unreachable!(),
+            x = a.begin()        => *x,
+            c.write_with(|| 9)   => 9,
+            x = b.read()         => x,
+        }
+    },
+    |a, b, c| {
+        let mut choice = Alternation::new();
+        choice.after(HOUR, || unreachable!());
+        choice.read(a, |x| x);
+        choice.write(c, || 9, || 9);
+        choice.begin(b, |x| *x);
+        choice.choose()
+    },
+];
+
+fn is_no_guard<T>(outcome: &csp::Result<T>) -> bool {
+    matches!(outcome, Err(Termination::Poisoned(poison)) if matches!(poison.cause(), Cause::NoGuard { .. }))
+}
+
+on_each_backend! {
+    fn a_guard_that_retires_is_left_out(backend) {
+        for choice in CHOICES {
+            let (a, b) = two();
+            let c = Channel::new();
+            let (reads_a, reads_b, writes_c) = (a.reader(), b.reader(), c.writer());
+            let waiting = waits(backend, move || choice(&reads_a, &reads_b, &writes_c));
+            // One after another, while it waits; what is left serves.
+            drop(a.writer());
+            drop(c.reader());
+            csp_tests::settle();
+            assert!(!waiting.has_ended());
+            b.writer().write(5).unwrap();
+            assert_eq!(waiting.join(), Ok(5));
+        }
+    }
+
+    fn a_guard_that_had_retired_is_left_out(backend) {
+        for choice in CHOICES {
+            let (a, b) = two();
+            let c = Channel::new();
+            let (reads_a, reads_b, writes_c) = (a.reader(), b.reader(), c.writer());
+            drop((a.writer(), b.writer()));
+            let waiting = waits(backend, move || choice(&reads_a, &reads_b, &writes_c));
+            assert_eq!(c.reader().read(), Ok(9));
+            assert_eq!(waiting.join(), Ok(9));
+        }
+    }
+
+    fn when_all_have_retired_the_choice_ends_timeouts_or_not(backend) {
+        for choice in CHOICES {
+            for early in 0..=3 {
+                let (a, b) = two();
+                let c = Channel::new();
+                let (reads_a, reads_b, writes_c) = (a.reader(), b.reader(), c.writer());
+                let mut retire: Vec<Box<dyn Fn()>> = vec![
+                    Box::new(|| drop(a.writer())),
+                    Box::new(|| drop(b.writer())),
+                    Box::new(|| drop(c.reader())),
+                ];
+                let late = retire.split_off(early);
+                retire.iter().for_each(|retire| retire());
+                let waiting = waits(backend, move || choice(&reads_a, &reads_b, &writes_c));
+                late.iter().for_each(|retire| retire());
+                assert_eq!(waiting.join(), Err(Termination::Retired));
+            }
+        }
+    }
+
+    fn a_poisoned_guard_ends_the_choice_at_once(backend) {
+        for choice in CHOICES {
+            for poisoned in 0..3 {
+                for early in [false, true] {
+                    let (a, b) = two();
+                    let c = Channel::new();
+                    let (reads_a, reads_b, writes_c) = (a.reader(), b.reader(), c.writer());
+                    let _others = (a.writer(), b.writer(), c.reader());
+                    let poison = || match poisoned {
+                        0 => a.writer().poison("at once"),
+                        1 => b.reader().poison("at once"),
+                        _ => c.reader().poison("at once"),
+                    };
+                    if early {
+                        poison();
+                    }
+                    let waiting = waits(backend, move || choice(&reads_a, &reads_b, &writes_c));
+                    if !early {
+                        poison();
+                    }
+                    let end = waiting.join().unwrap_err();
+                    assert_eq!(poisoned_by_reason(&end).as_deref(), Some("at once"));
+                }
+            }
+        }
+    }
+
+    fn values_in_a_buffer_come_before_retirement(backend) {
+        let channel = Channel::buffered(3);
+        let (input, output) = (channel.reader(), channel.writer());
+        (1..=3).for_each(|value| output.write(value).unwrap());
+        drop(output);
+        let read = backend.spawn(move || {
+            let mut read = Vec::new();
+            loop {
+                alt! {
+                    retired(input)   => return read,
+                    x = input.read() => read.push(x),
+                }
+                .unwrap();
+            }
+        });
+        assert_eq!(read.join(), [1, 2, 3]);
+    }
+
+    fn retirement_is_a_guard_for_readers_and_writers(backend) {
+        let (a, b) = two();
+        let (input, output) = (a.reader(), b.writer());
+        let waiting = waits(backend, move || {
+            let mut seen = Vec::new();
+            while seen.len() < 2 {
+                seen.push(alt! {
+                    if !seen.contains(&"input"), retired(input)   => "input",
+                    if !seen.contains(&"output"), retired(output) => "output",
+                }?);
+            }
+            Ok::<_, Termination>(seen)
+        });
+        drop(b.reader());
+        csp_tests::settle();
+        drop(a.writer());
+        let mut seen = waiting.join().unwrap();
+        seen.sort_unstable();
+        assert_eq!(seen, ["input", "output"]);
+    }
+
+    fn retirement_waits_for_the_last_value(backend) {
+        let channel = Channel::buffered(2);
+        let (input, output, other) = (channel.reader(), channel.writer(), channel.reader());
+        output.write(1).unwrap();
+        output.write(2).unwrap();
+        drop(output);
+        let waiting = waits(backend, move || alt! { retired(input) => {} });
+        assert_eq!(other.read(), Ok(1));
+        csp_tests::settle();
+        assert!(!waiting.has_ended());
+        assert_eq!(other.read(), Ok(2));
+        assert_eq!(waiting.join(), Ok(()));
+    }
+
+    fn poison_is_not_retirement(backend) {
+        let channel = Channel::<u32>::new();
+        let (input, _output) = (channel.reader(), channel.writer());
+        let waiting = waits(backend, move || alt! { retired(input) => {} });
+        channel.reader().poison("instead");
+        let end = waiting.join().unwrap_err();
+        assert_eq!(poisoned_by_reason(&end).as_deref(), Some("instead"));
+    }
+
+    fn many_may_watch_one_channel(backend) {
+        let channel = Channel::<u32>::new();
+        let watching: Vec<_> = (0..5)
+            .map(|n| {
+                let (input, output) = (channel.reader(), channel.writer());
+                waits(backend, move || match n % 2 {
+                    0 => {
+                        drop(output);
+                        alt! { retired(input) => n }
+                    }
+                    _ => {
+                        // A set holds its own guards' ends.
+                        let mut choice = Alternation::new();
+                        drop(output);
+                        choice.retired(input, || n);
+                        choice.choose()
+                    }
+                })
+            })
+            .collect();
+        drop(channel.writer());
+        for (n, watching) in watching.into_iter().enumerate() {
+            assert_eq!(watching.join(), Ok(n));
+        }
+    }
+
+    fn without_an_enabled_guard_a_choice_is_an_error(backend) {
+        let outcomes = backend.spawn(|| {
+            let channel = Channel::buffered(1);
+            let (input, output) = (channel.reader(), channel.writer());
+            let no = std::hint::black_box(false);
+            let mut disabled = Alternation::<()>::new();
+            let guard = disabled.read(&input, |_| ());
+            disabled.enable(guard, false);
+            [
+                alt! { if no, input.read() => {} },
+                alt! { if no, output.write(1) => {}, if no, after(HOUR) => {} },
+                pri_alt! { if no, output.write_with(|| 1) => {}, if no, skip => {} },
+                Alternation::<()>::new().choose(),
+                Alternation::<()>::by_priority().choose(),
+                disabled.choose(),
+            ]
+        });
+        for outcome in outcomes.join() {
+            assert!(is_no_guard(&outcome), "{outcome:?}");
+            let text = outcome.unwrap_err().to_string();
+            assert!(text.contains("`law/run`") && text.contains("guards.rs"), "{text}");
+        }
+    }
+
+    fn the_error_of_no_guard_goes_the_way_of_poison(backend) {
+        let channel = Channel::<u32>::new();
+        let output = channel.writer();
+        let process = backend.spawn(move || -> csp::Result {
+            alt! { if false, output.write(1) => {} }
+        });
+        let end = channel.reader().read();
+        assert!(is_no_guard(&end));
+        assert_eq!(process.join(), end.map(drop));
+    }
+
+    fn a_disabled_guard_does_not_count_as_retired(backend) {
+        let outcome = backend.spawn(|| {
+            let (a, b) = two();
+            let (retired, open) = (a.reader(), b.reader());
+            let _output = b.writer();
+            drop(a);
+            let all = alt! {
+                retired.read()        => {}
+                if false, open.read() => {}
+            };
+            let none = alt! { if false, retired.read() => {} };
+            (all, none)
+        });
+        let (all, none) = outcome.join();
+        assert_eq!(all, Err(Termination::Retired));
+        assert!(is_no_guard(&none));
+    }
+
+    fn an_extended_read_keeps_its_writer_in_whatever_choice(backend) {
+        type Read = fn(&Reader<u32>, &dyn Fn()) -> csp::Result;
+        let reads: [Read; 4] = [
+            |input, meanwhile| alt! { held = input.begin() => { meanwhile(); drop(held); } },
+            // Not even named, it is held as long as the arm runs.
+            |input, meanwhile| alt! { input.begin() => meanwhile() },
+            |input, meanwhile| {
+                let held: Extended<'_, u32> = alt! { held = input.begin() => held, after(HOUR) => unreachable!() }?;
+                meanwhile();
+                assert_eq!(held.into_inner(), 1);
+                Ok(())
+            },
+            |input, meanwhile| {
+                let mut choice = Alternation::new();
+                choice.begin(input, |held| { meanwhile(); drop(held); });
+                choice.choose()
+            },
+        ];
+        type Write = fn(&Writer<u32>) -> csp::Result;
+        let writes: [Write; 4] = [
+            |output| Ok(output.write(1)?),
+            |output| alt! { output.write(1) => {} },
+            |output| alt! { output.write_with(|| 1) => {}, after(HOUR) => unreachable!() },
+            |output| {
+                let mut choice = Alternation::new();
+                choice.write(output, || 1, || {});
+                choice.choose()
+            },
+        ];
+        for read in reads {
+            for write in writes {
+                for writer_first in [false, true] {
+                    let channel = Channel::new();
+                    let (input, output) = (channel.reader(), channel.writer());
+                    let log = Arc::new(Mutex::new(Vec::new()));
+                    let reading = {
+                        let log = Arc::clone(&log);
+                        move || {
+                            read(&input, &|| {
+                                csp::sleep(Duration::from_micros(10));
+                                log.lock().unwrap().push("used");
+                            })
+                        }
+                    };
+                    let writing = {
+                        let log = Arc::clone(&log);
+                        move || {
+                            let end = write(&output);
+                            log.lock().unwrap().push("released");
+                            end
+                        }
+                    };
+                    let (reads, writes) = if writer_first {
+                        let writes = waits(backend, writing);
+                        (backend.spawn(reading), writes)
+                    } else {
+                        let reads = waits(backend, reading);
+                        (reads, backend.spawn(writing))
+                    };
+                    assert_eq!((reads.join(), writes.join()), (Ok(()), Ok(())));
+                    assert_eq!(*log.lock().unwrap(), ["used", "released"]);
+                }
+            }
+        }
+    }
+
+    fn an_extended_read_that_is_not_chosen_keeps_nobody(backend) {
+        let (a, b) = two();
+        let (input, other) = (a.reader(), b.reader());
+        let waiting = waits(backend, move || {
+            alt! {
+                held = input.begin() => *held,
+                x = other.read()     => x,
+            }
+        });
+        b.writer().write(2).unwrap();
+        assert_eq!(waiting.join(), Ok(2));
+        assert!(a.writer().write(1).is_err());
+    }
+
+    fn a_panic_while_a_value_is_held_lets_its_writer_go(backend) {
+        let ledger = Ledger::new(1);
+        let channel = Channel::new();
+        let (input, output) = (channel.reader(), channel.writer());
+        let reads = backend.spawn(move || {
+            alt! { _held = input.begin() => panic!("in the middle") }.unwrap()
+        });
+        // It was delivered: whatever became of its reader.
+        assert!(output.write(ledger.token(0)).is_ok());
+        let failure: Result<(), _> = reads.try_join();
+        assert_eq!(failure.unwrap_err().message(), "in the middle");
+        ledger.balance();
+    }
+
+    fn ends_of_many_types_in_one_set(backend) {
+        let (numbers, words, signals) = (Channel::new(), Channel::new(), Channel::new());
+        let log = backend.spawn({
+            let (numbers, words, signals) = (numbers.reader(), words.reader(), signals.writer());
+            move || {
+                let log = RefCell::new(Vec::new());
+                let mut choice = Alternation::by_priority();
+                choice.read(numbers, |n: u32| log.borrow_mut().push(n.to_string()));
+                choice.read(words, |word: String| log.borrow_mut().push(word));
+                choice.write(Box::new(signals), || (), || log.borrow_mut().push("signal".into()));
+                while choice.choose().is_ok() {}
+                drop(choice);
+                log.into_inner()
+            }
+        });
+        let writes = backend.spawn({
+            let (numbers, words, signals) = (numbers.writer(), words.writer(), signals.reader());
+            move || {
+                numbers.write(1).unwrap();
+                words.write("two".to_owned()).unwrap();
+                signals.read().unwrap();
+                numbers.write(3).unwrap();
+            }
+        });
+        drop((numbers, words, signals));
+        writes.join();
+        assert_eq!(log.join(), ["1", "two", "signal", "3"]);
+    }
+
+    fn a_choice_within_an_arm_of_another(backend) {
+        let sum = backend.spawn(|| {
+            let channel = Channel::buffered(10);
+            let (input, output) = (channel.reader(), channel.writer());
+            (1..=10).for_each(|n| output.write(n).unwrap());
+            let mut sum = 0;
+            for _ in 0..5 {
+                sum += alt! {
+                    x = input.read() => alt! { y = input.read() => x * y, after(HOUR) => 0 }?,
+                    after(HOUR)      => 0,
+                }?;
+            }
+            Ok::<_, Termination>(sum)
+        });
+        assert_eq!(sum.join(), Ok(2 + 12 + 30 + 56 + 90));
+    }
+
+    fn skip_in_a_fair_set_is_refused(backend) {
+        let said = backend.spawn(|| panic_of(|| Alternation::new().skip(|| ())));
+        assert!(said.join().contains("by_priority"));
+    }
+
+    fn a_set_says_what_it_is_of(backend) {
+        let text = backend.spawn(|| {
+            let jobs = Channel::<u32>::new().named("jobs");
+            let (input, output) = (jobs.reader(), jobs.writer());
+            let mut choice = Alternation::new();
+            let guard = choice.read(&input, drop);
+            choice.write(&output, || 1, || ());
+            choice.enable(guard, false);
+            assert_eq!((choice.len(), choice.is_empty(), choice.chosen()), (2, false, None));
+            format!("{choice:?}")
+        });
+        assert_eq!(text.join(), "[disabled: read from `jobs`, write to `jobs`]");
+    }
+}
