@@ -218,7 +218,9 @@ fn wait<G: Guards + ?Sized>(
         return Err(no_guard(context, place));
     }
     let waiter = Waiter::many(context, live);
-    for (index, guard) in enabled(guards) {
+    // In the order of their turns: several may stand in one queue, where the first is served first.
+    for index in around(guards.len(), start) {
+        let Some(guard) = guards.get(index) else { continue };
         // SAFETY: all are locked. The guards are borrowed and the waiter stays here until all have been
         // withdrawn, below; nothing unwinds in between.
         unsafe { guard.stand(&waiter, index as u32) };

@@ -2,6 +2,9 @@
 //! threads, and on both in one network. A module is a source; what of it does not apply here stands at its top, with
 //! the reason.
 
+mod crossbeam_after;
+mod crossbeam_same_channel;
+mod crossbeam_zero;
 mod go;
 mod go_power_series;
 mod go_select;
