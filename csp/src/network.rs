@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::backend;
 use crate::park::{self, Children as _};
 use crate::process::group::Group;
-use crate::process::job::{Joinable, Outcome, Replicas, Single, live};
+use crate::process::job::{Joinable, Outcome, Replicas, Single, drop_quietly, live};
 use crate::process::{Erased, Failure, Process, Replicated};
 
 /// What [`parallel!`](crate::parallel) and [`sequence!`](crate::sequence) take: a process, a replicated process,
@@ -34,6 +34,8 @@ mod sealed {
         fn start(self, run: &Run) -> Self::Started;
         /// Called when all have ended and none has failed.
         fn output(started: Self::Started) -> Self::Output;
+        /// Called when all have ended and one has failed: drops what the others have returned.
+        fn discard(started: Self::Started);
         fn one_by_one(self, place: &'static Location<'static>) -> Result<Self::Output, Failure>;
     }
 
@@ -71,6 +73,10 @@ impl<A: Send + 'static, R: Send + 'static> sealed::Component for Process<A, R> {
         single.take_outcome().and_then(Outcome::ok).expect(ENDED)
     }
 
+    fn discard(single: Self::Started) {
+        drop_quietly(single.take_outcome());
+    }
+
     fn one_by_one(self, place: &'static Location<'static>) -> Result<R, Failure> {
         run(self, place)
     }
@@ -92,6 +98,10 @@ impl<A: Send + 'static, R: Send + 'static> sealed::Component for Replicated<A, R
         outcomes.map(|outcome| outcome.and_then(Outcome::ok).expect(ENDED)).collect()
     }
 
+    fn discard(replicas: Self::Started) {
+        replicas.take_outcomes().into_iter().for_each(drop_quietly);
+    }
+
     fn one_by_one(self, place: &'static Location<'static>) -> Result<Vec<R>, Failure> {
         self.into_vec().one_by_one(place)
     }
@@ -107,6 +117,10 @@ impl<C: sealed::Component> sealed::Component for Vec<C> {
 
     fn output(started: Self::Started) -> Self::Output {
         started.into_iter().map(C::output).collect()
+    }
+
+    fn discard(started: Self::Started) {
+        started.into_iter().for_each(C::discard);
     }
 
     fn one_by_one(self, place: &'static Location<'static>) -> Result<Self::Output, Failure> {
@@ -126,6 +140,10 @@ impl<C: sealed::Component, const N: usize> sealed::Component for [C; N] {
         started.map(C::output)
     }
 
+    fn discard(started: Self::Started) {
+        started.into_iter().for_each(C::discard);
+    }
+
     fn one_by_one(self, place: &'static Location<'static>) -> Result<Self::Output, Failure> {
         let outputs = Vec::from(self).one_by_one(place)?;
         Ok(outputs.try_into().unwrap_or_else(|_| unreachable!("as many outputs as components")))
@@ -142,6 +160,10 @@ impl<C: sealed::Component> sealed::Component for Option<C> {
 
     fn output(started: Self::Started) -> Self::Output {
         started.map(C::output)
+    }
+
+    fn discard(started: Self::Started) {
+        started.into_iter().for_each(C::discard);
     }
 
     fn one_by_one(self, place: &'static Location<'static>) -> Result<Self::Output, Failure> {
@@ -165,6 +187,12 @@ macro_rules! tuples {
             fn output(started: Self::Started) -> Self::Output {
                 let ($($component,)*) = started;
                 ($($component::output($component),)*)
+            }
+
+            #[allow(non_snake_case)]
+            fn discard(started: Self::Started) {
+                let ($($component,)*) = started;
+                $($component::discard($component);)*
             }
 
             #[allow(non_snake_case, unused_variables)]
@@ -201,7 +229,11 @@ fn run<C: Component>(
     let started = component.start(&run);
     run.group.wait();
     match run.group.take_failure() {
-        Some(failure) => Err(failure),
+        // Not by the last thread that lets go of its job: that may be later.
+        Some(failure) => {
+            C::discard(started);
+            Err(failure)
+        }
         None => Ok(C::output(started)),
     }
 }
