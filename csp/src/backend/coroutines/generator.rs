@@ -4,6 +4,7 @@
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use generator::{Gn, LocalGenerator, Scope};
@@ -39,14 +40,17 @@ impl Fiber {
         body: impl FnOnce(Suspender) + 'static,
     ) -> Result<Self, NoStack> {
         if LIVE.load(Relaxed) >= MOST && !refusing {
-            return Err(NoStack);
+            return Err(NoStack::Limit);
         }
-        LIVE.fetch_add(1, Relaxed);
         // `generator` counts in words, and takes an odd number for a wish to see the stack's use.
         let words = (stack / size_of::<usize>()).next_multiple_of(2);
-        let generator = Gn::new_scoped_opt_local(words, move |mut scope: Scope<'_, '_, (), ()>| {
+        let body = move |mut scope: Scope<'_, '_, (), ()>| {
             body(Suspender((&raw mut scope).cast()));
-        });
+        };
+        // Where the system has no memory for it `generator` panics.
+        let generator = catch_unwind(AssertUnwindSafe(|| Gn::new_scoped_opt_local(words, body)))
+            .map_err(|_| NoStack::Memory(stack))?;
+        LIVE.fetch_add(1, Relaxed);
         Ok(Self { generator: UnsafeCell::new(ManuallyDrop::new(generator)) })
     }
 
@@ -55,8 +59,26 @@ impl Fiber {
         // SAFETY: a fiber is resumed by its thread's scheduler alone, never from within itself, so
         // nobody else uses the generator meanwhile.
         let generator = unsafe { &mut *self.generator.get() };
+        let overflow = Overflow;
         generator.resume();
+        std::mem::forget(overflow);
         !generator.is_done()
+    }
+}
+
+/// Dropped when a fiber unwinds into its scheduler: the one thing that does so is `generator`'s signal handler, at
+/// an overflow. What lies on that stack is lost, so the program can't go on.
+struct Overflow;
+
+impl Drop for Overflow {
+    #[cold]
+    fn drop(&mut self) {
+        let process = crate::park::current().path();
+        eprintln!(
+            "the process `{process}` has overflowed its stack; give it more, by `stack = \"…\"` at its function \
+             or by `.stack(…)`"
+        );
+        std::process::abort();
     }
 }
 
@@ -82,13 +104,21 @@ impl Suspender {
 }
 
 #[derive(Debug)]
-pub(super) struct NoStack;
+pub(super) enum NoStack {
+    /// As many fibers live as there may be.
+    Limit,
+    /// The system had no memory for so many bytes.
+    Memory(usize),
+}
 
 impl fmt::Display for NoStack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "30,000 processes have started and are blocked, and the coroutine engine has no more stacks; run \
-             fewer at once, or let some of them end",
-        )
+        match self {
+            Self::Limit => f.write_str(
+                "30,000 processes have started and are blocked, and the coroutine engine has no more stacks; run \
+                 fewer at once, or let some of them end",
+            ),
+            Self::Memory(bytes) => write!(f, "there is no memory for a stack of {bytes} bytes"),
+        }
     }
 }
