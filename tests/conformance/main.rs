@@ -4,10 +4,13 @@
 
 mod crossbeam_after;
 mod crossbeam_same_channel;
+mod crossbeam_select;
 mod crossbeam_zero;
 mod go;
 mod go_power_series;
 mod go_select;
+mod jcsp;
+mod pycsp;
 
 #[global_allocator]
 static COUNTING: csp_tests::Counting = csp_tests::Counting;
