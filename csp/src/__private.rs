@@ -27,6 +27,98 @@ pub fn result<T: Send + 'static>(value: T) -> T {
     value
 }
 
+/// What a process holds and does not let out.
+pub mod kept {
+    use crate::{Barrier, Channel, Reader, Writer};
+
+    /// An argument or a variable of a process, which the macros have looked at.
+    #[derive(Debug)]
+    pub struct Kept<'a, T>(pub &'a T);
+
+    /// Channel ends and their like, and what is made of such alone.
+    pub trait Holds {
+        /// It is the current process's. `sure`: that never moves it.
+        fn hold(&self, sure: bool);
+    }
+
+    impl<T: Holds> Kept<'_, T> {
+        /// Says who holds the ends in it.
+        pub fn hold(&self, sure: bool) {
+            self.0.hold(sure);
+        }
+    }
+
+    /// Everything else holds nothing that is known.
+    pub trait Otherwise {
+        /// Nothing.
+        #[inline(always)]
+        fn hold(&self, _sure: bool) {}
+    }
+
+    impl<T> Otherwise for Kept<'_, T> {}
+
+    macro_rules! ends {
+        ($($end:ty),*) => { $(
+            impl<T> Holds for $end {
+                fn hold(&self, sure: bool) {
+                    self.claim(sure);
+                }
+            }
+        )* };
+    }
+
+    ends!(Reader<T>, Writer<T>, Channel<T>);
+
+    impl Holds for Barrier {
+        fn hold(&self, sure: bool) {
+            self.claim(sure);
+        }
+    }
+
+    impl<H: Holds> Holds for Vec<H> {
+        fn hold(&self, sure: bool) {
+            self.iter().for_each(|end| end.hold(sure));
+        }
+    }
+
+    impl<H: Holds, const N: usize> Holds for [H; N] {
+        fn hold(&self, sure: bool) {
+            self.iter().for_each(|end| end.hold(sure));
+        }
+    }
+
+    impl<H: Holds> Holds for Option<H> {
+        fn hold(&self, sure: bool) {
+            self.iter().for_each(|end| end.hold(sure));
+        }
+    }
+
+    impl<H: Holds> Holds for Box<H> {
+        fn hold(&self, sure: bool) {
+            (**self).hold(sure);
+        }
+    }
+
+    macro_rules! tuples {
+        ($($part:ident)*) => {
+            impl<$($part: Holds),*> Holds for ($($part,)*) {
+                #[allow(non_snake_case)]
+                fn hold(&self, sure: bool) {
+                    let ($($part,)*) = self;
+                    $($part.hold(sure);)*
+                }
+            }
+        };
+    }
+
+    tuples!(A);
+    tuples!(A B);
+    tuples!(A B C);
+    tuples!(A B C D);
+    tuples!(A B C D E);
+    tuples!(A B C D E F);
+}
+
 /// Behind `parallel!`.
 #[track_caller]
 pub fn parallel<C: Component>(components: C) -> Output<C> {

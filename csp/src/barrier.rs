@@ -8,11 +8,13 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::panic::Location;
 
-use crate::blocked::{Blocked, Object, Operation, Want};
+use crate::blocked::{Blocked, Needs, Object, Operation, Want};
 use crate::guard::{Entry, Guard, Stand, Tried};
+use crate::holders::{Claim, Held, Holder, Holders};
 use crate::park::{self, Context};
 use crate::sync::{Arc, Lock, RawLock};
-use crate::waiter::{self, Queue, Standing, Waiter};
+use crate::termination::{Poison, Termination};
+use crate::waiter::{self, Outcome, Queue, Standing, Waiter};
 
 /// Processes that wait for one another: [`sync`](Self::sync) returns when all that are enrolled have called it.
 ///
@@ -47,6 +49,7 @@ use crate::waiter::{self, Queue, Standing, Waiter};
 /// ```
 pub struct Barrier {
     core: Arc<Core>,
+    claim: Claim,
 }
 
 #[allow(missing_debug_implementations, reason = "nobody outside sees it")]
@@ -58,6 +61,10 @@ pub struct Core {
 struct State {
     enrolled: usize,
     waiting: Queue<()>,
+    /// Who is enrolled, as far as that is known.
+    holders: Holders,
+    /// A deadlock: nobody waits here any more.
+    broken: Option<Poison>,
 }
 
 impl State {
@@ -90,7 +97,11 @@ impl<C: Borrow<Arc<Core>>> Sync<C> {
     }
 
     fn perform(state: &mut State) -> Tried {
-        if state.complete(1) { Tried::Performed } else { Tried::NotReady }
+        match () {
+            () if state.broken.is_some() => Tried::Poisoned,
+            () if state.complete(1) => Tried::Performed,
+            () => Tried::NotReady,
+        }
     }
 }
 
@@ -122,6 +133,10 @@ unsafe impl<C: Borrow<Arc<Core>>> Stand for Sync<C> {
 
     fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
         true
+    }
+
+    fn ended(&self) -> Option<Termination> {
+        self.core().state.lock().broken.clone().map(Termination::Poisoned)
     }
 
     fn want(&self) -> Want<'_> {
@@ -161,6 +176,32 @@ impl Object for Core {
     fn birth(&self) -> &'static Location<'static> {
         self.birth
     }
+
+    fn needs(&self) -> Needs {
+        Needs::Everyone { holders: self.state.lock().holders.iter().collect() }
+    }
+
+    fn break_off(&self, poison: &Poison) {
+        let mut state = self.state.lock();
+        state.broken = Some(poison.clone());
+        state.waiting.end_all(true);
+    }
+}
+
+impl Core {
+    #[cold]
+    #[track_caller]
+    fn give_up(&self, context: &Context) {
+        let broken = self.state.lock().broken.clone();
+        give_up(context, broken.expect("only a broken barrier turns one away"));
+    }
+}
+
+/// A process at something broken has no other way to fail.
+#[track_caller]
+fn give_up(context: &Context, poison: Poison) -> ! {
+    context.stop(poison.clone());
+    panic!("{poison}")
 }
 
 impl Barrier {
@@ -168,8 +209,16 @@ impl Barrier {
     #[track_caller]
     #[allow(clippy::new_without_default, reason = "a barrier is known by the place it is made")]
     pub fn new() -> Self {
-        let state = State { enrolled: 1, waiting: Queue::new() };
-        Self { core: Arc::new(Core { state: Lock::new(state), birth: Location::caller() }) }
+        let state =
+            State { enrolled: 1, waiting: Queue::new(), holders: Holders::default(), broken: None };
+        let core = Core { state: Lock::new(state), birth: Location::caller() };
+        Self { core: Arc::new(core), claim: Claim::none() }
+    }
+
+    pub(crate) fn claim(&self, sure: bool) {
+        let who = park::current().who();
+        let holder = Holder { who, what: Held::Barrier, sure };
+        self.claim.by(&mut self.core.state.lock().holders, holder);
     }
 
     /// One more enrolment. From now on the barrier waits for it too.
@@ -184,10 +233,17 @@ impl Barrier {
     /// Waits until all that are enrolled have come here.
     ///
     /// In a process that unwinds it returns at once: it resigns.
+    ///
+    /// # Panics
+    /// In a deadlock, with the report of it: whom it waits for waits for this process, or for others who do.
     #[track_caller]
     pub fn sync(&self) {
         let context = park::current();
         let mut state = self.core.state.lock();
+        if state.broken.is_some() {
+            drop(state);
+            return self.core.give_up(context);
+        }
         if state.complete(1) || std::thread::panicking() {
             drop(state);
             context.communicated();
@@ -195,7 +251,11 @@ impl Barrier {
         }
         let why =
             Waiting { operation: Operation::Sync, at: &*self.core, place: Location::caller() };
-        waiter::stand(context, state, |state| &mut state.waiting, Some(()), false, &why);
+        let served =
+            waiter::stand(context, state, |state| &mut state.waiting, Some(()), false, &why);
+        if served.outcome == Outcome::Ended {
+            return self.core.give_up(context);
+        }
         context.communicated();
     }
 }
@@ -204,13 +264,14 @@ impl Clone for Barrier {
     /// One more enrolment.
     fn clone(&self) -> Self {
         self.core.state.lock().enrolled += 1;
-        Self { core: Arc::clone(&self.core) }
+        Self { core: Arc::clone(&self.core), claim: Claim::none() }
     }
 }
 
 impl Drop for Barrier {
     fn drop(&mut self) {
         let mut state = self.core.state.lock();
+        state.holders.leave(&self.claim);
         state.enrolled -= 1;
         state.complete(0);
     }
@@ -250,8 +311,14 @@ impl fmt::Debug for Barrier {
 /// ```
 #[derive(Clone)]
 pub struct Bucket {
-    waiting: Arc<Lock<Queue<()>>>,
+    state: Arc<Lock<InBucket>>,
     birth: &'static Location<'static>,
+}
+
+struct InBucket {
+    waiting: Queue<()>,
+    /// A deadlock: nobody waits here any more.
+    broken: Option<Poison>,
 }
 
 impl Bucket {
@@ -259,25 +326,40 @@ impl Bucket {
     #[track_caller]
     #[allow(clippy::new_without_default, reason = "a bucket is known by the place it is made")]
     pub fn new() -> Self {
-        Self { waiting: Arc::new(Lock::new(Queue::new())), birth: Location::caller() }
+        let state = InBucket { waiting: Queue::new(), broken: None };
+        Self { state: Arc::new(Lock::new(state)), birth: Location::caller() }
     }
 
     /// Waits until the bucket is flushed. In a process that unwinds it returns at once.
+    ///
+    /// # Panics
+    /// In a deadlock, with the report of it: nobody is left to flush.
     #[track_caller]
     pub fn fall_in(&self) {
         if std::thread::panicking() {
             return;
         }
+        let context = park::current();
         let why = Waiting { operation: Operation::FallIn, at: self, place: Location::caller() };
-        waiter::stand(park::current(), self.waiting.lock(), |queue| queue, Some(()), false, &why);
-        park::current().communicated();
+        let state = self.state.lock();
+        if let Some(poison) = state.broken.clone() {
+            drop(state);
+            give_up(context, poison);
+        }
+        let served =
+            waiter::stand(context, state, |state| &mut state.waiting, Some(()), false, &why);
+        let broken = self.state.lock().broken.clone();
+        match broken {
+            Some(poison) if served.outcome == Outcome::Ended => give_up(context, poison),
+            _ => context.communicated(),
+        }
     }
 
     /// Lets all go that are in the bucket; how many they were.
     pub fn flush(&self) -> usize {
-        let mut waiting = self.waiting.lock();
+        let mut state = self.state.lock();
         let mut flushed = 0;
-        while let Some(process) = waiting.commit_first() {
+        while let Some(process) = state.waiting.commit_first() {
             process.wake();
             flushed += 1;
         }
@@ -286,7 +368,7 @@ impl Bucket {
 
     /// How many are in the bucket.
     pub fn holding(&self) -> usize {
-        self.waiting.lock().len()
+        self.state.lock().waiting.len()
     }
 }
 
@@ -298,7 +380,7 @@ impl fmt::Debug for Bucket {
 
 impl Object for Bucket {
     fn address(&self) -> usize {
-        Arc::as_ptr(&self.waiting).addr()
+        Arc::as_ptr(&self.state).addr()
     }
 
     fn kind(&self) -> String {
@@ -311,6 +393,16 @@ impl Object for Bucket {
 
     fn birth(&self) -> &'static Location<'static> {
         self.birth
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Unknown
+    }
+
+    fn break_off(&self, poison: &Poison) {
+        let mut state = self.state.lock();
+        state.broken = Some(poison.clone());
+        state.waiting.end_all(true);
     }
 }
 

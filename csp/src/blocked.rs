@@ -6,6 +6,11 @@
 use std::fmt;
 use std::panic::Location;
 
+use crate::holders::Holder;
+use crate::report::Fill;
+pub(crate) use crate::report::Operation;
+use crate::termination::Poison;
+
 /// What a parked process waits for; valid while it is parked.
 pub(crate) trait Blocked {
     /// Where in the code it waits.
@@ -28,34 +33,6 @@ pub(crate) struct Want<'a> {
     pub(crate) object: Option<&'a dyn Object>,
 }
 
-/// What a process waits in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// A read: for a value.
-    Read,
-    /// A write: for a reader, or for room in the buffer.
-    Write,
-    /// A read whose writer has agreed and is making the value.
-    Handover,
-    /// A write whose reader has the value and keeps the writer waiting ([`begin`](crate::Reader::begin)).
-    Release,
-    /// The guard `retired(end)`.
-    Retirement,
-    /// [`Barrier::sync`](crate::Barrier::sync): for the others.
-    Sync,
-    /// [`Bucket::fall_in`](crate::Bucket::fall_in): for a flush.
-    FallIn,
-    /// For the end of one process.
-    Join,
-    /// For the end of a set of processes: [`parallel!`](crate::parallel), or the children of a process.
-    JoinAll,
-    /// Until a deadline.
-    Timeout,
-    /// The guard `skip`.
-    Skip,
-}
-
 /// What processes meet at, or wait for.
 pub(crate) trait Object {
     /// Tells it from every other object that is alive.
@@ -69,24 +46,63 @@ pub(crate) trait Object {
 
     /// Where it was made.
     fn birth(&self) -> &'static Location<'static>;
+
+    /// Who can end a wait there.
+    fn needs(&self) -> Needs;
+
+    /// What is in it, if it is a channel.
+    fn fill(&self) -> Option<Fill> {
+        None
+    }
+
+    /// Ends the waits there for good. Any thread may, while one is kept waiting there: nothing of the user's is
+    /// dropped.
+    fn break_off(&self, poison: &Poison);
 }
 
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Read => "read from",
-            Self::Write => "write to",
-            Self::Handover => "handover from the writer of",
-            Self::Release => "release by the reader of",
-            Self::Retirement => "retirement of",
-            Self::Sync => "synchronise at",
-            Self::FallIn => "wait in",
-            Self::Join => "join",
-            Self::JoinAll => "join",
-            Self::Timeout => "timeout",
-            Self::Skip => "skip",
-        })
+/// Who can end a wait.
+#[derive(Clone, Debug)]
+pub(crate) enum Needs {
+    /// Anyone who holds an end: these, and so many who are not known for certain.
+    Anyone { holders: Vec<Holder>, unknown: usize },
+    /// All who are enrolled, together; these are known.
+    Everyone { holders: Vec<Holder> },
+    /// The end of all processes of this group.
+    Group(usize),
+    /// The end of the process of this job.
+    Process(usize),
+    /// Whoever.
+    Unknown,
+}
+
+impl Needs {
+    pub(crate) fn into_holders(self) -> Vec<Holder> {
+        match self {
+            Self::Anyone { holders, .. } | Self::Everyone { holders } => holders,
+            Self::Group(_) | Self::Process(_) | Self::Unknown => Vec::new(),
+        }
     }
+}
+
+/// `main::Job<alloc::vec::Vec<u8>>` is a `Job<Vec<u8>>`.
+pub(crate) fn type_name<T: ?Sized>() -> String {
+    let full = std::any::type_name::<T>();
+    let mut short = String::new();
+    let mut word = "";
+    let mut rest = full;
+    while let Some(next) = rest.chars().next() {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        if end > 0 {
+            (word, rest) = rest.split_at(end);
+        } else if let Some(after) = rest.strip_prefix("::") {
+            (word, rest) = ("", after);
+        } else {
+            short.push_str(word);
+            short.push(next);
+            (word, rest) = ("", &rest[next.len_utf8()..]);
+        }
+    }
+    short + word
 }
 
 impl fmt::Display for Want<'_> {
@@ -96,5 +112,17 @@ impl fmt::Display for Want<'_> {
             Some(name) => write!(f, "{} `{name}`", self.operation),
             None => write!(f, "{} the {} of {}", self.operation, object.kind(), object.birth()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_type_goes_by_its_last_names() {
+        assert_eq!(super::type_name::<u32>(), "u32");
+        assert_eq!(super::type_name::<&'static str>(), "&str");
+        assert_eq!(super::type_name::<Vec<Option<String>>>(), "Vec<Option<String>>");
+        assert_eq!(super::type_name::<(u8, [crate::Reader<()>; 2])>(), "(u8, [Reader<()>; 2])");
+        assert_eq!(super::type_name::<Box<dyn Fn(u8) -> String>>(), "Box<dyn Fn(u8) -> String>");
     }
 }

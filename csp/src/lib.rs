@@ -71,6 +71,7 @@ mod blocked;
 mod channel;
 mod choice;
 mod guard;
+mod holders;
 mod macros;
 #[cfg(all(test, loom))]
 mod models;
@@ -78,11 +79,16 @@ mod network;
 mod park;
 pub mod plug;
 mod process;
+mod quiet;
 pub mod report;
+mod sleeping;
+mod survey;
 mod sync;
 mod termination;
 mod timer;
+mod verdict;
 mod waiter;
+mod watch;
 
 pub use csp_macros::{main, multiprocess, process};
 
@@ -94,6 +100,7 @@ pub use network::{
     spawn,
 };
 pub use process::{Backend, Erased, Failure, Process, Replicated};
-pub use report::{Network, network};
+pub use report::Network;
+pub use survey::network;
 pub use termination::{Cause, Poison, Result, Termination, WriteError};
 pub use timer::{Every, every, sleep, sleep_until};

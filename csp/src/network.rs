@@ -253,7 +253,11 @@ pub(crate) fn try_sequence<C: Component>(components: C) -> Result<Output<C>, Fai
 /// The result, or the failure as a panic of the caller.
 #[track_caller]
 pub(crate) fn expect<T>(result: Result<T, Failure>) -> T {
-    result.unwrap_or_else(|failure| failure.raise())
+    match result {
+        Ok(value) => value,
+        // Not in a closure, which would be the place of the panic.
+        Err(failure) => failure.raise(),
+    }
 }
 
 /// Starts processes without waiting for them.

@@ -16,6 +16,9 @@ use std::time::Instant;
 
 use crate::backend::slab::Suspender;
 use crate::blocked::Blocked;
+use crate::holders::Who;
+use crate::quiet;
+use crate::sleeping::Sleeping;
 use crate::sync::{self, AtomicU32, Ordering, Shown, per_thread, thread};
 use crate::termination::{Cause, Poison, Termination};
 
@@ -37,6 +40,8 @@ pub(crate) trait Park: Sync {
 
 /// Is shown processes, one after the other, each while it can't change what it does.
 pub(crate) trait Observer {
+    /// What follows belongs to this thread, or scheduler.
+    fn agent(&mut self, agent: usize);
     fn process(&mut self, context: &'static Context, activity: Activity<'_>);
     /// So many processes of this name have not started.
     #[allow(dead_code, reason = "coroutines may not have")]
@@ -44,6 +49,7 @@ pub(crate) trait Observer {
 }
 
 /// What a process is seen doing.
+#[derive(Clone, Copy)]
 pub(crate) enum Activity<'a> {
     Running,
     /// It could run.
@@ -76,6 +82,15 @@ pub(crate) trait Named: Send + Sync {
         let _ = self.write_path(index, &mut path);
         path
     }
+
+    /// Address of the group that waits for it; 0: none.
+    fn group(&self) -> usize {
+        0
+    }
+
+    fn is_daemon(&self) -> bool {
+        false
+    }
 }
 
 /// The processes that one process has spawned.
@@ -89,6 +104,12 @@ pub(crate) trait Children: std::any::Any + Send + Sync {
 pub(crate) struct Identity {
     pub(crate) of: Arc<dyn Named>,
     pub(crate) index: usize,
+}
+
+impl Identity {
+    pub(crate) fn who(&self) -> Who {
+        Who { job: Arc::as_ptr(&self.of).addr(), index: self.index }
+    }
 }
 
 /// Where a coroutine of the engine `slab` leaves its thread to others.
@@ -261,6 +282,20 @@ impl Context {
         self.identity.lock().as_ref().map(look)
     }
 
+    /// The process that runs, told apart from all others.
+    pub(crate) fn who(&self) -> Who {
+        self.shown(Identity::who).expect("a process that runs has begun")
+    }
+
+    /// The deadlock that has stopped the process, if one has and it has not communicated since.
+    pub(crate) fn deadlock(&self) -> Option<Poison> {
+        if !self.stopped.get() {
+            return None;
+        }
+        let stopping = self.stopping.borrow();
+        stopping.as_ref().filter(|p| matches!(p.cause(), Cause::Deadlock(_))).cloned()
+    }
+
     pub(crate) fn name(&self) -> String {
         let identity = self.identity();
         identity.of.name(identity.index)
@@ -316,7 +351,12 @@ impl Context {
     /// The poison of the panic that unwinds this process: one for all its ends.
     pub(crate) fn panic_poison(&self) -> Poison {
         if let Some(poison) = &*self.stopping.borrow()
-            && matches!(poison.cause(), Cause::Panic { process, .. } if *process == self.path())
+            && match poison.cause() {
+                Cause::Panic { process, .. } => *process == self.path(),
+                // What it panics of, most likely; and what others are to hear.
+                Cause::Deadlock(_) => true,
+                _ => false,
+            }
         {
             return poison.clone();
         }
@@ -469,6 +509,8 @@ const PATIENCE: u32 = 128;
 const EMPTY: u32 = 0;
 const PARKED: u32 = 1;
 const UNPARKED: u32 = 2;
+/// Parked with a deadline: it wakes by itself.
+const DOZING: u32 = 3;
 
 /// How a plain thread waits. Never freed, only used again by a later thread, so that a late `unpark`
 /// finds it whatever became of its thread.
@@ -479,7 +521,7 @@ pub(crate) struct ThreadPark {
     thread: sync::Mutex<Option<thread::Thread>>,
     /// A thread uses it that does not schedule others.
     in_use: AtomicBool,
-    sleeping: sleeping::Sleeping,
+    sleeping: Sleeping,
 }
 
 impl ThreadPark {
@@ -489,7 +531,7 @@ impl ThreadPark {
             patience: AtomicU32::new(PATIENCE),
             thread: sync::Mutex::new(None),
             in_use: AtomicBool::new(false),
-            sleeping: sleeping::Sleeping::new(),
+            sleeping: Sleeping::new(),
         }
     }
 
@@ -534,11 +576,15 @@ impl Park for ThreadPark {
         if self.take() || self.spin() {
             return true;
         }
-        if self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Acquire).is_err()
+        let parked = if deadline.is_none() { PARKED } else { DOZING };
+        if self.state.compare_exchange(EMPTY, parked, Ordering::Relaxed, Ordering::Acquire).is_err()
         {
             return self.take();
         }
         let _shown = self.sleeping.show(why, deadline);
+        if deadline.is_none() {
+            quiet::fall_asleep();
+        }
         loop {
             match deadline {
                 None => thread::park(),
@@ -551,7 +597,7 @@ impl Park for ThreadPark {
                 // An `unpark` that came in between stays for the next `park`.
                 return self
                     .state
-                    .compare_exchange(PARKED, EMPTY, Ordering::Relaxed, Ordering::Relaxed)
+                    .compare_exchange(DOZING, EMPTY, Ordering::Relaxed, Ordering::Relaxed)
                     .is_err()
                     && self.take();
             }
@@ -563,78 +609,14 @@ impl Park for ThreadPark {
     }
 
     fn unpark(&self) {
-        if self.state.swap(UNPARKED, Ordering::AcqRel) == PARKED {
+        let before = self.state.swap(UNPARKED, Ordering::AcqRel);
+        if before == PARKED {
+            quiet::wake();
+        }
+        if before == PARKED || before == DOZING {
             // The thread may be gone on with by now; then this wakes it, or a later one, in vain.
             if let Some(thread) = &*self.thread.lock().unwrap() {
                 thread.unpark();
-            }
-        }
-    }
-}
-
-/// What a thread that sleeps shows of itself.
-mod sleeping {
-    #![allow(unsafe_code)]
-
-    use std::ptr::NonNull;
-    use std::sync::{Mutex, PoisonError};
-    use std::time::Instant;
-
-    use crate::blocked::Blocked;
-
-    /// A thread that parks shows why, and is kept from going on while somebody looks.
-    pub(super) struct Sleeping(Mutex<Option<Shown>>);
-
-    struct Shown {
-        why: NonNull<dyn Blocked>,
-        deadline: Option<Instant>,
-    }
-
-    // SAFETY: what it points at is used under the mutex only, and only read.
-    unsafe impl Send for Shown {}
-
-    /// Hides what was shown.
-    pub(super) struct Hide<'a>(&'a Sleeping);
-
-    impl Sleeping {
-        pub(super) fn new() -> Self {
-            Self(Mutex::new(None))
-        }
-
-        pub(super) fn show<'a>(
-            &'a self,
-            why: &'a dyn Blocked,
-            deadline: Option<Instant>,
-        ) -> Hide<'a> {
-            if !cfg!(loom) {
-                // SAFETY: only the lifetime changes, and the guard that is returned hides it in time.
-                let why = unsafe {
-                    std::mem::transmute::<NonNull<dyn Blocked + '_>, NonNull<dyn Blocked>>(
-                        NonNull::from(why),
-                    )
-                };
-                *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(Shown { why, deadline });
-            }
-            Hide(self)
-        }
-
-        /// Looks at the thread, if it sleeps.
-        pub(super) fn look<R>(
-            &self,
-            look: impl FnOnce(Option<(&dyn Blocked, Option<Instant>)>) -> R,
-        ) -> R {
-            let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            // SAFETY: it is shown, and can't be hidden while the lock is held. The thread sleeps, so
-            // nobody changes what it has there but under the locks of channels.
-            look(shown.as_ref().map(|shown| (unsafe { shown.why.as_ref() }, shown.deadline)))
-        }
-    }
-
-    impl Drop for Hide<'_> {
-        fn drop(&mut self) {
-            if !cfg!(loom) {
-                *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
         }
     }
@@ -661,6 +643,7 @@ fn adopt() -> &'static Context {
     *context.identity.lock() = Some(Identity { of: Arc::new(PlainName(name)), index: 0 });
     switch_to(context);
     plain.park.in_use.store(true, Ordering::Relaxed);
+    quiet::join();
     plain::keep_until_exit(plain);
     context
 }
@@ -669,8 +652,12 @@ pub(crate) mod plain {
     #![allow(unsafe_code)]
 
     use std::sync::PoisonError;
+    use std::time::Instant;
 
+    use super::quiet;
     use super::{Activity, CURRENT, Cell, Context, Observer, Ordering, ThreadPark, UNPARKED};
+    use crate::blocked::Blocked;
+    use crate::sleeping::Look;
     use crate::termination::Poison;
 
     /// What makes a plain thread a process; taken over from a thread that has ended, where there is one.
@@ -686,34 +673,56 @@ pub(crate) mod plain {
     static IDLE: std::sync::Mutex<Vec<Plain>> = std::sync::Mutex::new(Vec::new());
 
     /// All there have ever been, in use or not.
-    static ALL: std::sync::Mutex<Vec<Look>> = std::sync::Mutex::new(Vec::new());
+    static ALL: std::sync::Mutex<Vec<Known>> = std::sync::Mutex::new(Vec::new());
 
     /// A plain thread, for others to look at.
     #[derive(Clone, Copy)]
-    struct Look {
+    struct Known {
         park: &'static ThreadPark,
         context: &'static Context,
     }
 
     // SAFETY: of the park and of the context only what other threads may see is used.
-    unsafe impl Send for Look {}
+    unsafe impl Send for Known {}
 
-    /// Shows all plain threads that are processes now and do not schedule others.
-    pub(crate) fn visit(observer: &mut dyn Observer) {
+    /// A plain thread that can't go on meanwhile, if it sleeps.
+    pub(crate) struct Held {
+        park: &'static ThreadPark,
+        context: &'static Context,
+        look: Look<'static>,
+    }
+
+    /// Those plain threads that are processes now and do not schedule others, one by one.
+    pub(crate) fn all() -> impl Iterator<Item = Held> {
         let all = ALL.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for Look { park, context } in all {
-            if !park.in_use.load(Ordering::Relaxed) {
-                continue;
-            }
-            park.sleeping.look(|shown| {
-                let activity = match shown {
-                    // It has been woken, and goes on as soon as nobody looks.
-                    Some(_) if park.state.load(Ordering::Acquire) == UNPARKED => Activity::Ready,
-                    Some((why, deadline)) => Activity::Blocked { why, deadline },
-                    None => Activity::Running,
-                };
-                observer.process(context, activity);
-            });
+        let all = all.into_iter().filter(|plain| plain.park.in_use.load(Ordering::Relaxed));
+        all.map(|Known { park, context }| Held { park, context, look: park.sleeping.look() })
+    }
+
+    impl Held {
+        pub(crate) fn agent(&self) -> usize {
+            std::ptr::from_ref(self.park).addr()
+        }
+
+        pub(crate) fn context(&self) -> usize {
+            std::ptr::from_ref(self.context).addr()
+        }
+
+        /// What it waits for, if it sleeps and has not been woken.
+        pub(crate) fn why(&self) -> Option<(&dyn Blocked, Option<Instant>)> {
+            let woken = self.park.state.load(Ordering::Acquire) == UNPARKED;
+            self.look.why().filter(|_| !woken)
+        }
+
+        pub(crate) fn show(&self, observer: &mut dyn Observer) {
+            observer.agent(self.agent());
+            let activity = match self.why() {
+                Some((why, deadline)) => Activity::Blocked { why, deadline },
+                // It goes on as soon as nobody looks.
+                None if self.look.why().is_some() => Activity::Ready,
+                None => Activity::Running,
+            };
+            observer.process(self.context, activity);
         }
     }
 
@@ -729,7 +738,7 @@ pub(crate) mod plain {
             let context: &'static Context = Box::leak(Box::new(Context::new(park)));
             if !cfg!(loom) {
                 let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-                all.push(Look { park, context });
+                all.push(Known { park, context });
             }
             Self { park, context }
         }
@@ -743,6 +752,7 @@ pub(crate) mod plain {
                 plain.context.leave_thread();
                 let _ = CURRENT.try_with(|current| current.set(None));
                 plain.park.in_use.store(false, Ordering::Relaxed);
+                quiet::leave();
                 let ended = plain.context.identity.lock().take();
                 drop(ended);
                 *plain.park.thread.lock().unwrap() = None;

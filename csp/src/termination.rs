@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::report::Deadlock;
+
 /// What a process, a read or a whole network comes to: `()` or a [`Termination`], unless said otherwise.
 ///
 /// ```
@@ -124,6 +126,8 @@ pub enum Cause {
         /// File, line and column of the alternation.
         place: String,
     },
+    /// Processes waited for one another, and for nobody else.
+    Deadlock(Deadlock),
     /// A process could not be started: no thread or no stack was to be had for it.
     Unstarted {
         /// Path of that process.
@@ -147,6 +151,7 @@ impl fmt::Display for Cause {
                 f,
                 "process `{process}` would wait for ever: no guard is enabled in the alternation at {place}"
             ),
+            Self::Deadlock(deadlock) => f.write_str(deadlock.summary()),
             Self::Unstarted { process, reason } => {
                 write!(f, "process `{process}` could not be started: {reason}")
             }

@@ -22,12 +22,15 @@ pub(crate) mod slab;
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 mod threads;
 
-use std::sync::{Arc, Mutex, TryLockError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
+use crate::blocked::Blocked;
 use crate::park::{self, Observer};
 use crate::process::Backend;
 use crate::process::job::Work;
+use crate::termination::Poison;
 
 #[cfg(not(any(feature = "coroutines", feature = "threads")))]
 compile_error!(
@@ -47,6 +50,7 @@ pub(crate) fn start(work: Arc<dyn Work>) {
     if work.count() == 0 {
         return;
     }
+    crate::watch::start();
     let wanted = work.options().on().filter(|wanted| COMPILED_IN.contains(wanted));
     match wanted.unwrap_or(COMPILED_IN[0]) {
         #[cfg(all(feature = "coroutines", not(loom)))]
@@ -58,23 +62,92 @@ pub(crate) fn start(work: Arc<dyn Work>) {
     }
 }
 
-/// Shows all processes that there are, some after the others; gives the observer back.
-pub(crate) fn survey<O: Observer + Send + 'static>(mut observer: O) -> O {
+/// One thread asks at a time, and who waits for that still answers.
+fn ask() -> MutexGuard<'static, ()> {
     static ASKING: Mutex<()> = Mutex::new(());
-    // One thread asks at a time, and who waits for that still answers.
-    let _asking = loop {
+    loop {
         match ASKING.try_lock() {
-            Ok(asking) => break asking,
-            Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+            Ok(asking) => return asking,
+            Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => {
                 #[cfg(all(feature = "coroutines", not(loom)))]
                 coroutines::answer_meanwhile();
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-    };
-    park::plain::visit(&mut observer);
+    }
+}
+
+/// Shows all processes that there are, some after the others; gives the observer back.
+pub(crate) fn survey<O: Observer + Send + 'static>(mut observer: O) -> O {
+    let _asking = ask();
+    park::plain::all().for_each(|thread| thread.show(&mut observer));
     #[cfg(all(feature = "coroutines", not(loom)))]
     let observer = coroutines::survey(observer);
     observer
+}
+
+/// Threads and schedulers that stand still: what their processes wait for can't change.
+pub(crate) struct Frozen {
+    threads: Vec<park::plain::Held>,
+    #[cfg(all(feature = "coroutines", not(loom)))]
+    schedulers: coroutines::Frozen,
+    _asking: MutexGuard<'static, ()>,
+}
+
+/// Has these stand still, all at once. None: one of them does not.
+pub(crate) fn freeze(agents: &HashSet<usize>) -> Option<Frozen> {
+    let asking = ask();
+    let threads = park::plain::all().filter(|thread| agents.contains(&thread.agent()));
+    Some(Frozen {
+        threads: threads.collect(),
+        #[cfg(all(feature = "coroutines", not(loom)))]
+        schedulers: coroutines::freeze(agents)?,
+        _asking: asking,
+    })
+}
+
+impl Frozen {
+    /// Shows their processes; gives the observer back.
+    pub(crate) fn show<O: Observer + Send + 'static>(&self, mut observer: O) -> O {
+        self.threads.iter().for_each(|thread| thread.show(&mut observer));
+        #[cfg(all(feature = "coroutines", not(loom)))]
+        let observer = self.schedulers.show(observer);
+        observer
+    }
+
+    /// Whether all these processes are blocked, and none has been woken since it was shown.
+    pub(crate) fn are_still_blocked(&self, contexts: &Arc<HashSet<usize>>) -> bool {
+        let threads = self.threads.iter().filter(|thread| {
+            contexts.contains(&thread.context())
+                && thread.why().is_some_and(|(_, deadline)| deadline.is_none())
+        });
+        let blocked = threads.count();
+        #[cfg(all(feature = "coroutines", not(loom)))]
+        let blocked = blocked + self.schedulers.still_blocked(contexts);
+        blocked == contexts.len()
+    }
+
+    /// Ends the waits of these processes for good; the joins among them only if told to.
+    pub(crate) fn break_off(&self, contexts: &Arc<HashSet<usize>>, joins: bool, poison: &Poison) {
+        for thread in &self.threads {
+            if contexts.contains(&thread.context())
+                && let Some((why, _)) = thread.why()
+            {
+                break_off(why, joins, poison);
+            }
+        }
+        #[cfg(all(feature = "coroutines", not(loom)))]
+        self.schedulers.break_off(contexts, joins, poison);
+    }
+}
+
+fn break_off(why: &dyn Blocked, joins: bool, poison: &Poison) {
+    why.wants(&mut |want| {
+        if let Some(object) = want.object
+            && want.operation.can_be_broken_off(joins)
+        {
+            object.break_off(poison);
+        }
+    });
 }

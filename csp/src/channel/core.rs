@@ -14,10 +14,12 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::OnceLock;
 
-use crate::blocked::{Blocked, Object, Operation, Want};
+use crate::blocked::{self, Blocked, Needs, Object, Operation, Want};
+use crate::holders::{Claim, Held as Holding, Holder, Holders};
 use crate::park::{self, Context};
+use crate::report::Fill;
 use crate::sync::{Arc, Guard, Lock};
-use crate::termination::{Termination, WriteError};
+use crate::termination::{Poison, Termination, WriteError};
 use crate::waiter::{self, Held, Outcome, Partner, Queue};
 
 /// What the ends and handles of one channel share.
@@ -41,7 +43,11 @@ pub(crate) struct State<T> {
     reader_ends: usize,
     writer_ends: usize,
     handles: usize,
+    /// Who holds which of them, as far as that is known.
+    holders: Holders,
     pub(crate) ended: Option<Termination>,
+    /// What was in the buffer when the channel was poisoned by a thread that may not drop it.
+    unread: VecDeque<T>,
 }
 
 /// Which side of a channel.
@@ -220,7 +226,9 @@ impl<T> Core<T> {
                 reader_ends: 0,
                 writer_ends: 0,
                 handles: 1,
+                holders: Holders::default(),
                 ended: None,
+                unread: VecDeque::new(),
             }),
             capacity,
             name: OnceLock::new(),
@@ -261,7 +269,11 @@ impl<T> Core<T> {
     /// The end of the channel, as the process that runs into it gets it.
     #[cold]
     pub(crate) fn meet_end(&self, context: &Context) -> Termination {
-        let ended = self.state.lock().ended.clone().expect("only an ended channel turns one away");
+        let mut state = self.state.lock();
+        let ended = state.ended.clone().expect("only an ended channel turns one away");
+        let unread = std::mem::take(&mut state.unread);
+        drop(state);
+        drop(unread);
         context.met(&ended);
         ended
     }
@@ -486,9 +498,16 @@ impl<T> Core<T> {
         *self.state.lock().ends(side) += 1;
     }
 
+    /// This end, or handle, is the current process's. `sure`: it can't have let it out.
+    pub(crate) fn claim(&self, claim: &Claim, what: Holding, sure: bool) {
+        let who = park::current().who();
+        claim.by(&mut self.state.lock().holders, Holder { who, what, sure });
+    }
+
     /// One end less; with the last of a side the channel is retired.
-    pub(crate) fn leave(&self, side: Side) {
+    pub(crate) fn leave(&self, side: Side, claim: &Claim) {
         let mut state = self.state.lock();
+        state.holders.leave(claim);
         let ends = state.ends(side);
         *ends -= 1;
         if *ends == 0 {
@@ -501,8 +520,9 @@ impl<T> Core<T> {
     }
 
     /// One handle less; with the last goes a side that has no end.
-    pub(crate) fn drop_handle(&self) {
+    pub(crate) fn drop_handle(&self, claim: &Claim) {
         let mut state = self.state.lock();
+        state.holders.leave(claim);
         state.handles -= 1;
         if state.handles == 0 && (state.reader_ends == 0 || state.writer_ends == 0) {
             let readable = state.reader_ends > 0;
@@ -518,22 +538,28 @@ impl<T> Core<T> {
     /// `readable`: there are readers, or may be, for what is in the buffer.
     fn end(&self, mut state: Guard<'_, State<T>>, how: Termination, readable: bool) {
         let unread = if readable { VecDeque::new() } else { std::mem::take(&mut state.buffer) };
-        match (&state.ended, &how) {
+        state.end(how);
+        drop(state);
+        drop(unread);
+    }
+}
+
+impl<T> State<T> {
+    fn end(&mut self, how: Termination) {
+        match (&self.ended, &how) {
             (None, _) | (Some(Termination::Retired), Termination::Poisoned(_)) => {
-                state.ended = Some(how);
+                self.ended = Some(how);
             }
             _ => {}
         }
-        let poison = state.ended != Some(Termination::Retired);
-        state.readers.end_all(poison);
-        state.writers.end_all(poison);
+        let poison = self.ended != Some(Termination::Retired);
+        self.readers.end_all(poison);
+        self.writers.end_all(poison);
         if poison {
-            state.watchers.end_all(true);
+            self.watchers.end_all(true);
         } else {
-            state.tell_watchers();
+            self.tell_watchers();
         }
-        drop(state);
-        drop(unread);
     }
 }
 
@@ -553,7 +579,7 @@ impl<T> Object for Core<T> {
     }
 
     fn kind(&self) -> String {
-        format!("Channel<{}>", std::any::type_name::<T>())
+        format!("Channel<{}>", blocked::type_name::<T>())
     }
 
     fn name(&self) -> Option<String> {
@@ -562,6 +588,31 @@ impl<T> Object for Core<T> {
 
     fn birth(&self) -> &'static Location<'static> {
         self.birth
+    }
+
+    fn needs(&self) -> Needs {
+        let state = self.state.lock();
+        let holders: Vec<_> = state.holders.iter().collect();
+        let all = state.reader_ends + state.writer_ends + state.handles;
+        let unknown = all - holders.iter().filter(|holder| holder.sure).count();
+        Needs::Anyone { holders, unknown }
+    }
+
+    fn fill(&self) -> Option<Fill> {
+        let state = self.state.lock();
+        Some(Fill {
+            capacity: self.capacity,
+            values: state.buffer.len(),
+            readers: state.reader_ends,
+            writers: state.writer_ends,
+        })
+    }
+
+    fn break_off(&self, poison: &Poison) {
+        let mut state = self.state.lock();
+        let mut unread = std::mem::take(&mut state.buffer);
+        state.unread.append(&mut unread);
+        state.end(Termination::Poisoned(poison.clone()));
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 
 use super::core::{Core, Release, Side};
+use crate::holders::{Claim, Held};
 use crate::park;
 use crate::sync::Arc;
 use crate::termination::{Cause, Poison, Result, Termination, WriteError};
@@ -16,16 +17,25 @@ struct End<T> {
     side: Side,
     /// It was given up in so many words, so that nothing else is to be read from its drop.
     retired: bool,
+    claim: Claim,
 }
 
 impl<T> End<T> {
     fn new(core: Arc<Core<T>>, side: Side) -> Self {
         core.join(side);
-        Self { core, side, retired: false }
+        Self { core, side, retired: false, claim: Claim::none() }
     }
 
     fn retire(mut self) {
         self.retired = true;
+    }
+
+    fn claim(&self, sure: bool) {
+        let what = match self.side {
+            Side::Reader => Held::Reader,
+            Side::Writer => Held::Writer,
+        };
+        self.core.claim(&self.claim, what, sure);
     }
 
     fn poison(&self, reason: String) {
@@ -55,7 +65,7 @@ impl<T> Drop for End<T> {
         {
             self.core.poison(poison);
         }
-        self.core.leave(self.side);
+        self.core.leave(self.side, &self.claim);
     }
 }
 
@@ -124,6 +134,10 @@ impl<T> Reader<T> {
         Self(End::new(core, Side::Reader))
     }
 
+    pub(crate) fn claim(&self, sure: bool) {
+        self.0.claim(sure);
+    }
+
     pub(crate) fn core(&self) -> &Arc<Core<T>> {
         &self.0.core
     }
@@ -189,6 +203,10 @@ impl<T> Reader<T> {
 impl<T> Writer<T> {
     pub(super) fn new(core: Arc<Core<T>>) -> Self {
         Self(End::new(core, Side::Writer))
+    }
+
+    pub(crate) fn claim(&self, sure: bool) {
+        self.0.claim(sure);
     }
 
     pub(crate) fn core(&self) -> &Arc<Core<T>> {

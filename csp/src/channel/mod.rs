@@ -10,6 +10,7 @@ use std::panic::Location;
 pub use self::ends::{Extended, IntoIter, Iter, Reader, Writer};
 
 use self::core::Core;
+use crate::holders::{Claim, Held};
 use crate::sync::Arc;
 
 /// A typed channel from any number of writers to any number of readers.
@@ -53,6 +54,7 @@ use crate::sync::Arc;
 /// ```
 pub struct Channel<T> {
     core: Arc<Core<T>>,
+    claim: Claim,
 }
 
 impl<T> Channel<T> {
@@ -70,7 +72,7 @@ impl<T> Channel<T> {
     }
 
     fn made(capacity: usize, birth: &'static Location<'static>) -> Self {
-        Self { core: Arc::new(Core::new(capacity, birth)) }
+        Self { core: Arc::new(Core::new(capacity, birth)), claim: Claim::none() }
     }
 
     /// Gives the channel a name for reports; otherwise it goes by the place it was made. A channel
@@ -91,6 +93,10 @@ impl<T> Channel<T> {
         Writer::new(Arc::clone(&self.core))
     }
 
+    pub(crate) fn claim(&self, sure: bool) {
+        self.core.claim(&self.claim, Held::Handle, sure);
+    }
+
     /// `n` channels like this one, each new; a name gets an index.
     fn times(&self, n: usize) -> Vec<Self> {
         (0..n)
@@ -109,13 +115,13 @@ impl<T> Clone for Channel<T> {
     /// One more handle to the same channel.
     fn clone(&self) -> Self {
         self.core.add_handle();
-        Self { core: Arc::clone(&self.core) }
+        Self { core: Arc::clone(&self.core), claim: Claim::none() }
     }
 }
 
 impl<T> Drop for Channel<T> {
     fn drop(&mut self) {
-        self.core.drop_handle();
+        self.core.drop_handle(&self.claim);
     }
 }
 

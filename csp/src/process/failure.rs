@@ -6,9 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::park::{Context, last_panic};
-use crate::termination::Cause;
+use crate::report::Deadlock;
+use crate::termination::{Cause, Poison};
 
-/// A process panicked, or could not be started. Which, where and why.
+/// A process panicked, could not be started, or was stopped by a deadlock. Which, where and why.
 ///
 /// The `try_` forms return it; [`parallel!`](crate::parallel), [`sequence!`](crate::sequence) and
 /// [`Spawned::join`](crate::Spawned::join) panic with it.
@@ -35,6 +36,11 @@ impl Failure {
         Self(context.panic_poison().into_cause())
     }
 
+    /// Of a process that a deadlock has stopped.
+    pub(crate) fn deadlocked(poison: Poison) -> Self {
+        Self(poison.into_cause())
+    }
+
     /// The panic that the process of `context` was caught in. One that passes on the failure of another
     /// process is that failure, unchanged.
     pub(crate) fn caught(context: &Context, payload: &(dyn Any + Send)) -> Self {
@@ -45,6 +51,9 @@ impl Failure {
             && text == Some(&*failure.to_string())
         {
             return failure;
+        }
+        if let Some(poison) = context.deadlock() {
+            return Self::deadlocked(poison);
         }
         // One that was caught and is raised again passes the hook by.
         let place = place.filter(|_| text.is_none_or(|text| text == message));
@@ -60,20 +69,34 @@ impl Failure {
         panic!("{text}")
     }
 
-    /// Path of the process: `main/worker[3]`.
+    /// Path of the process: `main/worker[3]`. Of a deadlock, the first that was in it.
     pub fn process(&self) -> &str {
         match &*self.0 {
             Cause::Panic { process, .. } | Cause::Unstarted { process, .. } => process,
-            _ => unreachable!("a failure is a panic or a process that was not started"),
+            Cause::Deadlock(deadlock) => deadlock.first(),
+            _ => {
+                unreachable!("a failure is a panic, a deadlock, or a process that was not started")
+            }
         }
     }
 
-    /// The panic's message, or why the process could not be started.
+    /// The panic's message, why the process could not be started, or the deadlock in one line.
     pub fn message(&self) -> &str {
         match &*self.0 {
             Cause::Panic { message, .. } => message,
             Cause::Unstarted { reason, .. } => reason,
-            _ => unreachable!("a failure is a panic or a process that was not started"),
+            Cause::Deadlock(deadlock) => deadlock.summary(),
+            _ => {
+                unreachable!("a failure is a panic, a deadlock, or a process that was not started")
+            }
+        }
+    }
+
+    /// The report, if the process was in a deadlock, or was stopped by one.
+    pub fn deadlock(&self) -> Option<&Deadlock> {
+        match &*self.0 {
+            Cause::Deadlock(deadlock) => Some(deadlock),
+            _ => None,
         }
     }
 

@@ -7,9 +7,10 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::Failure;
-use crate::blocked::{Blocked, Object, Operation, Want};
+use crate::blocked::{Blocked, Needs, Object, Operation, Want};
 use crate::park::{self, Children};
 use crate::sync::Lock;
+use crate::termination::Poison;
 use crate::waiter::Seat;
 
 pub(crate) struct Group {
@@ -95,6 +96,14 @@ impl Object for Group {
 
     fn birth(&self) -> &'static Location<'static> {
         self.place
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Group(self.address())
+    }
+
+    fn break_off(&self, _: &Poison) {
+        // Its processes are what ends the wait.
     }
 }
 

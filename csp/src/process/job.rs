@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::definition::OnPanic;
 use super::group::Group;
 use super::{Failure, Options, Process, Replicated};
-use crate::blocked::{Blocked, Object, Operation, Want};
+use crate::blocked::{Blocked, Needs, Object, Operation, Want};
 use crate::park::{self, Context, Identity, Named};
 use crate::sync::Lock;
 use crate::termination::{Cause, Poison};
@@ -52,6 +52,14 @@ pub(crate) fn live<R>(body: impl FnOnce() -> R) -> Outcome<R> {
         drop_quietly(payload);
         failure
     });
+    let outcome = match (outcome, park::current().deadlock()) {
+        // What it returns is not what it was to compute.
+        (Ok(result), Some(poison)) => {
+            drop_quietly(result);
+            Err(Failure::deadlocked(poison))
+        }
+        (outcome, _) => outcome,
+    };
     match Group::wait_for_children() {
         Some(failure) if outcome.is_ok() => {
             drop_quietly(outcome);
@@ -83,6 +91,10 @@ struct Header {
 }
 
 impl Header {
+    fn group(&self) -> usize {
+        self.group.address()
+    }
+
     fn new(options: Options, group: Arc<Group>) -> Self {
         Self { options, parent: park::current().identity(), group }
     }
@@ -108,6 +120,8 @@ struct End<R> {
     /// A failure is for who waits for the group: nobody joins this process, or nobody any more.
     unjoined: bool,
     joiner: Seat,
+    /// A deadlock: whoever joins does not wait.
+    broken: Option<Poison>,
 }
 
 impl<A, R> Single<A, R> {
@@ -119,7 +133,7 @@ impl<A, R> Single<A, R> {
         place: &'static Location<'static>,
     ) -> Self {
         let Process { options, arguments, body } = process;
-        let end = End { outcome: None, ended: false, unjoined, joiner: Seat::new() };
+        let end = End { outcome: None, ended: false, unjoined, joiner: Seat::new(), broken: None };
         Self {
             header: Header::new(options, group),
             body,
@@ -154,6 +168,14 @@ impl<A, R> Single<A, R> {
 }
 
 impl<A: Send, R: Send> Named for Single<A, R> {
+    fn group(&self) -> usize {
+        self.header.group()
+    }
+
+    fn is_daemon(&self) -> bool {
+        self.header.options.daemon()
+    }
+
     fn write_name(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
         out.write_str(self.header.options.name())
     }
@@ -205,7 +227,17 @@ impl<A: Send, R: Send> Joinable<R> for Single<A, R> {
             let why = Joining { process: self, place };
             Seat::wait(park::current(), end, |end| &mut end.joiner, &why);
         }
-        self.take_outcome().expect("a process is joined once")
+        let mut end = self.end.lock();
+        match (end.outcome.take(), end.broken.take()) {
+            (Some(outcome), _) => outcome,
+            (None, Some(poison)) => {
+                end.unjoined = true;
+                drop(end);
+                park::current().stop(poison.clone());
+                Err(Failure::deadlocked(poison))
+            }
+            (None, None) => unreachable!("a process is joined once"),
+        }
     }
 
     fn has_ended(&self) -> bool {
@@ -242,6 +274,16 @@ impl<A: Send, R: Send> Object for Single<A, R> {
 
     fn birth(&self) -> &'static Location<'static> {
         self.place
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Process(self.address())
+    }
+
+    fn break_off(&self, poison: &Poison) {
+        let mut end = self.end.lock();
+        end.broken = Some(poison.clone());
+        end.joiner.call();
     }
 }
 
@@ -318,6 +360,14 @@ impl<A, R> Replicas<A, R> {
 }
 
 impl<A: Send, R: Send> Named for Replicas<A, R> {
+    fn group(&self) -> usize {
+        self.header.group()
+    }
+
+    fn is_daemon(&self) -> bool {
+        self.header.options.daemon()
+    }
+
     fn write_name(&self, index: usize, out: &mut dyn fmt::Write) -> fmt::Result {
         write!(out, "{}[{index}]", self.header.options.name())
     }

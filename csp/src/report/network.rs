@@ -1,26 +1,56 @@
 //! A snapshot of the live network: who there is, and what each is doing.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::panic::Location;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::backend;
-use crate::blocked::{Operation, Want};
-use crate::park::{Activity, Context, Identity, Observer};
+use super::graph::Graph;
+use crate::holders::Who;
 
-/// The processes of this program, each as it was when it was looked at: see [`network`].
+/// What a process waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// A read: for a value.
+    Read,
+    /// A write: for a reader, or for room in the buffer.
+    Write,
+    /// A read whose writer has agreed and is making the value.
+    Handover,
+    /// A write whose reader has the value and keeps the writer waiting ([`begin`](crate::Reader::begin)).
+    Release,
+    /// The guard `retired(end)`.
+    Retirement,
+    /// [`Barrier::sync`](crate::Barrier::sync): for the others.
+    Sync,
+    /// [`Bucket::fall_in`](crate::Bucket::fall_in): for a flush.
+    FallIn,
+    /// For the end of one process.
+    Join,
+    /// For the end of a set of processes: [`parallel!`](crate::parallel), or the children of a process.
+    JoinAll,
+    /// Until a deadline.
+    Timeout,
+    /// The guard `skip`.
+    Skip,
+}
+
+/// The processes of this program, each as it was when it was looked at: see [`network`](crate::network()).
 ///
 /// `Display` gives text of 80 columns, [`dot`](Self::dot) and [`mermaid`](Self::mermaid) a graph.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Network {
-    processes: Vec<ProcessState>,
+    pub(crate) processes: Vec<ProcessState>,
 }
 
 /// One process in a [`Network`].
 #[derive(Clone, Debug)]
 pub struct ProcessState {
-    path: String,
-    state: State,
+    /// None: some that have not started.
+    pub(crate) who: Option<Who>,
+    pub(crate) path: String,
+    pub(crate) state: State,
+    pub(crate) daemon: bool,
 }
 
 /// What a process in a [`Network`] was doing.
@@ -45,92 +75,49 @@ pub enum State {
 /// How a process was blocked.
 #[derive(Clone, Debug)]
 pub struct Wait {
-    place: &'static Location<'static>,
-    alternation: bool,
-    left: Option<Duration>,
-    wants: Vec<Wanted>,
+    pub(crate) place: &'static Location<'static>,
+    pub(crate) alternation: bool,
+    pub(crate) left: Option<Duration>,
+    pub(crate) wants: Vec<Wanted>,
 }
 
 /// One thing that a blocked process waited for; several in an alternation.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    operation: Operation,
-    object: Option<Thing>,
+    pub(crate) operation: Operation,
+    pub(crate) object: Option<Thing>,
 }
 
 /// A channel, barrier or whatever else, as a report knows it.
 #[derive(Clone, Debug)]
-struct Thing {
-    address: usize,
-    kind: String,
-    name: Option<String>,
-    birth: &'static Location<'static>,
+pub(crate) struct Thing {
+    /// Tells it from the others of the same report.
+    pub(crate) address: usize,
+    pub(crate) kind: String,
+    pub(crate) name: Option<String>,
+    pub(crate) birth: &'static Location<'static>,
+    pub(crate) holders: Vec<HolderName>,
+    pub(crate) fill: Option<Fill>,
 }
 
-/// Looks at all processes of this program: coroutines, threads, and plain threads that have used this library.
-///
-/// Each is looked at while it can't change what it does, but they are looked at one after the other. It takes
-/// well under a millisecond, or a tenth of a second more for each thread that is kept busy by a process.
-/// Any thread may ask, at any time: a watchdog, or a process.
-///
-/// ```
-/// use csp::{process, Channel, Reader};
-///
-/// #[process]
-/// fn waits(input: Reader<u32>) -> csp::Result<u32> {
-///     input.read()
-/// }
-///
-/// let orders = Channel::new().named("orders");
-/// let writer = orders.writer();
-/// let waits = csp::spawn(waits(orders.reader()));
-/// # csp::sleep(std::time::Duration::from_millis(10));
-/// println!("{}", csp::network());
-/// # assert!(csp::network().to_string().contains("read from `orders`"));
-/// writer.write(1)?;
-/// assert_eq!(waits.join(), Ok(1));
-/// # Ok::<(), csp::WriteError<u32>>(())
-/// ```
-pub fn network() -> Network {
-    let mut network = backend::survey(Network { processes: Vec::new() });
-    network.processes.sort_by(|a, b| natural(&a.path).cmp(natural(&b.path)));
-    network
+/// Who holds an end, by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HolderName {
+    pub(crate) who: Who,
+    pub(crate) path: String,
+    /// `reader`
+    pub(crate) what: &'static str,
+    /// It can't have been let out of the process.
+    pub(crate) sure: bool,
 }
 
-/// `worker[10]` comes after `worker[9]`.
-fn natural(path: &str) -> impl Iterator<Item = (&str, usize)> {
-    path.split_inclusive('[').map(|part| {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        (&part[digits..], part[..digits].parse().unwrap_or(0))
-    })
-}
-
-impl Observer for Network {
-    fn process(&mut self, context: &'static Context, activity: Activity<'_>) {
-        let Some(path) = context.shown(|identity| identity.of.path(identity.index)) else { return };
-        let state = match activity {
-            Activity::Running => State::Running,
-            Activity::Ready => State::Ready,
-            Activity::Unseen => State::Unseen,
-            Activity::Blocked { why, deadline } => {
-                let mut wants = Vec::new();
-                why.wants(&mut |want| wants.push(Wanted::new(want)));
-                State::Blocked(Wait {
-                    place: why.place(),
-                    alternation: why.chooses(),
-                    left: deadline
-                        .map(|deadline| deadline.saturating_duration_since(Instant::now())),
-                    wants,
-                })
-            }
-        };
-        self.processes.push(ProcessState { path, state });
-    }
-
-    fn unstarted(&mut self, first: &Identity, count: usize) {
-        let path = first.of.path(first.index);
-        self.processes.push(ProcessState { path, state: State::NotStarted { others: count - 1 } });
-    }
+/// What is in a channel, and at it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fill {
+    pub(crate) capacity: usize,
+    pub(crate) values: usize,
+    pub(crate) readers: usize,
+    pub(crate) writers: usize,
 }
 
 impl Network {
@@ -139,84 +126,28 @@ impl Network {
         &self.processes
     }
 
-    /// The network as a graph in the language of Graphviz: processes in boxes, arrows the way values go, and from
-    /// who waits.
+    /// The network as a graph in the language of Graphviz: processes in boxes, the blocked ones red, and what they wait
+    /// for in between.
     pub fn dot(&self) -> String {
-        let mut dot = String::from("digraph network {\n    rankdir=LR;\n");
-        for (number, process) in self.processes.iter().enumerate() {
-            let color = if matches!(process.state, State::Blocked(_)) { "red" } else { "black" };
-            let label = escaped(&process.path);
-            let _ = writeln!(dot, "    p{number} [shape=box, color={color}, label=\"{label}\"];");
-        }
-        for (number, thing) in self.things().iter().enumerate() {
-            let _ = writeln!(
-                dot,
-                "    t{number} [shape=ellipse, label=\"{}\"];",
-                escaped(&thing.short())
-            );
-        }
-        for (process, thing, operation) in self.edges() {
-            let label = format!("[label=\"{operation}\"]");
-            let _ = match operation {
-                Operation::Read | Operation::Handover => {
-                    writeln!(dot, "    t{thing} -> p{process} {label};")
-                }
-                _ => writeln!(dot, "    p{process} -> t{thing} {label};"),
-            };
-        }
-        dot + "}\n"
+        Graph::of(&self.processes).dot()
     }
 
     /// The same graph in the language of Mermaid.
     pub fn mermaid(&self) -> String {
-        let mut mermaid = String::from("flowchart LR\n");
-        for (number, process) in self.processes.iter().enumerate() {
-            let _ = writeln!(mermaid, "    p{number}[\"{}\"]", process.path.replace('"', "'"));
-        }
-        for (number, thing) in self.things().iter().enumerate() {
-            let _ = writeln!(mermaid, "    t{number}([\"{}\"])", thing.short().replace('"', "'"));
-        }
-        for (process, thing, operation) in self.edges() {
-            let _ = match operation {
-                Operation::Read | Operation::Handover => {
-                    writeln!(mermaid, "    t{thing} -->|{operation}| p{process}")
-                }
-                _ => writeln!(mermaid, "    p{process} -->|{operation}| t{thing}"),
-            };
-        }
-        mermaid
+        Graph::of(&self.processes).mermaid()
     }
 
-    fn things(&self) -> Vec<&Thing> {
-        let mut things: Vec<_> =
-            self.wants().filter_map(|(_, want)| want.object.as_ref()).collect();
-        things.sort_by_key(|thing| thing.address);
-        things.dedup_by_key(|thing| thing.address);
-        things
-    }
-
-    fn edges(&self) -> impl Iterator<Item = (usize, usize, Operation)> {
-        let things = self.things();
-        self.wants().filter_map(move |(process, want)| {
-            let address = want.object.as_ref()?.address;
-            let thing = things.binary_search_by_key(&address, |thing| thing.address).ok()?;
-            Some((process, thing, want.operation))
-        })
-    }
-
-    fn wants(&self) -> impl Iterator<Item = (usize, &Wanted)> {
-        self.processes.iter().enumerate().flat_map(|(number, process)| {
-            let wait = match &process.state {
-                State::Blocked(wait) => &wait.wants[..],
-                _ => &[],
-            };
-            wait.iter().map(move |want| (number, want))
-        })
+    pub(crate) fn sort(&mut self) {
+        self.processes.sort_by(|a, b| natural(&a.path).cmp(natural(&b.path)));
     }
 }
 
-fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"")
+/// `worker[10]` comes after `worker[9]`.
+fn natural(path: &str) -> impl Iterator<Item = (&str, usize)> {
+    path.split_inclusive('[').map(|part| {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        (&part[digits..], part[..digits].parse().unwrap_or(0))
+    })
 }
 
 impl ProcessState {
@@ -228,6 +159,18 @@ impl ProcessState {
     /// What it was doing.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Whether it keeps nothing alive.
+    pub fn is_daemon(&self) -> bool {
+        self.daemon
+    }
+
+    pub(crate) fn wants(&self) -> &[Wanted] {
+        match &self.state {
+            State::Blocked(wait) => &wait.wants,
+            _ => &[],
+        }
     }
 }
 
@@ -254,16 +197,6 @@ impl Wait {
 }
 
 impl Wanted {
-    fn new(want: Want<'_>) -> Self {
-        let object = want.object.map(|object| Thing {
-            address: object.address(),
-            kind: object.kind(),
-            name: object.name(),
-            birth: object.birth(),
-        });
-        Self { operation: want.operation, object }
-    }
-
     /// The operation, or guard.
     pub fn operation(&self) -> Operation {
         self.operation
@@ -283,55 +216,168 @@ impl Wanted {
     pub fn birth(&self) -> Option<&'static Location<'static>> {
         Some(self.object.as_ref()?.birth)
     }
+
+    /// The processes that could have ended the wait, as far as they are known: those with the other end of the channel, those
+    /// that are enrolled at the barrier.
+    pub fn holders(&self) -> impl Iterator<Item = &str> {
+        self.others().into_iter().map(|holder| &*holder.path)
+    }
+
+    pub(crate) fn address(&self) -> Option<usize> {
+        Some(self.object.as_ref()?.address)
+    }
+
+    fn others(&self) -> Vec<&HolderName> {
+        let Some(thing) = &self.object else { return Vec::new() };
+        let other = match self.operation {
+            Operation::Read | Operation::Handover => "writer",
+            Operation::Write | Operation::Release => "reader",
+            Operation::Sync => "barrier",
+            _ => return Vec::new(),
+        };
+        let mut others: Vec<_> = thing.holders.iter().filter(|h| h.what == other).collect();
+        others.sort();
+        others.dedup();
+        others
+    }
 }
 
 impl Thing {
-    fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         match &self.name {
-            Some(name) => name.clone(),
+            Some(name) => format!("`{name}`"),
             None => format!("{} {}", self.kind, self.birth),
         }
+    }
+}
+
+impl Operation {
+    /// Whether what it waits at can turn it away.
+    pub(crate) fn can_be_broken_off(self, joins: bool) -> bool {
+        match self {
+            Self::Join => joins,
+            Self::Read | Self::Write | Self::Retirement | Self::Sync | Self::FallIn => true,
+            // The other has agreed and will come.
+            Self::Handover | Self::Release => false,
+            Self::JoinAll | Self::Timeout | Self::Skip => false,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read from",
+            Self::Write => "write to",
+            Self::Handover => "read (its writer makes the value) from",
+            Self::Release => "write (its reader has the value) to",
+            Self::Retirement => "retirement of",
+            Self::Sync => "synchronise at",
+            Self::FallIn => "wait in",
+            Self::Join => "join",
+            Self::JoinAll => "join",
+            Self::Timeout => "timeout",
+            Self::Skip => "skip",
+        })
     }
 }
 
 impl fmt::Display for Thing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "`{name}`, {} of {}", self.kind, self.birth),
-            None => write!(f, "{} of {}", self.kind, self.birth),
+            Some(name) => write!(f, "`{name}`, {} of {}", self.kind, self.birth)?,
+            None => write!(f, "{} of {}", self.kind, self.birth)?,
+        }
+        match self.fill {
+            Some(Fill { capacity, values, .. }) if capacity > 0 => {
+                write!(f, ", {values} of {capacity} buffered")
+            }
+            _ => Ok(()),
         }
     }
 }
 
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.object {
-            Some(thing) => write!(f, "{} {thing}", self.operation),
-            None => self.operation.fmt(f),
+        let Some(thing) = &self.object else { return self.operation.fmt(f) };
+        write!(f, "{} {thing}", self.operation)?;
+        let others = self.others();
+        let what = match self.operation {
+            Operation::Sync => "enrolled",
+            Operation::Write | Operation::Release => "its reader",
+            _ => "its writer",
+        };
+        const SHOWN: usize = 4;
+        for holder in others.iter().take(SHOWN) {
+            let known = if holder.sure { "" } else { ", when last heard of" };
+            write!(f, "\n{what}: {}{known}", holder.path)?;
         }
+        if others.len() > SHOWN {
+            write!(f, "\n{what}: {} others", others.len() - SHOWN)?;
+        }
+        if let Some(fill) = self.object.as_ref().and_then(|thing| thing.fill) {
+            let there = match self.operation {
+                Operation::Read => fill.writers,
+                Operation::Write => fill.readers,
+                _ => return Ok(()),
+            };
+            let unknown = there.saturating_sub(others.len());
+            if there == 0 {
+                write!(f, "\n{what}: none yet")?;
+            } else if unknown > 0 {
+                write!(f, "\n{what}: {unknown} of whom is not known where")?;
+            }
+        }
+        Ok(())
     }
 }
 
 impl fmt::Display for ProcessState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = &self.path;
+        f.write_str(&self.path)?;
+        if self.daemon {
+            f.write_str(" (daemon)")?;
+        }
         match &self.state {
-            State::Running => write!(f, "{path}: running"),
-            State::Ready => write!(f, "{path}: ready to run"),
-            State::Unseen => write!(f, "{path}: waits while its thread is busy with another"),
-            State::NotStarted { others: 0 } => write!(f, "{path}: not started"),
+            State::Running => f.write_str(": running"),
+            State::Ready => f.write_str(": ready to run"),
+            State::Unseen => f.write_str(": waits while its thread is busy with another"),
+            State::NotStarted { others: 0 } => f.write_str(": not started"),
             State::NotStarted { others } => {
-                write!(f, "{path}: not started, and neither are {others} after it")
+                write!(f, ": not started, and neither are {others} after it")
             }
             State::Blocked(wait) => {
-                write!(f, "{path}: blocked at {}", wait.place)?;
+                write!(f, ": blocked at {}", wait.place)?;
                 if let Some(left) = wait.left {
                     write!(f, ", for {left:.1?} more at most")?;
                 }
-                wait.wants.iter().try_for_each(|want| write!(f, "\n    {want}"))
+                for want in &wait.wants {
+                    for (number, line) in want.to_string().lines().enumerate() {
+                        let indent = if number == 0 { "    " } else { "        " };
+                        folded(f, indent, line)?;
+                    }
+                }
+                Ok(())
             }
         }
     }
+}
+
+/// A line of 80 columns, and what does not fit below it.
+fn folded(f: &mut fmt::Formatter<'_>, indent: &str, line: &str) -> fmt::Result {
+    let mut column = 80;
+    let mut first = true;
+    for word in line.split_inclusive(' ') {
+        if column + word.trim_end().chars().count() > 80 {
+            let more = if first { "" } else { "    " };
+            write!(f, "\n{indent}{more}")?;
+            column = indent.len() + more.len();
+            first = false;
+        }
+        f.write_str(word)?;
+        column += word.chars().count();
+    }
+    Ok(())
 }
 
 impl fmt::Display for Network {

@@ -10,31 +10,82 @@ mod questions;
 mod scheduler;
 mod timers;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
 
+use self::questions::Held;
 use self::scheduler::Scheduler;
 use crate::park::Observer;
 use crate::process::job::Work;
+use crate::termination::Poison;
 
 pub(super) fn start(work: Arc<dyn Work>) {
     Scheduler::of_this_thread().start(work);
 }
 
-/// Shows the coroutines of all schedulers; gives the observer back.
-pub(super) fn survey<O: Observer + Send + 'static>(observer: O) -> O {
-    let observer = Arc::new(Mutex::new(observer));
+/// Shows the coroutines of all schedulers, one after the other; gives the observer back.
+pub(super) fn survey<O: Observer + Send + 'static>(mut observer: O) -> O {
     for scheduler in Scheduler::all() {
-        let answer = Arc::clone(&observer);
-        let answered = questions::ask(scheduler, move |scheduler| {
-            scheduler.show(&mut *answer.lock().unwrap_or_else(PoisonError::into_inner));
-        });
-        if !answered {
-            scheduler.show_busy(&mut *observer.lock().unwrap_or_else(PoisonError::into_inner));
+        let held = questions::hold(scheduler);
+        observer = if held.is_here() {
+            show(&held, observer)
+        } else {
+            scheduler.show_busy(&mut observer);
+            observer
+        };
+    }
+    observer
+}
+
+fn show<O: Observer + Send + 'static>(held: &Held, mut observer: O) -> O {
+    held.run(move |scheduler| {
+        scheduler.take_letters();
+        scheduler.show(&mut observer);
+        observer
+    })
+}
+
+/// Schedulers that stand still.
+pub(super) struct Frozen(Vec<Held>);
+
+/// Has these schedulers stand still, all at once. None: one of them does not.
+pub(super) fn freeze(agents: &HashSet<usize>) -> Option<Frozen> {
+    let all = Scheduler::all().into_iter();
+    let wanted = all.filter(|scheduler| agents.contains(&scheduler.agent()));
+    let held: Vec<_> = wanted.map(questions::hold).collect();
+    held.iter().all(Held::is_here).then_some(Frozen(held))
+}
+
+impl Frozen {
+    pub(super) fn show<O: Observer + Send + 'static>(&self, observer: O) -> O {
+        self.0.iter().fold(observer, |observer, held| show(held, observer))
+    }
+
+    /// How many of these processes are still blocked, without a deadline.
+    pub(super) fn still_blocked(&self, contexts: &Arc<HashSet<usize>>) -> usize {
+        let count = |held: &Held| {
+            let contexts = Arc::clone(contexts);
+            held.run(move |scheduler| {
+                scheduler.take_letters();
+                contexts.iter().filter(|&&context| scheduler.why(context).is_some()).count()
+            })
+        };
+        self.0.iter().map(count).sum()
+    }
+
+    /// Ends their waits.
+    pub(super) fn break_off(&self, contexts: &Arc<HashSet<usize>>, joins: bool, poison: &Poison) {
+        for held in &self.0 {
+            let (contexts, poison) = (Arc::clone(contexts), poison.clone());
+            held.run(move |scheduler| {
+                for &context in &*contexts {
+                    if let Some(why) = scheduler.why(context) {
+                        super::break_off(why, joins, &poison);
+                    }
+                }
+            });
         }
     }
-    // A question that was answered has dropped its share by now.
-    let observer = Arc::into_inner(observer).expect("nobody answers any more");
-    observer.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a thread does that waits for its turn to ask.

@@ -4,7 +4,7 @@
 //! asked in vain, and the question is taken back.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::scheduler::Scheduler;
@@ -24,73 +24,121 @@ struct Question {
 }
 
 enum State {
-    Asked(Task),
-    BeingAnswered,
-    Answered,
-    TakenBack,
+    /// The scheduler has not come to it yet.
+    Asked,
+    /// The scheduler waits here for what it is to do.
+    Here,
+    ToDo(Task),
+    Doing,
+    /// The scheduler may go on, or need not come.
+    Over,
 }
 
 impl Questions {
-    /// Called by the scheduler.
+    /// Called by the scheduler: does what the others want until they let it go.
     pub(super) fn answer(&self, scheduler: &'static Scheduler) {
         loop {
-            let question = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let question = lock(&self.0).pop_front();
             let Some(question) = question else { return };
-            if let Some(task) = question.begin() {
-                task(scheduler);
-                question.set(State::Answered);
-            }
+            question.answer(scheduler);
         }
     }
 }
 
 impl Question {
-    fn begin(&self) -> Option<Task> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *state, State::BeingAnswered) {
-            State::Asked(task) => Some(task),
-            other => {
-                *state = other;
-                None
+    fn answer(&self, scheduler: &'static Scheduler) {
+        let mut state = lock(&self.state);
+        if matches!(*state, State::Asked) {
+            *state = State::Here;
+            self.changed.notify_all();
+        }
+        loop {
+            match std::mem::replace(&mut *state, State::Doing) {
+                State::ToDo(task) => {
+                    drop(state);
+                    task(scheduler);
+                    state = lock(&self.state);
+                    if matches!(*state, State::Doing) {
+                        *state = State::Here;
+                    }
+                    self.changed.notify_all();
+                }
+                State::Over => {
+                    *state = State::Over;
+                    return;
+                }
+                other => {
+                    *state = other;
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
             }
         }
-    }
-
-    fn set(&self, state: State) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-        self.changed.notify_one();
     }
 }
 
-/// Has `task` done by the scheduler. False: it has not been, and won't be.
-pub(super) fn ask(
-    scheduler: &'static Scheduler,
-    task: impl FnOnce(&'static Scheduler) + Send + 'static,
-) -> bool {
+/// A scheduler that does nothing but what it is told, until this is dropped.
+pub(super) struct Held {
+    pub(super) scheduler: &'static Scheduler,
+    /// None: it is this thread's own.
+    question: Option<Arc<Question>>,
+}
+
+/// Asks a scheduler to stop; [`Held::is_here`] says whether it has.
+pub(super) fn hold(scheduler: &'static Scheduler) -> Held {
     if scheduler.is_of_this_thread() {
-        task(scheduler);
-        return true;
+        return Held { scheduler, question: None };
     }
-    let question = Arc::new(Question {
-        state: Mutex::new(State::Asked(Box::new(task))),
-        changed: Condvar::new(),
-    });
-    let Questions(queue) = scheduler.questions();
-    queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(Arc::clone(&question));
+    let question = Arc::new(Question { state: Mutex::new(State::Asked), changed: Condvar::new() });
+    lock(&scheduler.questions().0).push_back(Arc::clone(&question));
     scheduler.alert();
-    let asked = Instant::now();
-    let mut state = question.state.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        match &*state {
-            State::Answered => return true,
-            State::Asked(_) if asked.elapsed() >= PATIENCE => {
-                *state = State::TakenBack;
+    Held { scheduler, question: Some(question) }
+}
+
+impl Held {
+    /// Waits until it has stopped, but not for ever.
+    pub(super) fn is_here(&self) -> bool {
+        let Some(question) = &self.question else { return true };
+        let asked = Instant::now();
+        let mut state = lock(&question.state);
+        while matches!(*state, State::Asked) {
+            let left = PATIENCE.saturating_sub(asked.elapsed());
+            if left.is_zero() {
                 return false;
             }
-            _ => {}
+            let waited = question.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let left = PATIENCE.saturating_sub(asked.elapsed()).max(Duration::from_millis(1));
-        let waited = question.changed.wait_timeout(state, left);
-        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        true
     }
+
+    /// Has it do something, once it is here.
+    pub(super) fn run<R: Send + 'static>(
+        &self,
+        task: impl FnOnce(&'static Scheduler) -> R + Send + 'static,
+    ) -> R {
+        let Some(question) = &self.question else { return task(self.scheduler) };
+        let result = Arc::new(Mutex::new(None));
+        let put = Arc::clone(&result);
+        let task: Task = Box::new(move |scheduler| *lock(&put) = Some(task(scheduler)));
+        let mut state = lock(&question.state);
+        *state = State::ToDo(task);
+        question.changed.notify_all();
+        while !matches!(*state, State::Here) {
+            state = question.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        lock(&result).take().expect("it has been done")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(question) = &self.question {
+            *lock(&question.state) = State::Over;
+            question.changed.notify_all();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,7 +14,7 @@
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -27,6 +27,7 @@ use super::timers::Timers;
 use crate::blocked::Blocked;
 use crate::park::{self, Activity, Context, Identity, Observer, Park};
 use crate::process::job::{self, Work};
+use crate::quiet;
 
 /// After so many switches the scheduler looks at what comes from outside.
 const TURNS: u32 = 61;
@@ -56,6 +57,8 @@ pub(super) struct Scheduler {
     /// Whose turn it is.
     running: AtomicPtr<Context>,
     in_use: AtomicBool,
+    /// It has fallen asleep, and nobody has woken it.
+    asleep: AtomicBool,
     host: Cell<Option<&'static Coroutine>>,
     first: Cell<Option<&'static Coroutine>>,
     last: Cell<Option<&'static Coroutine>>,
@@ -115,7 +118,7 @@ impl Park for Coroutine {
         match SCHEDULER.get() {
             Some(scheduler) if std::ptr::eq(scheduler, self.scheduler) => this.wake(),
             // The scheduler holds the other side of its inbox itself.
-            _ => self.scheduler.inbox.send(Some(this)).expect("a scheduler is never freed"),
+            _ => self.scheduler.post(this),
         }
     }
 
@@ -248,6 +251,7 @@ impl Scheduler {
                 all: Mutex::default(),
                 running: AtomicPtr::new(ptr::null_mut()),
                 in_use: AtomicBool::new(false),
+                asleep: AtomicBool::new(false),
                 host: Cell::new(None),
                 first: Cell::new(None),
                 last: Cell::new(None),
@@ -443,11 +447,8 @@ impl Scheduler {
 
     /// Nothing is ready: waits for another thread or for a deadline.
     fn wait(&'static self) {
-        let letter = match self.timers.next() {
-            None => self.letters.recv().map_err(RecvTimeoutError::from),
-            Some(deadline) => self.letters.recv_deadline(deadline),
-        };
-        match letter {
+        let Some(deadline) = self.timers.next() else { return self.sleep() };
+        match self.letters.recv_deadline(deadline) {
             Ok(letter) => self.open(letter),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => unreachable!("a scheduler is never freed"),
@@ -456,8 +457,62 @@ impl Scheduler {
     }
 }
 
+/// Falling asleep until somebody else wakes it; see `quiet`.
+impl Scheduler {
+    fn sleep(&'static self) {
+        self.asleep.store(true, Ordering::SeqCst);
+        // Who sends a letter looks at `asleep` afterwards: one of the two sees the other.
+        fence(Ordering::SeqCst);
+        if self.letters.is_empty() {
+            quiet::fall_asleep();
+            while self.first.get().is_none() {
+                let letter = self.letters.recv().expect("a scheduler is never freed");
+                self.open(letter);
+            }
+            if self.asleep.swap(false, Ordering::SeqCst) {
+                quiet::wake();
+            }
+        } else if !self.asleep.swap(false, Ordering::SeqCst) {
+            // It was counted as woken, and had never slept.
+            quiet::fall_asleep();
+        }
+        self.look_outside();
+    }
+
+    /// From another thread.
+    fn post(&self, coroutine: &'static Coroutine) {
+        self.inbox.send(Some(coroutine)).expect("a scheduler is never freed");
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
+            quiet::wake();
+        }
+    }
+}
+
 /// Looking at a scheduler, for whatever thread.
 impl Scheduler {
+    pub(super) fn agent(&self) -> usize {
+        ptr::from_ref(self).addr()
+    }
+
+    /// Takes in what wakes its processes, and nothing else; on its own thread.
+    pub(super) fn take_letters(&'static self) {
+        while let Ok(letter) = self.letters.try_recv() {
+            if let Some(coroutine) = letter {
+                coroutine.wake();
+            }
+        }
+    }
+
+    /// What the process of this context waits for, if it is one of this scheduler's and parked.
+    pub(super) fn why(&'static self, context: usize) -> Option<&'static dyn Blocked> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut coroutines = self.host.get().into_iter().chain(all.iter().copied());
+        let found =
+            coroutines.find(|coroutine| ptr::from_ref(coroutine.context).addr() == context)?;
+        found.context.berth.shown().filter(|_| found.deadline().is_none())
+    }
+
     pub(super) fn all() -> Vec<&'static Self> {
         let all = ALL.lock().unwrap_or_else(PoisonError::into_inner).clone();
         all.into_iter().filter(|scheduler| scheduler.in_use.load(Ordering::Acquire)).collect()
@@ -485,6 +540,7 @@ impl Scheduler {
 
     /// Shows its processes; on its own thread.
     pub(super) fn show(&'static self, observer: &mut dyn Observer) {
+        observer.agent(self.agent());
         let host = self.host.get();
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let running = self.running.load(Ordering::Relaxed).cast_const();
@@ -504,6 +560,7 @@ impl Scheduler {
 
     /// Shows what can be shown of a scheduler that does not answer: who keeps it from that.
     pub(super) fn show_busy(&'static self, observer: &mut dyn Observer) {
+        observer.agent(self.agent());
         let running = self.running.load(Ordering::Relaxed).cast_const();
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // SAFETY: a context is never freed.

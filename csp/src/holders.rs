@@ -1,0 +1,142 @@
+//! Who holds the ends of a channel, as far as that is known for certain.
+//!
+//! An end is a value, and may be anywhere: in a message, in a static, with a thread that this library does not know. It
+//! counts as *held* by a process only where the process can't have let it out: it is an argument, or a variable, that
+//! the process's function never moves and lends to nobody who might keep it, which the macros find out. Such an end
+//! is held from then on to its drop. All others count as alive: somebody may use them.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A process, told apart from all others that are alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Who {
+    /// Address of its job.
+    pub(crate) job: usize,
+    /// Which replica.
+    pub(crate) index: usize,
+}
+
+/// What is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// The end of a reader.
+    Reader,
+    /// The end of a writer.
+    Writer,
+    /// What new ends can be made from.
+    Handle,
+    /// An enrolment.
+    Barrier,
+}
+
+/// Somebody who holds something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holder {
+    pub(crate) who: Who,
+    pub(crate) what: Held,
+    /// Nobody else can have it. Otherwise it was last known to be there.
+    pub(crate) sure: bool,
+}
+
+/// The holders at one channel or barrier; touched under its lock.
+#[derive(Default)]
+pub(crate) struct Holders {
+    slots: Vec<Slot>,
+    free: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Slot {
+    Held(Holder),
+    /// And the one that is free after it.
+    Free(u32),
+}
+
+impl Holders {
+    /// Of those that hold something and are known.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Holder> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Held(holder) => Some(*holder),
+            Slot::Free(_) => None,
+        })
+    }
+
+    fn put(&mut self, claim: &Claim, holder: Holder) {
+        let held = Slot::Held(holder);
+        match claim.slot() {
+            Some(slot) => self.slots[slot] = held,
+            None => {
+                let slot = self.free as usize;
+                match self.slots.get(slot).copied() {
+                    Some(Slot::Free(next)) => {
+                        self.free = next;
+                        self.slots[slot] = held;
+                    }
+                    _ => {
+                        self.slots.push(held);
+                        self.free = self.slots.len() as u32;
+                    }
+                }
+                claim.0.store(slot as u32 + 1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// What was claimed goes.
+    #[inline(always)]
+    pub(crate) fn leave(&mut self, claim: &Claim) {
+        if let Some(slot) = claim.slot() {
+            self.slots[slot] = Slot::Free(self.free);
+            self.free = slot as u32;
+        }
+    }
+}
+
+/// Where an end, a handle or an enrolment stands among the [`Holders`], if it does.
+#[derive(Default)]
+pub(crate) struct Claim(AtomicU32);
+
+impl Claim {
+    pub(crate) const fn none() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    fn slot(&self) -> Option<usize> {
+        (self.0.load(Ordering::Relaxed) as usize).checked_sub(1)
+    }
+
+    /// From now on this holder has it. Called by the owner of what is claimed.
+    pub(crate) fn by(&self, holders: &mut Holders, holder: Holder) {
+        holders.put(self, holder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_used_again_and_never_twice() {
+        let mut holders = Holders::default();
+        let holder = |job| Holder { who: Who { job, index: 0 }, what: Held::Reader, sure: true };
+        let claims: Vec<_> = (0..5).map(|_| Claim::none()).collect();
+        let held = |holders: &Holders| {
+            let mut jobs: Vec<_> = holders.iter().map(|holder| holder.who.job).collect();
+            jobs.sort_unstable();
+            jobs
+        };
+        for round in 0..3 {
+            claims.iter().enumerate().for_each(|(job, claim)| claim.by(&mut holders, holder(job)));
+            assert_eq!(held(&holders), [0, 1, 2, 3, 4], "round {round}");
+        }
+        holders.leave(&claims[1]);
+        holders.leave(&claims[3]);
+        assert_eq!(held(&holders), [0, 2, 4]);
+        let others: Vec<_> = (0..3).map(|_| Claim::none()).collect();
+        others.iter().zip(5..).for_each(|(claim, job)| claim.by(&mut holders, holder(job)));
+        assert_eq!(held(&holders), [0, 2, 4, 5, 6, 7]);
+        assert_eq!(holders.slots.len(), 6);
+        holders.leave(&Claim::none());
+        assert_eq!(held(&holders).len(), 6);
+    }
+}

@@ -1,0 +1,159 @@
+//! Why a network, or a part of it, can't go on.
+
+use std::fmt::{self, Write as _};
+use std::io::{IsTerminal, Write as _};
+
+use super::graph::Graph;
+use super::network::{Network, ProcessState};
+
+/// Processes that wait for one another, and for nobody else: none of them would ever go on.
+///
+/// `Display` gives the whole report, in 80 columns; [`summary`](Self::summary) one line of it; [`dot`](Self::dot) and
+/// [`mermaid`](Self::mermaid) the graph of who waits for what, and who holds it.
+#[derive(Clone)]
+pub struct Deadlock {
+    summary: String,
+    pub(crate) blocked: Vec<ProcessState>,
+    pub(crate) cycle: Vec<Link>,
+    pub(crate) others: Network,
+}
+
+/// One step of a cycle: who waits, and at what for the next.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) path: String,
+    pub(crate) at: String,
+}
+
+/// Processes of a report that are named one by one.
+const SHOWN: usize = 40;
+
+impl Deadlock {
+    /// At least one is blocked.
+    pub(crate) fn new(blocked: Vec<ProcessState>, cycle: Vec<Link>, others: Network) -> Self {
+        let mut deadlock = Self { summary: String::new(), blocked, cycle, others };
+        let count = counted(deadlock.blocked.len());
+        deadlock.summary = if deadlock.cycle.is_empty() {
+            let paths = deadlock.blocked.iter().map(ProcessState::path);
+            let more = if deadlock.blocked.len() > 4 { ", …" } else { "" };
+            format!("deadlock of {count}: {}{more}", paths.take(4).collect::<Vec<_>>().join(", "))
+        } else {
+            format!("deadlock of {count}: {}", deadlock.around())
+        };
+        deadlock
+    }
+
+    /// Those that wait for one another, by path.
+    pub fn blocked(&self) -> &[ProcessState] {
+        &self.blocked
+    }
+
+    /// Who waits for whom, around: paths, each waiting for the next, and the last for the first. Empty where it is not
+    /// known who holds the ends.
+    pub fn cycle(&self) -> impl Iterator<Item = &str> {
+        self.cycle.iter().map(|link| &*link.path)
+    }
+
+    /// All other processes that there were.
+    pub fn others(&self) -> &Network {
+        &self.others
+    }
+
+    /// Whether nobody was left who could go on.
+    pub fn is_total(&self) -> bool {
+        self.others.processes.is_empty()
+    }
+
+    /// The report in one line.
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// Path of the first that was in it.
+    pub(crate) fn first(&self) -> &str {
+        self.cycle.first().map_or_else(|| self.blocked[0].path(), |link| &link.path)
+    }
+
+    /// The graph of who waits for what, and who holds it, in the language of Graphviz.
+    pub fn dot(&self) -> String {
+        Graph::of(&self.blocked).dot()
+    }
+
+    /// The same graph in the language of Mermaid.
+    pub fn mermaid(&self) -> String {
+        Graph::of(&self.blocked).mermaid()
+    }
+
+    fn around(&self) -> String {
+        let mut around = String::new();
+        for link in &self.cycle {
+            let _ = write!(around, "{} → {} → ", link.path, link.at);
+        }
+        around + self.cycle.first().map_or("", |first| &first.path)
+    }
+
+    fn write(&self, f: &mut dyn fmt::Write, colored: bool) -> fmt::Result {
+        let style = |code: &'static str| if colored { code } else { "" };
+        let (red, bold, off) = (style("\x1b[1;31m"), style("\x1b[1m"), style("\x1b[0m"));
+        let wait = match &self.blocked[..] {
+            [_] => "waits for itself, and nobody else can wake it",
+            _ => "wait for one another, and nobody else can wake them",
+        };
+        writeln!(f, "{red}deadlock{off}: {} {wait}", counted(self.blocked.len()))?;
+        for process in self.blocked.iter().take(SHOWN) {
+            let text = process.to_string();
+            let (path, rest) = text.split_at(process.path.len());
+            writeln!(f, "  {bold}{path}{off}{}", rest.replace('\n', "\n  "))?;
+        }
+        if self.blocked.len() > SHOWN {
+            writeln!(f, "  and {} more", self.blocked.len() - SHOWN)?;
+        }
+        if !self.cycle.is_empty() {
+            writeln!(f, "  {bold}cycle{off}:")?;
+            for (number, link) in self.cycle.iter().enumerate() {
+                let arrow = if number == 0 { " " } else { "→" };
+                writeln!(f, "    {arrow} {} waits at {} for", link.path, link.at)?;
+            }
+            writeln!(f, "    → {}", self.cycle[0].path)?;
+        }
+        if !self.is_total() {
+            writeln!(f, "  {bold}others{off}: {} go on", counted(self.others.processes.len()))?;
+            for process in self.others.processes.iter().take(10) {
+                let text = process.to_string();
+                writeln!(f, "    {}", text.lines().next().unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// For standard error: coloured if that is a terminal.
+    pub(crate) fn shout(&self) {
+        let mut text = String::from("csp: ");
+        let _ = self.write(&mut text, is_for_terminal());
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// Whether standard error is read by somebody who sees colours.
+fn is_for_terminal() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+}
+
+fn counted(processes: usize) -> String {
+    match processes {
+        1 => "one process".to_owned(),
+        n => format!("{n} processes"),
+    }
+}
+
+impl fmt::Debug for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Deadlock({})", self.summary)
+    }
+}
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, false)
+    }
+}

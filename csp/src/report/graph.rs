@@ -1,0 +1,115 @@
+//! A network as a graph: processes, what they wait for, and who could give it.
+
+use std::fmt::Write as _;
+
+use super::network::{Operation, ProcessState, State, Thing};
+
+pub(super) struct Graph<'a> {
+    processes: &'a [ProcessState],
+    things: Vec<&'a Thing>,
+}
+
+/// Which way an arrow goes.
+struct Edge<'a> {
+    process: usize,
+    thing: usize,
+    label: &'a str,
+    /// From the process to the thing.
+    out: bool,
+    /// It says who could end the wait.
+    holds: bool,
+}
+
+impl<'a> Graph<'a> {
+    pub(super) fn of(processes: &'a [ProcessState]) -> Self {
+        let wants = processes.iter().flat_map(ProcessState::wants);
+        let mut things: Vec<_> = wants.filter_map(|want| want.object.as_ref()).collect();
+        things.sort_by_key(|thing| thing.address);
+        things.dedup_by_key(|thing| thing.address);
+        Self { processes, things }
+    }
+
+    fn edges(&self) -> Vec<Edge<'a>> {
+        let mut edges = Vec::new();
+        for (process, state) in self.processes.iter().enumerate() {
+            for want in state.wants() {
+                let Some(object) = &want.object else { continue };
+                let Some(thing) = self.number(object) else { continue };
+                let (label, out) = match want.operation {
+                    Operation::Read | Operation::Handover => ("reads", false),
+                    Operation::Write | Operation::Release => ("writes", true),
+                    Operation::Retirement => ("waits for retirement", false),
+                    Operation::Sync => ("synchronises", true),
+                    Operation::Join | Operation::JoinAll => ("joins", true),
+                    _ => ("waits", true),
+                };
+                edges.push(Edge { process, thing, label, out, holds: false });
+            }
+        }
+        for (thing, object) in self.things.iter().enumerate() {
+            let mut holders = object.holders.clone();
+            holders.sort();
+            holders.dedup();
+            for holder in holders.iter().filter(|holder| holder.what != "handle") {
+                let found =
+                    self.processes.iter().position(|process| process.who == Some(holder.who));
+                let Some(process) = found else { continue };
+                edges.push(Edge {
+                    process,
+                    thing,
+                    label: holder.what,
+                    out: holder.what != "reader",
+                    holds: true,
+                });
+            }
+        }
+        edges
+    }
+
+    fn number(&self, thing: &Thing) -> Option<usize> {
+        self.things.binary_search_by_key(&thing.address, |thing| thing.address).ok()
+    }
+
+    pub(super) fn dot(&self) -> String {
+        let mut dot = String::from("digraph network {\n    rankdir=LR;\n");
+        for (number, process) in self.processes.iter().enumerate() {
+            let color = if matches!(process.state, State::Blocked(_)) { "red" } else { "black" };
+            let label = escaped(&process.path);
+            let _ = writeln!(dot, "    p{number} [shape=box, color={color}, label=\"{label}\"];");
+        }
+        for (number, thing) in self.things.iter().enumerate() {
+            let label = escaped(&thing.short());
+            let _ = writeln!(dot, "    t{number} [shape=ellipse, label=\"{label}\"];");
+        }
+        for Edge { process, thing, label, out, holds } in self.edges() {
+            let style = if holds { ", style=dashed" } else { "" };
+            let _ = match out {
+                true => writeln!(dot, "    p{process} -> t{thing} [label=\"{label}\"{style}];"),
+                false => writeln!(dot, "    t{thing} -> p{process} [label=\"{label}\"{style}];"),
+            };
+        }
+        dot + "}\n"
+    }
+
+    pub(super) fn mermaid(&self) -> String {
+        let mut mermaid = String::from("flowchart LR\n");
+        for (number, process) in self.processes.iter().enumerate() {
+            let _ = writeln!(mermaid, "    p{number}[\"{}\"]", process.path.replace('"', "'"));
+        }
+        for (number, thing) in self.things.iter().enumerate() {
+            let _ = writeln!(mermaid, "    t{number}([\"{}\"])", thing.short().replace('"', "'"));
+        }
+        for Edge { process, thing, label, out, holds } in self.edges() {
+            let arrow = if holds { "-.->" } else { "-->" };
+            let _ = match out {
+                true => writeln!(mermaid, "    p{process} {arrow}|{label}| t{thing}"),
+                false => writeln!(mermaid, "    t{thing} {arrow}|{label}| p{process}"),
+            };
+        }
+        mermaid
+    }
+}
+
+fn escaped(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"")
+}

@@ -1,0 +1,463 @@
+//! Who will never go on again: the judgement, apart from how the evidence is taken.
+//!
+//! A set of blocked processes is *dead* if everything that each of them waits for can only be done by members of the set.
+//! The largest such set is what is left of all blocked processes when those are struck out, again and again, who wait for
+//! something that somebody outside may do. (It is a greatest fixed point: processes that wait for one another in a
+//! circle keep one another in.)
+//!
+//! - A channel can be used, ended or poisoned by whoever holds one of its ends or a handle to it, on either side.
+//! - A barrier lets nobody go while one who is enrolled never comes.
+//! - A set of processes has not ended while one of them never ends.
+//! - Whatever else a process may wait for, somebody may do.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::blocked::{Needs, Operation};
+use crate::holders::{Held, Who};
+
+/// From so many a circle is looked for.
+const STARTS: usize = 100;
+
+/// What is known of all processes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Evidence {
+    pub(crate) processes: Vec<Known>,
+    pub(crate) objects: HashMap<usize, Needs>,
+}
+
+/// What is known of one process.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) who: Who,
+    /// The group that waits for its end.
+    pub(crate) group: usize,
+    pub(crate) daemon: bool,
+    /// Whom to ask about it, and under which name.
+    pub(crate) agent: usize,
+    pub(crate) context: usize,
+    /// What it waits for: addresses of objects. None: it is not blocked, or not for ever.
+    pub(crate) waits: Option<Vec<(Operation, Option<usize>)>>,
+}
+
+impl Known {
+    fn waits_at(&self, address: usize) -> bool {
+        self.waits.iter().flatten().any(|&(_, at)| at == Some(address))
+    }
+}
+
+/// The shortest way from one around to it again.
+fn circle(start: Who, next: &HashMap<Who, Vec<(Who, usize)>>) -> Option<Vec<(Who, usize)>> {
+    let mut before: HashMap<Who, (Who, usize)> = HashMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(who) = queue.pop_front() {
+        for &(to, at) in next.get(&who).into_iter().flatten() {
+            if to == start {
+                let mut way = vec![(who, at)];
+                while way[way.len() - 1].0 != start {
+                    way.push(before[&way[way.len() - 1].0]);
+                }
+                way.reverse();
+                return Some(way);
+            }
+            before.entry(to).or_insert_with(|| {
+                queue.push_back(to);
+                (who, at)
+            });
+        }
+    }
+    None
+}
+
+/// One object, as the search sees it.
+#[derive(Default)]
+struct Object {
+    waiters: Vec<usize>,
+    /// Somebody who is not dead may end waits there.
+    alive: bool,
+    /// Of a barrier or a set of processes: dead ones that it lacks.
+    missing: usize,
+}
+
+impl Evidence {
+    /// The dead, by index; none if all of them are daemons.
+    pub(crate) fn dead(&self) -> Vec<usize> {
+        let mut search = Search::new(self);
+        search.run();
+        self.unless_daemons((0..self.processes.len()).filter(|&p| search.dead[p]).collect())
+    }
+
+    /// All that are blocked, by index; none if all of them are daemons. When nothing else can happen they are dead.
+    pub(crate) fn blocked(&self) -> Vec<usize> {
+        let all = 0..self.processes.len();
+        self.unless_daemons(all.filter(|&p| self.processes[p].waits.is_some()).collect())
+    }
+
+    fn unless_daemons(&self, dead: Vec<usize>) -> Vec<usize> {
+        match dead.iter().all(|&process| self.processes[process].daemon) {
+            true => Vec::new(),
+            false => dead,
+        }
+    }
+
+    /// A shortest circle of those who wait for one another: each, and the object at which it waits for the next.
+    pub(crate) fn cycle(&self, dead: &HashSet<Who>) -> Vec<(Who, usize)> {
+        let next: HashMap<Who, Vec<(Who, usize)>> = self
+            .processes
+            .iter()
+            .filter(|process| dead.contains(&process.who))
+            .map(|process| (process.who, self.waits_for(process, dead)))
+            .collect();
+        let mut starts: Vec<_> = next.keys().copied().collect();
+        starts.sort_unstable();
+        let mut shortest: Vec<(Who, usize)> = Vec::new();
+        for &start in starts.iter().take(STARTS) {
+            if let Some(found) = circle(start, &next)
+                && (shortest.is_empty() || found.len() < shortest.len())
+            {
+                shortest = found;
+            }
+        }
+        shortest
+    }
+
+    /// Those of the dead that could end its wait, and where.
+    fn waits_for(&self, process: &Known, dead: &HashSet<Who>) -> Vec<(Who, usize)> {
+        let mut next = Vec::new();
+        for &(operation, address) in process.waits.iter().flatten() {
+            let Some(address) = address else { continue };
+            let who: Vec<Who> = match self.objects.get(&address) {
+                Some(Needs::Everyone { holders }) => {
+                    let absent = |who: &Who| {
+                        let mut there = self.processes.iter().filter(|there| there.who == *who);
+                        !there.any(|there| there.waits_at(address))
+                    };
+                    holders.iter().map(|holder| holder.who).filter(absent).collect()
+                }
+                Some(Needs::Anyone { holders, .. }) => {
+                    let other = match operation {
+                        Operation::Read | Operation::Handover => Some(Held::Writer),
+                        Operation::Write | Operation::Release => Some(Held::Reader),
+                        _ => None,
+                    };
+                    let holders = holders.iter();
+                    let others = holders.filter(|h| other.is_none_or(|other| other == h.what));
+                    others.map(|holder| holder.who).collect()
+                }
+                Some(Needs::Group(group)) => {
+                    let members = self.processes.iter().filter(|member| member.group == *group);
+                    members.map(|member| member.who).collect()
+                }
+                Some(Needs::Process(job)) => vec![Who { job: *job, index: 0 }],
+                Some(Needs::Unknown) | None => Vec::new(),
+            };
+            next.extend(who.into_iter().filter(|who| dead.contains(who)).map(|who| (who, address)));
+        }
+        next
+    }
+}
+
+struct Search<'a> {
+    evidence: &'a Evidence,
+    dead: Vec<bool>,
+    objects: HashMap<usize, Object>,
+    /// What a process does for objects that lack it: how often it is missing there.
+    missed: Vec<Vec<(usize, usize)>>,
+    /// The channels that a process holds something of.
+    holds: Vec<Vec<usize>>,
+    struck: Vec<usize>,
+}
+
+impl<'a> Search<'a> {
+    fn new(evidence: &'a Evidence) -> Self {
+        let count = evidence.processes.len();
+        let dead = evidence.processes.iter().map(|process| process.waits.is_some()).collect();
+        let mut search = Self {
+            evidence,
+            dead,
+            objects: HashMap::new(),
+            missed: vec![Vec::new(); count],
+            holds: vec![Vec::new(); count],
+            struck: Vec::new(),
+        };
+        search.connect();
+        search
+    }
+
+    fn connect(&mut self) {
+        let processes = &self.evidence.processes;
+        for (number, process) in processes.iter().enumerate() {
+            for (operation, address) in process.waits.iter().flatten() {
+                match (operation, address) {
+                    (_, Some(address)) if is_known(*operation) => {
+                        self.objects.entry(*address).or_default().waiters.push(number);
+                    }
+                    _ => self.struck.push(number),
+                }
+            }
+        }
+        let by_who: HashMap<Who, usize> =
+            processes.iter().enumerate().map(|(number, process)| (process.who, number)).collect();
+        let mut of_group: HashMap<usize, Vec<usize>> = HashMap::new();
+        let mut of_job: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (number, process) in processes.iter().enumerate() {
+            of_group.entry(process.group).or_default().push(number);
+            of_job.entry(process.who.job).or_default().push(number);
+        }
+        for (&address, object) in &mut self.objects {
+            let mut miss = |number: usize, times: usize| {
+                if self.dead[number] && times > 0 {
+                    object.missing += times;
+                    self.missed[number].push((address, times));
+                }
+            };
+            match self.evidence.objects.get(&address) {
+                Some(Needs::Anyone { holders, unknown }) => {
+                    object.alive = *unknown > 0;
+                    for holder in holders.iter().filter(|holder| holder.sure) {
+                        match by_who.get(&holder.who) {
+                            Some(&number) if self.dead[number] => self.holds[number].push(address),
+                            _ => object.alive = true,
+                        }
+                    }
+                }
+                Some(Needs::Everyone { holders }) => {
+                    let mut enrolled: HashMap<usize, usize> = HashMap::new();
+                    for holder in holders.iter().filter(|holder| holder.sure) {
+                        if let Some(&number) = by_who.get(&holder.who) {
+                            *enrolled.entry(number).or_default() += 1;
+                        }
+                    }
+                    let waiting: HashSet<usize> = object.waiters.iter().copied().collect();
+                    for (number, times) in enrolled {
+                        // It has come here with one of its enrolments.
+                        let here = usize::from(waiting.contains(&number));
+                        miss(number, times - here);
+                    }
+                }
+                Some(Needs::Group(group)) => {
+                    of_group.get(group).into_iter().flatten().for_each(|&number| miss(number, 1));
+                }
+                Some(Needs::Process(job)) => {
+                    of_job.get(job).into_iter().flatten().for_each(|&number| miss(number, 1));
+                }
+                Some(Needs::Unknown) | None => object.alive = true,
+            }
+            match self.evidence.objects.get(&address) {
+                Some(Needs::Anyone { .. }) => {}
+                _ => object.alive = object.missing == 0,
+            }
+            if object.alive {
+                self.struck.extend(&object.waiters);
+            }
+        }
+    }
+
+    fn run(&mut self) {
+        while let Some(process) = self.struck.pop() {
+            if !std::mem::replace(&mut self.dead[process], false) {
+                continue;
+            }
+            for address in std::mem::take(&mut self.holds[process]) {
+                self.revive(address);
+            }
+            for (address, times) in std::mem::take(&mut self.missed[process]) {
+                if let Some(object) = self.objects.get_mut(&address) {
+                    object.missing -= times;
+                    if object.missing == 0 {
+                        self.revive(address);
+                    }
+                }
+            }
+        }
+    }
+
+    fn revive(&mut self, address: usize) {
+        if let Some(object) = self.objects.get_mut(&address)
+            && !std::mem::replace(&mut object.alive, true)
+        {
+            self.struck.extend(&object.waiters);
+        }
+    }
+}
+
+/// Whether it is known who can end such a wait.
+fn is_known(operation: Operation) -> bool {
+    match operation {
+        Operation::Read
+        | Operation::Write
+        | Operation::Retirement
+        | Operation::Sync
+        | Operation::Join
+        | Operation::JoinAll => true,
+        Operation::Handover
+        | Operation::Release
+        | Operation::FallIn
+        | Operation::Timeout
+        | Operation::Skip => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::holders::Holder;
+
+    /// A process that waits at objects, which are numbers.
+    fn process(number: usize, waits: Option<Vec<(Operation, usize)>>) -> Known {
+        Known {
+            who: Who { job: number, index: 0 },
+            group: 1000 + number % 2,
+            daemon: false,
+            agent: 0,
+            context: number,
+            waits: waits
+                .map(|waits| waits.into_iter().map(|(what, at)| (what, Some(at))).collect()),
+        }
+    }
+
+    fn holders(all: &[usize]) -> Vec<Holder> {
+        let holder =
+            |&job: &usize| Holder { who: Who { job, index: 0 }, what: Held::Writer, sure: true };
+        all.iter().map(holder).collect()
+    }
+
+    /// Whether everything that one of the set waits for can only be done by members of the set: the definition.
+    fn is_dead(evidence: &Evidence, set: &[bool]) -> bool {
+        let inside = |who: &Who| {
+            let mut found = evidence.processes.iter().zip(set).filter(|(p, _)| p.who == *who);
+            found.any(|(_, inside)| *inside)
+        };
+        evidence.processes.iter().zip(set).filter(|(_, inside)| **inside).all(|(process, _)| {
+            let Some(waits) = &process.waits else { return false };
+            waits.iter().all(|(operation, at)| {
+                let at = at.expect("in these tests all wait at something");
+                is_known(*operation)
+                    && match &evidence.objects[&at] {
+                        Needs::Anyone { holders, unknown } => {
+                            *unknown == 0 && holders.iter().all(|holder| inside(&holder.who))
+                        }
+                        Needs::Everyone { holders } => {
+                            let come = |who: &Who| {
+                                let mut all = evidence.processes.iter();
+                                all.any(|p| p.who == *who && p.waits_at(at))
+                            };
+                            holders.iter().enumerate().any(|(n, holder)| {
+                                let again = holders[..n].iter().any(|h| h.who == holder.who);
+                                inside(&holder.who) && (!come(&holder.who) || again)
+                            })
+                        }
+                        Needs::Group(group) => evidence
+                            .processes
+                            .iter()
+                            .any(|member| member.group == *group && inside(&member.who)),
+                        Needs::Process(job) => inside(&Who { job: *job, index: 0 }),
+                        Needs::Unknown => false,
+                    }
+            })
+        })
+    }
+
+    /// The largest dead set, by trying all.
+    fn by_definition(evidence: &Evidence) -> Vec<usize> {
+        let count = evidence.processes.len();
+        let mut largest = vec![false; count];
+        for bits in 0_u32..1 << count {
+            let set: Vec<bool> = (0..count).map(|p| bits >> p & 1 == 1).collect();
+            if is_dead(evidence, &set) {
+                // The union of two dead sets is dead.
+                largest.iter_mut().zip(set).for_each(|(all, one)| *all |= one);
+            }
+        }
+        (0..count).filter(|&p| largest[p]).collect()
+    }
+
+    #[test]
+    fn the_search_finds_what_the_definition_says() {
+        let mut seed = 1_u64;
+        let mut random = move |below: usize| {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % below
+        };
+        let (mut none, mut some) = (0, 0);
+        for _ in 0..20_000 {
+            let count = 1 + random(6);
+            let objects = 1 + random(5);
+            let mut evidence = Evidence::default();
+            for at in 0..objects {
+                let mut held =
+                    || holders(&(0..random(4)).map(|_| random(count)).collect::<Vec<_>>());
+                let holders = held();
+                let needs = match random(8) {
+                    0 | 1 => Needs::Everyone { holders },
+                    2 => Needs::Group(1000 + random(2)),
+                    3 => Needs::Process(random(count)),
+                    4 if random(3) == 0 => Needs::Unknown,
+                    _ => Needs::Anyone { holders, unknown: usize::from(random(8) == 0) },
+                };
+                evidence.objects.insert(at, needs);
+            }
+            for number in 0..count {
+                let waits = (random(6) > 0).then(|| {
+                    let waits = 1 + random(2);
+                    (0..waits).map(|_| (Operation::Read, random(objects))).collect()
+                });
+                evidence.processes.push(process(number, waits));
+            }
+            let found = evidence.dead();
+            assert_eq!(found, by_definition(&evidence), "{evidence:#?}");
+            if found.is_empty() { none += 1 } else { some += 1 }
+        }
+        assert!(none > 1000 && some > 1000, "{none} without, {some} with");
+    }
+
+    #[test]
+    fn who_waits_for_what_nobody_knows_is_alive() {
+        let mut evidence = Evidence::default();
+        evidence.objects.insert(0, Needs::Anyone { holders: holders(&[0]), unknown: 0 });
+        for (operation, dead) in [
+            (Operation::Read, true),
+            (Operation::Retirement, true),
+            (Operation::Release, false),
+            (Operation::Handover, false),
+            (Operation::FallIn, false),
+            (Operation::Timeout, false),
+        ] {
+            evidence.processes = vec![process(0, Some(vec![(operation, 0)]))];
+            assert_eq!(evidence.dead().len(), usize::from(dead), "{operation:?}");
+        }
+        evidence.processes[0].waits =
+            Some(vec![(Operation::Read, Some(0)), (Operation::Skip, None)]);
+        assert!(evidence.dead().is_empty());
+    }
+
+    #[test]
+    fn daemons_alone_are_no_deadlock() {
+        let mut evidence = Evidence::default();
+        evidence.objects.insert(0, Needs::Anyone { holders: holders(&[0, 1]), unknown: 0 });
+        let waits = || Some(vec![(Operation::Read, 0)]);
+        evidence.processes = vec![process(0, waits()), process(1, waits())];
+        evidence.processes[0].daemon = true;
+        assert_eq!(evidence.dead(), [0, 1]);
+        evidence.processes[1].daemon = true;
+        assert!(evidence.dead().is_empty());
+        assert!(evidence.blocked().is_empty());
+    }
+
+    #[test]
+    fn a_circle_is_the_shortest_there_is() {
+        // 0 waits for 1 and 2, 1 for 2, 2 for 3 and 0, 3 for 0.
+        let mut evidence = Evidence::default();
+        for (at, held) in [(0, vec![1, 2]), (1, vec![2]), (2, vec![3, 0]), (3, vec![0])] {
+            evidence.objects.insert(at, Needs::Anyone { holders: holders(&held), unknown: 0 });
+            evidence.processes.push(process(at, Some(vec![(Operation::Read, at)])));
+        }
+        let dead = evidence.processes.iter().map(|process| process.who).collect();
+        let circle = evidence.cycle(&dead);
+        assert_eq!(
+            circle.iter().map(|(who, at)| (who.job, *at)).collect::<Vec<_>>(),
+            [(0, 0), (2, 2)]
+        );
+    }
+}
