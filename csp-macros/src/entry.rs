@@ -7,6 +7,7 @@ use syn::Safety;
 use crate::{
     diagnostics::Mistakes,
     function::{Function, Item},
+    keeping,
     options::Options,
 };
 
@@ -85,6 +86,7 @@ fn expand(options: &Options, function: Function) -> TokenStream {
     let mut inner = sig.clone();
     inner.ident = format_ident!("__csp_body");
     let body_fn = &inner.ident;
+    let body = keeping::marked(krate, &body);
     quote! {
         #(#attrs)*
         #vis #sig {

@@ -7,6 +7,7 @@ mod alternation;
 mod diagnostics;
 mod entry;
 mod function;
+mod keeping;
 mod options;
 mod process;
 mod spans;

@@ -86,7 +86,7 @@ fn a_snapshot_shows_who_waits_where() {
 
     let me = csp::current().path().to_owned();
     assert!(seen_from_inside.contains(&format!("{me}/asks: running")), "{seen_from_inside}");
-    assert!(network.dot().contains("label=\"read from\""));
+    assert!(network.dot().contains("label=\"reads\""));
     assert!(network.mermaid().starts_with("flowchart LR"));
 
     barrier.resign();

@@ -10,6 +10,7 @@ use syn::{
 use super::Kind;
 use crate::{
     function::Function,
+    keeping,
     options::Options,
     spans::{across, local, path_at},
 };
@@ -33,6 +34,16 @@ fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> To
     let parameters: Vec<_> = sig.inputs.iter().enumerate().filter_map(parameter).collect();
     let (names, types): (Vec<_>, Vec<_>) = parameters.iter().cloned().unzip();
     let result = result(&sig.output);
+    let inputs = sig.inputs.iter().zip(&names).filter_map(|(input, name)| match input {
+        FnArg::Typed(typed) => Some((typed, name)),
+        FnArg::Receiver(_) => None,
+    });
+    let held: TokenStream = inputs
+        .map(|(typed, name)| {
+            keeping::hold(krate, name, keeping::keeps(&typed.pat, &typed.ty, &body))
+        })
+        .collect();
+    let marked = keeping::marked(krate, &body);
 
     // Another name, so that a process that names itself in its body gets the constructor.
     sig.ident = Ident::new("__csp_body", name.span());
@@ -58,11 +69,11 @@ fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> To
                 clippy::needless_pass_by_value, clippy::missing_const_for_fn,
                 clippy::too_many_arguments, clippy::fn_params_excessive_bools, clippy::too_many_lines
             )]
-            #sig #body
+            #sig #marked
             #krate::__private::process(
                 &const { #definition },
                 (#(#owned,)*),
-                |(#(#names,)*)| #returned,
+                |(#(#names,)*)| { #held #returned },
             )
         },
     );
