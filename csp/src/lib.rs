@@ -46,6 +46,7 @@
 //! | feature | a process is | by default |
 //! |---|---|---|
 //! | `coroutines` | a coroutine, scheduled by the thread that starts it | on |
+//! | `slab` | the same, with stacks of the library's own making: a million may be blocked at once | on |
 //! | `threads` | an OS thread | |
 //!
 //! `#[process]` runs on coroutines where they are compiled in, else on threads. All may meet on one channel.
@@ -60,6 +61,7 @@
 //! - Readers and writers of a channel are served in the order in which they came.
 //! - A choice performs exactly one of its guards, whole; the others leave no trace.
 //! - A process ends only after all it has spawned have; [`parallel!`] returns only after all have ended.
+//! - Processes that wait for one another for ever are poisoned with a report of who waits for whom.
 //! - A panic ends the network and reaches whoever waits for it, with the path of the process that panicked.
 
 #[doc(hidden)]

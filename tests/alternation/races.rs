@@ -5,11 +5,11 @@ use csp::{Alternation, Channel, Termination, alt, pri_alt};
 use csp_tests::{Ledger, Placement, Random, Token, on_each_backend, rounds, run, seed};
 use std::time::Duration;
 
+/// What happens to the two channels.
+type Ends = fn(&Placement, [Channel<Token>; 2], Random) -> csp::Process<csp::Erased<()>, ()>;
+
 /// Two writers and two readers who choose, on two channels, and something that happens to those.
-fn race(
-    backend: &Placement,
-    ends: fn(&Placement, [Channel<Token>; 2], Random) -> csp::Process<csp::Erased<()>, ()>,
-) {
+fn race(backend: &Placement, ends: Ends) {
     for seed in seed()..seed() + rounds(200) {
         backend.note(format!("seed {seed}"));
         let mut random = Random::seeded(seed);

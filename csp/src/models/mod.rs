@@ -12,8 +12,8 @@
 //! A deadline may come at any time: see [`Post`].
 //!
 //! Run them with `RUSTFLAGS="--cfg loom" cargo test -p csp --release --lib models`; `LOOM_MAX_PREEMPTIONS=n` sets
-//! another bound, and `-- --nocapture` shows how many executions each model takes. A comment "Fails of" names
-//! mistakes that were planted in the protocol to see the model find them.
+//! another bound, and `-- --nocapture` shows how many executions each model takes. DESIGN.md lists the mistakes that were
+//! planted in the protocol to see the models find them.
 #![allow(unsafe_code)]
 
 mod alternation;
