@@ -1,0 +1,478 @@
+//! The home's side: who holds ends of its channels. A row for each node and direction, and one for each end on its way,
+//! never one bare number: the death of a node deletes its rows, which is what retiring all its ends would have done.
+//! Invariant: a channel's totals are the sums of its rows, those in transit included.
+//!
+//! An end in transit is in somebody's charge: the home of the channel that carries it, or who that has given it to. When
+//! a node dies, the home of the end asks who had charge whether it was lost with the dead; nobody else can know.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::home::{Home, Leaving};
+use super::{Departure, Direction, Ending, Message, NodeId, OpId, Out, Parcel, TransitId, Wild};
+
+#[cfg(test)]
+use super::faults::Fault;
+
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Counts {
+    channels: BTreeMap<u64, Rows>,
+    transits: BTreeMap<TransitId, Transit>,
+    /// Ended before they were known to have set out: the news came by two ways.
+    early: BTreeSet<TransitId>,
+    /// The journeys of each node up to which all have been seen to set out: a link keeps their order.
+    seen: BTreeMap<NodeId, u64>,
+    /// Ends inside values that stand here, or were given from here and have not been heard of.
+    charge: BTreeMap<TransitId, Charge>,
+    /// What was said of nodes that are not known to be dead here yet.
+    ahead: BTreeMap<NodeId, Vec<Ahead>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Ahead {
+    Ask { from: NodeId, transit: TransitId },
+    Gone { transit: TransitId },
+}
+
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+struct Rows {
+    handles: u32,
+    rows: BTreeMap<(NodeId, Direction), u32>,
+    readers: u32,
+    writers: u32,
+    had_reader: bool,
+    had_writer: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Transit {
+    channel: u64,
+    direction: Direction,
+    via: NodeId,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Charge {
+    home: NodeId,
+    /// `None`: the value is here.
+    given_to: Option<NodeId>,
+}
+
+impl Rows {
+    fn add(&mut self, direction: Direction) {
+        match direction {
+            Direction::Read => {
+                self.readers += 1;
+                self.had_reader = true;
+            }
+            Direction::Write => {
+                self.writers += 1;
+                self.had_writer = true;
+            }
+        }
+    }
+
+    fn sub(&mut self, direction: Direction, ends: u32) {
+        let total = match direction {
+            Direction::Read => &mut self.readers,
+            Direction::Write => &mut self.writers,
+        };
+        *total = total.saturating_sub(ends);
+    }
+
+    fn readers_gone(&self) -> bool {
+        self.readers == 0 && (self.had_reader || self.handles == 0)
+    }
+
+    fn retired(&self) -> bool {
+        let writers_gone = self.writers == 0 && (self.had_writer || self.handles == 0);
+        writers_gone || self.readers_gone()
+    }
+}
+
+impl Counts {
+    pub(super) fn create(&mut self, index: u64) {
+        let rows = Rows { handles: 1, ..Rows::default() };
+        self.channels.insert(index, rows);
+    }
+
+    pub(super) fn remove(&mut self, index: u64) {
+        self.channels.remove(&index);
+    }
+
+    pub(super) fn readers_gone(&self, index: u64) -> bool {
+        self.channels.get(&index).is_none_or(Rows::readers_gone)
+    }
+
+    pub(super) fn unreachable(&self, index: u64) -> bool {
+        self.channels
+            .get(&index)
+            .is_none_or(|rows| rows.readers == 0 && rows.writers == 0 && rows.handles == 0)
+    }
+
+    /// The ends in a value that has come here are in this node's charge.
+    pub(super) fn take_charge<V>(
+        &mut self,
+        parcel: &Parcel<V>,
+        dead: &BTreeMap<NodeId, Departure>,
+    ) {
+        for token in &parcel.tokens {
+            // Nobody would ever say that its journey is over.
+            if dead.contains_key(&token.channel.home) {
+                continue;
+            }
+            let charge = Charge { home: token.channel.home, given_to: None };
+            self.charge.insert(token.transit, charge);
+        }
+    }
+
+    pub(super) fn hand_over<V>(&mut self, me: NodeId, to: NodeId, parcel: &Parcel<V>) {
+        for token in &parcel.tokens {
+            // Given and arrived are one step here.
+            if to == me {
+                self.charge.remove(&token.transit);
+            } else if let Some(charge) = self.charge.get_mut(&token.transit) {
+                charge.given_to = Some(to);
+            }
+        }
+    }
+
+    pub(super) fn take_back<V>(&mut self, parcel: &Parcel<V>) {
+        for token in &parcel.tokens {
+            if let Some(charge) = self.charge.get_mut(&token.transit) {
+                charge.given_to = None;
+            }
+        }
+    }
+
+    /// A value that nobody will read: its ends are dropped.
+    pub(super) fn destroy<V, P>(&mut self, parcel: Parcel<V>, out: &mut Out<V, P>) {
+        for token in &parcel.tokens {
+            self.charge.remove(&token.transit);
+        }
+        parcel.destroy(out);
+    }
+
+    #[cfg(test)]
+    pub(super) fn counted(&self, index: u64, direction: Direction) -> u32 {
+        let rows = self.channels.get(&index);
+        rows.map_or(0, |rows| match direction {
+            Direction::Read => rows.readers,
+            Direction::Write => rows.writers,
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn check_quiet(&self, tokens: usize) -> Option<&'static str> {
+        if !self.early.is_empty() {
+            return Some("an end arrived that never set out");
+        }
+        if !self.ahead.is_empty() {
+            return Some("a question is not answered");
+        }
+        match self.charge.len() > tokens {
+            true => Some("in charge of ends that are not here"),
+            false => None,
+        }
+    }
+}
+
+impl<V: Clone, P: Clone> Home<V, P> {
+    pub(super) fn add_handle(&mut self, index: u64) {
+        if let Some(rows) = self.counts.channels.get_mut(&index) {
+            rows.handles += 1;
+        }
+    }
+
+    pub(super) fn drop_handle(&mut self, index: u64, out: &mut Out<V, P>) {
+        if let Some(rows) = self.counts.channels.get_mut(&index) {
+            rows.handles = rows.handles.saturating_sub(1);
+        }
+        self.recount(index, out);
+    }
+
+    pub(super) fn join(&mut self, index: u64, node: NodeId, direction: Direction) {
+        if let Some(rows) = self.counts.channels.get_mut(&index) {
+            *rows.rows.entry((node, direction)).or_default() += 1;
+            rows.add(direction);
+        }
+    }
+
+    pub(super) fn retire(
+        &mut self,
+        index: u64,
+        node: NodeId,
+        direction: Direction,
+        ends: u32,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        let Some(rows) = self.counts.channels.get_mut(&index) else {
+            return Ok(());
+        };
+        let row = rows.rows.get_mut(&(node, direction));
+        let row = row.ok_or(Wild("ends retired that it never had"))?;
+        *row = row.checked_sub(ends).ok_or(Wild("more ends retired than it had"))?;
+        if *row == 0 {
+            rows.rows.remove(&(node, direction));
+        }
+        rows.sub(direction, ends);
+        self.recount(index, out);
+        Ok(())
+    }
+
+    /// Ends a channel of which a side is gone.
+    fn recount(&mut self, index: u64, out: &mut Out<V, P>) {
+        let retired = self.counts.channels.get(&index).is_some_and(Rows::retired);
+        if retired {
+            self.end(index, Ending::Retired, out);
+            self.stir(index, out);
+        }
+    }
+
+    pub(super) fn move_out(
+        &mut self,
+        from: NodeId,
+        channel: u64,
+        direction: Direction,
+        transit: TransitId,
+        via: NodeId,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        if transit.origin != from {
+            return Err(Wild("an end sent out in another's name"));
+        }
+        self.counts.seen.insert(from, transit.seq + 1);
+        #[cfg(test)]
+        if self.fault == Fault::TransitUncounted {
+            return Ok(());
+        }
+        if self.counts.early.remove(&transit) {
+            self.journey_over(transit, via, out);
+            return Ok(());
+        }
+        // Whoever would have charge of it is dead: so is the value that carries it.
+        if self.dead.contains_key(&via) {
+            return Ok(());
+        }
+        if let Some(rows) = self.counts.channels.get_mut(&channel) {
+            rows.add(direction);
+            let row = Transit { channel, direction, via };
+            self.counts.transits.insert(transit, row);
+        }
+        Ok(())
+    }
+
+    fn journey_over(&mut self, transit: TransitId, via: NodeId, out: &mut Out<V, P>) {
+        self.counts.charge.remove(&transit);
+        if via != self.id {
+            out.to(via, Message::Settled { transit });
+        }
+    }
+
+    pub(super) fn move_in(
+        &mut self,
+        from: NodeId,
+        channel: u64,
+        direction: Direction,
+        transit: TransitId,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        // Counted for its new holder before it is discounted as in transit.
+        self.join(channel, from, direction);
+        self.arrived(from, channel, transit, out);
+        Ok(())
+    }
+
+    pub(super) fn dropped(
+        &mut self,
+        from: NodeId,
+        channel: u64,
+        transit: TransitId,
+        out: &mut Out<V, P>,
+    ) {
+        self.arrived(from, channel, transit, out);
+    }
+
+    fn arrived(&mut self, from: NodeId, channel: u64, transit: TransitId, out: &mut Out<V, P>) {
+        if let Some(row) = self.counts.transits.remove(&transit) {
+            // Who had charge of it and says this itself knows.
+            if row.via != from {
+                self.journey_over(transit, row.via, out);
+            }
+            self.discount(row, out);
+        } else if self.counts.channels.contains_key(&channel) && self.may_be_early(transit) {
+            self.counts.early.insert(transit);
+        }
+    }
+
+    fn discount(&mut self, row: Transit, out: &mut Out<V, P>) {
+        if let Some(rows) = self.counts.channels.get_mut(&row.channel) {
+            rows.sub(row.direction, 1);
+        }
+        self.recount(row.channel, out);
+    }
+
+    pub(super) fn settled(&mut self, transit: TransitId) {
+        self.counts.charge.remove(&transit);
+    }
+
+    /// `dead` sent an end out: has the value that it was in come here, or was it never posted?
+    pub(super) fn asked(
+        &mut self,
+        from: NodeId,
+        transit: TransitId,
+        dead: NodeId,
+        out: &mut Out<V, P>,
+    ) {
+        if !self.dead.contains_key(&dead) {
+            let ahead = self.counts.ahead.entry(dead).or_default();
+            ahead.push(Ahead::Ask { from, transit });
+        } else if !self.counts.charge.contains_key(&transit) {
+            out.to(from, Message::Gone { transit, dead });
+        }
+    }
+
+    /// An end was lost with `dead`, unless the dead has said itself that it arrived.
+    pub(super) fn gone(&mut self, transit: TransitId, dead: NodeId, out: &mut Out<V, P>) {
+        if !self.dead.contains_key(&dead) {
+            let ahead = self.counts.ahead.entry(dead).or_default();
+            ahead.push(Ahead::Gone { transit });
+        } else if let Some(row) = self.counts.transits.remove(&transit) {
+            self.counts.charge.remove(&transit);
+            self.given_up(row.channel, dead, out);
+            self.discount(row, out);
+        } else if self.may_be_early(transit) {
+            self.counts.early.insert(transit);
+        }
+    }
+
+    /// Whether the news that it has set out is still to come.
+    fn may_be_early(&self, transit: TransitId) -> bool {
+        !self.dead.contains_key(&transit.origin)
+            && self.counts.seen.get(&transit.origin) <= Some(&transit.seq)
+    }
+
+    /// A dead node held ends of this channel.
+    fn given_up(&mut self, index: u64, dead: NodeId, out: &mut Out<V, P>) {
+        if self.dead.get(&dead) == Some(&Departure::Poisons) {
+            self.end(index, Ending::Lost(dead), out);
+        }
+    }
+
+    pub(super) fn lost(
+        &mut self,
+        node: NodeId,
+        departure: Departure,
+        unread: Vec<Message<V, P>>,
+        out: &mut Out<V, P>,
+    ) {
+        self.dead.insert(node, departure);
+        // First in, first out: what was given last goes back first, so that it is not the first.
+        let mut stirred = BTreeSet::new();
+        for message in unread.into_iter().rev() {
+            #[cfg(test)]
+            if self.fault == Fault::LosesUnread {
+                break;
+            }
+            if let Message::Done { channel, parcel: Some(parcel), .. }
+            | Message::Commit { channel, parcel: Some(parcel), .. } = message
+            {
+                self.put_back(channel, parcel, out);
+                stirred.insert(channel);
+            }
+        }
+        self.drop_offers(node, out);
+        self.refuse_for(node, out);
+        let finished: Vec<OpId> = self
+            .extended
+            .iter()
+            .filter(|(reader, waiting)| reader.node == node || waiting.writer.node == node)
+            .map(|(reader, _)| *reader)
+            .collect();
+        for reader in finished {
+            let over = self.finish(reader, out);
+            debug_assert!(over.is_ok());
+        }
+        for index in stirred {
+            self.stir(index, out);
+        }
+        self.drop_rows(node, out);
+        self.drop_transits(node, out);
+        self.counts.charge.retain(|_, charge| charge.home != node);
+        self.counts.early.retain(|transit| transit.origin != node);
+        self.counts.seen.remove(&node);
+        for ahead in self.counts.ahead.remove(&node).unwrap_or_default() {
+            match ahead {
+                Ahead::Ask { from, transit } => self.asked(from, transit, node, out),
+                Ahead::Gone { transit } => self.gone(transit, node, out),
+            }
+        }
+    }
+
+    /// Free offers of a dead node go; those in a pair wait for what the other half says.
+    fn drop_offers(&mut self, node: NodeId, out: &mut Out<V, P>) {
+        let theirs: Vec<OpId> = self.posts.keys().copied().filter(|op| op.node == node).collect();
+        for op in theirs {
+            let Some(post) = self.posts.get_mut(&op) else {
+                continue;
+            };
+            match post.engaged {
+                #[cfg(test)]
+                Some(_) if self.fault == Fault::DeathSkipsCancelled => {}
+                Some(_) => post.leaving = Leaving::Dead,
+                None => self.remove(op, out),
+            }
+        }
+    }
+
+    fn drop_rows(&mut self, node: NodeId, out: &mut Out<V, P>) {
+        #[cfg(test)]
+        if self.fault == Fault::KeepsRows {
+            return;
+        }
+        let mut held = Vec::new();
+        for (index, rows) in &mut self.counts.channels {
+            let mut any = false;
+            for direction in [Direction::Read, Direction::Write] {
+                if let Some(ends) = rows.rows.remove(&(node, direction)) {
+                    rows.sub(direction, ends);
+                    any = true;
+                }
+            }
+            if any {
+                held.push(*index);
+            }
+        }
+        for index in held {
+            self.given_up(index, node, out);
+            self.recount(index, out);
+        }
+    }
+
+    /// Ends that the dead had been given, or had sent out in a value that did not leave, are lost. So are, for all that
+    /// is known, those that were in the charge of the dead as the home of the channel that carried them.
+    fn drop_transits(&mut self, node: NodeId, out: &mut Out<V, P>) {
+        let charge = self.counts.charge.iter();
+        let given: Vec<(TransitId, NodeId)> = charge
+            .filter(|(_, charge)| charge.given_to == Some(node))
+            .map(|(transit, charge)| (*transit, charge.home))
+            .collect();
+        for (transit, home) in given {
+            self.counts.charge.remove(&transit);
+            let dead = node;
+            out.to(home, Message::Gone { transit, dead });
+        }
+        let transits = self.counts.transits.iter();
+        let open: Vec<(TransitId, NodeId)> = transits
+            .filter(|(transit, row)| row.via == node || transit.origin == node)
+            .map(|(transit, row)| (*transit, row.via))
+            .collect();
+        for (transit, via) in open {
+            if via == node {
+                self.gone(transit, node, out);
+            } else {
+                let dead = node;
+                out.to(via, Message::Ask { transit, dead });
+            }
+        }
+    }
+}

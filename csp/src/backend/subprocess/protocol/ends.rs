@@ -1,0 +1,68 @@
+//! Ends of other nodes' channels that this node holds. Cloning one costs no message: the home knows only how many have
+//! arrived, and is told when the last of them is gone.
+
+use std::collections::BTreeMap;
+
+use super::{ChannelId, Direction, Message, NodeId, Out, Token, TransitId};
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Ends {
+    me: NodeId,
+    next: u64,
+    held: BTreeMap<(ChannelId, Direction), Held>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+struct Held {
+    here: u32,
+    /// How many of them the home has been told of.
+    registered: u32,
+}
+
+impl Ends {
+    pub(super) fn new(me: NodeId) -> Self {
+        Ends { me, next: 0, held: BTreeMap::new() }
+    }
+
+    pub(super) fn transit(&mut self) -> TransitId {
+        let seq = self.next;
+        self.next += 1;
+        TransitId { origin: self.me, seq }
+    }
+
+    /// A clone of an end that is here.
+    pub(super) fn add(&mut self, channel: ChannelId, direction: Direction) {
+        self.held.entry((channel, direction)).or_default().here += 1;
+    }
+
+    pub(super) fn arrive<V, P>(&mut self, token: Token, out: &mut Out<V, P>) {
+        let Token { channel, direction, transit } = token;
+        if channel.home != self.me {
+            let held = self.held.entry((channel, direction)).or_default();
+            held.here += 1;
+            held.registered += 1;
+        }
+        out.to(channel.home, Message::MoveIn { channel: channel.index, direction, transit });
+    }
+
+    pub(super) fn drop_end<V, P>(
+        &mut self,
+        channel: ChannelId,
+        direction: Direction,
+        out: &mut Out<V, P>,
+    ) {
+        let Some(held) = self.held.get_mut(&(channel, direction)) else {
+            return;
+        };
+        held.here = held.here.saturating_sub(1);
+        if held.here == 0 {
+            let ends = held.registered;
+            self.held.remove(&(channel, direction));
+            out.to(channel.home, Message::Retire { channel: channel.index, direction, ends });
+        }
+    }
+
+    pub(super) fn lost(&mut self, home: NodeId) {
+        self.held.retain(|(channel, _), _| channel.home != home);
+    }
+}

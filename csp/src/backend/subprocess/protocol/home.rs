@@ -1,0 +1,493 @@
+//! The home's side: channels, the offers that stand at them, and who meets whom.
+//! Invariant: of the offers on a channel, no two that could communicate are both free, unless a value stored there is
+//! on offer to somebody who has not answered.
+//! Oldest first, among those that are free: an offer in an undecided pair holds nobody else up.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::counts::Counts;
+use super::pairs::Pair;
+use super::{ChannelId, Departure, Ending, Message, NodeId, Offer, OpId, Out, Parcel, Wild};
+
+#[cfg(test)]
+use super::faults::Fault;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Home<V, P> {
+    pub(super) id: NodeId,
+    pub(super) channels: BTreeMap<u64, Channel<V, P>>,
+    next: u64,
+    pub(super) posts: BTreeMap<OpId, Post<V>>,
+    /// Undecided pairs, by the operation that names them: the reader if there is one.
+    pub(super) pairs: BTreeMap<OpId, Pair>,
+    /// Extended reads that are done and not finished, and the writer that waits for it.
+    pub(super) extended: BTreeMap<OpId, Waiting>,
+    pub(super) counts: Counts,
+    pub(super) dead: BTreeMap<NodeId, Departure>,
+    #[cfg(test)]
+    pub(super) fault: Fault,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Channel<V, P> {
+    pub(super) capacity: usize,
+    /// Buffered values, and those that a dead reader had not taken.
+    pub(super) stored: VecDeque<Parcel<V>>,
+    /// The stored value that is on offer to an operation that has not answered. The others wait, to keep their order.
+    pub(super) on_offer: Option<usize>,
+    /// Places promised to writers that have not answered.
+    pub(super) promised: usize,
+    pub(super) readers: VecDeque<(OpId, u16)>,
+    pub(super) writers: VecDeque<(OpId, u16)>,
+    pub(super) watchers: VecDeque<(OpId, u16)>,
+    pub(super) ending: Option<Ending<P>>,
+}
+
+/// An operation as it stands here: those of its guards that do.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Post<V> {
+    pub(super) guards: Vec<(u16, Offer<V>)>,
+    pub(super) multi: bool,
+    /// The pair that it is in, undecided.
+    pub(super) engaged: Option<OpId>,
+    pub(super) leaving: Leaving,
+    pub(super) probed: bool,
+}
+
+/// What becomes of an operation once the pair that it is in does not come about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Leaving {
+    Stays,
+    /// Its owner takes it back, and is told so.
+    Withdraws,
+    /// It is over elsewhere.
+    Over,
+    /// Its owner is dead.
+    Dead,
+}
+
+/// A writer that has been read and waits for its reader to finish.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Waiting {
+    pub(super) writer: OpId,
+    pub(super) guard: u16,
+    pub(super) channel: u64,
+}
+
+impl<V, P> Channel<V, P> {
+    fn queue(&mut self, offer: &Offer<V>) -> &mut VecDeque<(OpId, u16)> {
+        match offer {
+            Offer::Read { .. } => &mut self.readers,
+            Offer::Write { .. } => &mut self.writers,
+            Offer::Retired { .. } => &mut self.watchers,
+        }
+    }
+}
+
+impl<V> Post<V> {
+    pub(super) fn offer(&self, guard: u16) -> Option<&Offer<V>> {
+        self.guards.iter().find(|(index, _)| *index == guard).map(|(_, offer)| offer)
+    }
+}
+
+impl<V: Clone, P: Clone> Home<V, P> {
+    pub(super) fn new(id: NodeId) -> Self {
+        Home {
+            id,
+            channels: BTreeMap::new(),
+            next: 0,
+            posts: BTreeMap::new(),
+            pairs: BTreeMap::new(),
+            extended: BTreeMap::new(),
+            counts: Counts::default(),
+            dead: BTreeMap::new(),
+            #[cfg(test)]
+            fault: Fault::None,
+        }
+    }
+
+    pub(super) fn create(&mut self, capacity: usize) -> ChannelId {
+        let index = self.next;
+        self.next += 1;
+        let channel = Channel {
+            capacity,
+            stored: VecDeque::new(),
+            on_offer: None,
+            promised: 0,
+            readers: VecDeque::new(),
+            writers: VecDeque::new(),
+            watchers: VecDeque::new(),
+            ending: None,
+        };
+        self.channels.insert(index, channel);
+        self.counts.create(index);
+        ChannelId { home: self.id, index }
+    }
+
+    pub(super) fn post(
+        &mut self,
+        op: OpId,
+        multi: bool,
+        guards: Vec<(u16, Offer<V>)>,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        if guards.is_empty()
+            || self.posts.contains_key(&op)
+            || guards.iter().any(|(_, o)| o.channel().home != self.id)
+        {
+            return Err(Wild("an operation of nothing, of elsewhere, or posted twice"));
+        }
+        let guards = match self.meet_at_once(op, multi, guards, out) {
+            Some(guards) => guards,
+            None => return Ok(()),
+        };
+        for (guard, offer) in &guards {
+            if let Offer::Write { parcel, .. } = offer {
+                self.counts.take_charge(parcel, &self.dead);
+            }
+            if let Some(channel) = self.channels.get_mut(&offer.channel().index) {
+                channel.queue(offer).push_back((op, *guard));
+            }
+        }
+        let post = Post { guards, multi, engaged: None, leaving: Leaving::Stays, probed: false };
+        self.posts.insert(op, post);
+        #[cfg(test)]
+        if self.fault == Fault::GuardsOneByOne {
+            return super::faults::post_one_by_one(self, op, out);
+        }
+        self.retry(op, out);
+        Ok(())
+    }
+
+    /// What most operations come to: a single guard, and a partner that waits. Then it never stands in a queue; else the
+    /// guards are given back.
+    fn meet_at_once(
+        &mut self,
+        op: OpId,
+        multi: bool,
+        mut guards: Vec<(u16, Offer<V>)>,
+        out: &mut Out<V, P>,
+    ) -> Option<Vec<(u16, Offer<V>)>> {
+        let [(guard, offer)] = &mut guards[..] else {
+            return Some(guards);
+        };
+        let (guard, index) = (*guard, offer.channel().index);
+        let queue = match (self.channels.get(&index), &*offer) {
+            (Some(channel), _)
+                if multi
+                    || channel.capacity > 0
+                    || !channel.stored.is_empty()
+                    || channel.ending.is_some() =>
+            {
+                return Some(guards);
+            }
+            (Some(channel), Offer::Read { .. }) => &channel.writers,
+            (Some(channel), Offer::Write { parcel, .. }) if parcel.tokens.is_empty() => {
+                &channel.readers
+            }
+            _ => return Some(guards),
+        };
+        let partner = self.free_partner(op, queue).filter(|(other, _)| self.decides(*other));
+        let Some(partner) = partner else {
+            return Some(guards);
+        };
+        match guards.pop()?.1 {
+            Offer::Read { extended, .. } => {
+                let parcel = self.perform(partner.0, partner.1, out)?;
+                self.deliver((op, guard), index, parcel, out);
+                self.release_writer(partner, op, index, extended, out);
+            }
+            Offer::Write { parcel, .. } => {
+                let extended = self.is_extended(partner);
+                self.perform(partner.0, partner.1, out);
+                self.deliver(partner, index, parcel, out);
+                self.release_writer((op, guard), partner.0, index, extended, out);
+            }
+            Offer::Retired { .. } => {}
+        }
+        None
+    }
+
+    /// Tries all guards of a free operation, in its order. What has ended is closed first.
+    pub(super) fn retry(&mut self, op: OpId, out: &mut Out<V, P>) {
+        let Some(post) = self.posts.get(&op) else {
+            return;
+        };
+        let probed = post.probed;
+        self.close_ended(op, out);
+        // An attempt that comes to nothing leaves the guards as they are.
+        let mut at = 0;
+        while let Some((guard, _)) = self.posts.get(&op).and_then(|post| post.guards.get(at)) {
+            if self.attempt(op, *guard, out) {
+                return;
+            }
+            at += 1;
+        }
+        if probed {
+            if let Some(post) = self.posts.get_mut(&op) {
+                post.probed = false;
+            }
+            out.to(op.node, Message::Probed { op: op.seq });
+        }
+    }
+
+    /// Tries one guard of a free operation; says whether it has been performed or is in a pair now.
+    fn attempt(&mut self, op: OpId, guard: u16, out: &mut Out<V, P>) -> bool {
+        let Some(post) = self.posts.get(&op) else {
+            return false;
+        };
+        debug_assert!(post.engaged.is_none());
+        let Some(offer) = post.offer(guard) else {
+            return false;
+        };
+        let index = offer.channel().index;
+        let Some(channel) = self.channels.get(&index) else {
+            return false;
+        };
+        match offer {
+            Offer::Read { .. } => {
+                if channel.on_offer.is_some() {
+                    return false;
+                }
+                if !channel.stored.is_empty() {
+                    self.take_stored(op, guard, index, out);
+                    return true;
+                }
+                let partner = self.free_partner(op, &channel.writers);
+                match partner {
+                    Some(writer) if channel.capacity == 0 => {
+                        self.meet((op, guard), writer, index, out);
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            Offer::Write { .. } if channel.capacity > 0 => {
+                if channel.ending.is_some()
+                    || channel.stored.len() + channel.promised >= channel.capacity
+                {
+                    return false;
+                }
+                self.store(op, guard, index, out);
+                true
+            }
+            Offer::Write { .. } => {
+                if !channel.stored.is_empty() {
+                    return false;
+                }
+                match self.free_partner(op, &channel.readers) {
+                    Some(reader) => {
+                        self.meet(reader, (op, guard), index, out);
+                        true
+                    }
+                    None => false,
+                }
+            }
+            Offer::Retired { .. } => {
+                if !matches!(channel.ending, Some(Ending::Retired)) {
+                    return false;
+                }
+                self.fire_watcher(op, guard, index, out);
+                true
+            }
+        }
+    }
+
+    fn free_partner(&self, op: OpId, queue: &VecDeque<(OpId, u16)>) -> Option<(OpId, u16)> {
+        queue.iter().copied().find(|(other, _)| {
+            *other != op && self.posts.get(other).is_some_and(|p| p.engaged.is_none())
+        })
+    }
+
+    /// Matches all that can be on a channel whose store or whose ending has changed.
+    pub(super) fn stir(&mut self, index: u64, out: &mut Out<V, P>) {
+        loop {
+            let Some(channel) = self.channels.get(&index) else {
+                return;
+            };
+            let free: Vec<(OpId, u16)> = [&channel.readers, &channel.writers, &channel.watchers]
+                .into_iter()
+                .flatten()
+                .copied()
+                .filter(|(op, _)| self.posts.get(op).is_some_and(|p| p.engaged.is_none()))
+                .collect();
+            if !free.into_iter().any(|(op, guard)| self.attempt(op, guard, out)) {
+                break;
+            }
+        }
+        self.close_channel(index, out);
+        self.sweep(index);
+    }
+
+    /// The channel ends, for all who are free; offers in an undecided pair are left to that pair.
+    pub(super) fn end(&mut self, index: u64, ending: Ending<P>, out: &mut Out<V, P>) {
+        let Some(channel) = self.channels.get_mut(&index) else {
+            return;
+        };
+        // Poison still reaches the readers of what a retired channel had stored.
+        let stronger = matches!(channel.ending, Some(Ending::Retired))
+            && !matches!(ending, Ending::Retired)
+            && !channel.stored.is_empty();
+        if channel.ending.is_some() && !stronger {
+            return;
+        }
+        channel.ending = Some(ending);
+        self.stir(index, out);
+    }
+
+    fn close_channel(&mut self, index: u64, out: &mut Out<V, P>) {
+        let readers_gone = self.counts.readers_gone(index);
+        let Some(channel) = self.channels.get_mut(&index) else {
+            return;
+        };
+        let Some(ending) = &channel.ending else {
+            return;
+        };
+        if readers_gone || !matches!(ending, Ending::Retired) {
+            let kept = channel.on_offer.take();
+            let all = std::mem::take(&mut channel.stored);
+            for (at, parcel) in all.into_iter().enumerate() {
+                if kept == Some(at) {
+                    channel.stored.push_back(parcel);
+                    channel.on_offer = Some(0);
+                } else {
+                    self.counts.destroy(parcel, out);
+                }
+            }
+        }
+        let Some(channel) = self.channels.get(&index) else {
+            return;
+        };
+        let free: Vec<OpId> = [&channel.readers, &channel.writers, &channel.watchers]
+            .into_iter()
+            .flatten()
+            .map(|(op, _)| *op)
+            .filter(|op| self.may_close(op))
+            .collect();
+        for op in free {
+            self.close_ended(op, out);
+        }
+    }
+
+    fn may_close(&self, op: &OpId) -> bool {
+        #[cfg(test)]
+        if self.fault == Fault::ClosesEngaged {
+            return true;
+        }
+        self.posts.get(op).is_some_and(|p| p.engaged.is_none())
+    }
+
+    /// Closes those guards of a free operation whose channels have ended for them.
+    fn close_ended(&mut self, op: OpId, out: &mut Out<V, P>) {
+        let Some(post) = self.posts.get(&op) else {
+            return;
+        };
+        let closed: Vec<(u16, Ending<P>)> = post
+            .guards
+            .iter()
+            .filter_map(|(guard, offer)| Some((*guard, self.ended(offer)?)))
+            .collect();
+        for (guard, ending) in closed {
+            let fatal = !matches!(ending, Ending::Retired);
+            out.to(op.node, Message::Closed { op: op.seq, guard, ending });
+            if fatal {
+                self.remove(op, out);
+                return;
+            }
+            self.remove_guard(op, guard, out);
+        }
+    }
+
+    /// How the channel of an offer has ended, as far as this offer is concerned.
+    fn ended(&self, offer: &Offer<V>) -> Option<Ending<P>> {
+        let Some(channel) = self.channels.get(&offer.channel().index) else {
+            return Some(Ending::Retired);
+        };
+        let ending = channel.ending.as_ref()?;
+        match (offer, ending) {
+            (Offer::Retired { .. }, Ending::Retired) => None,
+            (Offer::Read { .. }, Ending::Retired) => {
+                let drained = channel.stored.is_empty();
+                drained.then(|| ending.clone())
+            }
+            _ => Some(ending.clone()),
+        }
+    }
+
+    fn remove_guard(&mut self, op: OpId, guard: u16, out: &mut Out<V, P>) {
+        let Some(post) = self.posts.get_mut(&op) else {
+            return;
+        };
+        let Some(at) = post.guards.iter().position(|(index, _)| *index == guard) else {
+            return;
+        };
+        let (_, offer) = post.guards.remove(at);
+        if post.guards.is_empty() {
+            self.posts.remove(&op);
+        }
+        self.forget_offer(op, guard, offer, out);
+    }
+
+    /// Removes an operation; its values go with it.
+    pub(super) fn remove(&mut self, op: OpId, out: &mut Out<V, P>) {
+        if let Some(post) = self.posts.remove(&op) {
+            for (guard, offer) in post.guards {
+                self.forget_offer(op, guard, offer, out);
+            }
+        }
+    }
+
+    /// Removes an operation whose guard is being performed; gives the value if the guard was an output.
+    pub(super) fn perform(
+        &mut self,
+        op: OpId,
+        guard: u16,
+        out: &mut Out<V, P>,
+    ) -> Option<Parcel<V>> {
+        let mut given = None;
+        if let Some(post) = self.posts.remove(&op) {
+            for (index, offer) in post.guards {
+                if index != guard {
+                    self.forget_offer(op, index, offer, out);
+                    continue;
+                }
+                self.unqueue(op, index, &offer);
+                if let Offer::Write { parcel, .. } = offer {
+                    given = Some(parcel);
+                }
+            }
+        }
+        given
+    }
+
+    fn forget_offer(&mut self, op: OpId, guard: u16, offer: Offer<V>, out: &mut Out<V, P>) {
+        self.unqueue(op, guard, &offer);
+        if let Offer::Write { parcel, .. } = offer {
+            self.counts.destroy(parcel, out);
+        }
+    }
+
+    fn unqueue(&mut self, op: OpId, guard: u16, offer: &Offer<V>) {
+        if let Some(channel) = self.channels.get_mut(&offer.channel().index) {
+            let queue = channel.queue(offer);
+            if let Some(at) = queue.iter().position(|entry| *entry == (op, guard)) {
+                queue.remove(at);
+            }
+        }
+    }
+
+    /// Forgets a channel that nothing can reach any more.
+    fn sweep(&mut self, index: u64) {
+        let unused = self.channels.get(&index).is_some_and(|channel| {
+            channel.readers.is_empty()
+                && channel.writers.is_empty()
+                && channel.watchers.is_empty()
+                && channel.stored.is_empty()
+                && channel.promised == 0
+        });
+        if unused && self.counts.unreachable(index) {
+            self.channels.remove(&index);
+            self.counts.remove(index);
+        }
+    }
+}

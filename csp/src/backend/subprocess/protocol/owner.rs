@@ -1,0 +1,515 @@
+//! The owner's side: operations of this node's processes. One whose guards stand at one home is decided there; else here.
+//! Invariant: an operation completes once, here, and every `Claim` or `Reserve` is answered once.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::ends::Ends;
+use super::{Ending, Event, Message, NodeId, Offer, OpId, Out, Outcome, Parcel, Wild};
+
+#[cfg(test)]
+use super::faults::Fault;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Owner<V, P> {
+    id: NodeId,
+    next: u64,
+    ops: BTreeMap<u64, Op<V, P>>,
+    pub(super) ends: Ends,
+    #[cfg(test)]
+    pub(super) fault: Fault,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Op<V, P> {
+    /// The home of each guard that can still be performed.
+    guards: Vec<Option<NodeId>>,
+    multi: bool,
+    /// Its process has other guards, and is asked by the gate.
+    mixed: bool,
+    state: State<V>,
+    /// Taken back by its process, as soon as that can be.
+    withdrawing: bool,
+    /// Has failed, as soon as the home that holds it lets go.
+    failing: Option<(u16, Ending<P>)>,
+    /// Homes that have yet to say that there is nothing now.
+    probes: Vec<NodeId>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum State<V> {
+    Open,
+    /// A home decides about it, for a pair whose other half it asks; what others ask meanwhile waits.
+    Reserved {
+        home: NodeId,
+        queue: VecDeque<Query<V>>,
+    },
+    /// Performed; its process waits for the end of an extended rendezvous.
+    Parked {
+        home: NodeId,
+        guard: u16,
+    },
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Query<V> {
+    home: NodeId,
+    /// `None`: to be reserved.
+    claim: Option<Claim<V>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Claim<V> {
+    pub(super) guard: u16,
+    pub(super) parcel: Option<Parcel<V>>,
+    pub(super) park: bool,
+}
+
+impl<V, P> Op<V, P> {
+    /// The homes at which it stands, each once.
+    fn homes(&self) -> Vec<NodeId> {
+        let mut homes: Vec<NodeId> = Vec::new();
+        for home in self.guards.iter().flatten() {
+            if !homes.contains(home) {
+                homes.push(*home);
+            }
+        }
+        homes
+    }
+
+    fn leave(&mut self, home: NodeId) {
+        for guard in &mut self.guards {
+            if *guard == Some(home) {
+                *guard = None;
+            }
+        }
+    }
+}
+
+impl<V: Clone, P: Clone> Owner<V, P> {
+    pub(super) fn new(id: NodeId) -> Self {
+        Owner {
+            id,
+            next: 0,
+            ops: BTreeMap::new(),
+            ends: Ends::new(id),
+            #[cfg(test)]
+            fault: Fault::None,
+        }
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        offers: Vec<Offer<V>>,
+        mixed: bool,
+        is_dead: impl Fn(NodeId) -> bool,
+        out: &mut Out<V, P>,
+    ) -> OpId {
+        let seq = self.next;
+        self.next += 1;
+        let op = Op {
+            guards: offers.iter().map(|o| Some(o.channel().home)).collect(),
+            multi: false,
+            mixed,
+            state: State::Open,
+            withdrawing: false,
+            failing: None,
+            probes: Vec::new(),
+        };
+        let id = OpId { node: self.id, seq };
+        if let ([offer], false) = (&offers[..], mixed)
+            && !is_dead(offer.channel().home)
+        {
+            let home = offer.channel().home;
+            self.ops.insert(seq, op);
+            let guards = offers.into_iter().map(|offer| (0, offer)).collect();
+            out.to(home, Message::Post { op: seq, multi: false, guards });
+            return id;
+        }
+        let homes = op.homes();
+        self.ops.insert(seq, op);
+        let lost = |offer: &Offer<V>| is_dead(offer.channel().home);
+        if let Some(at) = offers.iter().position(lost) {
+            let ending = Ending::Lost(offers[at].channel().home);
+            for offer in offers {
+                if let Offer::Write { parcel, .. } = offer {
+                    parcel.destroy(out);
+                }
+            }
+            self.end(seq, at as u16, ending, out);
+            return id;
+        }
+        let multi = mixed || homes.len() > 1;
+        if let Some(op) = self.ops.get_mut(&seq) {
+            op.multi = multi;
+        }
+        let mut offers: Vec<(u16, Offer<V>)> = (0u16..).zip(offers).collect();
+        for home in homes {
+            let guards = match multi {
+                true => offers.extract_if(.., |(_, o)| o.channel().home == home).collect(),
+                false => std::mem::take(&mut offers),
+            };
+            let op = seq;
+            out.to(home, Message::Post { op, multi, guards });
+        }
+        id
+    }
+
+    pub(super) fn withdraw(&mut self, id: OpId, out: &mut Out<V, P>) {
+        let Some(op) = self.ops.get_mut(&id.seq) else {
+            return;
+        };
+        if std::mem::replace(&mut op.withdrawing, true) {
+            return;
+        }
+        if op.multi && matches!(op.state, State::Open) {
+            self.conclude(id.seq, Outcome::Withdrawn, None, out);
+        } else if !op.multi {
+            for home in op.homes() {
+                out.to(home, Message::Cancel { op: id.seq });
+            }
+        }
+    }
+
+    pub(super) fn probe(&mut self, id: OpId, out: &mut Out<V, P>) {
+        let Some(op) = self.ops.get_mut(&id.seq) else {
+            return;
+        };
+        // The home handles the `Post` before what follows it: by then it has tried.
+        if !op.multi {
+            return self.withdraw(id, out);
+        }
+        let homes = op.homes();
+        for home in &homes {
+            out.to(*home, Message::Probe { op: id.seq });
+        }
+        op.probes = homes;
+    }
+
+    pub(super) fn probed(&mut self, id: OpId, from: NodeId, out: &mut Out<V, P>) {
+        if let Some(op) = self.ops.get_mut(&id.seq)
+            && let Some(at) = op.probes.iter().position(|home| *home == from)
+        {
+            op.probes.swap_remove(at);
+            if op.probes.is_empty() {
+                self.withdraw(id, out);
+            }
+        }
+    }
+
+    pub(super) fn done(
+        &mut self,
+        id: OpId,
+        from: NodeId,
+        guard: u16,
+        parcel: Option<Parcel<V>>,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        let op = self.stands(id.seq, guard, from)?;
+        match op.state {
+            State::Open if !op.multi => {}
+            State::Parked { guard: parked, .. } if guard == parked => {}
+            _ => return Err(Wild("done, but not by its home")),
+        }
+        self.complete(id.seq, guard, parcel, out);
+        Ok(())
+    }
+
+    pub(super) fn withdrawn(
+        &mut self,
+        id: OpId,
+        from: NodeId,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        let op = self.ops.get(&id.seq).ok_or(Wild("withdrawn twice"))?;
+        if op.multi || !op.withdrawing || !op.guards.contains(&Some(from)) {
+            return Err(Wild("withdrawn, but not by its owner"));
+        }
+        self.finish(id.seq, Outcome::Withdrawn, out);
+        Ok(())
+    }
+
+    pub(super) fn closed(
+        &mut self,
+        id: OpId,
+        from: NodeId,
+        guard: u16,
+        ending: Ending<P>,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        let Some(op) = self.ops.get_mut(&id.seq) else {
+            return Ok(());
+        };
+        if op.guards.get(usize::from(guard)) != Some(&Some(from)) {
+            return Err(Wild("a guard closed that does not stand there"));
+        }
+        match ending {
+            Ending::Retired => {
+                op.guards[usize::from(guard)] = None;
+                if op.guards.iter().all(Option::is_none) {
+                    self.finish(id.seq, Outcome::Ended { guard, ending }, out);
+                }
+            }
+            Ending::Poisoned(_) | Ending::Lost(_) => {
+                op.leave(from);
+                self.fail(id.seq, guard, ending, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, seq: u64, guard: u16, ending: Ending<P>, out: &mut Out<V, P>) {
+        let Some(op) = self.ops.get_mut(&seq) else {
+            return;
+        };
+        let reserved = matches!(op.state, State::Reserved { .. });
+        #[cfg(test)]
+        let reserved = reserved && self.fault != Fault::FailsReserved;
+        match &op.state {
+            // The home that holds it may be about to commit it.
+            _ if reserved => {
+                op.failing.get_or_insert((guard, ending));
+            }
+            State::Parked { .. } => {}
+            _ => self.end(seq, guard, ending, out),
+        }
+    }
+
+    fn end(&mut self, seq: u64, guard: u16, ending: Ending<P>, out: &mut Out<V, P>) {
+        self.conclude(seq, Outcome::Ended { guard, ending }, None, out);
+    }
+
+    pub(super) fn claim(
+        &mut self,
+        id: OpId,
+        from: NodeId,
+        claim: Claim<V>,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        self.query(id.seq, Query { home: from, claim: Some(claim) }, out)
+    }
+
+    pub(super) fn reserve(
+        &mut self,
+        id: OpId,
+        from: NodeId,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        self.query(id.seq, Query { home: from, claim: None }, out)
+    }
+
+    fn query(&mut self, seq: u64, query: Query<V>, out: &mut Out<V, P>) -> Result<(), Wild> {
+        let Some(op) = self.ops.get_mut(&seq) else {
+            out.to(query.home, Message::Refuse { op: seq });
+            return Ok(());
+        };
+        let stands = match &query.claim {
+            Some(claim) => op.guards.get(usize::from(claim.guard)) == Some(&Some(query.home)),
+            None => op.guards.contains(&Some(query.home)),
+        };
+        if !stands || !op.multi {
+            return Err(Wild("a question about what does not stand there"));
+        }
+        let id = OpId { node: self.id, seq };
+        let guard = query.claim.as_ref().map(|claim| claim.guard);
+        match &mut op.state {
+            State::Open if op.mixed && !(out.gate)(id, guard) => {
+                out.to(query.home, Message::Refuse { op: seq });
+            }
+            State::Open => self.answer(seq, query, out),
+            #[cfg(test)]
+            State::Reserved { .. } if self.fault == Fault::AnswersReserved => {
+                self.answer(seq, query, out);
+            }
+            State::Reserved { queue, .. } => queue.push_back(query),
+            State::Parked { .. } => out.to(query.home, Message::Refuse { op: seq }),
+        }
+        Ok(())
+    }
+
+    /// Answers the first question to an open operation.
+    fn answer(&mut self, seq: u64, query: Query<V>, out: &mut Out<V, P>) {
+        let home = query.home;
+        match query.claim {
+            Some(claim) => {
+                out.to(home, Message::Take { op: seq });
+                self.perform(seq, home, claim, out);
+            }
+            None => {
+                if let Some(op) = self.ops.get_mut(&seq) {
+                    let queue = VecDeque::new();
+                    op.state = State::Reserved { home, queue };
+                }
+                out.to(home, Message::Held { op: seq });
+            }
+        }
+    }
+
+    /// The operation is performed, at `home`; the others are told.
+    fn perform(&mut self, seq: u64, home: NodeId, claim: Claim<V>, out: &mut Out<V, P>) {
+        self.forsake(seq, Some(home), out);
+        if claim.park {
+            if let Some(op) = self.ops.get_mut(&seq) {
+                let guard = claim.guard;
+                op.state = State::Parked { home, guard };
+            }
+        } else {
+            self.complete(seq, claim.guard, claim.parcel, out);
+        }
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        id: OpId,
+        from: NodeId,
+        claim: Claim<V>,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        let op = self.stands(id.seq, claim.guard, from)?;
+        match op.state {
+            State::Reserved { home, .. } if home == from => {}
+            _ => return Err(Wild("a commit of what is not held")),
+        }
+        self.perform(id.seq, from, claim, out);
+        Ok(())
+    }
+
+    pub(super) fn release(
+        &mut self,
+        id: OpId,
+        from: NodeId,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        let op = self.ops.get_mut(&id.seq);
+        let op = op.ok_or(Wild("a release of what is over"))?;
+        let queue = match &mut op.state {
+            State::Reserved { home, queue } if *home == from => std::mem::take(queue),
+            _ => return Err(Wild("a release of what is not held")),
+        };
+        self.reopen(id.seq, queue, out);
+        Ok(())
+    }
+
+    /// No longer reserved: what has waited for that comes to pass, in its order.
+    fn reopen(&mut self, seq: u64, mut queue: VecDeque<Query<V>>, out: &mut Out<V, P>) {
+        let Some(op) = self.ops.get_mut(&seq) else {
+            return;
+        };
+        let over = match (op.failing.take(), op.withdrawing) {
+            (Some((guard, ending)), _) => Some(Outcome::Ended { guard, ending }),
+            (None, true) => Some(Outcome::Withdrawn),
+            (None, false) if op.mixed => Some(Outcome::Released),
+            (None, false) => None,
+        };
+        if let Some(outcome) = over {
+            // The queue is answered from here.
+            op.state = State::Reserved { home: self.id, queue };
+            return self.conclude(seq, outcome, None, out);
+        }
+        op.state = State::Open;
+        let Some(first) = queue.pop_front() else {
+            return;
+        };
+        // Answered by `forsake` if the first one takes; else they go on waiting.
+        if first.claim.is_some() {
+            op.state = State::Reserved { home: first.home, queue };
+            self.answer(seq, first, out);
+        } else {
+            self.answer(seq, first, out);
+            if let Some(op) = self.ops.get_mut(&seq)
+                && let State::Reserved { queue: rest, .. } = &mut op.state
+            {
+                *rest = queue;
+            }
+        }
+    }
+
+    /// Everybody who still counts on the operation, but for `except`, is told that it is over.
+    fn forsake(&mut self, seq: u64, except: Option<NodeId>, out: &mut Out<V, P>) {
+        let Some(op) = self.ops.get_mut(&seq) else {
+            return;
+        };
+        let asked: Vec<NodeId> = match &op.state {
+            State::Reserved { queue, .. } => queue.iter().map(|query| query.home).collect(),
+            State::Open | State::Parked { .. } => Vec::new(),
+        };
+        for home in &asked {
+            out.to(*home, Message::Refuse { op: seq });
+        }
+        if op.multi {
+            for home in op.homes() {
+                if except != Some(home) && !asked.contains(&home) {
+                    out.to(home, Message::Cancel { op: seq });
+                }
+            }
+        }
+    }
+
+    fn conclude(
+        &mut self,
+        seq: u64,
+        outcome: Outcome<V, P>,
+        except: Option<NodeId>,
+        out: &mut Out<V, P>,
+    ) {
+        self.forsake(seq, except, out);
+        self.finish(seq, outcome, out);
+    }
+
+    fn complete(&mut self, seq: u64, guard: u16, parcel: Option<Parcel<V>>, out: &mut Out<V, P>) {
+        // After `Take`: a home that has not heard of it must not count these ends as lost with the value.
+        for token in parcel.iter().flat_map(|parcel| &parcel.tokens) {
+            self.ends.arrive(*token, out);
+        }
+        self.finish(seq, Outcome::Done { guard, parcel }, out);
+    }
+
+    fn finish(&mut self, seq: u64, outcome: Outcome<V, P>, out: &mut Out<V, P>) {
+        if self.ops.remove(&seq).is_some() {
+            let op = OpId { node: self.id, seq };
+            out.events.push(Event { op, outcome });
+        }
+    }
+
+    fn stands(&self, seq: u64, guard: u16, home: NodeId) -> Result<&Op<V, P>, Wild> {
+        let op = self.ops.get(&seq).ok_or(Wild("about what is over"))?;
+        match op.guards.get(usize::from(guard)) == Some(&Some(home)) {
+            true => Ok(op),
+            false => Err(Wild("about a guard that does not stand there")),
+        }
+    }
+
+    pub(super) fn lost(&mut self, node: NodeId, out: &mut Out<V, P>) {
+        self.ends.lost(node);
+        let seqs: Vec<u64> = self.ops.keys().copied().collect();
+        for seq in seqs {
+            let Some(op) = self.ops.get_mut(&seq) else {
+                continue;
+            };
+            let Some(guard) = op.guards.iter().position(|home| *home == Some(node)) else {
+                // All its guards there have closed: it has nothing now.
+                self.probed(OpId { node: self.id, seq }, node, out);
+                continue;
+            };
+            op.leave(node);
+            let guard = guard as u16;
+            match &mut op.state {
+                State::Reserved { home, queue } if *home == node => {
+                    let queue = std::mem::take(queue);
+                    op.failing.get_or_insert((guard, Ending::Lost(node)));
+                    self.reopen(seq, queue, out);
+                }
+                State::Reserved { queue, .. } => {
+                    queue.retain(|query| query.home != node);
+                    self.fail(seq, guard, Ending::Lost(node), out);
+                }
+                // It was performed: only the news that its reader has finished is lost.
+                State::Parked { home, guard } if *home == node => {
+                    let guard = *guard;
+                    self.complete(seq, guard, None, out);
+                }
+                State::Parked { .. } => {}
+                State::Open => self.fail(seq, guard, Ending::Lost(node), out),
+            }
+        }
+    }
+}

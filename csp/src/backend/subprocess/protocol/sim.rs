@@ -1,0 +1,751 @@
+//! A network of machines, links that keep their order, processes that follow scripts, and death: for the models.
+//! Also what must hold: in every state, and when nothing is left to happen.
+//! A node may die in the middle of a step, with any part of what it was about to say published.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use super::faults::Fault;
+use super::{
+    ChannelId, Departure, Direction, Event, Machine, Message, NodeId, Offer, OpId, Out, Outcome,
+    Parcel, Token,
+};
+
+pub(super) type Value = u32;
+
+/// A guard in a script; channels and ends by the number of the channel in the setup.
+#[derive(Clone, Debug)]
+pub(super) enum Guard {
+    Read(usize),
+    Extended(usize),
+    Write(usize),
+    /// A value that carries a new end of another channel.
+    Send(usize, usize, Direction),
+    Retired(usize),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Action {
+    Communicate(Vec<Guard>),
+    /// May be withdrawn as long as it waits.
+    Timed(Vec<Guard>),
+    /// With other guards, of which the machine knows nothing, and one of which may be served at any moment.
+    Mixed(Vec<Guard>),
+    /// With a `skip`: only what is there now.
+    Poll(Vec<Guard>),
+    Drop(usize, Direction),
+    Poison(usize),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Setup {
+    pub(super) nodes: usize,
+    /// The home and capacity of each channel.
+    pub(super) channels: Vec<(usize, usize)>,
+    /// The node and script of each process.
+    pub(super) processes: Vec<(usize, Vec<Action>)>,
+    /// Ends held from the start beyond those that the scripts use: process, channel, direction.
+    pub(super) spare: Vec<(usize, usize, Direction)>,
+    /// Nodes that may die, and how many of them do.
+    pub(super) mortal: Vec<usize>,
+    pub(super) deaths: usize,
+    pub(super) poisons: bool,
+    pub(super) fault: Option<Fault>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Process {
+    at: usize,
+    waiting: Option<OpId>,
+    withdrawn: bool,
+    /// The writer's name and the channel of an extended read that is not finished.
+    finishing: Option<(OpId, ChannelId)>,
+    ends: BTreeMap<(ChannelId, Direction), u32>,
+    over: bool,
+    /// Of a mixed operation: who has it.
+    had: Had,
+    /// The guards of this step: what it would write, and where it would read with an extended rendezvous.
+    offered: Vec<(Option<Value>, Option<ChannelId>)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Had {
+    Free,
+    /// Held or performed by the machine.
+    ByMachine,
+    /// Served elsewhere.
+    Elsewhere,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct State {
+    pub(super) machines: Vec<Option<Machine<Value, ()>>>,
+    links: Vec<VecDeque<Message<Value, ()>>>,
+    noticed: Vec<bool>,
+    pub(super) processes: Vec<Process>,
+    deaths: usize,
+    /// The ghost: what has happened to each value.
+    values: BTreeMap<Value, Fate>,
+    /// The last value that each reader had from each writer on each channel.
+    order: BTreeMap<(usize, usize, u64), Value>,
+    pub(super) broken: Option<&'static str>,
+}
+
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+struct Fate {
+    channel: usize,
+    /// What its writer was told: `true`, it is written.
+    told: Option<bool>,
+    read: bool,
+    /// It was in the hands of a node that died in that moment.
+    perhaps_lost: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Step {
+    Go(usize),
+    Withdraw(usize),
+    /// A mixed operation is served elsewhere; it is withdrawn in another step.
+    Serve(usize),
+    Finish(usize),
+    Deliver(usize, usize),
+    Notice(usize, usize),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Move {
+    Step(Step),
+    /// The node of this step dies in it, with this many of its messages published.
+    Dies(Step, usize),
+    Kill(usize),
+}
+
+fn node(index: usize) -> NodeId {
+    NodeId(index as u64)
+}
+
+fn index(node: NodeId) -> usize {
+    node.0 as usize
+}
+
+impl State {
+    pub(super) fn deaths_left(&self) -> usize {
+        self.deaths
+    }
+}
+
+impl Setup {
+    fn channel(&self, number: usize) -> ChannelId {
+        let home = self.channels[number].0;
+        let before = self.channels[..number].iter();
+        ChannelId {
+            home: node(home),
+            index: before.filter(|(other, _)| *other == home).count() as u64,
+        }
+    }
+
+    fn number(&self, channel: ChannelId) -> usize {
+        (0..self.channels.len())
+            .find(|number| self.channel(*number) == channel)
+            .expect("a channel of the setup")
+    }
+
+    fn needs(&self, process: usize) -> BTreeSet<(usize, Direction)> {
+        let mut needed = BTreeSet::new();
+        for action in &self.processes[process].1 {
+            match action {
+                Action::Communicate(guards)
+                | Action::Timed(guards)
+                | Action::Mixed(guards)
+                | Action::Poll(guards) => {
+                    for guard in guards {
+                        match guard {
+                            Guard::Read(c) | Guard::Extended(c) | Guard::Retired(c) => {
+                                needed.insert((*c, Direction::Read));
+                            }
+                            Guard::Write(c) => {
+                                needed.insert((*c, Direction::Write));
+                            }
+                            Guard::Send(c, end, direction) => {
+                                needed.insert((*c, Direction::Write));
+                                needed.insert((*end, *direction));
+                            }
+                        }
+                    }
+                }
+                Action::Drop(..) => {}
+                Action::Poison(c) => {
+                    needed.insert((*c, Direction::Write));
+                }
+            }
+        }
+        needed
+    }
+
+    pub(super) fn start(&self) -> State {
+        let mut machines: Vec<Machine<Value, ()>> =
+            (0..self.nodes).map(|n| Machine::new(node(n))).collect();
+        for (home, capacity) in &self.channels {
+            machines[*home].create(*capacity);
+        }
+        let processes = self.processes.iter().map(|_| Process {
+            at: 0,
+            waiting: None,
+            withdrawn: false,
+            finishing: None,
+            ends: BTreeMap::new(),
+            over: false,
+            had: Had::Free,
+            offered: Vec::new(),
+        });
+        let mut processes: Vec<Process> = processes.collect();
+        for process in 0..self.processes.len() {
+            let mut needed: Vec<_> = self.needs(process).into_iter().collect();
+            for (who, channel, direction) in &self.spare {
+                if *who == process {
+                    needed.push((*channel, *direction));
+                }
+            }
+            for (number, direction) in needed {
+                let channel = self.channel(number);
+                *processes[process].ends.entry((channel, direction)).or_default() += 1;
+                let (home, here) = (index(channel.home), self.processes[process].0);
+                if home == here {
+                    machines[home].add_end(channel, direction);
+                    continue;
+                }
+                let mut out = Out::new(node(home));
+                let token = machines[home].depart(channel, direction, node(here), &mut out);
+                let mut out = Out::new(node(here));
+                machines[here].arrive(token, &mut out);
+                for (to, message) in out.send {
+                    let mut quiet = Out::new(to);
+                    machines[index(to)]
+                        .handle(node(here), message, &mut quiet)
+                        .expect("an arrival");
+                }
+            }
+        }
+        for number in 0..self.channels.len() {
+            let channel = self.channel(number);
+            let mut out = Out::new(channel.home);
+            machines[index(channel.home)].drop_handle(channel, &mut out);
+        }
+        if let Some(fault) = self.fault {
+            machines.iter_mut().for_each(|machine| machine.plant(fault));
+        }
+        State {
+            machines: machines.into_iter().map(Some).collect(),
+            links: vec![VecDeque::new(); self.nodes * self.nodes],
+            noticed: vec![false; self.nodes * self.nodes],
+            processes,
+            deaths: self.deaths,
+            values: BTreeMap::new(),
+            order: BTreeMap::new(),
+            broken: None,
+        }
+    }
+
+    fn link(&self, from: usize, to: usize) -> usize {
+        from * self.nodes + to
+    }
+
+    pub(super) fn steps(&self, state: &State) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (p, process) in state.processes.iter().enumerate() {
+            if process.over {
+                if !process.ends.is_empty() {
+                    steps.push(Step::Go(p));
+                }
+                continue;
+            }
+            if process.finishing.is_some() {
+                steps.push(Step::Finish(p));
+            } else if process.waiting.is_none() {
+                steps.push(Step::Go(p));
+            } else if matches!(self.processes[p].1.get(process.at), Some(Action::Mixed(_))) {
+                match process.had {
+                    Had::Free => steps.push(Step::Serve(p)),
+                    Had::Elsewhere if !process.withdrawn => steps.push(Step::Withdraw(p)),
+                    _ => {}
+                }
+            } else if !process.withdrawn
+                && matches!(self.processes[p].1.get(process.at), Some(Action::Timed(_)))
+            {
+                steps.push(Step::Withdraw(p));
+            }
+        }
+        for from in 0..self.nodes {
+            for to in 0..self.nodes {
+                if state.machines[to].is_none() {
+                    continue;
+                }
+                if !state.links[self.link(from, to)].is_empty() {
+                    steps.push(Step::Deliver(from, to));
+                } else if state.machines[from].is_none() && !state.noticed[self.link(to, from)] {
+                    steps.push(Step::Notice(to, from));
+                }
+            }
+        }
+        steps
+    }
+
+    pub(super) fn moves(&self, state: &State, moves: &mut Vec<Move>) {
+        let steps = self.steps(state);
+        if state.deaths > 0 {
+            for mortal in &self.mortal {
+                if state.machines[*mortal].is_some() {
+                    moves.push(Move::Kill(*mortal));
+                }
+            }
+            for step in &steps {
+                let who = self.actor(*step);
+                if self.mortal.contains(&who) {
+                    let mut after = state.clone();
+                    let out = self.perform(&mut after, *step);
+                    for published in 0..=out.send.len() {
+                        moves.push(Move::Dies(*step, published));
+                    }
+                }
+            }
+        }
+        moves.extend(steps.into_iter().map(Move::Step));
+    }
+
+    /// A dead node's last messages to another, such as nobody has acted upon, were not published.
+    pub(super) fn lose_tail(&self, state: &mut State, dead: usize, to: usize) {
+        let link = &mut state.links[self.link(dead, to)];
+        while let Some(
+            Message::Post { .. }
+            | Message::Cancel { .. }
+            | Message::Refuse { .. }
+            | Message::Held { .. }
+            | Message::Finish { .. }
+            | Message::Retire { .. }
+            | Message::MoveIn { .. },
+        ) = link.back()
+        {
+            link.pop_back();
+        }
+    }
+
+    pub(super) fn actor(&self, step: Step) -> usize {
+        match step {
+            Step::Go(p) | Step::Serve(p) | Step::Withdraw(p) | Step::Finish(p) => {
+                self.processes[p].0
+            }
+            Step::Deliver(_, to) => to,
+            Step::Notice(survivor, _) => survivor,
+        }
+    }
+
+    pub(super) fn apply(&self, state: &mut State, moved: Move) {
+        match moved {
+            Move::Step(step) => {
+                let out = self.perform(state, step);
+                let who = self.actor(step);
+                self.publish(state, who, out.send);
+                self.report(state, who, out.events);
+            }
+            Move::Dies(step, published) => {
+                let who = self.actor(step);
+                let mut out = self.perform(state, step);
+                out.send.truncate(published);
+                self.publish(state, who, out.send);
+                // Nobody has seen what its processes were given in this step.
+                for event in out.events {
+                    if let Outcome::Done { parcel: Some(parcel), .. } = event.outcome {
+                        let fate = state.values.entry(parcel.body).or_default();
+                        fate.perhaps_lost = true;
+                    }
+                }
+                self.die(state, who);
+            }
+            Move::Kill(who) => self.die(state, who),
+        }
+        self.check_always(state);
+    }
+
+    fn die(&self, state: &mut State, who: usize) {
+        state.deaths -= 1;
+        state.machines[who] = None;
+        for (p, process) in state.processes.iter_mut().enumerate() {
+            if self.processes[p].0 == who {
+                process.over = true;
+                process.waiting = None;
+                process.finishing = None;
+                process.ends.clear();
+            }
+        }
+    }
+
+    fn publish(&self, state: &mut State, from: usize, send: Vec<(NodeId, Message<Value, ()>)>) {
+        for (to, message) in send {
+            if !state.noticed[self.link(from, index(to))] {
+                state.links[self.link(from, index(to))].push_back(message);
+            }
+        }
+    }
+
+    fn perform(&self, state: &mut State, step: Step) -> Out<Value, ()> {
+        let who = self.actor(step);
+        let mut out = Out::new(node(who));
+        let Some(mut machine) = state.machines[who].take() else {
+            return out;
+        };
+        let had: BTreeMap<OpId, Had> =
+            state.processes.iter().filter_map(|p| Some((p.waiting?, p.had))).collect();
+        let had = Arc::new(Mutex::new(had));
+        let gate = Arc::clone(&had);
+        out.gate = Box::new(move |op, _| {
+            let mut had = gate.lock().expect("not poisoned");
+            // An operation that is only just begun is not known yet, and free.
+            let had = had.entry(op).or_insert(Had::Free);
+            let free = *had == Had::Free;
+            if free {
+                *had = Had::ByMachine;
+            }
+            free
+        });
+        match step {
+            Step::Go(p) => self.go(state, p, &mut machine, &mut out),
+            Step::Withdraw(p) => {
+                state.processes[p].withdrawn = true;
+                if let Some(op) = state.processes[p].waiting {
+                    machine.withdraw(op, &mut out);
+                }
+            }
+            Step::Serve(p) => state.processes[p].had = Had::Elsewhere,
+            Step::Finish(p) => {
+                if let Some((op, channel)) = state.processes[p].finishing.take() {
+                    machine.finish(op, channel, &mut out);
+                }
+            }
+            Step::Deliver(from, to) => {
+                let message = state.links[self.link(from, to)].pop_front();
+                let message = message.expect("a message to deliver");
+                let result = machine.handle(node(from), message, &mut out);
+                if result.is_err() {
+                    state.broken = Some("a machine took another for wild");
+                }
+            }
+            Step::Notice(survivor, dead) => {
+                state.noticed[self.link(survivor, dead)] = true;
+                let unread = std::mem::take(&mut state.links[self.link(survivor, dead)]);
+                let departure = match self.poisons {
+                    true => Departure::Poisons,
+                    false => Departure::Retires,
+                };
+                machine.lost(node(dead), departure, unread.into(), &mut out);
+            }
+        }
+        let asked = had.lock().expect("not poisoned");
+        for process in &mut state.processes {
+            if let Some(now) = process.waiting.and_then(|op| asked.get(&op))
+                && process.had == Had::Free
+            {
+                process.had = *now;
+            }
+        }
+        drop(asked);
+        if out.wild {
+            state.broken = Some("a machine took itself for wild");
+        }
+        state.machines[who] = Some(machine);
+        out
+    }
+
+    fn go(
+        &self,
+        state: &mut State,
+        p: usize,
+        machine: &mut Machine<Value, ()>,
+        out: &mut Out<Value, ()>,
+    ) {
+        let process = &mut state.processes[p];
+        let action = self.processes[p].1.get(process.at);
+        let (Some(action), false) = (action, process.over) else {
+            process.over = true;
+            for ((channel, direction), held) in std::mem::take(&mut process.ends) {
+                for _ in 0..held {
+                    machine.drop_end(channel, direction, out);
+                }
+            }
+            return;
+        };
+        match action {
+            Action::Communicate(guards)
+            | Action::Timed(guards)
+            | Action::Mixed(guards)
+            | Action::Poll(guards) => {
+                let mut offers = Vec::new();
+                process.offered.clear();
+                process.withdrawn = false;
+                for (g, guard) in guards.iter().enumerate() {
+                    let value = ((p << 16) | (process.at << 3) | g) as Value;
+                    let (offer, value) = self.offer(guard, value, process, machine, out);
+                    // An end that it no longer has: the script does without this guard.
+                    let Some(offer) = offer else { continue };
+                    if let Some(value) = value {
+                        let fate = state.values.entry(value).or_default();
+                        fate.channel = self.number(offer.channel());
+                    }
+                    let extended = match &offer {
+                        Offer::Read { channel, extended: true } => Some(*channel),
+                        _ => None,
+                    };
+                    process.offered.push((value, extended));
+                    offers.push(offer);
+                }
+                if offers.is_empty() {
+                    process.at += 1;
+                    return;
+                }
+                let mixed = matches!(action, Action::Mixed(_));
+                process.had = Had::Free;
+                let op = machine.begin(offers, mixed, out);
+                process.waiting = Some(op);
+                if matches!(action, Action::Poll(_)) {
+                    machine.probe(op, out);
+                }
+            }
+            Action::Drop(number, direction) => {
+                let channel = self.channel(*number);
+                if let Some(held) = process.ends.remove(&(channel, *direction)) {
+                    for _ in 0..held {
+                        machine.drop_end(channel, *direction, out);
+                    }
+                }
+                process.at += 1;
+            }
+            Action::Poison(number) => {
+                machine.poison(self.channel(*number), (), out);
+                process.at += 1;
+            }
+        }
+    }
+
+    fn offer(
+        &self,
+        guard: &Guard,
+        value: Value,
+        process: &Process,
+        machine: &mut Machine<Value, ()>,
+        out: &mut Out<Value, ()>,
+    ) -> (Option<Offer<Value>>, Option<Value>) {
+        let has = |number: usize, direction| {
+            process.ends.contains_key(&(self.channel(number), direction))
+        };
+        match guard {
+            Guard::Read(c) | Guard::Extended(c) if has(*c, Direction::Read) => {
+                let offer = Offer::Read {
+                    channel: self.channel(*c),
+                    extended: matches!(guard, Guard::Extended(_)),
+                };
+                (Some(offer), None)
+            }
+            Guard::Retired(c) if has(*c, Direction::Read) => {
+                let channel = self.channel(*c);
+                (Some(Offer::Retired { channel }), None)
+            }
+            Guard::Write(c) if has(*c, Direction::Write) => {
+                let offer = Offer::Write {
+                    channel: self.channel(*c),
+                    parcel: Parcel { body: value, tokens: Vec::new() },
+                };
+                (Some(offer), Some(value))
+            }
+            Guard::Send(c, end, direction)
+                if has(*c, Direction::Write) && has(*end, *direction) =>
+            {
+                let channel = self.channel(*c);
+                let via = channel.home;
+                let token = machine.depart(self.channel(*end), *direction, via, out);
+                let offer =
+                    Offer::Write { channel, parcel: Parcel { body: value, tokens: vec![token] } };
+                (Some(offer), Some(value))
+            }
+            _ => (None, None),
+        }
+    }
+
+    /// What its processes learn.
+    fn report(&self, state: &mut State, who: usize, events: Vec<Event<Value, ()>>) {
+        for event in events {
+            let found = (0..state.processes.len()).find(|p| {
+                self.processes[*p].0 == who && state.processes[*p].waiting == Some(event.op)
+            });
+            let Some(p) = found else {
+                state.broken = Some("an operation ended twice");
+                return;
+            };
+            let process = &mut state.processes[p];
+            process.waiting = None;
+            let offered = std::mem::take(&mut process.offered);
+            let chosen = match &event.outcome {
+                Outcome::Done { guard, .. } => Some(usize::from(*guard)),
+                Outcome::Ended { .. } | Outcome::Withdrawn | Outcome::Released => None,
+            };
+            for (guard, (value, _)) in offered.iter().enumerate() {
+                if let Some(fate) = value.and_then(|value| state.values.get_mut(&value)) {
+                    fate.told = Some(chosen == Some(guard));
+                }
+            }
+            match event.outcome {
+                Outcome::Done { .. } if process.had == Had::Elsewhere => {
+                    state.broken = Some("an operation was served twice");
+                }
+                Outcome::Done { guard, parcel } => {
+                    process.at += 1;
+                    let (wrote, extended) = offered[usize::from(guard)];
+                    if let Some(parcel) = parcel {
+                        if wrote.is_some() {
+                            state.broken = Some("a writer was given a value");
+                        }
+                        process.finishing = extended.map(|channel| (event.op, channel));
+                        self.received(state, p, parcel);
+                    }
+                }
+                Outcome::Withdrawn => process.at += 1,
+                // It begins again, with what it would have written the first time.
+                Outcome::Released => {
+                    for (value, _) in offered {
+                        if let Some(value) = value {
+                            state.values.remove(&value);
+                        }
+                    }
+                }
+                Outcome::Ended { .. } if process.had == Had::Elsewhere => process.at += 1,
+                Outcome::Ended { .. } => process.over = true,
+            }
+        }
+    }
+
+    fn received(&self, state: &mut State, p: usize, parcel: Parcel<Value>) {
+        let fate = state.values.entry(parcel.body).or_default();
+        if fate.read {
+            state.broken = Some("a value was read twice");
+        }
+        fate.read = true;
+        let writer = (parcel.body >> 16) as usize;
+        let last = state.order.insert((p, writer, fate.channel as u64), parcel.body);
+        // What comes back from the dead is late.
+        if last.is_some_and(|last| last > parcel.body) && state.deaths == self.deaths {
+            state.broken = Some("values of one writer changed places");
+        }
+        let process = &mut state.processes[p];
+        for Token { channel, direction, .. } in parcel.tokens {
+            *process.ends.entry((channel, direction)).or_default() += 1;
+        }
+    }
+
+    /// A step that may never be taken: a time-out, or service elsewhere.
+    pub(super) fn is_patient(&self, state: &State, step: Step) -> bool {
+        match step {
+            Step::Serve(_) => true,
+            Step::Withdraw(p) => state.processes[p].had != Had::Elsewhere,
+            _ => false,
+        }
+    }
+
+    fn alive(&self, state: &State, channel: ChannelId) -> bool {
+        state.machines[index(channel.home)].is_some()
+    }
+
+    fn check_always(&self, state: &mut State) {
+        for fate in state.values.values() {
+            let channel = self.channel(fate.channel);
+            // Both sides may have heard different things only if the home died between.
+            if fate.read && fate.told == Some(false) && self.alive(state, channel) {
+                state.broken = Some("a value was read that its writer still has");
+            }
+        }
+        for machine in state.machines.iter().flatten() {
+            if let Some(broken) = machine.home.check() {
+                state.broken = Some(broken);
+            }
+        }
+    }
+
+    /// What must hold when nothing is left to happen but time-outs.
+    pub(super) fn check_quiet(&self, state: &State) -> Option<&'static str> {
+        let steps = self.steps(state);
+        if steps.iter().any(|step| !self.is_patient(state, *step)) {
+            return None;
+        }
+        for machine in state.machines.iter().flatten() {
+            if let Some(broken) = machine.home.check_quiet() {
+                return Some(broken);
+            }
+        }
+        let mut stored = BTreeSet::new();
+        let mut truth: BTreeMap<(ChannelId, Direction), u32> = BTreeMap::new();
+        for machine in state.machines.iter().flatten() {
+            for parcel in machine.home.values() {
+                stored.insert(parcel.body);
+                for token in &parcel.tokens {
+                    *truth.entry((token.channel, token.direction)).or_default() += 1;
+                }
+            }
+        }
+        for process in &state.processes {
+            for (end, held) in &process.ends {
+                *truth.entry(*end).or_default() += held;
+            }
+        }
+        // The death of a home may take ends with it that were on their way through it.
+        let homes_live = (0..self.channels.len()).all(|c| self.alive(state, self.channel(c)));
+        for number in 0..self.channels.len() {
+            let channel = self.channel(number);
+            let Some(machine) = &state.machines[index(channel.home)] else {
+                continue;
+            };
+            let held = |direction| truth.get(&(channel, direction)).copied().unwrap_or(0);
+            for direction in [Direction::Read, Direction::Write] {
+                let counted = machine.home.counted(channel.index, direction);
+                if held(direction) == 0 && counted > 0 {
+                    return Some("ends are counted that nobody holds");
+                }
+                if held(direction) > 0 && counted == 0 && homes_live {
+                    return Some("ends are held that nobody counts");
+                }
+            }
+            let both = held(Direction::Read) > 0 && held(Direction::Write) > 0;
+            if both && homes_live && machine.home.retired(channel.index) {
+                return Some("a channel has retired while both sides have ends");
+            }
+        }
+        for (p, process) in state.processes.iter().enumerate() {
+            let Some(op) = process.waiting else { continue };
+            if process.had == Had::ByMachine {
+                return Some("an operation is held and never let go");
+            }
+            if process.withdrawn {
+                return Some("an operation was withdrawn and never told");
+            }
+            if matches!(self.processes[p].1.get(process.at), Some(Action::Poll(_))) {
+                return Some("a poll waits");
+            }
+            if !state.machines.iter().flatten().any(|machine| machine.home.stands(op)) {
+                return Some("an operation waits that stands nowhere");
+            }
+        }
+        for (value, fate) in &state.values {
+            if !self.alive(state, self.channel(fate.channel)) {
+                continue;
+            }
+            let ended = state.machines[index(self.channel(fate.channel).home)]
+                .as_ref()
+                .is_some_and(|m| m.home.has_ended(self.channel(fate.channel).index));
+            if fate.told == Some(true)
+                && !fate.read
+                && !fate.perhaps_lost
+                && !ended
+                && !stored.contains(value)
+            {
+                return Some("a value was written and is nowhere");
+            }
+        }
+        None
+    }
+}
