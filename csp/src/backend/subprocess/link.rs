@@ -1,0 +1,346 @@
+//! A way to another node and back. Messages arrive whole and in order, or not at all; sending never waits.
+
+use std::collections::VecDeque;
+
+use super::bytes::Bytes;
+use super::protocol::Wild;
+use super::region::Region;
+use super::ring::{Consumer, LONGEST, Producer, SIZE};
+
+/// What the protocol asks of whatever connects two nodes: on one machine or not.
+pub(crate) trait Link: Send {
+    /// Sends the message `head`, `tail`; what finds no place waits here.
+    fn send(&mut self, head: &[u8], tail: Option<Bytes>) -> Result<(), Wild>;
+    /// Sends what waits, as far as there is room.
+    fn flush(&mut self) -> Result<(), Wild>;
+    /// Whether anything has been published since this was last asked: the peer is to be notified.
+    fn published(&mut self) -> bool;
+    /// The next message, if one is there.
+    fn receive(&mut self) -> Result<Option<Vec<u8>>, Wild>;
+    /// Whether there is something to receive, or room for what waits to be sent.
+    fn has_news(&self) -> bool;
+    /// To be asked when all has been received: whether the peer waits for room and is to be notified.
+    fn made_room(&mut self) -> bool;
+    /// Whether something waits to be sent.
+    fn is_backed_up(&self) -> bool;
+    /// All that a dead peer has not received, oldest first.
+    fn unread(&mut self) -> Result<Vec<Vec<u8>>, Wild>;
+}
+
+/// Two rings in shared memory.
+pub(crate) struct RingLink {
+    producer: Producer,
+    consumer: Consumer,
+    waiting: VecDeque<Outgoing>,
+    /// Messages sent in pieces that may not have been read to their end: where the end is, and what they were.
+    in_pieces: VecDeque<(u64, Outgoing)>,
+    /// What has come of a message in pieces.
+    assembling: Vec<u8>,
+    published: bool,
+    consumed: bool,
+}
+
+#[derive(Clone)]
+struct Outgoing {
+    head: Vec<u8>,
+    tail: Option<Bytes>,
+    sent: usize,
+}
+
+/// A record is a message, a piece of one, or its last piece.
+const WHOLE: u32 = 0;
+const PIECE: u32 = 1;
+const LAST: u32 = 2;
+
+/// Which of the two processes that a link's memory connects.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    Parent,
+    Child,
+}
+
+/// The bytes of shared memory that a link takes.
+pub(crate) const LINK: usize = 2 * SIZE.next_multiple_of(128);
+
+impl RingLink {
+    /// `None` if the memory is too small.
+    pub(crate) fn new(memory: &Region, side: Side) -> Option<Self> {
+        let ring = |at| memory.part(at * SIZE.next_multiple_of(128), SIZE);
+        let (out, back) = match side {
+            Side::Parent => (0, 1),
+            Side::Child => (1, 0),
+        };
+        Some(RingLink {
+            producer: Producer::new(ring(out)?)?,
+            consumer: Consumer::new(ring(back)?)?,
+            waiting: VecDeque::new(),
+            in_pieces: VecDeque::new(),
+            assembling: Vec::new(),
+            published: false,
+            consumed: false,
+        })
+    }
+
+    /// Sends as much of the message in front as there is room for; says whether that was all.
+    fn advance(&mut self) -> Result<bool, Wild> {
+        let Some(message) = self.waiting.front_mut() else {
+            return Ok(true);
+        };
+        let length = message.length();
+        let in_pieces = length > LONGEST;
+        loop {
+            let end = length.min(message.sent + LONGEST);
+            let tag = match (in_pieces, end == length) {
+                (false, _) => WHOLE,
+                (true, false) => PIECE,
+                (true, true) => LAST,
+            };
+            if !self.producer.push(tag, &message.part(message.sent, end))? {
+                return Ok(false);
+            }
+            self.published = true;
+            message.sent = end;
+            if end == length {
+                break;
+            }
+        }
+        if let Some(message) = self.waiting.pop_front()
+            && in_pieces
+        {
+            self.in_pieces.push_back((self.producer.written(), message));
+        }
+        Ok(true)
+    }
+
+    fn forget_read(&mut self) -> Result<(), Wild> {
+        let read = self.producer.look()?;
+        while self.in_pieces.front().is_some_and(|(end, _)| *end <= read) {
+            self.in_pieces.pop_front();
+        }
+        Ok(())
+    }
+}
+
+impl Outgoing {
+    fn length(&self) -> usize {
+        self.head.len() + self.tail.as_ref().map_or(0, |tail| tail.len())
+    }
+
+    /// The bytes from `start` to `end`, as they stand in the two parts.
+    fn part(&self, start: usize, end: usize) -> [&[u8]; 2] {
+        let head = self.head.len();
+        let tail = self.tail.as_deref().unwrap_or_default();
+        let of_head = &self.head[start.min(head)..end.min(head)];
+        [of_head, &tail[start.max(head) - head..end.max(head) - head]]
+    }
+
+    fn into_message(mut self) -> Vec<u8> {
+        self.head.extend(self.tail.iter().flat_map(|tail| tail.iter()));
+        self.head
+    }
+}
+
+impl Link for RingLink {
+    fn send(&mut self, head: &[u8], tail: Option<Bytes>) -> Result<(), Wild> {
+        let bytes = tail.as_deref().unwrap_or_default();
+        if self.waiting.is_empty()
+            && head.len() + bytes.len() <= LONGEST
+            && self.producer.push(WHOLE, &[head, bytes])?
+        {
+            self.published = true;
+            return Ok(());
+        }
+        self.waiting.push_back(Outgoing { head: head.to_vec(), tail, sent: 0 });
+        self.flush()
+    }
+
+    fn flush(&mut self) -> Result<(), Wild> {
+        if !self.in_pieces.is_empty() {
+            self.forget_read()?;
+        }
+        while !self.waiting.is_empty() {
+            if !self.advance()? {
+                self.producer.starve();
+                // Room that was made before the peer could know of the request.
+                if !self.advance()? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn published(&mut self) -> bool {
+        std::mem::take(&mut self.published)
+    }
+
+    fn receive(&mut self) -> Result<Option<Vec<u8>>, Wild> {
+        loop {
+            let tag = self.consumer.pop(&mut self.assembling)?;
+            self.consumed |= tag.is_some();
+            match tag {
+                None => return Ok(None),
+                Some(PIECE) => {}
+                Some(WHOLE | LAST) => return Ok(Some(std::mem::take(&mut self.assembling))),
+                Some(_) => return Err(Wild("a record of no kind")),
+            }
+        }
+    }
+
+    fn has_news(&self) -> bool {
+        // A request that has been answered must be made again, however little room there was.
+        let may_flush = || self.producer.has_room() || !self.producer.is_starving();
+        !self.consumer.is_empty() || (!self.waiting.is_empty() && may_flush())
+    }
+
+    fn made_room(&mut self) -> bool {
+        std::mem::take(&mut self.consumed) && self.consumer.fed()
+    }
+
+    fn is_backed_up(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn unread(&mut self) -> Result<Vec<Vec<u8>>, Wild> {
+        self.forget_read()?;
+        let mut messages = Vec::new();
+        for (tag, bytes) in self.producer.unread()? {
+            match tag {
+                WHOLE => messages.push(bytes),
+                LAST => {
+                    let message = self.in_pieces.pop_front();
+                    messages.extend(message.map(|(_, message)| message.into_message()));
+                }
+                _ => {}
+            }
+        }
+        messages.extend(self.waiting.drain(..).map(Outgoing::into_message));
+        Ok(messages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (RingLink, RingLink) {
+        let memory = Region::private(LINK);
+        let parent = RingLink::new(&memory, Side::Parent).expect("room for a link");
+        (parent, RingLink::new(&memory, Side::Child).expect("room for a link"))
+    }
+
+    /// Some numbers, drawn the same every time.
+    fn draw(seed: &mut u64) -> usize {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (*seed >> 33) as usize
+    }
+
+    fn message(number: u32, seed: &mut u64) -> Vec<u8> {
+        let length = match draw(seed) % 8 {
+            0 => draw(seed) % 300_000,
+            1 => LONGEST - 2 + draw(seed) % 4,
+            _ => draw(seed) % 200,
+        };
+        let mut message = vec![number as u8; length.max(4)];
+        message[..4].copy_from_slice(&number.to_le_bytes());
+        message
+    }
+
+    fn send(link: &mut RingLink, message: &[u8], seed: &mut u64) {
+        let (head, tail) = message.split_at(draw(seed) % message.len());
+        link.send(head, Some(Bytes::copy(tail))).expect("tame");
+    }
+
+    #[test]
+    fn messages_of_any_size_arrive_whole_and_in_order() {
+        let (mut out, mut back) = pair();
+        let (mut seed, mut received) = (1, 0u32);
+        let messages: Vec<_> = (0..500).map(|number| message(number, &mut seed)).collect();
+        for message in &messages {
+            send(&mut out, message, &mut seed);
+            for _ in 0..draw(&mut seed) % 3 {
+                if let Some(got) = back.receive().expect("tame") {
+                    assert!(got == messages[received as usize]);
+                    received += 1;
+                }
+            }
+        }
+        while received < 500 {
+            assert!(back.has_news());
+            while let Some(got) = back.receive().expect("tame") {
+                assert!(got == messages[received as usize]);
+                received += 1;
+            }
+            if back.made_room() {
+                assert!(out.has_news());
+                out.flush().expect("tame");
+            }
+        }
+        assert!(!out.is_backed_up() && !out.has_news());
+    }
+
+    #[test]
+    fn what_a_dead_peer_has_not_received_is_there() {
+        for seed in 0..300 {
+            let (mut out, mut back) = pair();
+            let mut seed = seed;
+            let messages: Vec<_> =
+                (0..draw(&mut seed) as u32 % 20).map(|n| message(n, &mut seed)).collect();
+            let mut arrived = Vec::new();
+            for message in &messages {
+                send(&mut out, message, &mut seed);
+                for _ in 0..draw(&mut seed) % 3 {
+                    arrived.extend(back.receive().expect("tame"));
+                    out.flush().expect("tame");
+                }
+            }
+            arrived.extend(out.unread().expect("tame"));
+            assert!(arrived == messages);
+        }
+    }
+
+    /// Going to sleep after the peer has made too little room would be for ever: it has answered, and owes nothing.
+    #[test]
+    fn a_little_room_is_news_too() {
+        let (mut out, mut back) = pair();
+        out.send(&[0; 16], None).expect("tame");
+        out.send(&vec![7; 1_000_000], None).expect("tame");
+        assert!(out.is_backed_up() && !out.has_news());
+        assert!(back.receive().expect("tame").is_some_and(|small| small.len() == 16));
+        assert!(back.made_room());
+        assert!(out.has_news());
+        out.flush().expect("tame");
+        assert!(out.is_backed_up() && !out.has_news());
+        assert!(back.receive().expect("tame").is_none());
+        assert!(back.made_room() && out.has_news());
+    }
+
+    #[test]
+    fn a_sender_that_found_no_room_is_told_of_it() {
+        let (mut out, mut back) = pair();
+        out.send(&vec![7; 1_000_000], None).expect("tame");
+        assert!(out.is_backed_up() && out.published());
+        let (waited, rings) = std::thread::scope(|scope| {
+            let sender = scope.spawn(move || {
+                let mut waited = 0;
+                while out.is_backed_up() {
+                    out.flush().expect("tame");
+                    waited += 1;
+                    std::thread::yield_now();
+                }
+                waited
+            });
+            let mut rings = 0;
+            loop {
+                let message = back.receive().expect("tame");
+                rings += u32::from(back.made_room());
+                if let Some(message) = message {
+                    assert!(message == vec![7; 1_000_000]);
+                    break (sender.join().expect("a sender"), rings);
+                }
+                std::thread::yield_now();
+            }
+        });
+        assert!(waited > 0 && rings > 0);
+    }
+}
