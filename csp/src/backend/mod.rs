@@ -19,6 +19,8 @@ pub(crate) mod slab;
 )))]
 #[path = "coroutines/no_slab.rs"]
 pub(crate) mod slab;
+#[cfg(all(feature = "subprocess", target_os = "linux"))]
+mod subprocess;
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 mod threads;
 

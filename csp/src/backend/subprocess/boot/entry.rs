@@ -1,0 +1,189 @@
+//! Naming a function across two runs of one executable.
+//!
+//! A function that is not generic is in a table that the linker has collected, and goes by its name and the hash of its
+//! signature. Each instance of a generic one is a promoted static, which goes by its distance from a static of ours: the
+//! child runs the same file, so it is the same there, and the child still checks that it lies in the executable's own
+//! mapping and is what it is said to be.
+#![allow(unsafe_code)]
+#![allow(unreachable_pub, reason = "what the macros expand to names these")]
+#![allow(missing_debug_implementations, reason = "nobody outside sees an entry")]
+
+use linkme::distributed_slice;
+use serde::{Deserialize, Serialize};
+
+/// What the linker has collected.
+#[distributed_slice]
+pub static ENTRIES: [Entry];
+
+/// One function that can be run in another OS process.
+#[repr(C)]
+pub struct Entry {
+    magic: u64,
+    hash: u64,
+    name: &'static str,
+    /// Which instance of a generic function.
+    instance: fn() -> &'static str,
+    /// Takes the arguments and gives the result, as bytes; or says why it can't.
+    pub(crate) run: fn(&[u8]) -> Result<Vec<u8>, String>,
+}
+
+const MAGIC: u64 = u64::from_le_bytes(*b"csp:proc");
+
+/// Where distances are measured from; also the entry of nothing.
+static ANCHOR: Entry = Entry::new("", 0, || "", |_| Err(String::new()));
+
+impl Entry {
+    /// The entry of the function `name`, whose signature has this [`hash`].
+    pub const fn new(
+        name: &'static str,
+        hash: u64,
+        instance: fn() -> &'static str,
+        run: fn(&[u8]) -> Result<Vec<u8>, String>,
+    ) -> Self {
+        Entry { magic: MAGIC, hash, name, instance, run }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn id(&'static self) -> EntryId {
+        let distance = std::ptr::from_ref(self).addr().wrapping_sub((&raw const ANCHOR).addr());
+        EntryId {
+            name: self.name.to_owned(),
+            hash: self.hash,
+            instance: (self.instance)().to_owned(),
+            distance: distance as u64,
+        }
+    }
+
+    fn is(&self, id: &EntryId) -> bool {
+        self.hash == id.hash && self.name == id.name && (self.instance)() == id.instance
+    }
+}
+
+/// FNV-1a (Fowler, Noll, Vo): what two builds of one signature have in common, and of two hardly ever.
+pub const fn hash(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut at = 0;
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
+/// A function as another run of the executable knows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct EntryId {
+    name: String,
+    hash: u64,
+    instance: String,
+    distance: u64,
+}
+
+impl EntryId {
+    /// The function in this run.
+    pub(crate) fn find(&self) -> Result<&'static Entry, String> {
+        if let Some(entry) = ENTRIES.iter().find(|entry| entry.is(self)) {
+            return Ok(entry);
+        }
+        self.at_distance().ok_or_else(|| {
+            format!("`{}` is not a process of this executable, or has another signature", self.name)
+        })
+    }
+
+    fn at_distance(&self) -> Option<&'static Entry> {
+        let anchor = &raw const ANCHOR;
+        let address = anchor.addr().wrapping_add(self.distance as usize);
+        if !address.is_multiple_of(align_of::<Entry>()) || !in_executable(anchor.addr(), address) {
+            return None;
+        }
+        let magic = anchor.with_addr(address).cast::<u64>();
+        // SAFETY: mapped from the executable, readable for the whole of an `Entry`, and aligned.
+        if unsafe { magic.read() } != MAGIC {
+            return None;
+        }
+        // SAFETY: as above; what begins with the magic number in the executable's constants is an `Entry`: the number
+        // is written there by `Entry::new` alone, at an entry's beginning. It lives as long as the executable.
+        let entry = unsafe { &*anchor.with_addr(address) };
+        entry.is(self).then_some(entry)
+    }
+}
+
+/// Whether a whole entry at `address` lies in what is mapped of the file that `anchor` is from.
+fn in_executable(anchor: usize, address: usize) -> bool {
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
+        return false;
+    };
+    let file_at = |first: usize, last: usize| {
+        maps.lines().find_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            let (start, end) = words.next()?.split_once('-')?;
+            let start = usize::from_str_radix(start, 16).ok()?;
+            let end = usize::from_str_radix(end, 16).ok()?;
+            let readable = words.next()?.starts_with('r');
+            // Offset, then device and inode: what the file is, whatever it is called now.
+            let file = (words.nth(1)?, words.next()?);
+            let within = readable && file.1 != "0" && start <= first && last < end;
+            within.then_some(file)
+        })
+    };
+    let Some(last) = address.checked_add(size_of::<Entry>() - 1) else {
+        return false;
+    };
+    let here = file_at(address, last);
+    here.is_some() && here == file_at(anchor, anchor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance_of<T: 'static>() -> &'static Entry {
+        struct Of<T>(T);
+        impl<T: 'static> Of<T> {
+            const ENTRY: &'static Entry =
+                &Entry::new("generic", 7, std::any::type_name::<T>, |_| {
+                    Ok(vec![size_of::<T>() as u8])
+                });
+        }
+        Of::<T>::ENTRY
+    }
+
+    #[test]
+    fn instances_of_a_generic_function_are_told_apart() {
+        for (entry, size) in [(instance_of::<u16>(), 2), (instance_of::<u64>(), 8)] {
+            let found = entry.id().find().expect("it is in this executable");
+            assert_eq!((found.run)(&[]), Ok(vec![size]));
+        }
+    }
+
+    #[test]
+    fn nothing_is_found_that_is_not_what_it_is_said_to_be() {
+        let id = instance_of::<u16>().id();
+        let wrong = [
+            EntryId { name: "other".to_owned(), ..id.clone() },
+            EntryId { hash: 8, ..id.clone() },
+            EntryId { instance: "u64".to_owned(), ..id.clone() },
+        ];
+        for id in wrong {
+            assert!(id.find().is_err());
+        }
+    }
+
+    #[test]
+    fn a_wild_distance_finds_nothing() {
+        let id = instance_of::<u16>().id();
+        let heap = Box::new(0u64);
+        let on_heap = std::ptr::from_ref(&*heap).addr().wrapping_sub((&raw const ANCHOR).addr());
+        let near =
+            (0..4096).flat_map(|n| [id.distance.wrapping_add(n), id.distance.wrapping_sub(n)]);
+        let far = [1, 1 << 20, 1 << 40, u64::MAX / 2, u64::MAX, on_heap as u64];
+        for distance in near.chain(far) {
+            let found = EntryId { distance, ..id.clone() }.find();
+            assert_eq!(found.is_ok(), distance == id.distance);
+        }
+    }
+}
