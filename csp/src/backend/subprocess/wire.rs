@@ -368,7 +368,7 @@ mod tests {
         let transit = TransitId { origin: NodeId(5), seq: 6 };
         let channel = ChannelId { home: ME, index: 3 };
         let token = |direction| Token { channel, direction, transit };
-        let tokens = vec![token(Direction::Read), token(Direction::Write)];
+        let tokens = [token(Direction::Read), token(Direction::Write)];
         let parcel = |length: usize| Parcel {
             body: Bytes::from((0..length).map(|n| n as u8).collect::<Vec<_>>()),
             tokens: tokens[..length % 3].to_vec(),
