@@ -581,27 +581,31 @@ impl Park for ThreadPark {
         {
             return self.take();
         }
-        let _shown = self.sleeping.show(why, deadline);
+        let shown = self.sleeping.show(why, deadline);
         if deadline.is_none() {
             quiet::fall_asleep();
         }
-        loop {
+        let woken = loop {
             match deadline {
                 None => thread::park(),
                 Some(deadline) => park_until(deadline),
             }
-            if self.take() {
-                return true;
+            if self.state.load(Ordering::Relaxed) == UNPARKED {
+                break true;
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                // An `unpark` that came in between stays for the next `park`.
-                return self
-                    .state
-                    .compare_exchange(DOZING, EMPTY, Ordering::Relaxed, Ordering::Relaxed)
-                    .is_err()
-                    && self.take();
+                break false;
             }
-        }
+        };
+        // Before the `unpark` is taken: who looks meanwhile is to see that it has come.
+        drop(shown);
+        // An `unpark` that came in between stays for the next `park`.
+        (woken
+            || self
+                .state
+                .compare_exchange(DOZING, EMPTY, Ordering::Relaxed, Ordering::Relaxed)
+                .is_err())
+            && self.take()
     }
 
     fn replaced(&self) {
