@@ -6,8 +6,8 @@
 //! stands for several variables is kept if all of them are.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
-use quote::quote;
-use syn::{Pat, Path, Type};
+use quote::{ToTokens, quote};
+use syn::{Index, Pat, Path, Type};
 
 /// These take `&self`.
 const BORROWING: &[&str] = &[
@@ -83,7 +83,7 @@ struct Let {
 }
 
 /// Whether a body keeps all that a parameter binds.
-pub(crate) fn keeps(pattern: &Pat, ty: &Type, body: &Group) -> bool {
+fn keeps(pattern: &Pat, ty: &Type, body: &Group) -> bool {
     let mut names = Vec::new();
     let is_reader = matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Reader"));
     bindings(pattern, &mut names) && names.iter().all(|name| is_kept(name, is_reader, body))
@@ -154,8 +154,32 @@ fn add(krate: &Path, body: &Group, made: &Let, marked: &mut Vec<TokenTree>) -> b
     added
 }
 
+/// Says that the current process holds what is in an argument; of a tuple, part by part, for some parts may be no ends.
+pub(crate) fn hold_argument(
+    krate: &Path,
+    argument: &TokenStream,
+    pattern: &Pat,
+    ty: &Type,
+    body: &Group,
+) -> TokenStream {
+    let Type::Tuple(tuple) = ty else {
+        return hold(krate, argument, keeps(pattern, ty, body));
+    };
+    let patterns: Vec<&Pat> = match pattern {
+        Pat::Tuple(pattern) if pattern.elems.len() == tuple.elems.len() => {
+            pattern.elems.iter().collect()
+        }
+        pattern => vec![pattern; tuple.elems.len()],
+    };
+    let parts = tuple.elems.iter().zip(patterns).enumerate().map(|(index, (ty, pattern))| {
+        let index = Index::from(index);
+        hold_argument(krate, &quote!(#argument.#index), pattern, ty, body)
+    });
+    parts.collect()
+}
+
 /// Says that the current process holds what is in a variable. `sure`: and keeps it.
-pub(crate) fn hold(krate: &Path, name: &Ident, sure: bool) -> TokenStream {
+pub(crate) fn hold(krate: &Path, name: &impl ToTokens, sure: bool) -> TokenStream {
     quote! {
         {
             #[allow(unused_imports)]
@@ -285,6 +309,17 @@ impl Search<'_> {
                 TokenTree::Group(call),
                 ..,
             ] if element.delimiter() == Delimiter::Bracket && is_punct(dot, '.') => {
+                is_call(call) && is_one_of(method, BORROWING)
+            }
+            // A part of a tuple.
+            [
+                dot,
+                TokenTree::Literal(_),
+                then,
+                TokenTree::Ident(method),
+                TokenTree::Group(call),
+                ..,
+            ] if is_punct(dot, '.') && is_punct(then, '.') => {
                 is_call(call) && is_one_of(method, BORROWING)
             }
             [dot, ..] if is_punct(dot, '.') => is_range(tokens, index + 2) && is_borrowed(before),
@@ -500,6 +535,7 @@ mod tests {
             "for v in x { out.write(v)?; }",
             "for v in x.iter().take(3) {}",
             "x[0].read(); x[i + 1].write(2)?; x[..2].len();",
+            "x.0.read()?; let y = x.1.clone();",
             "helper(&x); helper(&x[1..]);",
             "alt! { v = x.read() => v, retired(x) => 0 }",
             "csp::alt! { v = x.read() => { let w = x.clone(); v } }",
@@ -536,7 +572,8 @@ mod tests {
             "out.write(x)?",
             "x.into_iter()",
             "x.pop()",
-            "x.0.read()",
+            "x.0.take()",
+            "x.0.retire()",
             "x[0].take()",
             "f(&mut x)",
             "x = y;",

@@ -40,7 +40,7 @@ fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> To
     });
     let held: TokenStream = inputs
         .map(|(typed, name)| {
-            keeping::hold(krate, name, keeping::keeps(&typed.pat, &typed.ty, &body))
+            keeping::hold_argument(krate, &name.to_token_stream(), &typed.pat, &typed.ty, &body)
         })
         .collect();
     let marked = keeping::marked(krate, &body);
