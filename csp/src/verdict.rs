@@ -86,10 +86,12 @@ impl Evidence {
         self.unless_daemons((0..self.processes.len()).filter(|&p| search.dead[p]).collect())
     }
 
-    /// All that are blocked, by index; none if all of them are daemons. When nothing else can happen they are dead.
-    pub(crate) fn blocked(&self) -> Vec<usize> {
-        let all = 0..self.processes.len();
-        self.unless_daemons(all.filter(|&p| self.processes[p].waits.is_some()).collect())
+    /// All of them, if all are blocked and not only daemons: when nothing can wake them they are dead.
+    pub(crate) fn all_blocked(&self) -> Vec<usize> {
+        match self.processes.iter().all(|process| process.waits.is_some()) {
+            true => self.unless_daemons((0..self.processes.len()).collect()),
+            false => Vec::new(),
+        }
     }
 
     fn unless_daemons(&self, dead: Vec<usize>) -> Vec<usize> {
@@ -442,7 +444,7 @@ mod tests {
         assert_eq!(evidence.dead(), [0, 1]);
         evidence.processes[1].daemon = true;
         assert!(evidence.dead().is_empty());
-        assert!(evidence.blocked().is_empty());
+        assert!(evidence.all_blocked().is_empty());
     }
 
     #[test]

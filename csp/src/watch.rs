@@ -27,12 +27,12 @@ use crate::survey::{Both, Numbers};
 use crate::termination::{Cause, Poison};
 use crate::verdict::{Evidence, Known};
 
-/// How long it waits between two looks, at first and at most.
+/// How long it waits between two looks, unless `CSP_WATCH` says otherwise; and how much longer when nothing changes.
 const PERIOD: Duration = Duration::from_millis(250);
-const LONGEST: Duration = Duration::from_secs(4);
+const LONGEST: u32 = 16;
 
-/// How long it waits, when nobody is awake, to see whether that lasts.
-const GRACE: Duration = Duration::from_millis(5);
+/// How long it waits, when nobody is awake, to see whether that lasts: a part of the period.
+const GRACE: u32 = 50;
 
 /// Of its time, so much is spent looking at most.
 const SHARE: u32 = 100;
@@ -42,15 +42,28 @@ pub(crate) fn start() {
     static ONCE: Once = Once::new();
     if cfg!(not(loom)) {
         ONCE.call_once(|| {
-            let watch = std::thread::Builder::new().name("csp watch".into()).stack_size(256 << 10);
+            let Some(period) = period(std::env::var("CSP_WATCH").ok().as_deref()) else { return };
+            let thread = std::thread::Builder::new().name("csp watch".into()).stack_size(256 << 10);
             // Without it nothing but reports is missing.
-            let _ = watch.spawn(|| Watch::default().run());
+            let _ = thread.spawn(move || Watch { period, seen: 0, hopeless: None }.run());
         });
     }
 }
 
-#[derive(Default)]
+/// What `CSP_WATCH` asks for: `off`, or milliseconds.
+fn period(wish: Option<&str>) -> Option<Duration> {
+    match wish.map(str::trim) {
+        Some("off") => None,
+        wish => {
+            let wish = wish.and_then(|wish| wish.parse::<f64>().ok()).filter(|wish| *wish > 0.0);
+            let wish = wish.and_then(|wish| Duration::try_from_secs_f64(wish / 1000.0).ok());
+            Some(wish.unwrap_or(PERIOD))
+        }
+    }
+}
+
 struct Watch {
+    period: Duration,
     /// What it saw last, in one number.
     seen: u64,
     /// Those that were dead and could not be helped, as they were.
@@ -61,7 +74,7 @@ impl Watch {
     fn run(mut self) -> ! {
         quiet::ignore_this_thread();
         quiet::watch();
-        let mut period = PERIOD;
+        let mut period = self.period;
         let mut next = Instant::now() + period;
         // Before anybody could tell it.
         self.look_if_quiet();
@@ -73,8 +86,10 @@ impl Watch {
             let now = Instant::now();
             if now >= next {
                 let changed = self.look_at_all();
-                period = if changed { PERIOD } else { (2 * period).min(LONGEST) };
-                next = Instant::now() + period.max(SHARE * now.elapsed());
+                period =
+                    if changed { self.period } else { (2 * period).min(LONGEST * self.period) };
+                let share = if self.period < PERIOD { 1 } else { SHARE };
+                next = Instant::now() + period.max(share * now.elapsed());
             }
         }
     }
@@ -82,7 +97,7 @@ impl Watch {
     /// Nobody was awake.
     fn look_if_quiet(&mut self) {
         let moment = Moment::now();
-        let mut pause = GRACE;
+        let mut pause = self.period / GRACE;
         // A thread that is just ending is soon gone.
         for _ in 0..4 {
             std::thread::sleep(pause);
@@ -126,8 +141,8 @@ impl Watch {
         both.numbers.evidence.processes.retain(|process| suspects.contains(&process.context));
         let evidence = &both.numbers.evidence;
         let dead: Arc<HashSet<usize>> = Arc::new(match quiet {
-            Some(_) => suspects.clone(),
-            None => self::suspects(evidence, false).collect(),
+            Some(_) if evidence.processes.len() < suspects.len() => HashSet::new(),
+            quiet => self::suspects(evidence, quiet.is_some()).collect(),
         });
         if dead.is_empty() || !frozen.are_still_blocked(&dead) {
             return;
@@ -153,7 +168,7 @@ impl Watch {
 
 /// The contexts of the dead.
 fn suspects(evidence: &Evidence, quiet: bool) -> impl Iterator<Item = usize> {
-    let dead = if quiet { evidence.blocked() } else { evidence.dead() };
+    let dead = if quiet { evidence.all_blocked() } else { evidence.dead() };
     dead.into_iter().map(|number| evidence.processes[number].context)
 }
 

@@ -1,117 +1,233 @@
-//! `csp::network()`: what is printed of a live network.
+//! Networks with known verdicts: deadlocks that must be found and named, and networks free of deadlock, in which none
+//! must be found, run again and again with delays by chance while the watch looks all the time.
+//!
+//! Each runs in an OS process of its own, this program started again, on each backend. `CSP_ROUNDS` sets how often
+//! those free of deadlock run. Arguments are words; what has one of them in its name is run.
 
-use csp::report::{Operation, ProcessState, State};
-use csp::{Backend, Barrier, Channel, Reader, Writer, process, spawn};
-use std::sync::mpsc;
-use std::time::Duration;
+mod alive;
+mod classic;
+mod goker;
+mod partial;
+mod snapshots;
 
-#[process]
-fn reads(input: Reader<u32>) -> csp::Result<u32> {
-    input.read()
+use csp::{process, try_parallel};
+use csp_tests::{Placement, Random, rounds, seed};
+use std::cell::RefCell;
+use std::io::Read as _;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// A network, and what is to be said of it.
+struct Case {
+    name: &'static str,
+    run: fn(&Placement),
+    verdict: Verdict,
 }
 
-#[process]
-fn chooses(a: Reader<u32>, b: Reader<String>) {
-    let mut choice = csp::Alternation::new();
-    choice.read(&a, |_| ());
-    choice.read(&b, |_| ());
-    choice.after(Duration::from_secs(1000), || ());
-    let _ = choice.choose();
+enum Verdict {
+    /// A deadlock of exactly these, by their own names; who only waits for their ends is not mentioned.
+    Deadlock(&'static [&'static str]),
+    /// None, however often it runs.
+    Clean,
+    /// None; once is enough.
+    CleanOnce,
 }
 
-#[process]
-fn meets(barrier: Barrier) {
-    barrier.sync();
+/// These wait for one another.
+const fn deadlock(name: &'static str, run: fn(&Placement), among: &'static [&'static str]) -> Case {
+    Case { name, run, verdict: Verdict::Deadlock(among) }
 }
 
-#[process]
-fn asks(parent: String, answer: Writer<String>) -> csp::Result {
-    loop {
-        let seen = csp::network().to_string();
-        if seen.contains(&format!("{parent}: blocked at")) {
-            return Ok(answer.write(seen)?);
+/// Free of deadlock.
+const fn clean(name: &'static str, run: fn(&Placement)) -> Case {
+    Case { name, run, verdict: Verdict::Clean }
+}
+
+/// Free of deadlock, and slow.
+const fn clean_once(name: &'static str, run: fn(&Placement)) -> Case {
+    Case { name, run, verdict: Verdict::CleanOnce }
+}
+
+fn cases() -> impl Iterator<Item = &'static Case> {
+    [snapshots::CASES, classic::CASES, partial::CASES, alive::CASES, goker::CASES]
+        .into_iter()
+        .flatten()
+}
+
+fn placements() -> Vec<(&'static str, Placement)> {
+    let mut placements = Vec::new();
+    if cfg!(feature = "coroutines") {
+        placements.push(("coroutines", Placement::coroutines()));
+    }
+    if cfg!(feature = "threads") {
+        placements.push(("threads", Placement::threads()));
+    }
+    if cfg!(all(feature = "coroutines", feature = "threads")) {
+        placements.push(("mixed", Placement::mixed()));
+    }
+    placements
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [child, name, backend] = &arguments[..]
+        && child == "--child"
+    {
+        return run(name, backend);
+    }
+    let words: Vec<_> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
+    let mut chosen = Vec::new();
+    for case in cases() {
+        for (backend, _) in placements() {
+            let name = format!("{}::{backend}", case.name);
+            if words.is_empty() || words.iter().any(|word| name.contains(*word)) {
+                chosen.push((case, backend, name));
+            }
         }
     }
-}
-
-/// The snapshot once so many processes of this test are seen blocked.
-fn network_of_blocked(count: usize) -> csp::Network {
-    let mine = format!("{}/", csp::current().path());
-    loop {
-        csp::sleep(Duration::from_millis(1));
-        let network = csp::network();
-        let blocked = |process: &&ProcessState| matches!(process.state(), State::Blocked(_));
-        let processes = network.processes().iter().filter(|p| p.path().starts_with(&mine));
-        if processes.filter(blocked).count() == count {
-            return network;
+    if arguments.iter().any(|word| word == "--list") {
+        chosen.iter().for_each(|(.., name)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    println!("running {} tests", chosen.len());
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    // Most of the time they wait.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some((case, backend, name)) =
+                    chosen.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    match check(case, backend) {
+                        Ok(()) => println!("test {name} ... ok"),
+                        Err(why) => {
+                            failed.fetch_add(1, Ordering::Relaxed);
+                            println!("test {name} ... FAILED\n{why}");
+                        }
+                    }
+                }
+            });
         }
-    }
-}
-
-#[test]
-fn a_snapshot_shows_who_waits_where() {
-    let (a, b, answer) = (Channel::new().named("a"), Channel::new(), Channel::new());
-    let barrier = Barrier::new();
-    let (to_a, to_b, answers) = (a.writer(), b.writer(), answer.reader());
-    let processes = (
-        spawn(reads(a.reader())),
-        spawn(chooses(a.reader(), b.reader())),
-        spawn(2 * meets(barrier.clone())),
-        spawn(reads(a.reader()).named("thread").on(Backend::Thread)),
-    );
-    let network = network_of_blocked(5);
-    let asker = spawn(asks(csp::current().path().to_owned(), answer.writer()));
-    let seen_from_inside = answers.read().unwrap();
-
-    let find = |name: &str| {
-        network.processes().iter().find(|process| process.path().ends_with(name)).unwrap()
-    };
-    let wait = |name: &str| match find(name).state() {
-        State::Blocked(wait) => wait,
-        other => panic!("{name} is {other:?}"),
-    };
-    for name in ["/reads", "/thread"] {
-        let [want] = wait(name).wants() else { panic!("a read waits for one thing") };
-        assert_eq!((want.operation(), want.name()), (Operation::Read, Some("a")));
-        assert_eq!(want.kind(), Some("Channel<u32>"));
-        assert!(wait(name).place().file().ends_with("main.rs"));
-    }
-    let choice = wait("/chooses");
-    assert!(choice.is_alternation() && choice.left().unwrap() > Duration::from_secs(900));
-    let operations: Vec<_> = choice.wants().iter().map(csp::report::Wanted::operation).collect();
-    assert_eq!(operations, [Operation::Read, Operation::Read, Operation::Timeout]);
-    for name in ["/meets[0]", "/meets[1]"] {
-        assert_eq!(wait(name).wants()[0].operation(), Operation::Sync);
-    }
-
-    let me = csp::current().path().to_owned();
-    assert!(seen_from_inside.contains(&format!("{me}/asks: running")), "{seen_from_inside}");
-    assert!(network.dot().contains("label=\"reads\""));
-    assert!(network.mermaid().starts_with("flowchart LR"));
-
-    barrier.resign();
-    drop((to_a, to_b, asker, processes));
-    csp::shutdown();
-}
-
-/// A process that keeps its thread busy does not keep others from asking.
-#[test]
-fn a_busy_thread_is_named() {
-    let (busy, done) = (mpsc::channel(), mpsc::channel::<()>());
-    let thread = std::thread::spawn(move || {
-        let keeps = spawn(keeps_busy(busy.0, done.1));
-        keeps.join();
     });
-    let path: String = busy.1.recv().unwrap();
-    let network = csp::network();
-    let seen = network.processes().iter().find(|process| process.path() == path).unwrap();
-    assert!(matches!(seen.state(), State::Running), "{network}");
-    done.0.send(()).unwrap();
-    thread.join().unwrap();
+    let failed = failed.into_inner();
+    let result = if failed == 0 { "ok" } else { "FAILED" };
+    println!("\ntest result: {result}. {} passed; {failed} failed", chosen.len() - failed);
+    ExitCode::from(u8::from(failed > 0))
 }
 
+/// Runs a network in a process of its own, and judges what that says.
+fn check(case: &Case, backend: &str) -> Result<(), String> {
+    let mut child = Command::new(std::env::current_exe().expect("this program"));
+    child.args(["--child", case.name, backend]).env("RUST_BACKTRACE", "0");
+    if !matches!(case.verdict, Verdict::Deadlock(_)) {
+        // Looks all the time.
+        child.env("CSP_WATCH", "0.05");
+    }
+    let mut child = child
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("this program again");
+    let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let (mut said, mut reported) = (String::new(), String::new());
+    let begin = Instant::now();
+    let limit = csp_tests::limit() + Duration::from_millis(100) * rounds(1) as u32;
+    let status = std::thread::scope(|scope| {
+        scope.spawn(|| stdout.read_to_string(&mut said));
+        scope.spawn(|| stderr.read_to_string(&mut reported));
+        loop {
+            match child.try_wait().expect("a child") {
+                Some(status) => break status.to_string(),
+                None if begin.elapsed() > limit => {
+                    child.kill().expect("a child");
+                    break format!("{}: it hung", child.wait().expect("a child"));
+                }
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    });
+    let expected = match case.verdict {
+        Verdict::Clean | Verdict::CleanOnce => "ok".to_owned(),
+        Verdict::Deadlock(among) => {
+            let mut among = among.to_vec();
+            among.sort_unstable();
+            format!("deadlock of {}", among.join(" "))
+        }
+    };
+    let shouted = reported.matches("csp: deadlock").count();
+    let right = said.trim() == expected
+        && shouted == usize::from(matches!(case.verdict, Verdict::Deadlock(_)));
+    match right {
+        true => Ok(()),
+        false => Err(format!("expected: {expected}\nsaid: {}, {status}\n{reported}", said.trim())),
+    }
+}
+
+/// The network itself, with its placement.
 #[process]
-fn keeps_busy(busy: mpsc::Sender<String>, done: mpsc::Receiver<()>) {
-    busy.send(csp::current().path().to_owned()).unwrap();
-    done.recv().unwrap();
+fn network(run: fn(&Placement), placement: Placement) {
+    run(&placement);
+}
+
+/// In the process of its own: prints what became of the network.
+fn run(name: &str, backend: &str) -> ExitCode {
+    let case = cases().find(|case| case.name == name).expect("a network of that name");
+    let (_, placement) =
+        placements().into_iter().find(|(name, _)| *name == backend).expect("a backend");
+    let rounds = match case.verdict {
+        Verdict::Clean => rounds(20),
+        Verdict::Deadlock(_) | Verdict::CleanOnce => 1,
+    };
+    for round in 0..rounds {
+        CHANCE.set(seed().wrapping_mul(1_000_003).wrapping_add(round));
+        let root = network(case.run, placement.clone()).stack(256 << 10);
+        if let Err(failure) = try_parallel!(placement.place(root)) {
+            let Some(deadlock) = failure.deadlock() else {
+                println!("{failure}");
+                return ExitCode::FAILURE;
+            };
+            let waits = |path: &str| path == "main" || path == "main/network";
+            let blocked = deadlock.blocked().iter().map(|process| process.path());
+            let mut names: Vec<_> = blocked
+                .filter(|path| !waits(path))
+                .map(|path| path.rsplit('/').next().unwrap_or(path))
+                .collect();
+            names.sort_unstable();
+            println!("deadlock of {}", names.join(" "));
+            return ExitCode::SUCCESS;
+        }
+    }
+    println!("ok");
+    ExitCode::SUCCESS
+}
+
+/// Where each thread begins its chance.
+static CHANCE: Chance = Chance(std::sync::atomic::AtomicU64::new(0));
+
+struct Chance(std::sync::atomic::AtomicU64);
+
+impl Chance {
+    fn set(&self, seed: u64) {
+        self.0.store(seed, Ordering::Relaxed);
+    }
+
+    fn fork(&self) -> Random {
+        Random::seeded(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Delays a process by chance: not at all, by a turn of the others, or by up to a millisecond.
+fn dawdle() {
+    thread_local! {
+        static RANDOM: RefCell<Random> = RefCell::new(CHANCE.fork());
+    }
+    let (what, long) = RANDOM.with_borrow_mut(|random| (random.below(8), random.below(1000)));
+    match what {
+        0..4 => {}
+        4..6 => std::thread::yield_now(),
+        6 => csp::sleep(Duration::from_micros(long as u64 / 4)),
+        _ => csp::sleep(Duration::from_micros(long as u64)),
+    }
 }

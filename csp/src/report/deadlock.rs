@@ -117,7 +117,9 @@ impl Deadlock {
             writeln!(f, "    → {}", self.cycle[0].path)?;
         }
         if !self.is_total() {
-            writeln!(f, "  {bold}others{off}: {} go on", counted(self.others.processes.len()))?;
+            let others = self.others.processes.len();
+            let go = if others == 1 { "goes" } else { "go" };
+            writeln!(f, "  {bold}others{off}: {} {go} on", counted(others))?;
             for process in self.others.processes.iter().take(10) {
                 let text = process.to_string();
                 writeln!(f, "    {}", text.lines().next().unwrap_or_default())?;

@@ -57,6 +57,7 @@ impl Question {
                 State::ToDo(task) => {
                     drop(state);
                     task(scheduler);
+                    scheduler.wakes_if_ready();
                     state = lock(&self.state);
                     if matches!(*state, State::Doing) {
                         *state = State::Here;

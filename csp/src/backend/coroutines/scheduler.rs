@@ -469,14 +469,19 @@ impl Scheduler {
                 let letter = self.letters.recv().expect("a scheduler is never freed");
                 self.open(letter);
             }
-            if self.asleep.swap(false, Ordering::SeqCst) {
-                quiet::wake();
-            }
+            self.wakes_if_ready();
         } else if !self.asleep.swap(false, Ordering::SeqCst) {
             // It was counted as woken, and had never slept.
             quiet::fall_asleep();
         }
         self.look_outside();
+    }
+
+    /// Somebody is ready: it counts as awake, though it may still have questions to answer.
+    pub(super) fn wakes_if_ready(&self) {
+        if self.first.get().is_some() && self.asleep.swap(false, Ordering::SeqCst) {
+            quiet::wake();
+        }
     }
 
     /// From another thread.
