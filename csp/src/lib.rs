@@ -79,6 +79,7 @@ mod macros;
 mod models;
 mod network;
 mod park;
+mod patience;
 pub mod plug;
 mod process;
 mod quiet;

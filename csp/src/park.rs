@@ -17,6 +17,7 @@ use std::time::Instant;
 use crate::backend::slab::Suspender;
 use crate::blocked::Blocked;
 use crate::holders::Who;
+use crate::patience::Patience;
 use crate::quiet;
 use crate::sleeping::Sleeping;
 use crate::sync::{self, AtomicU32, Ordering, Shown, per_thread, thread};
@@ -503,9 +504,6 @@ pub(crate) mod last_panic {
     }
 }
 
-/// Looks at most; each takes some 40 ns, or lets another thread have the core.
-const PATIENCE: u32 = 128;
-
 const EMPTY: u32 = 0;
 const PARKED: u32 = 1;
 const UNPARKED: u32 = 2;
@@ -514,10 +512,12 @@ const DOZING: u32 = 3;
 
 /// How a plain thread waits. Never freed, only used again by a later thread, so that a late `unpark`
 /// finds it whatever became of its thread.
+///
+/// In cache lines of its own: its partner takes them away with each `unpark`.
+#[repr(align(128))]
 pub(crate) struct ThreadPark {
     state: AtomicU32,
-    /// How often to look for an `unpark` before the thread sleeps: more often where that has helped.
-    patience: AtomicU32,
+    patience: Patience,
     thread: sync::Mutex<Option<thread::Thread>>,
     /// A thread uses it that does not schedule others.
     in_use: AtomicBool,
@@ -528,52 +528,26 @@ impl ThreadPark {
     fn new() -> Self {
         Self {
             state: AtomicU32::new(EMPTY),
-            patience: AtomicU32::new(PATIENCE),
+            patience: Patience::new(),
             thread: sync::Mutex::new(None),
             in_use: AtomicBool::new(false),
             sleeping: Sleeping::new(),
         }
     }
 
-    /// A partner on another core often comes within a microsecond, and to be woken takes twenty.
-    #[cfg(not(loom))]
-    fn spin(&self) -> bool {
-        static CORES: std::sync::LazyLock<usize> =
-            std::sync::LazyLock::new(|| thread::available_parallelism().map_or(1, Into::into));
-        if *CORES < 2 {
-            return false;
-        }
-        let patience = self.patience.load(Ordering::Relaxed);
-        for turn in 1..=patience {
-            if self.take() {
-                self.patience.store((2 * patience).min(PATIENCE), Ordering::Relaxed);
-                return true;
-            }
-            // The partner may be waiting for this core.
-            if turn % 16 == 0 {
-                thread::yield_now();
-            } else {
-                std::hint::spin_loop();
-            }
-        }
-        self.patience.store((patience / 2).max(16), Ordering::Relaxed);
-        false
-    }
-
-    #[cfg(loom)]
-    fn spin(&self) -> bool {
-        false
-    }
-
+    /// Takes the `unpark` that has come. No other comes before it is taken.
     fn take(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == UNPARKED
-            && self.state.swap(EMPTY, Ordering::Acquire) == UNPARKED
+        let has_come = self.state.load(Ordering::Acquire) == UNPARKED;
+        if has_come {
+            self.state.store(EMPTY, Ordering::Relaxed);
+        }
+        has_come
     }
 }
 
 impl Park for ThreadPark {
     fn park(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
-        if self.take() || self.spin() {
+        if self.patience.look(deadline, || self.take()) || self.take() {
             return true;
         }
         let parked = if deadline.is_none() { PARKED } else { DOZING };
@@ -581,6 +555,7 @@ impl Park for ThreadPark {
         {
             return self.take();
         }
+        let since = Instant::now();
         let shown = self.sleeping.show(why, deadline);
         if deadline.is_none() {
             quiet::fall_asleep();
@@ -591,6 +566,7 @@ impl Park for ThreadPark {
                 Some(deadline) => park_until(deadline),
             }
             if self.state.load(Ordering::Relaxed) == UNPARKED {
+                self.patience.slept(since);
                 break true;
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {

@@ -103,6 +103,14 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
+    /// For a lock that one thread had better take many times than two by turns: one that finds it taken looks again
+    /// after so many moments only.
+    #[inline(always)]
+    pub(crate) fn lock_unhurried(&self, moments: impl FnOnce() -> u32) -> Guard<'_, T> {
+        self.word.acquire_unhurried(moments);
+        Guard { lock: self }
+    }
+
     /// None: somebody holds it, perhaps this thread.
     #[cfg(not(loom))]
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
@@ -191,6 +199,10 @@ impl<T> Drop for Guard<'_, T> {
 mod word {
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    /// Moments, of some 40 ns, between two looks at a lock that is taken; and until others may have the core.
+    const HURRIED: u32 = 2;
+    const PATIENCE: u32 = 128;
+
     pub(super) struct Word(AtomicBool);
 
     impl Word {
@@ -200,8 +212,13 @@ mod word {
 
         #[inline(always)]
         pub(super) fn acquire(&self) {
+            self.acquire_unhurried(|| HURRIED);
+        }
+
+        #[inline(always)]
+        pub(super) fn acquire_unhurried(&self, moments: impl FnOnce() -> u32) {
             if self.0.swap(true, Ordering::Acquire) {
-                self.contended();
+                self.contended(moments());
             }
         }
 
@@ -211,20 +228,18 @@ mod word {
 
         #[cold]
         #[inline(never)]
-        fn contended(&self) {
-            let mut spins = 0u32;
+        fn contended(&self, moments: u32) {
+            let mut left = PATIENCE;
             loop {
-                while self.0.load(Ordering::Relaxed) {
-                    // The holder is some tens of instructions from the end, unless the kernel
-                    // has taken its core away; then ours may be what it waits for.
-                    if spins < 100 {
-                        spins += 1;
-                        std::hint::spin_loop();
-                    } else {
-                        std::thread::yield_now();
-                    }
+                // The holder is some tens of instructions from the end, unless the kernel has
+                // taken its core away; then ours may be what it waits for.
+                if left > 0 {
+                    left = left.saturating_sub(moments);
+                    (0..moments).for_each(|_| std::hint::spin_loop());
+                } else {
+                    std::thread::yield_now();
                 }
-                if !self.0.swap(true, Ordering::Acquire) {
+                if !self.0.load(Ordering::Relaxed) && !self.0.swap(true, Ordering::Acquire) {
                     return;
                 }
             }

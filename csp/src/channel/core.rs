@@ -281,7 +281,7 @@ impl<T> Core<T> {
     #[inline(always)]
     pub(crate) fn read(&self, place: &'static Location<'static>) -> Result<T, Termination> {
         let context = park::current();
-        let mut state = self.state.lock();
+        let mut state = self.state.lock_unhurried(|| self.lull());
         match state.find(false) {
             Found::With(writer) => {
                 drop(state);
@@ -404,7 +404,7 @@ impl<T> Core<T> {
         place: &'static Location<'static>,
     ) -> Result<(), WriteError<T>> {
         let context = park::current();
-        let mut state = self.state.lock();
+        let mut state = self.state.lock_unhurried(|| self.lull());
         match state.place(value) {
             Placed::With(reader) => {
                 drop(state);
@@ -487,6 +487,13 @@ impl<T> Core<T> {
         };
         drop(state);
         drop(late);
+    }
+
+    /// How long to stay away from a channel that another thread is at: it may do much with what is in the
+    /// buffer while its core has the cache lines, and either of two that take turns has to fetch them.
+    #[cold]
+    fn lull(&self) -> u32 {
+        self.capacity.clamp(2, 64) as u32
     }
 
     fn at(&self, operation: Operation, place: &'static Location<'static>) -> Waiting<'_, T> {

@@ -26,6 +26,7 @@ use super::questions::Questions;
 use super::timers::Timers;
 use crate::blocked::Blocked;
 use crate::park::{self, Activity, Context, Identity, Observer, Park};
+use crate::patience::Patience;
 use crate::process::job::{self, Work};
 use crate::quiet;
 
@@ -59,6 +60,7 @@ pub(super) struct Scheduler {
     in_use: AtomicBool,
     /// It has fallen asleep, and nobody has woken it.
     asleep: AtomicBool,
+    patience: Patience,
     host: Cell<Option<&'static Coroutine>>,
     first: Cell<Option<&'static Coroutine>>,
     last: Cell<Option<&'static Coroutine>>,
@@ -252,6 +254,7 @@ impl Scheduler {
                 running: AtomicPtr::new(ptr::null_mut()),
                 in_use: AtomicBool::new(false),
                 asleep: AtomicBool::new(false),
+                patience: Patience::new(),
                 host: Cell::new(None),
                 first: Cell::new(None),
                 last: Cell::new(None),
@@ -447,7 +450,11 @@ impl Scheduler {
 
     /// Nothing is ready: waits for another thread or for a deadline.
     fn wait(&'static self) {
-        let Some(deadline) = self.timers.next() else { return self.sleep() };
+        let deadline = self.timers.next();
+        if self.patience.look(deadline, || !self.letters.is_empty()) {
+            return self.look_outside();
+        }
+        let Some(deadline) = deadline else { return self.sleep() };
         match self.letters.recv_deadline(deadline) {
             Ok(letter) => self.open(letter),
             Err(RecvTimeoutError::Timeout) => {}
@@ -464,11 +471,13 @@ impl Scheduler {
         // Who sends a letter looks at `asleep` afterwards: one of the two sees the other.
         fence(Ordering::SeqCst);
         if self.letters.is_empty() {
+            let since = Instant::now();
             quiet::fall_asleep();
             while self.first.get().is_none() {
                 let letter = self.letters.recv().expect("a scheduler is never freed");
                 self.open(letter);
             }
+            self.patience.slept(since);
             self.wakes_if_ready();
         } else if !self.asleep.swap(false, Ordering::SeqCst) {
             // It was counted as woken, and had never slept.
