@@ -1,5 +1,6 @@
 //! The works. Each is written three times: for this library, for futures, for threads.
 
+mod aside;
 mod choice;
 mod commstime;
 mod fan_in;
@@ -15,6 +16,7 @@ use csp::Backend;
 
 use crate::measure::{Clock, Contender, Scene, Work};
 
+pub use aside::aside;
 pub use commstime::commstime;
 pub use fan_in::fan_in;
 pub use producer_consumer::producer_consumer;
@@ -30,7 +32,7 @@ pub fn select() -> Vec<Work> {
 
 /// All of them.
 pub fn all() -> Vec<Work> {
-    [commstime(), ring(), select(), spawn(), producer_consumer(), fan_in()]
+    [commstime(), ring(), select(), spawn(), producer_consumer(), fan_in(), aside()]
         .into_iter()
         .flatten()
         .collect()

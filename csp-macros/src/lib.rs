@@ -4,6 +4,7 @@
 //! keeps the constructor defined, so that one mistake gives one error.
 
 mod alternation;
+mod blocking;
 mod diagnostics;
 mod entry;
 mod function;
@@ -97,6 +98,33 @@ pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute(options.into(), item.into()).into()
+}
+
+/// Puts the body of a function into `csp::io`: called by a coroutine, it runs on another thread while the process waits and
+/// the others of its thread go on. The one option is `crate = path`.
+///
+/// The signature stays what it is; arguments may be borrowed. They are `Send`, and so is the result.
+///
+/// The idea is PyCSP's `@io`.
+///
+/// ```
+/// # use csp::{parallel, process};
+/// #[csp::io]
+/// fn load(path: &str) -> std::io::Result<String> {
+///     std::fs::read_to_string(path)
+/// }
+///
+/// #[process]
+/// fn size(path: String) -> usize {
+///     load(&path).map_or(0, |text| text.len())
+/// }
+///
+/// let (there, missing) = parallel!(size("Cargo.toml".into()), size("no such file".into()));
+/// assert!(there > 0 && missing == 0);
+/// ```
+#[proc_macro_attribute]
+pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
+    blocking::attribute(options.into(), item.into()).into()
 }
 
 /// `csp::alt!`; documented there.

@@ -25,18 +25,27 @@ pub(crate) struct Options {
 }
 
 const PROCESS: &[&str] = &["name", "on", "stack", "daemon", "on_panic", "crate"];
-const MAIN: &[&str] = &["crate"];
+const PATH: &[&str] = &["crate"];
 
 impl Options {
     pub(crate) fn of_process(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
-        Options::judge(tokens, PROCESS, mistakes)
+        Options::judge(tokens, PROCESS, unknown_of_process, mistakes)
     }
 
     pub(crate) fn of_main(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
-        Options::judge(tokens, MAIN, mistakes)
+        Options::judge(tokens, PATH, unknown_of_main, mistakes)
     }
 
-    fn judge(tokens: TokenStream, known: &[&str], mistakes: &mut Mistakes) -> Options {
+    pub(crate) fn of_io(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
+        Options::judge(tokens, PATH, unknown_of_io, mistakes)
+    }
+
+    fn judge(
+        tokens: TokenStream,
+        known: &[&str],
+        unknown: fn(&str) -> String,
+        mistakes: &mut Mistakes,
+    ) -> Options {
         let mut options = Options {
             name: None,
             on: None,
@@ -49,7 +58,7 @@ impl Options {
         for Entry { key, value } in entries(tokens, mistakes) {
             let name = key.to_string();
             if !known.contains(&&*name) {
-                mistakes.at(&key, unknown(&name, known));
+                mistakes.at(&key, unknown(&name));
                 continue;
             }
             if seen.contains(&name) {
@@ -82,17 +91,23 @@ impl Options {
     }
 }
 
-fn unknown(name: &str, known: &[&str]) -> String {
-    if known == MAIN {
-        let reason = if PROCESS.contains(&name) {
-            "it runs on the thread that the system started"
-        } else {
-            "there is no other"
-        };
-        return format!("main takes the option `crate` and not `{name}`: {reason}");
-    }
-    let known: Vec<_> = known.iter().map(|known| format!("`{known}`")).collect();
+fn unknown_of_process(name: &str) -> String {
+    let known: Vec<_> = PROCESS.iter().map(|known| format!("`{known}`")).collect();
     format!("a process has no option `{name}`: it has {}", known.join(", "))
+}
+
+fn unknown_of_main(name: &str) -> String {
+    let reason = if PROCESS.contains(&name) {
+        "it runs on the thread that the system started"
+    } else {
+        "there is no other"
+    };
+    format!("main takes the option `crate` and not `{name}`: {reason}")
+}
+
+fn unknown_of_io(name: &str) -> String {
+    let reason = if PROCESS.contains(&name) { "it is no process" } else { "there is no other" };
+    format!("a blocking call takes the option `crate` and not `{name}`: {reason}")
 }
 
 fn example(name: &str) -> &'static str {

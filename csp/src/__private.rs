@@ -158,4 +158,5 @@ pub mod alt {
     pub use crate::guard::{
         Guard, Moves, Place, after, at, begin, defer, read, retired, skip, write,
     };
+    pub use crate::io::due as io;
 }

@@ -29,7 +29,7 @@ pub(crate) trait Blocked {
 #[derive(Clone, Copy)]
 pub(crate) struct Want<'a> {
     pub(crate) operation: Operation,
-    /// What the operation is at; None: time.
+    /// What the operation is at; None: time, or another thread.
     pub(crate) object: Option<&'a dyn Object>,
 }
 

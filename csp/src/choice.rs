@@ -10,6 +10,7 @@ use crate::barrier::{self, Barrier};
 use crate::channel::core::Core;
 use crate::channel::{Extended, Reader, Writer};
 use crate::guard::{self, At, Input, Output, Stand};
+use crate::io::{self, Call, Due};
 use crate::park;
 use crate::sync::Arc;
 use crate::termination::Termination;
@@ -158,6 +159,22 @@ impl<'a, R> Alternation<'a, R> {
         self.add(PlainArm { guard: barrier::sync_of(barrier.borrow()), then, _held: barrier })
     }
 
+    /// Makes a blocking call, and gives its result; see [`Call`], which may be borrowed or owned.
+    ///
+    /// ```
+    /// # use csp::{Alternation, io::Call};
+    /// let mut choice = Alternation::new();
+    /// choice.io(Call::new(|| std::fs::metadata("Cargo.toml")), |found| found.is_ok());
+    /// assert_eq!(choice.choose(), Ok(true));
+    /// ```
+    pub fn io<T: Send + 'static>(
+        &mut self,
+        call: impl Borrow<Call<T>> + 'a,
+        then: impl FnMut(T) -> R + 'a,
+    ) -> usize {
+        self.add(IoArm { due: io::due_of(call), then })
+    }
+
     /// Is always ready; for [`by_priority`](Self::by_priority), as the last one.
     ///
     /// # Panics
@@ -277,6 +294,21 @@ impl<T, E, R, V: FnMut() -> T, F: FnMut() -> R> Arm<R> for WriteArm<T, E, V, F> 
         let handover = self.output.handover(place);
         handover.deliver((self.value)());
         (self.then)()
+    }
+}
+
+struct IoArm<T, C, F> {
+    due: Due<T, C>,
+    then: F,
+}
+
+impl<T: Send + 'static, C: Borrow<Call<T>>, R, F: FnMut(T) -> R> Arm<R> for IoArm<T, C, F> {
+    fn guard(&self) -> &dyn Stand {
+        &self.due
+    }
+
+    fn perform(&mut self, _: &'static Location<'static>) -> R {
+        (self.then)(self.due.result())
     }
 }
 

@@ -67,13 +67,16 @@
 #[doc(hidden)]
 pub mod __private;
 mod alternation;
+mod aside;
 mod backend;
 mod barrier;
 mod blocked;
 mod channel;
 mod choice;
+mod compute;
 mod guard;
 mod holders;
+pub mod io;
 mod macros;
 #[cfg(all(test, loom))]
 mod models;
@@ -81,6 +84,7 @@ mod network;
 mod park;
 mod patience;
 pub mod plug;
+mod pool;
 mod process;
 mod quiet;
 pub mod report;
@@ -93,11 +97,13 @@ mod verdict;
 mod waiter;
 mod watch;
 
-pub use csp_macros::{main, multiprocess, process};
+pub use csp_macros::{io, main, multiprocess, process};
 
+pub use aside::io;
 pub use barrier::{Barrier, Bucket};
 pub use channel::{Channel, Extended, IntoIter, Iter, Reader, Writer};
 pub use choice::Alternation;
+pub use compute::compute;
 pub use network::{
     Component, Current, Members, Output, Parallel, Sequence, Spawn, Spawned, current, shutdown,
     spawn,

@@ -111,6 +111,7 @@ macro_rules! try_sequence {
 /// | `end.write_with(\|\| value)` | the same; the value is made when a reader has committed to take it |
 /// | `after(duration)`, `at(instant)` | the time has come |
 /// | `retired(end)` | the channel has retired |
+/// | `x = io(call)` | the blocking call has returned, see [`Call`](crate::io::Call) |
 /// | `barrier.sync()` | all that are enrolled have come, see [`Barrier`](crate::Barrier) |
 /// | `skip` | always; only in [`pri_alt!`], last |
 ///

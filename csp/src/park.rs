@@ -37,6 +37,11 @@ pub(crate) trait Park: Sync {
 
     /// Lets the other processes of its thread go on for a while, if it has any. Only the process itself calls this.
     fn pass(&self) {}
+
+    /// Whether its thread may have other processes, which go on while it is parked.
+    fn has_company(&self) -> bool {
+        false
+    }
 }
 
 /// Is shown processes, one after the other, each while it can't change what it does.
@@ -181,6 +186,17 @@ pub(crate) fn current() -> &'static Context {
     match CURRENT.with(Cell::get) {
         Some(context) => context,
         None => adopt(),
+    }
+}
+
+/// The thread has done something for others: what that spawned ends, and what poison it met is forgotten.
+pub(crate) fn clear_errand() {
+    if let Some(context) = CURRENT.with(Cell::get) {
+        let children = context.children.take();
+        if let Some(children) = children {
+            children.wait();
+        }
+        context.recover();
     }
 }
 
@@ -494,6 +510,11 @@ pub(crate) mod last_panic {
         let last = get();
         let _ = LAST.try_with(|last| last.borrow_mut().take());
         last
+    }
+
+    /// A panic of another thread goes on here.
+    pub(crate) fn put(record: Record) {
+        let _ = LAST.try_with(|last| *last.borrow_mut() = Some(record));
     }
 
     pub(crate) fn get() -> Record {

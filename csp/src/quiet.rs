@@ -5,6 +5,7 @@
 //! nobody is about to be, but for threads that this library has not met; those are told by the system.
 #![cfg_attr(loom, allow(dead_code))]
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::Thread;
@@ -35,25 +36,57 @@ impl Moment {
     }
 }
 
+std::thread_local! {
+    static KIND: Cell<Kind> = const { Cell::new(Kind::Other) };
+}
+
+/// A thread, before it uses the library.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The user's, or a backend's.
+    Other,
+    /// It is known.
+    Known,
+    /// It is known, and what it does is counted by who has it done.
+    Lent,
+}
+
 /// This thread uses the library from now on.
 pub(crate) fn join() {
     if cfg!(not(loom)) {
-        KNOWN.fetch_add(1, Ordering::SeqCst);
-        wake();
+        KNOWN.fetch_add(usize::from(KIND.get() == Kind::Other), Ordering::SeqCst);
+        if KIND.get() != Kind::Lent {
+            wake();
+        }
     }
 }
 
 /// This thread ends.
 pub(crate) fn leave() {
     if cfg!(not(loom)) {
-        fall_asleep();
-        KNOWN.fetch_sub(1, Ordering::SeqCst);
+        if KIND.get() != Kind::Lent {
+            fall_asleep();
+        }
+        KNOWN.fetch_sub(usize::from(KIND.get() == Kind::Other), Ordering::SeqCst);
     }
+}
+
+/// A thread that does one job at a time for others: each job is counted as awake from the moment it was given away,
+/// and between jobs the thread sleeps.
+pub(crate) fn lend_this_thread() {
+    KNOWN.fetch_add(1, Ordering::SeqCst);
+    KIND.set(Kind::Lent);
+}
+
+/// It ends.
+pub(crate) fn give_back_this_thread() {
+    KNOWN.fetch_sub(1, Ordering::SeqCst);
 }
 
 /// A thread of the library's own, that does nothing by itself.
 pub(crate) fn ignore_this_thread() {
     KNOWN.fetch_add(1, Ordering::SeqCst);
+    KIND.set(Kind::Known);
 }
 
 /// This thread is about to sleep until it is woken.

@@ -294,6 +294,8 @@ fn is_known(operation: Operation) -> bool {
         Operation::Handover
         | Operation::Release
         | Operation::FallIn
+        | Operation::Io
+        | Operation::Compute
         | Operation::Timeout
         | Operation::Skip => false,
     }

@@ -93,6 +93,16 @@ fn a_thread_that_panics_before_all_else_poisons_too() {
     assert_eq!(ended.code, Some(0));
 }
 
+/// Where the system tells how many threads there are.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_deadlock_is_found_although_threads_wait_for_calls() {
+    on_each_backend(env!("CARGO_BIN_EXE_deadlock_after_calls"), |ended| {
+        assert_eq!(ended.output, "after the calls\na deadlock\n", "{}", ended.errors);
+        assert_eq!(ended.code, Some(0));
+    });
+}
+
 #[test]
 fn a_stack_that_overflows_is_an_error_and_no_corruption() {
     on_each_backend(env!("CARGO_BIN_EXE_a_stack_overflows"), |ended| {

@@ -78,7 +78,8 @@ fn setup(index: usize, arm: &Arm) -> TokenStream {
         | Guard::Write(end, _)
         | Guard::WriteWith(end, _)
         | Guard::Sync(end)
-        | Guard::Retired(end) => Some(end),
+        | Guard::Retired(end)
+        | Guard::Io(end) => Some(end),
         Guard::After(_) | Guard::At(_) | Guard::Skip => None,
     };
     let variable = numbered("end", index, end.map_or_else(Span::call_site, Spanned::span));
@@ -148,6 +149,7 @@ fn make(arm: &Arm, end: &impl ToTokens) -> TokenStream {
         Guard::WriteWith(..) => quote_spanned!(at=> __alt::defer(#end)),
         Guard::Sync(_) => quote_spanned!(at=> __alt::sync(#end)),
         Guard::Retired(_) => quote_spanned!(at=> __alt::retired(#end)),
+        Guard::Io(_) => quote_spanned!(at=> __alt::io(#end)),
         Guard::After(duration) => quote_spanned!(at=> __alt::after(#duration)),
         Guard::At(instant) => quote_spanned!(at=> __alt::at(#instant)),
         Guard::Skip => quote_spanned!(at=> __alt::skip()),
@@ -159,7 +161,9 @@ fn body(variant: &Ident, arm: &Arm) -> TokenStream {
     let body = &arm.body;
     let value = numbered("value", 0, Span::call_site());
     let finish = match (&arm.guard, &arm.pattern) {
-        (Guard::Read(_) | Guard::Begin(_), Some(pattern)) => quote!(let #pattern = { #value };),
+        (Guard::Read(_) | Guard::Begin(_) | Guard::Io(_), Some(pattern)) => {
+            quote!(let #pattern = { #value };)
+        }
         // Its writer waits as long as the arm runs.
         (Guard::Begin(_), None) => {
             let held = numbered("_held", 0, Span::call_site());

@@ -27,6 +27,7 @@ pub(super) enum Guard {
     WriteWith(Expr, Expr),
     Sync(Expr),
     Retired(Expr),
+    Io(Expr),
     After(Expr),
     At(Expr),
     Skip,
@@ -73,7 +74,7 @@ fn arm(order: Order, last: bool, arm: model::Arm, mistakes: &mut Mistakes) -> Op
     let mut checked =
         Arm { precondition: arm.precondition, pattern: arm.pattern, guard, name, body: arm.body };
     if let Some(pattern) = &checked.pattern
-        && !matches!(checked.guard, Guard::Read(_) | Guard::Begin(_))
+        && !matches!(checked.guard, Guard::Read(_) | Guard::Begin(_) | Guard::Io(_))
     {
         mistakes.at(pattern, "only an input gives a value: there is nothing to bind");
         // The body may speak of what was not bound.
@@ -165,11 +166,12 @@ fn condition(call: &ExprCall) -> Result<Guard, Wrong> {
         Some("after") => "a duration",
         Some("at") => "an instant",
         Some("retired") => "a channel end",
+        Some("io") => "a `Call`",
         Some("skip") => return wrong(call, "`skip` takes nothing: write `skip` alone"),
         _ => {
             return wrong(
                 &call.func,
-                "a condition is `after(duration)`, `at(instant)`, `retired(end)` or `skip`: this is none",
+                "a condition is `after(duration)`, `at(instant)`, `retired(end)`, `io(call)` or `skip`: this is none",
             );
         }
     };
@@ -177,6 +179,11 @@ fn condition(call: &ExprCall) -> Result<Guard, Wrong> {
     match (&*name, call.args.first(), call.args.len()) {
         ("after", Some(duration), 1) => Ok(Guard::After(duration.clone())),
         ("at", Some(instant), 1) => Ok(Guard::At(instant.clone())),
+        ("io", Some(Expr::Closure(closure)), 1) => wrong(
+            closure,
+            "a call that is not chosen goes on, so it is kept outside: `let call = csp::io::Call::new(…)`, and here `io(call)`",
+        ),
+        ("io", Some(call), 1) => Ok(Guard::Io(call.clone())),
         (_, Some(end), 1) => Ok(Guard::Retired(end.clone())),
         _ => wrong(call, format!("`{name}` takes {takes}: this is not one argument")),
     }

@@ -3,6 +3,8 @@
 #[cfg(all(feature = "coroutines", not(loom)))]
 mod coroutines;
 // An engine of the coroutines, for targets that it knows; elsewhere an empty one stands in.
+#[cfg(feature = "compute")]
+mod rayon;
 #[cfg(all(
     feature = "slab",
     not(loom),
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 use crate::blocked::Blocked;
 use crate::park::{self, Observer};
+use crate::pool::Job;
 use crate::process::Backend;
 use crate::process::job::Work;
 use crate::termination::Poison;
@@ -62,6 +65,14 @@ pub(crate) fn start(work: Arc<dyn Work>) {
         #[allow(unreachable_patterns, reason = "which are left depends on the features")]
         _ => unreachable!("only what is compiled in is chosen"),
     }
+}
+
+/// Has CPU work done by another thread.
+pub(crate) fn compute(job: Job<'static>) -> std::io::Result<()> {
+    #[cfg(feature = "compute")]
+    return rayon::run(job);
+    #[cfg(not(feature = "compute"))]
+    return crate::pool::run(job);
 }
 
 /// One thread asks at a time, and who waits for that still answers.

@@ -110,6 +110,11 @@ impl<T> State<T> {
         }
     }
 
+    /// Nothing is in the buffer, and no room in it is kept.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.buffer.is_empty() && self.held == 0
+    }
+
     pub(crate) fn queue(&mut self, side: Side) -> &mut Queue<T> {
         match side {
             Side::Reader => &mut self.readers,

@@ -29,6 +29,10 @@ pub enum Operation {
     Join,
     /// For the end of a set of processes: [`parallel!`](crate::parallel), or the children of a process.
     JoinAll,
+    /// For a blocking call that another thread makes: [`io`](fn@crate::io).
+    Io,
+    /// For work that another thread does: [`compute`](crate::compute).
+    Compute,
     /// Until a deadline.
     Timeout,
     /// The guard `skip`.
@@ -259,7 +263,7 @@ impl Operation {
             Self::Read | Self::Write | Self::Retirement | Self::Sync | Self::FallIn => true,
             // The other has agreed and will come.
             Self::Handover | Self::Release => false,
-            Self::JoinAll | Self::Timeout | Self::Skip => false,
+            Self::JoinAll | Self::Io | Self::Compute | Self::Timeout | Self::Skip => false,
         }
     }
 }
@@ -276,6 +280,8 @@ impl fmt::Display for Operation {
             Self::FallIn => "wait in",
             Self::Join => "join",
             Self::JoinAll => "join",
+            Self::Io => "the end of a blocking call",
+            Self::Compute => "the end of a computation",
             Self::Timeout => "timeout",
             Self::Skip => "skip",
         })

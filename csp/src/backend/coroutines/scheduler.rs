@@ -128,6 +128,10 @@ impl Park for Coroutine {
         self.scheduler.push(self.forever());
         self.leave();
     }
+
+    fn has_company(&self) -> bool {
+        true
+    }
 }
 
 impl Coroutine {

@@ -1,0 +1,36 @@
+//! A deadlock that shows only in nobody being awake: found although threads that have made calls wait for others, and
+//! not while a call is under way.
+
+use csp::{Backend, Channel, Reader, Writer, process, try_parallel};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Not known to be with anybody.
+static END: Mutex<Option<Writer<u32>>> = Mutex::new(None);
+
+#[process]
+fn reads(input: Reader<u32>) -> csp::Result<u32> {
+    // Longer than the watch waits before it judges.
+    csp::io(|| std::thread::sleep(Duration::from_millis(50)));
+    csp::compute(|| std::thread::sleep(Duration::from_millis(50)));
+    let call = csp::io::Call::new(|| std::thread::sleep(Duration::from_millis(50)));
+    csp::alt! { io(call) => (), _ = input.read() => panic!("nobody writes") }?;
+    println!("after the calls");
+    input.read()
+}
+
+fn backend() -> Backend {
+    match std::env::args().nth(1).as_deref() {
+        Some("thread") => Backend::Thread,
+        _ => Backend::Coroutine,
+    }
+}
+
+#[csp::main]
+fn main() {
+    let channel = Channel::new();
+    *END.lock().unwrap() = Some(channel.writer());
+    let reader = reads(channel.reader()).on(backend());
+    let failure = try_parallel!(reader).expect_err("nobody writes");
+    println!("{}", if failure.deadlock().is_some() { "a deadlock" } else { "something else" });
+}
