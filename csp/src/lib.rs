@@ -71,6 +71,7 @@ mod aside;
 mod backend;
 mod barrier;
 mod blocked;
+mod busy;
 mod channel;
 mod choice;
 mod compute;

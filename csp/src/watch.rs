@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend;
 use crate::blocked::Operation;
+use crate::busy::Busy;
 use crate::holders::Who;
 use crate::quiet::{self, Moment};
 use crate::report::{Deadlock, Link, ProcessState, Thing};
@@ -45,7 +46,9 @@ pub(crate) fn start() {
             let Some(period) = period(std::env::var("CSP_WATCH").ok().as_deref()) else { return };
             let thread = std::thread::Builder::new().name("csp watch".into()).stack_size(256 << 10);
             // Without it nothing but reports is missing.
-            let _ = thread.spawn(move || Watch { period, seen: 0, hopeless: None }.run());
+            let _ = thread.spawn(move || {
+                Watch { period, seen: 0, hopeless: None, busy: Busy::default() }.run()
+            });
         });
     }
 }
@@ -68,6 +71,7 @@ struct Watch {
     seen: u64,
     /// Those that were dead and could not be helped, as they were.
     hopeless: Option<u64>,
+    busy: Busy,
 }
 
 impl Watch {
@@ -79,11 +83,13 @@ impl Watch {
         // Before anybody could tell it.
         self.look_if_quiet();
         loop {
-            std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
+            let wake = self.busy.next().map_or(next, |busy| busy.min(next));
+            std::thread::park_timeout(wake.saturating_duration_since(Instant::now()));
             if quiet::was_alerted() {
                 self.look_if_quiet();
             }
             let now = Instant::now();
+            self.busy.look(now);
             if now >= next {
                 let changed = self.look_at_all();
                 period =

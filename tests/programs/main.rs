@@ -115,6 +115,23 @@ fn a_stack_that_overflows_is_an_error_and_no_corruption() {
 
 #[cfg(feature = "coroutines")]
 #[test]
+fn a_coroutine_that_runs_long_is_named_once() {
+    let run = |limit: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_runs_long"));
+        program.env("CSP_BUSY", limit);
+        let ended = watch(program);
+        assert_eq!((&*ended.output, ended.code), ("304\n", Some(0)));
+        ended.errors
+    };
+    let said = run("100");
+    assert_eq!(said.matches("without communicating").count(), 1, "{said}");
+    assert!(said.contains("`main/computes["), "{said}");
+    assert_eq!(run("off"), "", "it was turned off");
+    assert_eq!(run("100000"), "", "nobody ran that long");
+}
+
+#[cfg(feature = "coroutines")]
+#[test]
 fn more_waiting_processes_than_stacks_is_an_error_that_says_what_to_do() {
     // The engine that has few: the other takes a million.
     let mut program = Command::new(env!("CARGO_BIN_EXE_too_many_wait"));

@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use crate::blocked::Blocked;
+use crate::busy::Turn;
 use crate::park::{self, Observer};
 use crate::pool::Job;
 use crate::process::Backend;
@@ -98,6 +99,14 @@ pub(crate) fn survey<O: Observer + Send + 'static>(mut observer: O) -> O {
     #[cfg(all(feature = "coroutines", not(loom)))]
     let observer = coroutines::survey(observer);
     observer
+}
+
+/// Tells of each scheduler, by address, whose turn it is, and the path of that process.
+pub(crate) fn turns(tell: &mut dyn FnMut(usize, Turn, &str)) {
+    #[cfg(all(feature = "coroutines", not(loom)))]
+    coroutines::turns(tell);
+    #[cfg(not(all(feature = "coroutines", not(loom))))]
+    let _ = tell;
 }
 
 /// Threads and schedulers that stand still: what their processes wait for can't change.

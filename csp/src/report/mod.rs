@@ -27,6 +27,8 @@ mod deadlock;
 mod graph;
 mod network;
 
+pub use crate::busy::busy_after;
+
 pub use self::deadlock::Deadlock;
 pub(crate) use self::deadlock::Link;
 pub(crate) use self::network::{Fill, HolderName, Thing};

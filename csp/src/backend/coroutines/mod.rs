@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use self::questions::Held;
 use self::scheduler::Scheduler;
+use crate::busy::Turn;
 use crate::park::Observer;
 use crate::process::job::Work;
 use crate::termination::Poison;
@@ -35,6 +36,13 @@ pub(super) fn survey<O: Observer + Send + 'static>(mut observer: O) -> O {
         };
     }
     observer
+}
+
+/// Tells of each scheduler whose turn it is.
+pub(super) fn turns(tell: &mut dyn FnMut(usize, Turn, &str)) {
+    for scheduler in Scheduler::all() {
+        scheduler.turn(tell);
+    }
 }
 
 fn show<O: Observer + Send + 'static>(held: &Held, mut observer: O) -> O {

@@ -14,7 +14,7 @@
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -25,6 +25,7 @@ use super::marks;
 use super::questions::Questions;
 use super::timers::Timers;
 use crate::blocked::Blocked;
+use crate::busy::Turn;
 use crate::park::{self, Activity, Context, Identity, Observer, Park};
 use crate::patience::Patience;
 use crate::process::job::{self, Work};
@@ -55,8 +56,12 @@ pub(super) struct Scheduler {
     questions: Questions,
     /// Every coroutine but the host; idle ones too.
     all: Mutex<Vec<&'static Coroutine>>,
-    /// Whose turn it is.
+    /// Whose turn it is; null: nobody is ready.
     running: AtomicPtr<Context>,
+    /// How many turns there have been.
+    turns: AtomicU32,
+    /// Of the thread itself.
+    own: AtomicPtr<Context>,
     in_use: AtomicBool,
     /// It has fallen asleep, and nobody has woken it.
     asleep: AtomicBool,
@@ -70,7 +75,8 @@ pub(super) struct Scheduler {
     /// Coroutines that have a fiber.
     live: Cell<usize>,
     timers: Timers,
-    turns: Cell<u32>,
+    /// The turn in which it looks at what comes from outside.
+    looks: Cell<u32>,
     /// Why there is no stack for those that have not started, while nobody runs who could give one back.
     refusing: RefCell<Option<NoStack>>,
     ending: Cell<bool>,
@@ -256,6 +262,8 @@ impl Scheduler {
                 questions: Questions::default(),
                 all: Mutex::default(),
                 running: AtomicPtr::new(ptr::null_mut()),
+                turns: AtomicU32::new(0),
+                own: AtomicPtr::new(ptr::null_mut()),
                 in_use: AtomicBool::new(false),
                 asleep: AtomicBool::new(false),
                 patience: Patience::new(),
@@ -267,7 +275,7 @@ impl Scheduler {
                 spent: RefCell::default(),
                 live: Cell::new(0),
                 timers: Timers::default(),
-                turns: Cell::new(0),
+                looks: Cell::new(TURNS),
                 refusing: RefCell::default(),
                 ending: Cell::new(false),
             }));
@@ -277,6 +285,7 @@ impl Scheduler {
         let host = Coroutine::new(scheduler, context);
         scheduler.host.set(Some(host));
         scheduler.ending.set(false);
+        scheduler.own.store(ptr::from_ref(context).cast_mut(), Ordering::Relaxed);
         scheduler.shows_running(context);
         scheduler.in_use.store(true, Ordering::Release);
         SCHEDULER.set(Some(scheduler));
@@ -343,10 +352,11 @@ impl Scheduler {
     /// The loop; returns when it is the host's turn.
     fn run(&'static self) {
         loop {
-            let turns = self.turns.get() + 1;
-            self.turns.set(turns);
-            if turns >= TURNS {
-                self.turns.set(0);
+            // Only this thread changes it.
+            let turns = self.turns.load(Ordering::Relaxed).wrapping_add(1);
+            self.turns.store(turns, Ordering::Relaxed);
+            if turns == self.looks.get() {
+                self.looks.set(turns.wrapping_add(TURNS));
                 self.look_outside();
                 self.start_next(false);
             }
@@ -359,6 +369,7 @@ impl Scheduler {
                 Some(coroutine) => coroutine.resume(),
                 None => {
                     if !self.start_next(true) {
+                        self.running.store(ptr::null_mut(), Ordering::Relaxed);
                         self.wait();
                     }
                 }
@@ -534,6 +545,21 @@ impl Scheduler {
     pub(super) fn all() -> Vec<&'static Self> {
         let all = ALL.lock().unwrap_or_else(PoisonError::into_inner).clone();
         all.into_iter().filter(|scheduler| scheduler.in_use.load(Ordering::Acquire)).collect()
+    }
+
+    /// Tells whose turn it is, and which, unless it is that of the thread itself.
+    pub(super) fn turn(&self, tell: &mut dyn FnMut(usize, Turn, &str)) {
+        let running = self.running.load(Ordering::Relaxed);
+        let number = self.turns.load(Ordering::Relaxed);
+        if ptr::eq(running, self.own.load(Ordering::Relaxed)) {
+            return;
+        }
+        // SAFETY: a context is never freed.
+        let process = unsafe { running.as_ref() }
+            .and_then(|context| context.shown(|of| (of.who(), of.of.path(of.index))));
+        if let Some((who, path)) = process {
+            tell(self.agent(), Turn { who, number }, &path);
+        }
     }
 
     pub(super) fn is_of_this_thread(&'static self) -> bool {
