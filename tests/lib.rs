@@ -10,7 +10,7 @@ pub use support::memory::{Counting, held};
 pub use support::outcome::{panic_of, poisoned_by_panic, poisoned_by_reason, retired};
 pub use support::placement::Placement;
 pub use support::random::{Random, rounds, seed};
-pub use support::watchdog::{check, limit};
+pub use support::watchdog::{check, limit, watched};
 
 /// A retired end is moved: that nothing can be done with it any more, the compiler says.
 ///

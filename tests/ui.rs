@@ -11,9 +11,16 @@ fn macros() {
     let cases = trybuild::TestCases::new();
     cases.pass("ui/pass/*.rs");
     cases.compile_fail("ui/*.rs");
+    let subprocess = cfg!(feature = "subprocess");
+    if subprocess {
+        cases.compile_fail("ui/subprocess/*.rs");
+    }
     let version = Command::new("rustc").arg("--version").output().expect("a compiler").stdout;
     if version.starts_with(RUSTC.as_bytes()) {
         cases.compile_fail("ui/rustc/*.rs");
+        if subprocess {
+            cases.compile_fail("ui/subprocess/rustc/*.rs");
+        }
     } else {
         eprintln!("ui/rustc is not checked: it says what {RUSTC} says");
     }

@@ -60,7 +60,16 @@ pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// Turns a function into the constructor of a process that runs in an OS process of its own where the feature `subprocess` is
-/// on, and like [`macro@process`] where it is not. Options as there.
+/// on, and like [`macro@process`] where it is not. Options as there; `on = …` and `.on(…)` have it run elsewhere all the same.
+///
+/// With the feature, arguments and result are `Serialize + DeserializeOwned` (of serde): they are packed up, and made anew in the other OS
+/// process, while the originals of the arguments are dropped. A generic function says so of its parameters.
+///
+/// The child is the same executable, started again and caught ahead of `main`, with the same command line, environment and working
+/// folder; its standard input is empty. It ends when the function has returned and all that it spawned has ended, or at once with its
+/// parent. If it ends otherwise (it panics, exits, aborts, or is killed) the process has failed, and says how.
+///
+/// The idea is PyCSP's `@multiprocess`.
 ///
 /// ```
 /// # use csp::{multiprocess, parallel};

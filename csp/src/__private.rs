@@ -1,5 +1,9 @@
 //! What the macros expand to. Not part of the interface.
 
+pub use crate::__csp_portable as portable;
+#[allow(unused_imports, unreachable_pub, reason = "there are none without OS processes")]
+pub use crate::backend::subprocess::portable::*;
+pub use crate::process::code::{Code, Entry, hash};
 pub use crate::process::definition::{Definition, OnPanic};
 
 use crate::network::{self, Component, Output};
@@ -10,9 +14,9 @@ use crate::process::{Failure, Options, Process};
 pub fn process<A, R>(
     definition: &'static Definition,
     arguments: A,
-    body: fn(A) -> R,
+    code: Code<A, R>,
 ) -> Process<A, R> {
-    Process { options: Options::new(definition), arguments, body }
+    Process { options: Options::new(definition), arguments, code }
 }
 
 /// An argument of a process.

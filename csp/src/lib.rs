@@ -48,6 +48,7 @@
 //! | `coroutines` | a coroutine, scheduled by the thread that starts it | on |
 //! | `slab` | the same, with stacks of the library's own making: a million may be blocked at once | on |
 //! | `threads` | an OS thread | |
+//! | `subprocess` | an OS process, for [`#[multiprocess]`](multiprocess) functions; on Linux | |
 //!
 //! `#[process]` runs on coroutines where they are compiled in, else on threads. All may meet on one channel.
 //! `main`, and any thread, is a process too: it may read, write, choose and spawn.
@@ -106,8 +107,8 @@ pub use channel::{Channel, Extended, IntoIter, Iter, Reader, Writer};
 pub use choice::Alternation;
 pub use compute::compute;
 pub use network::{
-    Component, Current, Members, Output, Parallel, Sequence, Spawn, Spawned, current, shutdown,
-    spawn,
+    Component, Current, Members, Output, Parallel, Sequence, Spawn, Spawned, current, init,
+    shutdown, spawn,
 };
 pub use process::{Backend, Erased, Failure, Process, Replicated};
 pub use report::Network;

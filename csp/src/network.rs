@@ -526,9 +526,24 @@ pub fn shutdown() {
     }
 }
 
+/// Where the child of a `#[multiprocess]` takes over, in a program whose `main` is not marked
+/// [`#[csp::main]`](crate::main), which does this by itself.
+///
+/// In a child it does not return. Elsewhere, and without the feature `subprocess`, it does nothing. Nobody has to call it: a
+/// child is caught ahead of `main` otherwise, wherever it comes from (a test, a benchmark, a plain program). Called as the first thing in `main`,
+/// children begin with all that the standard library prepares for a `main`: the message for an overflown stack among it.
+///
+/// ```
+/// csp::init(); // the first statement of `main`
+/// ```
+pub fn init() {
+    backend::subprocess::init();
+}
+
 /// Runs `body` as the process `main`, then waits for what it spawned.
 #[track_caller]
 pub(crate) fn main<R>(body: fn() -> R) -> R {
+    init();
     let result = live(body);
     expect(result)
 }

@@ -135,6 +135,14 @@ pub enum Cause {
         /// What was missing, and what to do.
         reason: String,
     },
+    /// The OS process that a process ran in ended before the process did: it was killed, it aborted, or something in it
+    /// called `exit`.
+    Lost {
+        /// Path of that process.
+        process: String,
+        /// The signal or the exit status, and what it wrote to standard error last.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Cause {
@@ -155,6 +163,7 @@ impl fmt::Display for Cause {
             Self::Unstarted { process, reason } => {
                 write!(f, "process `{process}` could not be started: {reason}")
             }
+            Self::Lost { process, reason } => write!(f, "process `{process}` was lost: {reason}"),
         }
     }
 }

@@ -15,14 +15,27 @@ pub fn limit() -> Duration {
 
 /// Runs a law, then ends whatever it left running.
 pub fn check(name: &'static str, placement: Placement, law: fn(&Placement)) {
+    let placed = placement.clone();
+    watch(name, move || placed.state(), move || law(&placement));
+}
+
+/// Runs a test that has its processes on backends of its own choice, likewise.
+pub fn watched(name: &'static str, test: impl FnOnce() + Send + 'static) {
+    watch(name, String::new, test);
+}
+
+fn watch(
+    name: &'static str,
+    state: impl Fn() -> String + Send + 'static,
+    law: impl FnOnce() + Send + 'static,
+) {
     let (ended, end) = channel::<()>();
-    let watched = placement.clone();
     let watchdog = Builder::new()
         .name("watchdog".into())
         .spawn(move || {
             if end.recv_timeout(limit()) == Err(RecvTimeoutError::Timeout) {
                 // Not by `eprintln!`, which the test harness would capture and lose.
-                let report = report(name, &watched);
+                let report = report(name, &state());
                 let _ = std::io::stderr().write_all(report.as_bytes());
                 std::process::abort();
             }
@@ -31,7 +44,7 @@ pub fn check(name: &'static str, placement: Placement, law: fn(&Placement)) {
     let body = Builder::new()
         .name("law".into())
         .spawn(move || {
-            law(&placement);
+            law();
             csp::shutdown();
         })
         .expect("a thread for the law");
@@ -44,7 +57,7 @@ pub fn check(name: &'static str, placement: Placement, law: fn(&Placement)) {
     }
 }
 
-fn report(name: &str, placement: &Placement) -> String {
-    let (limit, state) = (limit(), placement.state());
+fn report(name: &str, state: &str) -> String {
+    let limit = limit();
     format!("\n{name} hangs: no end after {limit:?}\n{state}\n{}\n", csp::network())
 }

@@ -7,7 +7,7 @@ use syn::{
     spanned::Spanned,
 };
 
-use super::Kind;
+use super::{Kind, portability};
 use crate::{
     function::Function,
     keeping,
@@ -17,18 +17,26 @@ use crate::{
 
 pub(super) fn function(kind: Kind, options: &Options, function: Function) -> TokenStream {
     let definition = definition(kind, options, &function);
+    let portable = kind == Kind::Multiprocess
+        || options.on.as_ref().is_some_and(|backend| backend == "Subprocess");
     function
         .configured()
         .into_iter()
-        .map(|function| constructor(&options.krate, &definition, function))
+        .map(|function| constructor(&options.krate, &definition, portable, function))
         .collect()
 }
 
-fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> TokenStream {
+fn constructor(
+    krate: &Path,
+    definition: &TokenStream,
+    portable: bool,
+    function: Function,
+) -> TokenStream {
     let Function { attrs, vis, mut sig, body } = function;
     let (outer, inner): (Vec<_>, Vec<_>) = attrs.into_iter().partition(concerns_the_constructor);
 
     let name = sig.ident.clone();
+    let name_text = name.unraw().to_string();
     let generics = sig.generics.clone();
     let (fn_token, where_clause) = (sig.fn_token, &generics.where_clause);
     let parameters: Vec<_> = sig.inputs.iter().enumerate().filter_map(parameter).collect();
@@ -44,7 +52,9 @@ fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> To
         })
         .collect();
     let marked = keeping::marked(krate, &body);
+    let place = body.span();
 
+    let signature = sig.to_token_stream().to_string();
     // Another name, so that a process that names itself in its body gets the constructor.
     sig.ident = Ident::new("__csp_body", name.span());
     let body_fn = &sig.ident;
@@ -60,6 +70,40 @@ fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> To
         _ => call,
     };
 
+    let body = quote!({ #held #returned });
+    let code = if portable {
+        let whole = quote!((#(#types,)*));
+        let put = parameters
+            .iter()
+            .map(|(name, ty)| bounded(krate, "argument_sent", ty, &quote!(#name, to)));
+        let take = types.iter().map(|ty| bounded(krate, "argument_received", ty, &quote!(from)));
+        let (give, get) = match &sig.output {
+            ReturnType::Type(_, ty) if is_never(ty) => {
+                (quote!(#krate::__private::never), quote!(#krate::__private::none))
+            }
+            ReturnType::Type(_, ty) => {
+                (path_at_type(krate, "result_sent", ty), path_at_type(krate, "result_received", ty))
+            }
+            ReturnType::Default => (
+                quote!(#krate::__private::result_sent::<()>),
+                quote!(#krate::__private::result_received::<()>),
+            ),
+        };
+        let mistakes = portability::mistakes(&types, &sig.output);
+        let instance = turbofish.as_ref().map(|turbofish| quote!(#body_fn #turbofish));
+        quote! {
+            #krate::__private::portable! {
+                [#mistakes] [#instance] #name_text, #signature,
+                |(#(#names,)*): #whole| -> #result #body,
+                |(#(#names,)*): &#whole, to| { #(#put?;)* ::core::result::Result::Ok(()) },
+                |from| ::core::result::Result::Ok((#(#take?,)*)),
+                #give, #get
+            }
+        }
+    } else {
+        quote!(#krate::__private::Code::new(|(#(#names,)*)| #body))
+    };
+
     let mut block = Group::new(
         Delimiter::Brace,
         quote! {
@@ -73,12 +117,12 @@ fn constructor(krate: &Path, definition: &TokenStream, function: Function) -> To
             #krate::__private::process(
                 &const { #definition },
                 (#(#owned,)*),
-                |(#(#names,)*)| { #held #returned },
+                #code,
             )
         },
     );
     // Where the user's signature and body end, the constructor's end too, so that lints see a function of the user's.
-    block.set_span(body.span());
+    block.set_span(place);
     let where_clause = match where_clause {
         Some(clause) => clause.to_token_stream(),
         None => Token![where](end(&sig)).to_token_stream(),
@@ -186,9 +230,15 @@ fn turbofish<'a>(params: impl IntoIterator<Item = &'a GenericParam>) -> Option<T
 
 /// `krate::__private::function::<ty>(value)`, spanned as the type is: there rustc reports the bounds of that function.
 fn bounded(krate: &Path, function: &str, ty: &Type, value: &impl ToTokens) -> TokenStream {
+    let path = path_at_type(krate, function, ty);
+    quote_spanned!(Span::call_site().located_at(across(ty).1)=> #path(#value))
+}
+
+/// `krate::__private::function::<ty>`, spanned likewise.
+fn path_at_type(krate: &Path, function: &str, ty: &Type) -> TokenStream {
     let (first, last) = across(ty);
     let krate = path_at(first, krate);
     let last = Span::call_site().located_at(last);
     let function = Ident::new(function, last);
-    quote_spanned!(last=> #krate::__private::#function::<#ty>(#value))
+    quote_spanned!(last=> #krate::__private::#function::<#ty>)
 }

@@ -3,6 +3,7 @@
 mod expand;
 mod fallback;
 mod ownership;
+mod portability;
 mod validate;
 
 use proc_macro2::TokenStream;

@@ -21,8 +21,12 @@ pub(crate) mod slab;
 )))]
 #[path = "coroutines/no_slab.rs"]
 pub(crate) mod slab;
+// OS processes, where the target is known to them; elsewhere an empty one stands in.
 #[cfg(all(feature = "subprocess", target_os = "linux"))]
-mod subprocess;
+pub(crate) mod subprocess;
+#[cfg(not(all(feature = "subprocess", target_os = "linux")))]
+#[path = "subprocess/absent.rs"]
+pub(crate) mod subprocess;
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 mod threads;
 
@@ -49,6 +53,8 @@ pub(crate) const COMPILED_IN: &[Backend] = &[
     Backend::Coroutine,
     #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
     Backend::Thread,
+    #[cfg(all(feature = "subprocess", target_os = "linux", not(loom)))]
+    Backend::Subprocess,
 ];
 
 /// Starts all processes of `work`.
@@ -63,6 +69,8 @@ pub(crate) fn start(work: Arc<dyn Work>) {
         Backend::Coroutine => coroutines::start(work),
         #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
         Backend::Thread => threads::start(work),
+        #[cfg(all(feature = "subprocess", target_os = "linux", not(loom)))]
+        Backend::Subprocess => subprocess::start(work),
         #[allow(unreachable_patterns, reason = "which are left depends on the features")]
         _ => unreachable!("only what is compiled in is chosen"),
     }

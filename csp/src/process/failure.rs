@@ -9,7 +9,7 @@ use crate::park::{Context, last_panic};
 use crate::report::Deadlock;
 use crate::termination::{Cause, Poison};
 
-/// A process panicked, could not be started, or was stopped by a deadlock. Which, where and why.
+/// A process panicked, could not be started, was stopped by a deadlock, or was lost with its OS process. Which, where and why.
 ///
 /// The `try_` forms return it; [`parallel!`](crate::parallel), [`sequence!`](crate::sequence) and
 /// [`Spawned::join`](crate::Spawned::join) panic with it.
@@ -26,9 +26,29 @@ use crate::termination::{Cause, Poison};
 #[derive(Clone)]
 pub struct Failure(Arc<Cause>);
 
+/// What is no failure.
+const NONE: &str = "a poison or a choice without guards ends a channel, not a process";
+
 impl Failure {
     pub(crate) fn unstarted(process: String, reason: String) -> Self {
         Self(Arc::new(Cause::Unstarted { process, reason }))
+    }
+
+    /// One that another OS process has told of.
+    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    pub(crate) fn told(cause: Cause) -> Self {
+        let cause = match cause {
+            Cause::Explicit { process, .. } | Cause::NoGuard { process, .. } => {
+                Cause::Panic { process, message: NONE.to_owned(), place: None }
+            }
+            cause => cause,
+        };
+        Self(Arc::new(cause))
+    }
+
+    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    pub(crate) fn cause(&self) -> &Cause {
+        &self.0
     }
 
     /// Of one that asks for another's end while it unwinds itself: it does not wait.
@@ -72,23 +92,22 @@ impl Failure {
     /// Path of the process: `main/worker[3]`. Of a deadlock, the first that was in it.
     pub fn process(&self) -> &str {
         match &*self.0 {
-            Cause::Panic { process, .. } | Cause::Unstarted { process, .. } => process,
+            Cause::Panic { process, .. }
+            | Cause::Unstarted { process, .. }
+            | Cause::Lost { process, .. } => process,
             Cause::Deadlock(deadlock) => deadlock.first(),
-            _ => {
-                unreachable!("a failure is a panic, a deadlock, or a process that was not started")
-            }
+            Cause::Explicit { .. } | Cause::NoGuard { .. } => unreachable!("{NONE}"),
         }
     }
 
-    /// The panic's message, why the process could not be started, or the deadlock in one line.
+    /// The panic's message, why the process could not be started, the deadlock in one line, or how its OS process ended: the
+    /// signal or the exit status, and its last words.
     pub fn message(&self) -> &str {
         match &*self.0 {
             Cause::Panic { message, .. } => message,
-            Cause::Unstarted { reason, .. } => reason,
+            Cause::Unstarted { reason, .. } | Cause::Lost { reason, .. } => reason,
             Cause::Deadlock(deadlock) => deadlock.summary(),
-            _ => {
-                unreachable!("a failure is a panic, a deadlock, or a process that was not started")
-            }
+            Cause::Explicit { .. } | Cause::NoGuard { .. } => unreachable!("{NONE}"),
         }
     }
 

@@ -2,9 +2,10 @@
 #![allow(missing_debug_implementations, reason = "nobody outside sees a job")]
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::code::{Code, Entry};
 use super::definition::OnPanic;
 use super::group::Group;
 use super::{Failure, Options, Process, Replicated};
@@ -20,6 +21,8 @@ pub(crate) trait Work: Named {
     fn count(&self) -> usize;
     /// Runs one of them on the calling thread and stack, to its end. Never unwinds.
     fn run(&self, index: usize);
+    /// Runs one of them in another OS process, to its end. Never unwinds.
+    fn run_away(&self, index: usize, there: &mut dyn There);
     /// Gives one up that can't be started; its arguments are dropped.
     fn refuse(&self, index: usize, reason: &str);
 }
@@ -27,6 +30,20 @@ pub(crate) trait Work: Named {
 /// Runs one process of `work` here.
 pub(crate) fn run(work: &Arc<dyn Work>, index: usize) {
     within(work, index, || work.run(index));
+}
+
+/// Has one process of `work` run in another OS process; here its name is taken by whoever waits for it.
+#[allow(dead_code, reason = "for a backend that may not be compiled in")]
+pub(crate) fn run_away(work: &Arc<dyn Work>, index: usize, there: &mut dyn There) {
+    within(work, index, || work.run_away(index, there));
+}
+
+/// An OS process that one process is to run in.
+pub(crate) trait There {
+    /// Begins. An error says why that can't be.
+    fn begin(&mut self, entry: &'static Entry, arguments: &[u8]) -> Result<(), String>;
+    /// Waits for its end: what it returned, as bytes, or how it failed.
+    fn end(&mut self) -> Outcome<Vec<u8>>;
 }
 
 /// Gives one process of `work` up that can't be started: its end says why, and so do its channel ends.
@@ -69,6 +86,34 @@ pub(crate) fn live<R>(body: impl FnOnce() -> R) -> Outcome<R> {
     }
 }
 
+/// The outcome of a process in another OS process. What it holds is its arguments, until they have been sent.
+fn live_away<A, R>(
+    code: Code<A, R>,
+    arguments: impl FnOnce() -> A,
+    there: &mut dyn There,
+) -> Outcome<R> {
+    let away = || {
+        let arguments = arguments();
+        let departure = match code.depart(&arguments) {
+            Ok(departure) => departure,
+            Err(reason) => return Err(unstarted(arguments, &reason)),
+        };
+        if let Err(reason) = there.begin(departure.entry, &departure.arguments) {
+            return Err(unstarted(arguments, &reason));
+        }
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(arguments)));
+        let returned = there.end()?;
+        if let Err(payload) = dropped {
+            resume_unwind(payload);
+        }
+        match (departure.arrive)(&returned) {
+            Ok(result) => Ok(result),
+            Err(reason) => panic!("its result can't be read: {reason}"),
+        }
+    };
+    live(away).and_then(|outcome| outcome)
+}
+
 fn unstarted<A>(arguments: A, reason: &str) -> Failure {
     let context: &Context = park::current();
     let (process, reason) = (context.path(), reason.to_owned());
@@ -108,7 +153,7 @@ impl Header {
 /// One process.
 pub struct Single<A, R> {
     header: Header,
-    body: fn(A) -> R,
+    code: Code<A, R>,
     arguments: Lock<Option<A>>,
     end: Lock<End<R>>,
     place: &'static Location<'static>,
@@ -132,11 +177,11 @@ impl<A, R> Single<A, R> {
         unjoined: bool,
         place: &'static Location<'static>,
     ) -> Self {
-        let Process { options, arguments, body } = process;
+        let Process { options, arguments, code } = process;
         let end = End { outcome: None, ended: false, unjoined, joiner: Seat::new(), broken: None };
         Self {
             header: Header::new(options, group),
-            body,
+            code,
             arguments: Lock::new(Some(arguments)),
             end: Lock::new(end),
             place,
@@ -196,7 +241,11 @@ impl<A: Send + 'static, R: Send + 'static> Work for Single<A, R> {
     }
 
     fn run(&self, _: usize) {
-        self.end(live(|| (self.body)(self.arguments())));
+        self.end(live(|| (self.code.body)(self.arguments())));
+    }
+
+    fn run_away(&self, _: usize, there: &mut dyn There) {
+        self.end(live_away(self.code, || self.arguments(), there));
     }
 
     fn refuse(&self, _: usize, reason: &str) {
@@ -306,7 +355,7 @@ impl<A: Send, R: Send> Blocked for Joining<'_, A, R> {
 /// `n` processes that are alike. Each gets its arguments when it starts: a clone, the last one the original.
 pub struct Replicas<A, R> {
     header: Header,
-    body: fn(A) -> R,
+    code: Code<A, R>,
     clone: fn(&A) -> A,
     count: usize,
     prototype: Mutex<Prototype<A>>,
@@ -320,10 +369,10 @@ struct Prototype<A> {
 
 impl<A, R> Replicas<A, R> {
     pub(crate) fn new(replicated: Replicated<A, R>, group: Arc<Group>) -> Self {
-        let Replicated { process: Process { options, arguments, body }, count, clone } = replicated;
+        let Replicated { process: Process { options, arguments, code }, count, clone } = replicated;
         Self {
             header: Header::new(options, group),
-            body,
+            code,
             clone,
             count,
             prototype: Mutex::new(Prototype {
@@ -388,7 +437,11 @@ impl<A: Send + 'static, R: Send + 'static> Work for Replicas<A, R> {
     }
 
     fn run(&self, index: usize) {
-        self.end(index, live(|| (self.body)(self.arguments())));
+        self.end(index, live(|| (self.code.body)(self.arguments())));
+    }
+
+    fn run_away(&self, index: usize, there: &mut dyn There) {
+        self.end(index, live_away(self.code, || self.arguments(), there));
     }
 
     fn refuse(&self, index: usize, reason: &str) {

@@ -1,5 +1,6 @@
 //! Processes: values that say what to run, and what happens while one runs.
 
+pub(crate) mod code;
 pub(crate) mod definition;
 pub(crate) mod failure;
 pub(crate) mod group;
@@ -8,6 +9,7 @@ mod replicated;
 
 use std::fmt;
 
+use self::code::{Code, Departure};
 pub use self::definition::Backend;
 pub(crate) use self::definition::Options;
 pub use self::failure::Failure;
@@ -37,7 +39,7 @@ pub use self::replicated::Replicated;
 pub struct Process<A, R> {
     pub(crate) options: Options,
     pub(crate) arguments: A,
-    pub(crate) body: fn(A) -> R,
+    pub(crate) code: Code<A, R>,
 }
 
 impl<A, R> Process<A, R> {
@@ -80,17 +82,38 @@ impl<A: Send + 'static, R: 'static> Process<A, R> {
     /// assert_eq!(csp::parallel!(all).0, [1, 2]);
     /// ```
     pub fn erased(self) -> Process<Erased<R>, R> {
-        let Self { options, arguments, body } = self;
+        let Self { options, arguments, code } = self;
         Process {
             options,
-            arguments: Erased(Box::new(move || body(arguments))),
-            body: |erased| (erased.0)(),
+            arguments: Erased(Box::new(Hidden { arguments, code })),
+            code: Code::new(|erased: Erased<R>| erased.0.run())
+                .portable(|erased| erased.0.depart()),
         }
     }
 }
 
 /// The arguments of a process that [`Process::erased`] has hidden.
-pub struct Erased<R>(Box<dyn FnOnce() -> R + Send>);
+pub struct Erased<R>(Box<dyn Hiding<R> + Send>);
+
+trait Hiding<R> {
+    fn run(self: Box<Self>) -> R;
+    fn depart(&self) -> Result<Departure<R>, String>;
+}
+
+struct Hidden<A, R> {
+    arguments: A,
+    code: Code<A, R>,
+}
+
+impl<A, R> Hiding<R> for Hidden<A, R> {
+    fn run(self: Box<Self>) -> R {
+        (self.code.body)(self.arguments)
+    }
+
+    fn depart(&self) -> Result<Departure<R>, String> {
+        self.code.depart(&self.arguments)
+    }
+}
 
 impl<R> fmt::Debug for Erased<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

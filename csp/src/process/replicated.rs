@@ -89,7 +89,7 @@ impl<A, R> Replicated<A, R> {
 
     /// The replicas one by one, each with its arguments, named as they would be.
     pub fn into_vec(self) -> Vec<Process<A, R>> {
-        let Self { process: Process { options, arguments, body }, count, clone } = self;
+        let Self { process: Process { options, arguments, code }, count, clone } = self;
         let mut prototype = Some(arguments);
         (0..count)
             .map(|index| {
@@ -100,7 +100,7 @@ impl<A, R> Replicated<A, R> {
                 };
                 let name = format!("{}[{index}]", options.name());
                 let arguments = arguments.expect("the last one takes the original");
-                Process { options: options.clone(), arguments, body }.named(name)
+                Process { options: options.clone(), arguments, code }.named(name)
             })
             .collect()
     }

@@ -16,6 +16,17 @@ pub struct Deadlock {
     pub(crate) blocked: Vec<ProcessState>,
     pub(crate) cycle: Vec<Link>,
     pub(crate) others: Network,
+    /// It was found in another OS process, which has told this much.
+    told: Option<Told>,
+}
+
+/// A deadlock in words.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) summary: String,
+    pub(crate) first: String,
+    pub(crate) text: String,
+    pub(crate) total: bool,
 }
 
 /// One step of a cycle: who waits, and at what for the next.
@@ -31,7 +42,7 @@ const SHOWN: usize = 40;
 impl Deadlock {
     /// At least one is blocked.
     pub(crate) fn new(blocked: Vec<ProcessState>, cycle: Vec<Link>, others: Network) -> Self {
-        let mut deadlock = Self { summary: String::new(), blocked, cycle, others };
+        let mut deadlock = Self { summary: String::new(), blocked, cycle, others, told: None };
         let count = counted(deadlock.blocked.len());
         deadlock.summary = if deadlock.cycle.is_empty() {
             let paths = deadlock.blocked.iter().map(ProcessState::path);
@@ -43,7 +54,25 @@ impl Deadlock {
         deadlock
     }
 
-    /// Those that wait for one another, by path.
+    /// One that another OS process has told of.
+    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    pub(crate) fn told(told: Told) -> Self {
+        let (summary, told) = (told.summary.clone(), Some(told));
+        Self { summary, blocked: Vec::new(), cycle: Vec::new(), others: Network::default(), told }
+    }
+
+    /// What another OS process needs to tell of it.
+    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    pub(crate) fn tell(&self) -> Told {
+        self.told.clone().unwrap_or_else(|| Told {
+            summary: self.summary.clone(),
+            first: self.first().to_owned(),
+            text: self.to_string(),
+            total: self.is_total(),
+        })
+    }
+
+    /// Those that wait for one another, by path. Of a deadlock in another OS process only the text is known: none.
     pub fn blocked(&self) -> &[ProcessState] {
         &self.blocked
     }
@@ -61,7 +90,7 @@ impl Deadlock {
 
     /// Whether nobody was left who could go on.
     pub fn is_total(&self) -> bool {
-        self.others.processes.is_empty()
+        self.told.as_ref().map_or(self.others.processes.is_empty(), |told| told.total)
     }
 
     /// The report in one line.
@@ -71,6 +100,9 @@ impl Deadlock {
 
     /// Path of the first that was in it.
     pub(crate) fn first(&self) -> &str {
+        if let Some(told) = &self.told {
+            return &told.first;
+        }
         self.cycle.first().map_or_else(|| self.blocked[0].path(), |link| &link.path)
     }
 
@@ -93,6 +125,9 @@ impl Deadlock {
     }
 
     fn write(&self, f: &mut dyn fmt::Write, colored: bool) -> fmt::Result {
+        if let Some(told) = &self.told {
+            return f.write_str(&told.text);
+        }
         let style = |code: &'static str| if colored { code } else { "" };
         let (red, bold, off) = (style("\x1b[1;31m"), style("\x1b[1m"), style("\x1b[0m"));
         let wait = match &self.blocked[..] {

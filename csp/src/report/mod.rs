@@ -31,5 +31,7 @@ pub use crate::busy::busy_after;
 
 pub use self::deadlock::Deadlock;
 pub(crate) use self::deadlock::Link;
+#[allow(unused_imports, reason = "for a backend that may not be compiled in")]
+pub(crate) use self::deadlock::Told;
 pub(crate) use self::network::{Fill, HolderName, Thing};
 pub use self::network::{Network, Operation, ProcessState, State, Wait, Wanted};

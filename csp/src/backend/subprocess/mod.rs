@@ -4,16 +4,30 @@
 //! - [`ring`], [`mailbox`]: how bytes get from one process to another, and how it waits for them;
 //!   [`link`], [`wire`]: messages of them.
 //! - [`boot`]: how a child is started, found to be dead, and taken along by its parent's death.
-#![expect(dead_code, reason = "no backend is built on these parts yet")]
+//! - [`away`], [`child`]: a process in a child, seen by its parent and by itself. [`portable`]: what macros make of it.
+#![expect(dead_code, reason = "no channel is built on these parts yet")]
 
+#[cfg(loom)]
+#[path = "absent.rs"]
+pub(crate) mod absent;
+#[cfg(not(loom))]
+mod away;
 #[cfg(not(loom))]
 mod boot;
 #[cfg(not(loom))]
 mod bytes;
+#[cfg(not(loom))]
+mod carry;
+#[cfg(not(loom))]
+mod causes;
+#[cfg(not(loom))]
+mod child;
 mod futex;
 #[cfg(not(loom))]
 mod link;
 mod mailbox;
+#[cfg(not(loom))]
+pub(crate) mod portable;
 #[cfg(not(loom))]
 mod protocol;
 #[cfg(not(loom))]
@@ -22,3 +36,10 @@ mod region;
 mod ring;
 #[cfg(not(loom))]
 mod wire;
+
+#[cfg(loom)]
+pub(crate) use self::absent::{init, portable};
+#[cfg(not(loom))]
+pub(crate) use self::away::start;
+#[cfg(not(loom))]
+pub(crate) use self::boot::child::init;

@@ -10,7 +10,7 @@ use std::{env, process, thread};
 use ipc_channel::IpcError;
 use ipc_channel::ipc::{self, IpcReceiver, IpcSender, IpcSharedMemory};
 
-use super::{Blob, Call, Ended, FromChild, ToChild, VARIABLE};
+use super::{Blob, Call, Ended, FromChild, Passport, Start, ToChild, VARIABLE};
 
 /// How many processes there are above this one.
 static DEPTH: AtomicU32 = AtomicU32::new(0);
@@ -20,6 +20,7 @@ static INITIALISED: AtomicBool = AtomicBool::new(false);
 static FOR_MAIN: Mutex<Option<Call>> = Mutex::new(None);
 static PARENT: OnceLock<Mutex<IpcSender<FromChild>>> = OnceLock::new();
 static SHARED: OnceLock<IpcSharedMemory> = OnceLock::new();
+static PASSPORT: OnceLock<Passport> = OnceLock::new();
 
 /// Run by the loader before `main`. In whatever executable: a program, a test, a benchmark.
 #[used]
@@ -81,6 +82,11 @@ pub(crate) fn shared() -> Option<&'static IpcSharedMemory> {
     SHARED.get()
 }
 
+/// Who the process is that this child runs.
+pub(crate) fn passport() -> &'static Passport {
+    PASSPORT.get_or_init(Passport::default)
+}
+
 fn serve(call: Call) -> ! {
     DEPTH.store(call.depth, Ordering::Relaxed);
     let Ok(parent) = IpcSender::connect(call.server) else {
@@ -93,12 +99,14 @@ fn serve(call: Call) -> ! {
         die();
     }
     let _ = PARENT.set(Mutex::new(parent));
-    let Some(ToChild::Start { entry, arguments, stack, shared }) = receive(&messages) else {
+    let Some(ToChild::Start(start)) = receive(&messages) else {
         die();
     };
+    let Start { entry, arguments, stack, passport, shared } = start;
     if let Some(shared) = shared {
         let _ = SHARED.set(shared);
     }
+    let _ = PASSPORT.set(passport);
     watch(messages);
     let ended = run(move || (entry.find()?.run)(&arguments.0), stack);
     // Before anybody learns of the end: what it has printed comes first.
@@ -112,7 +120,8 @@ fn run(
     body: impl FnOnce() -> Result<Vec<u8>, String> + Send + 'static,
     stack: Option<usize>,
 ) -> Ended {
-    let mut builder = thread::Builder::new().name("csp subprocess".to_owned());
+    let name = passport().name.replace('\0', "\u{fffd}");
+    let mut builder = thread::Builder::new().name(name);
     if let Some(stack) = stack {
         builder = builder.stack_size(stack);
     }

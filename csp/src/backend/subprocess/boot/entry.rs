@@ -6,72 +6,40 @@
 //! mapping and is what it is said to be.
 #![allow(unsafe_code)]
 #![allow(unreachable_pub, reason = "what the macros expand to names these")]
-#![allow(missing_debug_implementations, reason = "nobody outside sees an entry")]
 
 use linkme::distributed_slice;
 use serde::{Deserialize, Serialize};
+
+use crate::process::code::Entry;
 
 /// What the linker has collected.
 #[distributed_slice]
 pub static ENTRIES: [Entry];
 
-/// One function that can be run in another OS process.
-#[repr(C)]
-pub struct Entry {
-    magic: u64,
-    hash: u64,
-    name: &'static str,
-    /// Which instance of a generic function.
-    instance: fn() -> &'static str,
-    /// Takes the arguments and gives the result, as bytes; or says why it can't.
-    pub(crate) run: fn(&[u8]) -> Result<Vec<u8>, String>,
-}
-
-const MAGIC: u64 = u64::from_le_bytes(*b"csp:proc");
-
 /// Where distances are measured from; also the entry of nothing.
 static ANCHOR: Entry = Entry::new("", 0, || "", |_| Err(String::new()));
 
 impl Entry {
-    /// The entry of the function `name`, whose signature has this [`hash`].
-    pub const fn new(
-        name: &'static str,
-        hash: u64,
-        instance: fn() -> &'static str,
-        run: fn(&[u8]) -> Result<Vec<u8>, String>,
-    ) -> Self {
-        Entry { magic: MAGIC, hash, name, instance, run }
-    }
-
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
     pub(crate) fn id(&'static self) -> EntryId {
-        let distance = std::ptr::from_ref(self).addr().wrapping_sub((&raw const ANCHOR).addr());
         EntryId {
             name: self.name.to_owned(),
             hash: self.hash,
             instance: (self.instance)().to_owned(),
-            distance: distance as u64,
+            distance: self.distance(),
         }
+    }
+
+    fn distance(&self) -> u64 {
+        std::ptr::from_ref(self).addr().wrapping_sub((&raw const ANCHOR).addr()) as u64
     }
 
     fn is(&self, id: &EntryId) -> bool {
         self.hash == id.hash && self.name == id.name && (self.instance)() == id.instance
     }
-}
-
-/// FNV-1a (Fowler, Noll, Vo): what two builds of one signature have in common, and of two hardly ever.
-pub const fn hash(text: &str) -> u64 {
-    let bytes = text.as_bytes();
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut at = 0;
-    while at < bytes.len() {
-        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
-        at += 1;
-    }
-    hash
 }
 
 /// A function as another run of the executable knows it.
@@ -86,8 +54,19 @@ pub(crate) struct EntryId {
 impl EntryId {
     /// The function in this run.
     pub(crate) fn find(&self) -> Result<&'static Entry, String> {
-        if let Some(entry) = ENTRIES.iter().find(|entry| entry.is(self)) {
-            return Ok(entry);
+        let mut named = ENTRIES.iter().filter(|entry| entry.is(self));
+        match (named.next(), named.next()) {
+            (Some(entry), None) => return Ok(entry),
+            (None, _) => {}
+            // Functions of one name and signature, in the bodies of others: which one, the distance tells.
+            (Some(_), Some(_)) => {
+                let mut all = ENTRIES.iter();
+                if let Some(entry) =
+                    all.find(|entry| entry.is(self) && entry.distance() == self.distance)
+                {
+                    return Ok(entry);
+                }
+            }
         }
         self.at_distance().ok_or_else(|| {
             format!("`{}` is not a process of this executable, or has another signature", self.name)
@@ -102,7 +81,7 @@ impl EntryId {
         }
         let magic = anchor.with_addr(address).cast::<u64>();
         // SAFETY: mapped from the executable, readable for the whole of an `Entry`, and aligned.
-        if unsafe { magic.read() } != MAGIC {
+        if unsafe { magic.read() } != Entry::MAGIC {
             return None;
         }
         // SAFETY: as above; what begins with the magic number in the executable's constants is an `Entry`: the number

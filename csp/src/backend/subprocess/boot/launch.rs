@@ -1,18 +1,17 @@
 //! The parent's side: starts a child and hears of it until it has ended.
 
+use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
-use std::{env, thread};
+use std::sync::{Mutex, PoisonError, mpsc};
 
 use ipc_channel::IpcError;
-use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender, IpcSharedMemory};
+use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender};
 
 use super::child;
-use super::entry::Entry;
 use super::warden::{self, Exit, Killer};
 use super::{Blob, Call, DEEPEST, Ended, FromChild, ToChild, VARIABLE};
 
@@ -24,18 +23,17 @@ pub(crate) enum News {
     Exited(Exit),
 }
 
-/// A child that has been started.
+/// A child that has answered.
 pub(crate) struct Launched {
     control: Mutex<IpcSender<ToChild>>,
     killer: Killer,
 }
 
 impl Launched {
-    /// Sends the child something. Not from the thread that hears its news: either way holds some messages only.
-    pub(crate) fn tell(&self, message: ToChild) {
-        let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
-        // That it is dead, its end will say.
-        let _ = control.send(message);
+    /// Sends the child something. Not from the thread that hears its news: either way holds some messages only. Whether it has
+    /// been sent; that the child is dead, its end will say too.
+    pub(crate) fn tell(&self, message: ToChild) -> bool {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner).send(message).is_ok()
     }
 
     pub(crate) fn kill(&self) {
@@ -43,76 +41,60 @@ impl Launched {
     }
 }
 
-/// What a child is started with.
-pub(crate) struct Launch {
-    pub(crate) entry: &'static Entry,
-    pub(crate) arguments: Vec<u8>,
-    pub(crate) stack: Option<usize>,
-    pub(crate) shared: Option<IpcSharedMemory>,
+/// What comes from a child, in turn.
+pub(crate) struct Hearing {
+    messages: Option<IpcReceiver<FromChild>>,
+    exited: mpsc::Receiver<Exit>,
 }
 
-impl Launch {
-    /// Starts a child; `hear` is called on a thread of its own with all that comes. Waits until the child has answered.
-    pub(crate) fn start(self, hear: impl FnMut(News) + Send + 'static) -> io::Result<Launched> {
-        self.start_with(command, hear)
-    }
+impl Iterator for Hearing {
+    type Item = News;
 
-    pub(super) fn start_with(
-        self,
-        command: impl FnOnce(&Call) -> Command,
-        mut hear: impl FnMut(News) + Send + 'static,
-    ) -> io::Result<Launched> {
-        let (in_main, depth) = child::about();
-        if depth >= DEEPEST {
-            let text = format!("subprocesses within subprocesses, {DEEPEST} deep: is this meant?");
-            return Err(io::Error::other(text));
-        }
-        short_temporary_folder()?;
-        let (server, name) = IpcOneShotServer::<FromChild>::new()?;
-        let call = Call { in_main, depth: depth + 1, server: name.clone() };
-        let child = command(&call).spawn()?;
-        let (killer, exited) = warden::watch(child, name)?;
-        let refused = |exit: Option<Exit>, why: &str| {
-            let exit = exit.map(|exit| format!(": {}\n{}", exit.status, exit.last_words));
-            let name = self.entry.name();
-            io::Error::other(format!("`{name}` {why}{}", exit.unwrap_or_default()))
-        };
-        // Returns in any case: the warden calls if the child does not.
-        let (messages, control) = match server.accept() {
-            Ok((messages, FromChild::Hello { control })) => (messages, control),
-            _ => {
-                killer.kill();
-                return Err(refused(exited.recv().ok(), "ended before it began"));
+    /// Waits for it. Of a child that has been started there is an `Exited`, and nothing after it.
+    fn next(&mut self) -> Option<News> {
+        while let Some(messages) = &self.messages {
+            match receive(messages) {
+                Some(FromChild::Note(note)) => return Some(News::Note(note)),
+                Some(FromChild::Ended(ended)) => return Some(News::Ended(ended)),
+                Some(FromChild::Hello { .. }) => {}
+                None => self.messages = None,
             }
-        };
-        let start = ToChild::Start {
-            entry: self.entry.id(),
-            arguments: Blob(self.arguments),
-            stack: self.stack,
-            shared: self.shared,
-        };
-        if control.send(start).is_err() {
+        }
+        self.exited.recv().ok().map(News::Exited)
+    }
+}
+
+/// Starts a child, which then waits for a [`ToChild::Start`]. Returns when it has answered: half a millisecond.
+pub(crate) fn launch() -> io::Result<(Launched, Hearing)> {
+    launch_with(command)
+}
+
+pub(super) fn launch_with(
+    command: impl FnOnce(&Call) -> Command,
+) -> io::Result<(Launched, Hearing)> {
+    let (in_main, depth) = child::about();
+    if depth >= DEEPEST {
+        let text = format!(
+            "OS processes within OS processes, {DEEPEST} deep: a process that always starts another?"
+        );
+        return Err(io::Error::other(text));
+    }
+    short_temporary_folder()?;
+    let (server, name) = IpcOneShotServer::<FromChild>::new()?;
+    let call = Call { in_main, depth: depth + 1, server: name.clone() };
+    let child = command(&call).spawn()?;
+    let (killer, exited) = warden::watch(child, name)?;
+    // Returns in any case: the warden calls if the child does not.
+    match server.accept() {
+        Ok((messages, FromChild::Hello { control })) => {
+            let launched = Launched { control: Mutex::new(control), killer };
+            Ok((launched, Hearing { messages: Some(messages), exited }))
+        }
+        _ => {
             killer.kill();
-            return Err(refused(exited.recv().ok(), "ended as it began"));
+            let exit = exited.recv().map(|exit| exit.to_string()).unwrap_or_default();
+            Err(io::Error::other(format!("it ended before it began: {exit}")))
         }
-        let builder = thread::Builder::new().name("csp child".to_owned()).stack_size(128 * 1024);
-        let listen = move || {
-            while let Some(message) = receive(&messages) {
-                match message {
-                    FromChild::Note(note) => hear(News::Note(note)),
-                    FromChild::Ended(ended) => hear(News::Ended(ended)),
-                    FromChild::Hello { .. } => {}
-                }
-            }
-            if let Ok(exit) = exited.recv() {
-                hear(News::Exited(exit));
-            }
-        };
-        if let Err(error) = builder.spawn(listen) {
-            killer.kill();
-            return Err(error);
-        }
-        Ok(Launched { control: Mutex::new(control), killer })
     }
 }
 

@@ -33,18 +33,35 @@ const DEEPEST: u32 = 16;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToChild {
-    Start {
-        entry: EntryId,
-        arguments: Blob,
-        /// The stack of the function, in bytes.
-        stack: Option<usize>,
-        /// What both have mapped: rings and mailboxes.
-        shared: Option<IpcSharedMemory>,
-    },
+    Start(Start),
     /// A link to another process: its rings and its mailbox.
-    Link { about: Blob, shared: IpcSharedMemory },
+    Link {
+        about: Blob,
+        shared: IpcSharedMemory,
+    },
     /// Something that is not for the rings.
     Note(Blob),
+}
+
+/// What a child is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Start {
+    pub(crate) entry: EntryId,
+    pub(crate) arguments: Blob,
+    /// The stack of the function, in bytes.
+    pub(crate) stack: Option<usize>,
+    pub(crate) passport: Passport,
+    /// What both have mapped: rings and mailboxes.
+    pub(crate) shared: Option<IpcSharedMemory>,
+}
+
+/// Who a process is that runs in another OS process than its parent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Passport {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    /// `on_panic = retire`
+    pub(crate) retires_on_panic: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

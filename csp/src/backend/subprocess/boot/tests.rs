@@ -6,16 +6,17 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use linkme::distributed_slice;
 
-use super::entry::{ENTRIES, Entry, hash};
-use super::launch::{Launch, Launched, News};
+use super::entry::ENTRIES;
+use super::launch::{Launched, News, launch, launch_with};
 use super::warden::Exit;
-use super::{Blob, Call, Ended, FromChild, ToChild, child};
+use super::{Blob, Call, Ended, FromChild, Passport, Start, ToChild, child};
+use crate::process::code::{Entry, hash};
 
 macro_rules! entry {
     ($name:ident = $body:expr) => {
@@ -49,14 +50,14 @@ entry!(
 entry!(ARGUMENTS = |_| Ok(env::args().collect::<Vec<_>>().join("\n").into_bytes()));
 entry!(THREAD = |_| Ok(thread::current().name().unwrap_or_default().as_bytes().to_vec()));
 entry!(
-    DEPTH = |_| match launch(&DEPTH, &[], |_| {}) {
+    DEPTH = |_| match start(&DEPTH, &[]) {
         Ok((_, news)) => Ok(ended(&news).0),
         Err(error) => Ok(error.to_string().into_bytes()),
     }
 );
 entry!(
     HAVE_A_CHILD = |_| {
-        let (_child, news) = launch(&STAY, &[], |_| {}).map_err(|error| error.to_string())?;
+        let (_child, news) = start(&STAY, &[]).map_err(|error| error.to_string())?;
         if let Ok(News::Note(pid)) = news.recv() {
             child::tell_parent(FromChild::Note(pid));
         }
@@ -91,18 +92,18 @@ entry!(
     }
 );
 
-fn launch(
+fn start(
     entry: &'static Entry,
     arguments: &[u8],
-    on: impl Fn(&News) + Send + 'static,
-) -> std::io::Result<(Launched, mpsc::Receiver<News>)> {
+) -> std::io::Result<(Arc<Launched>, mpsc::Receiver<News>)> {
+    let (launched, hearing) = launch()?;
+    let arguments = Blob(arguments.to_vec());
+    let passport = Passport { name: "child".to_owned(), ..Passport::default() };
+    let start = Start { entry: entry.id(), arguments, stack: None, passport, shared: None };
+    assert!(launched.tell(ToChild::Start(start)));
     let (send, news) = mpsc::channel();
-    let launch = Launch { entry, arguments: arguments.to_vec(), stack: None, shared: None };
-    let launched = launch.start(move |heard| {
-        on(&heard);
-        let _ = send.send(heard);
-    })?;
-    Ok((launched, news))
+    thread::spawn(move || hearing.for_each(|heard| drop(send.send(heard))));
+    Ok((Arc::new(launched), news))
 }
 
 /// What a child has returned, and how it has ended.
@@ -126,7 +127,7 @@ fn outcome(news: &mpsc::Receiver<News>) -> (Option<Ended>, Exit) {
 }
 
 fn run(entry: &'static Entry, arguments: &[u8]) -> (Option<Ended>, Exit) {
-    let (_child, news) = launch(entry, arguments, |_| {}).expect("a child");
+    let (_child, news) = start(entry, arguments).expect("a child");
     outcome(&news)
 }
 
@@ -174,7 +175,7 @@ fn an_exit_and_an_abort_are_told_apart_from_an_end() {
 
 #[test]
 fn a_killed_child_is_noticed() {
-    let (child, news) = launch(&STAY, &[], |_| {}).expect("a child");
+    let (child, news) = start(&STAY, &[]).expect("a child");
     let pid = pid(&news);
     child.kill();
     let (ended, exit) = outcome(&news);
@@ -184,7 +185,7 @@ fn a_killed_child_is_noticed() {
 
 #[test]
 fn a_child_ends_with_its_parent() {
-    let (child, news) = launch(&HAVE_A_CHILD, &[], |_| {}).expect("a child");
+    let (child, news) = start(&HAVE_A_CHILD, &[]).expect("a child");
     let grandchild = pid(&news);
     assert!(is_running(grandchild));
     child.kill();
@@ -206,7 +207,7 @@ fn a_child_gets_the_arguments_of_the_program() {
 #[test]
 fn the_function_has_a_thread_of_its_own() {
     let (ended, _) = run(&THREAD, &[]);
-    assert_eq!(ended, Some(Ended::Returned(Blob(b"csp subprocess".to_vec()))));
+    assert_eq!(ended, Some(Ended::Returned(Blob(b"child".to_vec()))));
 }
 
 #[test]
@@ -224,7 +225,7 @@ fn nesting_without_end_ends() {
 
 #[test]
 fn notes_go_both_ways() {
-    let (child, news) = launch(&ECHO, &[], |_| {}).expect("a child");
+    let (child, news) = start(&ECHO, &[]).expect("a child");
     assert!(matches!(news.recv(), Ok(News::Note(_))), "it listens");
     for n in 1..100u8 {
         child.tell(ToChild::Note(Blob(vec![n])));
@@ -260,8 +261,7 @@ fn a_child_that_never_answers_is_an_error() {
     for (script, expected) in
         [("exit 3", "exit status: 3"), ("echo oh no >&2; kill -9 $$", "oh no")]
     {
-        let launch = Launch { entry: &REVERSE, arguments: Vec::new(), stack: None, shared: None };
-        let started = launch.start_with(silent(script), |_| {});
+        let started = launch_with(silent(script));
         let error = started.err().expect("no child").to_string();
         assert!(error.contains(expected), "{error}");
     }
@@ -269,8 +269,7 @@ fn a_child_that_never_answers_is_an_error() {
 
 #[test]
 fn many_children_at_once() {
-    let children: Vec<_> =
-        (0..60u8).map(|n| launch(&REVERSE, &[n, 0], |_| {}).expect("a child")).collect();
+    let children: Vec<_> = (0..60u8).map(|n| start(&REVERSE, &[n, 0]).expect("a child")).collect();
     for (n, (_child, news)) in (0..60u8).zip(&children) {
         assert_eq!(ended(news).0, [0, n]);
     }
@@ -359,7 +358,7 @@ fn alone_with_many_children() {
     };
     let (before, threads_before) = (open(), threads());
     for round in 0..40u8 {
-        let (child, news) = launch(&REVERSE, &[round], |_| {}).expect("a child");
+        let (child, news) = start(&REVERSE, &[round]).expect("a child");
         if round % 2 == 0 {
             child.kill();
         }

@@ -2,6 +2,7 @@
 //! last words, and learns of their death by a pidfd, which no other process can be taken for.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ChildStderr, ExitStatus};
@@ -12,11 +13,23 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::quiet;
+
 /// How a child ended, and what it wrote to standard error last.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Exit {
     pub(crate) status: ExitStatus,
     pub(crate) last_words: String,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        match self.last_words.trim_end() {
+            "" => Ok(()),
+            words => write!(f, "; its last words: {words}"),
+        }
+    }
 }
 
 /// As much of the last words as is kept.
@@ -96,6 +109,8 @@ fn warden() -> io::Result<&'static Warden> {
 
 impl Warden {
     fn run(&self) {
+        // It does nothing by itself: while a child lives, the thread that waits for it is awake.
+        quiet::ignore_this_thread();
         let mut wards: Vec<Ward> = Vec::new();
         loop {
             let ready = self.wait(&wards);

@@ -1,0 +1,43 @@
+//! What can't be made anew in another OS process, as far as a type shows it. Whether that matters only the library knows, by
+//! its features: the mistakes are handed to it as tokens.
+
+use proc_macro2::TokenStream;
+use syn::{Expr, ReturnType, Type, TypeFnPtr, TypeReference, visit::Visit};
+
+use crate::diagnostics::Mistakes;
+
+/// `compile_error!`s for what rustc would explain by lifetimes that nobody wrote.
+pub(super) fn mistakes(arguments: &[Type], output: &ReturnType) -> Option<TokenStream> {
+    let mut references = References::default();
+    arguments.iter().for_each(|ty| references.visit_type(ty));
+    references.visit_return_type(output);
+    references.mistakes.report()
+}
+
+#[derive(Default)]
+struct References {
+    mistakes: Mistakes,
+}
+
+impl<'ast> Visit<'ast> for References {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        let instead = match &*reference.elem {
+            Type::Path(path) if path.path.is_ident("str") => "a `String`",
+            Type::Slice(_) => "a `Vec`",
+            _ => "the value itself",
+        };
+        self.mistakes.at(
+            reference,
+            format!("what goes to another OS process is made anew there, and has nothing to borrow from: pass {instead}"),
+        );
+    }
+
+    // What a function takes does not go anywhere; an expression is a number.
+    fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
+    fn visit_expr(&mut self, _: &'ast Expr) {}
+    fn visit_parenthesized_generic_arguments(
+        &mut self,
+        _: &'ast syn::ParenthesizedGenericArguments,
+    ) {
+    }
+}

@@ -1,0 +1,64 @@
+//! The process in a child: it goes by the name that its parent knows, and its end is told as it was.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::boot::{self, child::passport};
+use crate::park::{self, Identity, Named};
+use crate::process::Failure;
+use crate::process::job::live;
+
+/// What a child tells of the process that it ran.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Told {
+    Returned(boot::Blob),
+    Failed(Failure),
+}
+
+/// A process whose parent is in another OS process.
+struct Sent;
+
+impl Named for Sent {
+    fn write_name(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str(&passport().name)
+    }
+
+    fn write_path(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        out.write_str(&passport().path)
+    }
+}
+
+/// Runs the one process of this child, on this thread.
+pub(super) fn run<A, R>(
+    take: impl FnOnce() -> Result<A, String>,
+    body: fn(A) -> R,
+    give: fn(&R) -> Result<Vec<u8>, String>,
+) -> Result<Vec<u8>, String> {
+    let context = park::current();
+    let retires = passport().retires_on_panic;
+    let before = context.begin(Identity { of: Arc::new(Sent), index: 0 }, retires);
+    let mut refused = None;
+    let outcome = live(|| match take() {
+        Ok(arguments) => Some(body(arguments)),
+        Err(reason) => {
+            refused = Some(reason);
+            None
+        }
+    });
+    let outcome = outcome.and_then(|result| match result {
+        None => Ok(None),
+        // Packing up is the user's code too: what it panics of is this process's panic.
+        Some(result) => live(|| Some(give(&result).unwrap_or_else(|reason| panic!("{reason}")))),
+    });
+    context.end(before);
+    if let Some(reason) = refused {
+        return Err(reason);
+    }
+    let told = match outcome {
+        Ok(bytes) => Told::Returned(boot::Blob(bytes.unwrap_or_default())),
+        Err(failure) => Told::Failed(failure),
+    };
+    postcard::to_stdvec(&told).map_err(|error| error.to_string())
+}
