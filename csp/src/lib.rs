@@ -90,6 +90,7 @@ mod pool;
 mod process;
 mod quiet;
 pub mod report;
+pub mod shell;
 mod sleeping;
 mod survey;
 mod sync;

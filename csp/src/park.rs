@@ -304,6 +304,11 @@ impl Context {
         self.shown(Identity::who).expect("a process that runs has begun")
     }
 
+    /// The poison that it has met, if it has not communicated since.
+    pub(crate) fn poison(&self) -> Option<Poison> {
+        self.stopping.borrow().clone()
+    }
+
     /// The deadlock that has stopped the process, if one has and it has not communicated since.
     pub(crate) fn deadlock(&self) -> Option<Poison> {
         if !self.stopped.get() {

@@ -3,3 +3,4 @@
 mod calls;
 mod compute;
 mod io;
+mod shell;

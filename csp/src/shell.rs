@@ -1,0 +1,335 @@
+//! Files and programs at the ends of channels, in the manner of PyCSP's toolkit.
+//!
+//! Lines travel as `String`s without their line ends. What blocks is left to [`io`](fn@crate::io), so all of this keeps company
+//! with coroutines. A file or program that fails poisons its channels with the reason, so that nobody takes half a text for the
+//! whole.
+//!
+//! ```
+//! use csp::{Channel, Reader, parallel, process, shell};
+//! use std::process::Command;
+//!
+//! #[process]
+//! fn longest(lines: Reader<String>) -> Option<String> {
+//!     lines.iter().max_by_key(String::len)
+//! }
+//!
+//! # #[cfg(unix)] {
+//! let (text, sorted) = (Channel::new(), Channel::new());
+//! let pipes = shell::Pipes::new().stdin(text.reader()).stdout(sorted.writer());
+//! let (read, status, longest) = parallel!(
+//!     shell::read_lines("Cargo.toml".into(), text.writer()),
+//!     shell::execute(Command::new("sort"), pipes),
+//!     longest(sorted.reader()),
+//! );
+//! assert!(read? > 10 && status?.success() && longest.is_some());
+//! # }
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use csp_macros::process;
+
+use crate::termination::{Poison, Termination};
+use crate::{Channel, Reader, Writer, alt, io as aside, park, sleep};
+
+/// So much is read or written in one call, and nobody waits for more to come together than this.
+const BLOCK: usize = 64 << 10;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Writes the lines of a file; how many they were.
+///
+/// It ends, and so retires its end, at the end of the file or when nobody reads any more. PyCSP: `file_r`.
+///
+/// # Errors
+/// When the file can't be read or is not UTF-8; then the channel is poisoned with the reason.
+#[process(crate = crate)]
+pub fn read_lines(path: PathBuf, lines: Writer<String>) -> io::Result<u64> {
+    let file = aside(|| File::open(&path));
+    let count = file.and_then(|file| pump(file, &lines));
+    if let Err(error) = &count {
+        lines.poison(format!("{}: {error}", path.display()));
+    }
+    count
+}
+
+/// Writes all lines that it reads into a file, which is made or emptied first; how many they were.
+///
+/// It ends when the channel retires. Until then the file lags behind by some hundredths of a second. PyCSP: `file_w`.
+///
+/// # Errors
+/// When the file can't be written; then the channel is poisoned with the reason. When the channel is poisoned, after what came before
+/// has been written.
+#[process(crate = crate)]
+pub fn write_lines(lines: Reader<String>, path: PathBuf) -> io::Result<u64> {
+    let file = aside(|| File::create(&path)).map_err(Stop::Failed);
+    match file.and_then(|mut file| pour(&lines, None, &mut file)) {
+        Ok(count) => Ok(count),
+        Err(Stop::Poisoned(termination)) => Err(io::Error::other(termination)),
+        Err(Stop::Failed(error)) => {
+            lines.poison(format!("{}: {error}", path.display()));
+            Err(error)
+        }
+    }
+}
+
+/// The channels that a program gets for its standard input, output and errors. For what is not given, its `Command` decides.
+#[derive(Debug, Default)]
+pub struct Pipes {
+    stdin: Option<Reader<String>>,
+    stdout: Option<Writer<String>>,
+    stderr: Option<Writer<String>>,
+}
+
+impl Pipes {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self { stdin: None, stdout: None, stderr: None }
+    }
+
+    /// The program reads what comes here; when the channel retires, its input ends.
+    #[must_use]
+    pub fn stdin(mut self, lines: Reader<String>) -> Self {
+        self.stdin = Some(lines);
+        self
+    }
+
+    /// What the program writes comes out here; the end retires with the program's output.
+    #[must_use]
+    pub fn stdout(mut self, lines: Writer<String>) -> Self {
+        self.stdout = Some(lines);
+        self
+    }
+
+    /// What the program says on its standard error comes out here.
+    #[must_use]
+    pub fn stderr(mut self, lines: Writer<String>) -> Self {
+        self.stderr = Some(lines);
+        self
+    }
+}
+
+/// Runs a program with channels for pipes; how it ended.
+///
+/// When nobody reads its output any more, the pipe is closed, and a program that goes on writing is ended by the system, as in a shell.
+/// When it no longer reads, or has ended, the end of `stdin` retires. Poison on one of the channels kills the program, and
+/// goes on to the others. PyCSP: `execute`.
+///
+/// # Errors
+/// When the program can't be started, or a pipe fails; then the channels are poisoned with the reason. When one of
+/// them is poisoned.
+#[process(crate = crate)]
+pub fn execute(command: Command, pipes: Pipes) -> io::Result<ExitStatus> {
+    let mut command = command;
+    let Pipes { stdin, stdout, stderr } = pipes;
+    if stdin.is_some() {
+        command.stdin(Stdio::piped());
+    }
+    if stdout.is_some() {
+        command.stdout(Stdio::piped());
+    }
+    if stderr.is_some() {
+        command.stderr(Stdio::piped());
+    }
+    let mut child = match aside(|| command.spawn()) {
+        Ok(child) => child,
+        Err(error) => {
+            let reason = format!("{}: {error}", command.get_program().display());
+            stdin.iter().for_each(|end| end.poison(reason.clone()));
+            stdout.iter().chain(&stderr).for_each(|end| end.poison(reason.clone()));
+            return Err(error);
+        }
+    };
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let program = Arc::new(Program { child: Mutex::new(child), stopped: Mutex::new(None) });
+    let over = Channel::new();
+    let feeds = stdin.zip(pipes.0).map(|(lines, pipe)| {
+        feeds(lines, pipe, over.reader(), Arc::clone(&program)).named("stdin")
+    });
+    let out = stdout
+        .zip(pipes.1)
+        .map(|(lines, pipe)| drains(Box::new(pipe), lines, Arc::clone(&program)).named("stdout"));
+    let errors = stderr
+        .zip(pipes.2)
+        .map(|(lines, pipe)| drains(Box::new(pipe), lines, Arc::clone(&program)).named("stderr"));
+    let waits = waits(Arc::clone(&program), over.writer());
+    drop(over);
+    let (.., status) = crate::parallel!(feeds, out, errors, waits);
+    match lock(&program.stopped).take() {
+        None => status,
+        Some(Stop::Failed(error)) => Err(error),
+        Some(Stop::Poisoned(termination)) => {
+            // What is still held goes as the channels went.
+            park::current().met(&termination);
+            Err(io::Error::other(termination))
+        }
+    }
+}
+
+/// Why it did not end by itself.
+enum Stop {
+    Poisoned(Termination),
+    Failed(io::Error),
+}
+
+/// A program that runs.
+struct Program {
+    child: Mutex<Child>,
+    stopped: Mutex<Option<Stop>>,
+}
+
+impl Program {
+    /// Kills it; the first who does says why.
+    fn stop(&self, why: Stop) {
+        lock(&self.stopped).get_or_insert(why);
+        // It may have ended already.
+        let _ = lock(&self.child).kill();
+    }
+
+    /// An end that the current process drops goes as the first of them went.
+    fn pass_on(&self) {
+        match &*lock(&self.stopped) {
+            Some(Stop::Poisoned(termination)) => park::current().met(termination),
+            Some(Stop::Failed(error)) => {
+                let process = park::current().path();
+                let reason = error.to_string();
+                let cause = crate::termination::Cause::Explicit { process, reason };
+                park::current().stop(Poison::new(cause));
+            }
+            None => {}
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[process(crate = crate)]
+fn feeds(lines: Reader<String>, pipe: ChildStdin, over: Reader<()>, program: Arc<Program>) {
+    let mut pipe = pipe;
+    match pour(&lines, Some(&over), &mut pipe) {
+        Ok(_) => {}
+        // It has closed its input: it has read enough.
+        Err(Stop::Failed(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(why) => program.stop(why),
+    }
+    drop(pipe);
+    program.pass_on();
+}
+
+#[process(crate = crate)]
+fn drains(pipe: Box<dyn Read + Send>, lines: Writer<String>, program: Arc<Program>) {
+    let drained = pump(pipe, &lines);
+    if let Some(poison) = park::current().poison() {
+        program.stop(Stop::Poisoned(Termination::Poisoned(poison)));
+    } else if let Err(error) = drained {
+        program.stop(Stop::Failed(error));
+    }
+    program.pass_on();
+}
+
+/// Who waits looks again after 1, 2, 4, … milliseconds: so it needs no thread, and can be told to stop.
+#[process(crate = crate)]
+fn waits(program: Arc<Program>, over: Writer<()>) -> io::Result<ExitStatus> {
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = lock(&program.child).try_wait()? {
+            over.retire();
+            return Ok(status);
+        }
+        sleep(pause);
+        pause = (2 * pause).min(Duration::from_millis(32));
+    }
+}
+
+/// Writes the lines that can be read from `input`, until either ends; how many they were.
+fn pump(input: impl Read + Send, lines: &Writer<String>) -> io::Result<u64> {
+    let mut input = Lines { input, rest: Vec::new() };
+    let mut count = 0;
+    while let Some(batch) = aside(|| input.batch())? {
+        for line in batch {
+            if lines.write(line).is_err() {
+                return Ok(count);
+            }
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+struct Lines<R> {
+    input: R,
+    /// The beginning of a line whose end has not come.
+    rest: Vec<u8>,
+}
+
+impl<R: Read> Lines<R> {
+    /// Some lines, as soon as there is one; None: the end.
+    fn batch(&mut self) -> io::Result<Option<Vec<String>>> {
+        let mut block = vec![0; BLOCK];
+        loop {
+            let size = match self.input.read(&mut block) {
+                Ok(0) if self.rest.is_empty() => return Ok(None),
+                Ok(0) => return Ok(Some(vec![text(&std::mem::take(&mut self.rest))?])),
+                Ok(size) => size,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            self.rest.extend_from_slice(&block[..size]);
+            if let Some(last) = self.rest.iter().rposition(|byte| *byte == b'\n') {
+                let rest = self.rest.split_off(last + 1);
+                let whole = std::mem::replace(&mut self.rest, rest);
+                let lines = whole[..last].split(|byte| *byte == b'\n').map(text);
+                return lines.collect::<io::Result<_>>().map(Some);
+            }
+        }
+    }
+}
+
+fn text(line: &[u8]) -> io::Result<String> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    String::from_utf8(line.to_vec())
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+}
+
+/// Writes the lines into `out` until the channel retires, or `over` does; how many they were.
+fn pour(
+    lines: &Reader<String>,
+    over: Option<&Reader<()>>,
+    out: &mut (impl Write + Send),
+) -> Result<u64, Stop> {
+    enum Next {
+        Line(String),
+        Pause,
+        End,
+    }
+    let (mut text, mut count) = (Vec::new(), 0);
+    loop {
+        let next = alt! {
+            line = lines.read()                    => Next::Line(line),
+            if !text.is_empty(), after(PAUSE)      => Next::Pause,
+            retired(lines)                         => Next::End,
+            if let Some(over) = over, retired(*over) => Next::End,
+        };
+        if let Ok(Next::Line(line)) = &next {
+            text.extend_from_slice(line.as_bytes());
+            text.push(b'\n');
+            count += 1;
+        }
+        if text.len() >= BLOCK || !matches!(next, Ok(Next::Line(_))) {
+            aside(|| out.write_all(&text).and_then(|()| out.flush())).map_err(Stop::Failed)?;
+            text.clear();
+        }
+        match next {
+            Ok(Next::End) => return Ok(count),
+            Ok(_) => {}
+            Err(termination) => return Err(Stop::Poisoned(termination)),
+        }
+    }
+}

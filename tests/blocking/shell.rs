@@ -1,0 +1,181 @@
+//! `csp::shell`: files and programs at the ends of channels.
+
+use csp::shell::{self, Pipes};
+use csp::{Channel, Reader, Termination, Writer, parallel, process};
+use csp_tests::{on_each_backend, run};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A file of its own for each.
+fn scratch(name: &str) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("csp-tests-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.join(format!("{name}-{number}"))
+}
+
+#[process]
+fn says(lines: Vec<String>, out: Writer<String>) -> csp::Result {
+    lines.into_iter().try_for_each(|line| Ok(out.write(line)?))
+}
+
+#[process]
+fn hears(lines: Reader<String>) -> Vec<String> {
+    lines.iter().collect()
+}
+
+fn sh(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    command
+}
+
+fn numbers(n: usize) -> Vec<String> {
+    (0..n).map(|n| format!("{n}: a line of text")).collect()
+}
+
+on_each_backend! {
+    fn lines_come_back_from_a_file_as_they_went_in(backend) {
+        let file = scratch("lines");
+        for lines in [vec![], vec!["one".into()], vec![String::new(); 3], numbers(20_000)] {
+            let (to, from) = (Channel::new(), Channel::new());
+            let written = parallel!(
+                backend.place(says(lines.clone(), to.writer())),
+                backend.place(shell::write_lines(to.reader(), file.clone())),
+            ).1;
+            assert_eq!(written.unwrap(), lines.len() as u64);
+            let (read, heard) = parallel!(
+                backend.place(shell::read_lines(file.clone(), from.writer())),
+                backend.place(hears(from.reader())),
+            );
+            assert_eq!(read.unwrap(), lines.len() as u64);
+            assert!(heard == lines);
+        }
+    }
+
+    fn what_has_been_written_reaches_the_file_in_a_pause(backend) {
+        let (file, lines) = (scratch("pause"), Channel::new());
+        let (writer, read) = (lines.writer(), file.clone());
+        let source = backend.place(run(move || {
+            writer.write("first".to_owned()).unwrap();
+            while std::fs::read_to_string(&read).unwrap_or_default() != "first\n" {
+                csp::sleep(std::time::Duration::from_millis(1));
+            }
+        }));
+        let ((), written) =
+            parallel!(source, backend.place(shell::write_lines(lines.reader(), file)));
+        assert_eq!(written.unwrap(), 1);
+    }
+
+    fn a_file_that_fails_poisons_with_the_reason(backend) {
+        let (missing, broken) = (Channel::new(), scratch("latin"));
+        std::fs::write(&broken, b"good\nb\xe4d\n").unwrap();
+        let (read, heard) = parallel!(
+            backend.place(shell::read_lines("no such file".into(), missing.writer())),
+            backend.place(run({ let end = missing.reader(); move || end.read() })),
+        );
+        assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::NotFound);
+        assert!(heard.unwrap_err().to_string().contains("no such file"));
+
+        let lines = Channel::new();
+        let (read, heard) = parallel!(
+            backend.place(shell::read_lines(broken, lines.writer())),
+            backend.place(run({ let end = lines.reader(); move || end.read() })),
+        );
+        assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::InvalidData);
+        assert!(matches!(heard, Err(Termination::Poisoned(_))), "{heard:?}");
+
+        let lines = Channel::new();
+        let (said, written) = parallel!(
+            backend.place(says(numbers(10), lines.writer())),
+            backend.place(shell::write_lines(lines.reader(), "no/such/folder".into())),
+        );
+        assert!(matches!(said, Err(Termination::Poisoned(_))), "{said:?}");
+        assert!(written.is_err());
+    }
+}
+
+#[cfg(unix)]
+on_each_backend! {
+    fn a_program_is_a_filter(backend) {
+        // More than pipes hold, both ways at once.
+        let (lines, to, from) = (numbers(50_000), Channel::new(), Channel::new());
+        let pipes = Pipes::new().stdin(to.reader()).stdout(from.writer());
+        let (_, status, heard) = parallel!(
+            backend.place(says(lines.clone(), to.writer())),
+            backend.place(shell::execute(Command::new("cat"), pipes)),
+            backend.place(hears(from.reader())),
+        );
+        assert!(status.unwrap().success());
+        assert!(heard == lines);
+    }
+
+    fn output_errors_and_the_end_come_apart(backend) {
+        let (out, errors) = (Channel::new(), Channel::new());
+        let pipes = Pipes::new().stdout(out.writer()).stderr(errors.writer());
+        let (status, out, errors) = parallel!(
+            backend.place(shell::execute(sh("echo fine; echo worse >&2; printf last; exit 3"), pipes)),
+            backend.place(hears(out.reader())),
+            backend.place(hears(errors.reader())),
+        );
+        assert_eq!(status.unwrap().code(), Some(3));
+        assert_eq!((out, errors), (vec!["fine".to_owned(), "last".to_owned()], vec!["worse".to_owned()]));
+    }
+
+    fn a_program_that_has_read_enough_ends_its_writer(backend) {
+        let (to, from) = (Channel::new(), Channel::new());
+        let pipes = Pipes::new().stdin(to.reader()).stdout(from.writer());
+        let endless = to.writer();
+        let (wrote, status, heard) = parallel!(
+            backend.place(run(move || loop {
+                if let Err(error) = endless.write("line".to_owned()) {
+                    return error.termination;
+                }
+            })),
+            backend.place(shell::execute(sh("read a; echo $a"), pipes)),
+            backend.place(hears(from.reader())),
+        );
+        assert_eq!(wrote, Termination::Retired);
+        assert!(status.unwrap().success());
+        assert_eq!(heard, ["line"]);
+    }
+
+    fn a_program_whose_output_nobody_reads_ends(backend) {
+        let from = Channel::new();
+        let reader = from.reader();
+        let (status, first) = parallel!(
+            backend.place(shell::execute(Command::new("yes"), Pipes::new().stdout(from.writer()))),
+            backend.place(run(move || reader.read())),
+        );
+        assert_eq!(first, Ok("y".to_owned()));
+        assert!(!status.unwrap().success(), "it was ended by the system");
+    }
+
+    fn poison_kills_the_program_and_goes_on(backend) {
+        let (to, from) = (Channel::new(), Channel::new());
+        let pipes = Pipes::new().stdin(to.reader()).stdout(from.writer());
+        let (writer, reader) = (to.writer(), from.reader());
+        let (status, (), heard) = parallel!(
+            // `exec`, so that nobody is left who has the pipe.
+            backend.place(shell::execute(sh("exec sleep 1000"), pipes)),
+            backend.place(run(move || writer.poison("enough"))),
+            backend.place(run(move || reader.read())),
+        );
+        assert!(status.unwrap_err().to_string().contains("enough"));
+        assert!(heard.unwrap_err().to_string().contains("enough"));
+    }
+
+    fn a_program_that_is_not_there_poisons_with_its_name(backend) {
+        let from = Channel::new();
+        let reader = from.reader();
+        let program = Command::new("no-such-program");
+        let (status, heard) = parallel!(
+            backend.place(shell::execute(program, Pipes::new().stdout(from.writer()))),
+            backend.place(run(move || reader.read())),
+        );
+        assert_eq!(status.unwrap_err().kind(), std::io::ErrorKind::NotFound);
+        assert!(heard.unwrap_err().to_string().contains("no-such-program"));
+    }
+}
