@@ -206,10 +206,12 @@ fn node(stop: Reader<()>, status: Reader<u32>, _done: Writer<()>) -> csp::Result
 
 #[process]
 fn asks_for_status(status: Writer<u32>, done: Reader<()>, fixed: bool) -> csp::Result {
-    csp::sleep(Duration::from_micros(500));
+    dawdle();
     if fixed {
         return alt! { status.write(1) => (), retired(done) => () };
     }
+    // It comes too late.
+    alt! { retired(done) => () }?;
     Ok(status.write(1)?)
 }
 
@@ -327,20 +329,24 @@ fn istio_17860(backend: &Placement, fixed: bool) {
 }
 
 #[process]
-fn request(result: Writer<u32>) -> csp::Result {
-    csp::sleep(Duration::from_micros(500));
+fn request(result: Writer<u32>, wanted: Reader<()>) -> csp::Result {
+    // It takes longer than anybody has the patience for.
+    alt! { retired(wanted) => () }?;
     Ok(result.write(1)?)
 }
 
 /// Gives the request up after a while, and does not come back for its result.
 fn kubernetes_5316(backend: &Placement, fixed: bool) {
     let result = Channel::buffered(usize::from(fixed)).named("result");
-    let from = result.reader();
-    let request = spawn(backend.place(request(result.writer())));
+    let (from, wanted) = (result.reader(), Channel::new());
+    let (wants, is_wanted) = (wanted.writer(), wanted.reader());
+    drop(wanted);
+    let request = spawn(backend.place(request(result.writer(), is_wanted)));
     let _ = alt! {
         _ = from.read() => (),
         after(Duration::from_micros(100)) => (),
     };
+    wants.retire();
     let _ = request.join();
 }
 

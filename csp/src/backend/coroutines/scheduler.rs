@@ -14,7 +14,7 @@
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -479,12 +479,11 @@ impl Scheduler {
     }
 }
 
-/// Falling asleep until somebody else wakes it; see `quiet`.
+/// Falling asleep until somebody else wakes it; see `quiet`. It counts as awake while `asleep` is false: whoever makes that
+/// false has counted it.
 impl Scheduler {
     fn sleep(&'static self) {
         self.asleep.store(true, Ordering::SeqCst);
-        // Who sends a letter looks at `asleep` afterwards: one of the two sees the other.
-        fence(Ordering::SeqCst);
         if self.letters.is_empty() {
             let since = Instant::now();
             quiet::fall_asleep();
@@ -510,11 +509,12 @@ impl Scheduler {
 
     /// From another thread.
     fn post(&self, coroutine: &'static Coroutine) {
-        self.inbox.send(Some(coroutine)).expect("a scheduler is never freed");
-        fence(Ordering::SeqCst);
+        // Before the letter is sent: afterwards it may have been read, and what is asleep is asleep again for long. If it falls
+        // asleep only now, it counts itself when it reads the letter; who looks meanwhile reads it first.
         if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
             quiet::wake();
         }
+        self.inbox.send(Some(coroutine)).expect("a scheduler is never freed");
     }
 }
 
