@@ -1,4 +1,4 @@
-//! `#[csp::main]`: small enough for one file.
+//! `#[csp::main]` and `#[csp::test]`: small enough for one file.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -11,17 +11,44 @@ use crate::{
     options::Options,
 };
 
-pub(crate) fn attribute(options: TokenStream, item: TokenStream) -> TokenStream {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Main,
+    Test,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Main => "main",
+            Kind::Test => "a test",
+        }
+    }
+
+    /// Who starts it.
+    fn starter(self) -> &'static str {
+        match self {
+            Kind::Main => "the system",
+            Kind::Test => "the test runner",
+        }
+    }
+}
+
+pub(crate) fn attribute(kind: Kind, options: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let options = Options::of_main(options, &mut mistakes);
+    let options = match kind {
+        Kind::Main => Options::of_main(options, &mut mistakes),
+        Kind::Test => Options::of_test(options, &mut mistakes),
+    };
+    let (name, starter) = (kind.name(), kind.starter());
     let function = match syn::parse2(item.clone()) {
         Ok(Item::Function(function)) => Some(function),
         Ok(Item::Bodiless(sig)) => {
-            mistakes.at(sig, "main has a body: it is what the system starts");
+            mistakes.at(sig, format!("{name} has a body: it is what {starter} starts"));
             None
         }
         Ok(Item::Other(first)) => {
-            mistakes.at(first, "main is a function: only that can be started");
+            mistakes.at(first, format!("{name} is a function: only that can be started"));
             None
         }
         Err(error) => {
@@ -33,68 +60,98 @@ pub(crate) fn attribute(options: TokenStream, item: TokenStream) -> TokenStream 
         let report = mistakes.report();
         return quote!(#report #item);
     };
-    validate(&function, &mut mistakes);
+    validate(kind, &function, &mut mistakes);
     match mistakes.report() {
-        None => expand(&options, *function),
+        None => expand(kind, &options, *function),
         Some(report) => fallback(&report, *function),
     }
 }
 
-fn validate(function: &Function, mistakes: &mut Mistakes) {
+fn validate(kind: Kind, function: &Function, mistakes: &mut Mistakes) {
     let sig = &function.sig;
+    let (name, starter) = (kind.name(), kind.starter());
     if let Some(constness) = sig.constness {
         mistakes.at(
             constness,
-            "main is not `const`: it communicates, which only a running program does",
+            format!("{name} is not `const`: it communicates, which only a running program does"),
         );
     }
     if let Some(asyncness) = sig.asyncness {
         mistakes.at(
             asyncness,
-            "main is not `async`: it waits where it reads and writes, without `await`",
+            format!("{name} is not `async`: it waits where it reads and writes, without `await`"),
         );
     }
     if let Safety::Unsafe(unsafety) = &sig.safety {
-        mistakes
-            .at(unsafety, "main is not `unsafe`: the system promises nothing when it starts it");
+        mistakes.at(
+            unsafety,
+            format!("{name} is not `unsafe`: {starter} promises nothing when it starts it"),
+        );
     }
     if let Some(abi) = &sig.abi {
-        mistakes.at(abi, "main is not `extern`: only the library calls its body");
+        mistakes.at(abi, format!("{name} is not `extern`: only the library calls its body"));
     }
     if !sig.generics.params.is_empty() {
         mistakes.at(
             &sig.generics,
-            "main has no generic parameters: nobody calls it who could choose them",
+            format!("{name} has no generic parameters: nobody calls it who could choose them"),
         );
     }
     if let Some(clause) = &sig.generics.where_clause {
-        mistakes.at(clause, "main has no `where` clause: it has no generic parameters");
+        mistakes.at(clause, format!("{name} has no `where` clause: it has no generic parameters"));
     }
+    let nothing = match kind {
+        Kind::Main => "the command line's are in `std::env::args()`",
+        Kind::Test => "nobody would know what to pass",
+    };
     if !sig.inputs.is_empty() {
-        mistakes
-            .at(&sig.inputs, "main has no arguments: the command line's are in `std::env::args()`");
+        mistakes.at(&sig.inputs, format!("{name} has no arguments: {nothing}"));
     }
     if let Some(variadic) = &sig.variadic {
-        mistakes
-            .at(variadic, "main has no arguments: the command line's are in `std::env::args()`");
+        mistakes.at(variadic, format!("{name} has no arguments: {nothing}"));
     }
 }
 
-fn expand(options: &Options, function: Function) -> TokenStream {
-    let krate = &options.krate;
+fn expand(kind: Kind, options: &Options, function: Function) -> TokenStream {
+    let Options { dump_on_signal, allow_leaks, limit, krate, .. } = options;
     let Function { attrs, vis, sig, body } = function;
     let mut inner = sig.clone();
     inner.ident = format_ident!("__csp_body");
     let body_fn = &inner.ident;
     let body = keeping::marked(krate, &body);
+    if kind == Kind::Main {
+        return quote! {
+            #(#attrs)*
+            #vis #sig {
+                #inner #body
+                #krate::__private::main(
+                    #krate::__private::Main { dump_on_signal: #dump_on_signal, allow_leaks: #allow_leaks },
+                    #body_fn,
+                )
+            }
+        };
+    }
+    let (fn_token, name) = (&sig.fn_token, &sig.ident);
+    let limit = limit.unwrap_or(LIMIT);
     quote! {
+        #[::core::prelude::v1::test]
         #(#attrs)*
-        #vis #sig {
+        #vis #fn_token #name() {
             #inner #body
-            #krate::__private::main(#body_fn)
+            #krate::__private::test(
+                ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)),
+                #krate::__private::Test {
+                    limit: #krate::__private::Duration::from_millis(#limit),
+                    allow_leaks: #allow_leaks,
+                },
+                #body_fn,
+            )
         }
     }
 }
+
+/// Milliseconds that a test may take.
+const LIMIT: u64 = 60_000;
 
 /// A `main` that the system can start, and the body, which may have mistakes of its own.
 fn fallback(report: &TokenStream, function: Function) -> TokenStream {

@@ -180,11 +180,13 @@ pub(crate) fn hold_argument(
 
 /// Says that the current process holds what is in a variable. `sure`: and keeps it.
 pub(crate) fn hold(krate: &Path, name: &impl ToTokens, sure: bool) -> TokenStream {
+    let spare = name.to_token_stream().to_string().starts_with('_');
     quote! {
         {
             #[allow(unused_imports)]
             use #krate::__private::kept::Otherwise as _;
-            #krate::__private::kept::Kept(&#name).hold(#sure);
+            #krate::__private::kept::Kept(&#name)
+                .hold(#krate::__private::kept::How { sure: #sure, spare: #spare });
         }
     }
 }

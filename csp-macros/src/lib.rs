@@ -90,7 +90,21 @@ pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// Makes a function without arguments the process `main`: it returns after all that it spawned has ended, and is where the
-/// child of a `#[multiprocess]` takes over. The one option is `crate = path`.
+/// child of a `#[multiprocess]` takes over.
+///
+/// When it has ended, what it leaves behind is named on standard error: processes that are still alive, but for daemons;
+/// channels with values that nobody has read; and, in a build with debug assertions, ends that nobody has used. All
+/// that one line of the program makes count as one, and an end was of use, too, if somebody was told by its drop that the
+/// channel had retired. `CSP_LEAKS=off` in the environment says that nobody wants to know.
+///
+/// Options:
+///
+/// - `dump_on_signal`: `SIGQUIT` (ctrl-\) and `SIGUSR1` print [`csp::network()`] on standard error, and the program goes on.
+///   `CSP_DUMP` in the environment says how: `text`, unless it is `dot`, `mermaid` or `json`. On Unix.
+/// - `leaks = allow`: what is left behind is not mentioned.
+/// - `crate = path`: where the library is, if not at `::csp`.
+///
+/// [`csp::network()`]: https://docs.rs/csp/latest/csp/fn.network.html
 ///
 /// ```
 /// # use csp::{process, spawn};
@@ -106,7 +120,44 @@ pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
-    entry::attribute(options.into(), item.into()).into()
+    entry::attribute(entry::Kind::Main, options.into(), item.into()).into()
+}
+
+/// Makes a function without arguments a test, and a process: it runs on a thread of its own, and has ended when all has that it
+/// spawned.
+///
+/// It fails, beside of what else makes tests fail, if it takes too long, with the state of the network; and if it leaves something
+/// behind: see [`macro@main`].
+///
+/// Options:
+///
+/// - `limit = "90 s"`: how long it may take, a whole number of `ms`, `s` or `min`; a minute unless said. `CSP_TEST_LIMIT` in the
+///   environment, in seconds, goes for all.
+/// - `leaks = allow`: to leave something behind is no failure.
+/// - `crate = path`: where the library is, if not at `::csp`.
+///
+/// ```
+/// # use csp::{Channel, Reader, parallel, process};
+/// #[process]
+/// fn sum(numbers: Reader<u32>) -> u32 {
+///     numbers.iter().sum()
+/// }
+///
+/// #[csp::test]
+/// fn numbers_are_added() -> csp::Result {
+///     let numbers = Channel::buffered(3);
+///     let out = numbers.writer();
+///     for n in 1..=3 {
+///         out.write(n)?;
+///     }
+///     drop(out);
+///     assert_eq!(parallel!(sum(numbers.reader())).0, 6);
+///     Ok(())
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
+    entry::attribute(entry::Kind::Test, options.into(), item.into()).into()
 }
 
 /// Puts the body of a function into `csp::io`: called by a coroutine, it runs on another thread while the process waits and

@@ -20,12 +20,20 @@ pub(crate) struct Options {
     pub(crate) daemon: bool,
     /// A variant of `OnPanic`.
     pub(crate) on_panic: Option<Ident>,
+    /// Of `main`.
+    pub(crate) dump_on_signal: bool,
+    /// Of `main` and tests: what is left behind is not mentioned.
+    pub(crate) allow_leaks: bool,
+    /// Of a test, in milliseconds.
+    pub(crate) limit: Option<u64>,
     /// Where the library is to be found.
     pub(crate) krate: Path,
 }
 
 const PROCESS: &[&str] = &["name", "on", "stack", "daemon", "on_panic", "crate"];
 const PATH: &[&str] = &["crate"];
+const MAIN: &[&str] = &["dump_on_signal", "leaks", "crate"];
+const TEST: &[&str] = &["limit", "leaks", "crate"];
 
 impl Options {
     pub(crate) fn of_process(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
@@ -33,11 +41,15 @@ impl Options {
     }
 
     pub(crate) fn of_main(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
-        Options::judge(tokens, PATH, unknown_of_main, mistakes)
+        Options::judge(tokens, MAIN, unknown_of_main, mistakes)
     }
 
     pub(crate) fn of_io(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
         Options::judge(tokens, PATH, unknown_of_io, mistakes)
+    }
+
+    pub(crate) fn of_test(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
+        Options::judge(tokens, TEST, unknown_of_test, mistakes)
     }
 
     fn judge(
@@ -52,6 +64,9 @@ impl Options {
             stack: None,
             daemon: false,
             on_panic: None,
+            dump_on_signal: false,
+            allow_leaks: false,
+            limit: None,
             krate: parse_quote!(::csp),
         };
         let mut seen = Vec::new();
@@ -70,12 +85,18 @@ impl Options {
                 ("daemon", Some(value)) => {
                     mistakes.at(value, "`daemon` takes no value: a process is one or is not");
                 }
+                ("dump_on_signal", None) => options.dump_on_signal = true,
+                ("dump_on_signal", Some(value)) => {
+                    mistakes.at(value, "`dump_on_signal` takes no value: signals dump or do not");
+                }
                 (_, None) => {
                     mistakes.at(&key, format!("an option has a value: write `{}`", example(&name)))
                 }
                 ("name", Some(value)) => options.name = self::name(&value, mistakes),
                 ("on", Some(value)) => options.on = backend(&value, mistakes),
                 ("stack", Some(value)) => options.stack = stack(&value, mistakes),
+                ("leaks", Some(value)) => options.allow_leaks = leaks(&value, mistakes),
+                ("limit", Some(value)) => options.limit = limit(&value, mistakes),
                 ("on_panic", Some(value)) => options.on_panic = on_panic(&value, mistakes),
                 (_, Some(value)) => match Path::parse_mod_style.parse2(value.clone()) {
                     Ok(path) => options.krate = path,
@@ -102,7 +123,14 @@ fn unknown_of_main(name: &str) -> String {
     } else {
         "there is no other"
     };
-    format!("main takes the option `crate` and not `{name}`: {reason}")
+    format!(
+        "main takes the options `dump_on_signal`, `leaks` and `crate`, and not `{name}`: {reason}"
+    )
+}
+
+fn unknown_of_test(name: &str) -> String {
+    let known: Vec<_> = TEST.iter().map(|known| format!("`{known}`")).collect();
+    format!("a test has no option `{name}`: it has {}", known.join(", "))
 }
 
 fn unknown_of_io(name: &str) -> String {
@@ -116,6 +144,8 @@ fn example(name: &str) -> &'static str {
         "on" => "on = thread",
         "stack" => r#"stack = "64 KiB""#,
         "on_panic" => "on_panic = retire",
+        "leaks" => "leaks = allow",
+        "limit" => r#"limit = "90 s""#,
         _ => "crate = some::path",
     }
 }
@@ -195,6 +225,34 @@ fn on_panic(value: &TokenStream, mistakes: &mut Mistakes) -> Option<Ident> {
     const OUTCOMES: &[(&str, &str)] = &[("poison", "Poison"), ("retire", "Retire")];
     let rule = "a panic makes a process `poison` or `retire` its ends";
     variant(value, OUTCOMES, rule, mistakes)
+}
+
+fn leaks(value: &TokenStream, mistakes: &mut Mistakes) -> bool {
+    const WORDS: &[(&str, &str)] = &[("allow", "allow")];
+    variant(value, WORDS, "what is left behind is reported or `allow`ed", mistakes).is_some()
+}
+
+/// Milliseconds.
+fn limit(value: &TokenStream, mistakes: &mut Mistakes) -> Option<u64> {
+    let Ok(limit) = syn::parse2::<LitStr>(value.clone()) else {
+        mistakes.at(value, r#"a limit is a string with its unit: write `limit = "90 s"`"#);
+        return None;
+    };
+    let limit = limit.value();
+    let limit = limit.trim();
+    let digits = limit.find(|c: char| !c.is_ascii_digit()).unwrap_or(limit.len());
+    let scale = match limit[digits..].trim() {
+        "ms" => Some(1),
+        "s" => Some(1000),
+        "min" => Some(60_000),
+        _ => None,
+    };
+    let number = limit[..digits].parse::<u64>().ok().filter(|&number| number > 0);
+    let time = scale.zip(number).and_then(|(scale, number)| number.checked_mul(scale));
+    if time.is_none() {
+        mistakes.at(value, format!("a limit is a whole number of ms, s or min: `{limit}` is not"));
+    }
+    time
 }
 
 /// One of `words`, as its variant, where the user wrote it.

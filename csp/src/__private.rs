@@ -39,16 +39,25 @@ pub mod kept {
     #[derive(Debug)]
     pub struct Kept<'a, T>(pub &'a T);
 
+    /// How it is kept.
+    #[derive(Clone, Copy, Debug)]
+    pub struct How {
+        /// The process never moves it.
+        pub sure: bool,
+        /// It is not to be used, as its name says, which begins with `_`.
+        pub spare: bool,
+    }
+
     /// Channel ends and their like, and what is made of such alone.
     pub trait Holds {
-        /// It is the current process's. `sure`: that never moves it.
-        fn hold(&self, sure: bool);
+        /// It is the current process's.
+        fn hold(&self, how: How);
     }
 
     impl<T: Holds> Kept<'_, T> {
         /// Says who holds the ends in it.
-        pub fn hold(&self, sure: bool) {
-            self.0.hold(sure);
+        pub fn hold(&self, how: How) {
+            self.0.hold(how);
         }
     }
 
@@ -56,7 +65,7 @@ pub mod kept {
     pub trait Otherwise {
         /// Nothing.
         #[inline(always)]
-        fn hold(&self, _sure: bool) {}
+        fn hold(&self, _how: How) {}
     }
 
     impl<T> Otherwise for Kept<'_, T> {}
@@ -64,42 +73,51 @@ pub mod kept {
     macro_rules! ends {
         ($($end:ty),*) => { $(
             impl<T> Holds for $end {
-                fn hold(&self, sure: bool) {
-                    self.claim(sure);
+                fn hold(&self, how: How) {
+                    self.claim(how.sure);
+                    if how.spare {
+                        self.spare();
+                    }
                 }
             }
         )* };
     }
 
-    ends!(Reader<T>, Writer<T>, Channel<T>);
+    ends!(Reader<T>, Writer<T>);
+
+    impl<T> Holds for Channel<T> {
+        fn hold(&self, how: How) {
+            self.claim(how.sure);
+        }
+    }
 
     impl Holds for Barrier {
-        fn hold(&self, sure: bool) {
-            self.claim(sure);
+        fn hold(&self, how: How) {
+            self.claim(how.sure);
         }
     }
 
     impl<H: Holds> Holds for Vec<H> {
-        fn hold(&self, sure: bool) {
-            self.iter().for_each(|end| end.hold(sure));
+        fn hold(&self, how: How) {
+            self.iter().for_each(|end| end.hold(how));
         }
     }
 
     impl<H: Holds, const N: usize> Holds for [H; N] {
-        fn hold(&self, sure: bool) {
-            self.iter().for_each(|end| end.hold(sure));
+        fn hold(&self, how: How) {
+            self.iter().for_each(|end| end.hold(how));
         }
     }
 
     impl<H: Holds> Holds for Option<H> {
-        fn hold(&self, sure: bool) {
-            self.iter().for_each(|end| end.hold(sure));
+        fn hold(&self, how: How) {
+            self.iter().for_each(|end| end.hold(how));
         }
     }
 
     impl<H: Holds> Holds for Box<H> {
-        fn hold(&self, sure: bool) {
-            (**self).hold(sure);
+        fn hold(&self, how: How) {
+            (**self).hold(how);
         }
     }
 
@@ -107,9 +125,9 @@ pub mod kept {
         ($($part:ident)*) => {
             impl<$($part: Holds),*> Holds for ($($part,)*) {
                 #[allow(non_snake_case)]
-                fn hold(&self, sure: bool) {
+                fn hold(&self, how: How) {
                     let ($($part,)*) = self;
-                    $($part.hold(sure);)*
+                    $($part.hold(how);)*
                 }
             }
         };
@@ -147,11 +165,8 @@ pub fn try_sequence<C: Component>(components: C) -> Result<Output<C>, Failure> {
     network::try_sequence(components)
 }
 
-/// Behind `#[csp::main]`.
-#[track_caller]
-pub fn main<R>(body: fn() -> R) -> R {
-    network::main(body)
-}
+pub use crate::harness::{Main, Test, main, test};
+pub use std::time::Duration;
 
 pub use csp_macros::{alt, pri_alt};
 

@@ -841,13 +841,21 @@ impl<T, C> Retired<T, C> {
 pub fn retired<E: End + ?Sized>(
     end: &E,
 ) -> Retired<<E as sealed::End>::Value, &Arc<Core<<E as sealed::End>::Value>>> {
+    expected(end.core());
     Retired::new(end.core())
+}
+
+/// Whichever side waits for the end of a channel: the ends of the other are of use.
+fn expected<T>(core: &Core<T>) {
+    core.told(Side::Reader);
+    core.told(Side::Writer);
 }
 
 /// The guard `retired(end)`, for longer than the end is borrowed.
 pub(crate) fn watch<E: End + ?Sized>(
     end: &E,
 ) -> Retired<<E as sealed::End>::Value, Arc<Core<<E as sealed::End>::Value>>> {
+    expected(end.core());
     Retired::new(Arc::clone(end.core()))
 }
 

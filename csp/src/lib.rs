@@ -77,8 +77,10 @@ mod channel;
 mod choice;
 mod compute;
 mod guard;
+mod harness;
 mod holders;
 pub mod io;
+mod leaks;
 mod macros;
 #[cfg(all(test, loom))]
 mod models;
@@ -89,8 +91,11 @@ pub mod plug;
 mod pool;
 mod process;
 mod quiet;
+mod registry;
 pub mod report;
 pub mod shell;
+#[cfg(all(unix, not(loom)))]
+mod signals;
 mod sleeping;
 mod survey;
 mod sync;
@@ -100,7 +105,7 @@ mod verdict;
 mod waiter;
 mod watch;
 
-pub use csp_macros::{io, main, multiprocess, process};
+pub use csp_macros::{io, main, multiprocess, process, test};
 
 pub use aside::io;
 pub use barrier::{Barrier, Bucket};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::backend;
 use crate::park::{self, Children as _};
 use crate::process::group::Group;
-use crate::process::job::{Joinable, Outcome, Replicas, Single, drop_quietly, live};
+use crate::process::job::{Joinable, Outcome, Replicas, Single, drop_quietly};
 use crate::process::{Erased, Failure, Process, Replicated};
 
 /// What [`parallel!`](crate::parallel) and [`sequence!`](crate::sequence) take: a process, a replicated process,
@@ -538,12 +538,4 @@ pub fn shutdown() {
 /// ```
 pub fn init() {
     backend::subprocess::init();
-}
-
-/// Runs `body` as the process `main`, then waits for what it spawned.
-#[track_caller]
-pub(crate) fn main<R>(body: fn() -> R) -> R {
-    init();
-    let result = live(body);
-    expect(result)
 }

@@ -97,6 +97,21 @@ pub(crate) trait Named: Send + Sync {
     fn is_daemon(&self) -> bool {
         false
     }
+
+    /// Whether it, or who has started it, is a daemon.
+    fn is_background(&self) -> bool {
+        false
+    }
+
+    /// Whether it is a plain thread.
+    fn is_thread(&self) -> bool {
+        false
+    }
+
+    /// Who asks for what it leaves behind: see `leaks`.
+    fn scope(&self) -> u32 {
+        0
+    }
 }
 
 /// The processes that one process has spawned.
@@ -458,16 +473,34 @@ pub(crate) struct Before {
 }
 
 /// The process that a plain thread is: it goes by the thread's name.
-struct PlainName(String);
+struct PlainName {
+    name: String,
+    scope: u32,
+}
 
 impl Named for PlainName {
     fn write_name(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
-        out.write_str(&self.0)
+        out.write_str(&self.name)
     }
 
     fn write_path(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
-        out.write_str(&self.0)
+        out.write_str(&self.name)
     }
+
+    fn is_thread(&self) -> bool {
+        true
+    }
+
+    fn scope(&self) -> u32 {
+        self.scope
+    }
+}
+
+/// From now on this thread, which runs no other process, goes by this name.
+pub(crate) fn rename_thread(name: &str, scope: u32) {
+    let of = Arc::new(PlainName { name: name.to_owned(), scope });
+    let before = current().identity.lock().replace(Identity { of, index: 0 });
+    drop(before);
 }
 
 /// A process that unwinds is not to wait for others: this is what its operations return instead.
@@ -646,7 +679,8 @@ fn adopt() -> &'static Context {
     let context = plain.context;
     context.park_with(plain.park);
     let name = std::thread::current().name().unwrap_or("thread").to_owned();
-    *context.identity.lock() = Some(Identity { of: Arc::new(PlainName(name)), index: 0 });
+    *context.identity.lock() =
+        Some(Identity { of: Arc::new(PlainName { name, scope: 0 }), index: 0 });
     switch_to(context);
     plain.park.in_use.store(true, Ordering::Relaxed);
     quiet::join();

@@ -1,16 +1,20 @@
 //! Looking at the live network: once for people, in words, and once for the verdict, in numbers.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::backend;
-use crate::blocked::Want;
+use crate::blocked::{Object, Want};
 use crate::holders::{Held, Who};
-use crate::park::{Activity, Context, Identity, Observer};
-use crate::report::{HolderName, Network, ProcessState, State, Thing, Wait, Wanted};
+use crate::park::{Activity, Context, Identity, Named, Observer};
+use crate::registry;
+use crate::report::{ChannelState, HolderName, Network, ProcessState, State, Thing, Wait, Wanted};
 use crate::verdict::{Evidence, Known};
 
-/// Looks at all processes of this program: coroutines, threads, and plain threads that have used this library.
+/// Looks at all processes of this program, coroutines, threads, and plain threads that have used this library; and at all
+/// its channels.
 ///
 /// Each is looked at while it can't change what it does, but they are looked at one after the other. It takes
 /// well under a millisecond, or a tenth of a second more for each thread that is kept busy by a process.
@@ -35,34 +39,59 @@ use crate::verdict::{Evidence, Known};
 /// # Ok::<(), csp::WriteError<u32>>(())
 /// ```
 pub fn network() -> Network {
-    backend::survey(Words::default()).finish()
+    let mut words = backend::survey(Words::default());
+    words.channels();
+    words.finish()
 }
 
 /// For people.
 #[derive(Default)]
 pub(crate) struct Words {
+    /// Only processes of this scope, or of none, that keep a network alive.
+    only: Option<u32>,
     processes: Vec<ProcessState>,
+    channels: Vec<ChannelState>,
     holders: HashMap<usize, Vec<(Who, &'static str, bool)>>,
 }
 
 impl Words {
     fn wanted(&mut self, want: Want<'_>) -> Wanted {
-        let object = want.object.map(|object| {
-            let address = object.address();
-            self.holders.entry(address).or_insert_with(|| {
-                let holders = object.needs().into_holders().into_iter();
-                holders.map(|holder| (holder.who, name_of(holder.what), holder.sure)).collect()
-            });
-            Thing {
-                address,
-                kind: object.kind(),
-                name: object.name(),
-                birth: object.birth(),
-                holders: Vec::new(),
-                fill: object.fill(),
-            }
-        });
+        let object = want.object.map(|object| self.thing(object));
         Wanted { operation: want.operation, object }
+    }
+
+    fn thing(&mut self, object: &dyn Object) -> Thing {
+        let address = object.address();
+        self.holders.entry(address).or_insert_with(|| {
+            let holders = object.needs().into_holders().into_iter();
+            holders.map(|holder| (holder.who, name_of(holder.what), holder.sure)).collect()
+        });
+        Thing {
+            address,
+            kind: object.kind(),
+            name: object.name(),
+            birth: object.birth(),
+            holders: Vec::new(),
+            fill: object.fill(),
+        }
+    }
+
+    pub(crate) fn only(&mut self, scope: u32) {
+        self.only = Some(scope);
+    }
+
+    fn is_wanted(&self, of: &dyn Named, is_blocked: bool) -> bool {
+        let Some(scope) = self.only else { return true };
+        let is_mine = of.scope() == scope || of.scope() == 0;
+        is_mine && !of.is_background() && (is_blocked || !of.is_thread())
+    }
+
+    /// Looks at all channels, too.
+    fn channels(&mut self) {
+        registry::each(|channel, _| {
+            let thing = self.thing(channel);
+            self.channels.push(ChannelState(thing));
+        });
     }
 
     /// The network as it was seen.
@@ -80,16 +109,68 @@ impl Words {
             .iter()
             .map(|(&address, holders)| (address, holders.iter().filter_map(name).collect()))
             .collect();
-        let mut processes = self.processes;
+        let find = |thing: &mut Thing| {
+            thing.holders = holders.get(&thing.address).cloned().unwrap_or_default();
+        };
+        let (mut processes, mut channels) = (self.processes, self.channels);
         for process in &mut processes {
             let State::Blocked(wait) = &mut process.state else { continue };
-            for thing in wait.wants.iter_mut().filter_map(|want| want.object.as_mut()) {
-                thing.holders = holders.get(&thing.address).cloned().unwrap_or_default();
-            }
+            wait.wants.iter_mut().filter_map(|want| want.object.as_mut()).for_each(find);
         }
-        let mut network = Network { processes };
+        channels.iter_mut().for_each(|ChannelState(thing)| find(thing));
+        let mut network = Network { processes, channels };
         network.sort();
         network
+    }
+}
+
+/// Who is alive, in few words: for one that can't be started.
+pub(crate) fn census() -> String {
+    /// It is good for so long, for thousands may ask at once.
+    const PERIOD: Duration = Duration::from_secs(1);
+    static LAST: Mutex<Option<(Instant, String)>> = Mutex::new(None);
+    let last = LAST.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some((_, text)) = last.filter(|(when, _)| when.elapsed() < PERIOD) {
+        return text;
+    }
+    let text = backend::survey(Census::default()).to_string();
+    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), text.clone()));
+    text
+}
+
+/// How many there are of each job.
+#[derive(Default)]
+struct Census(HashMap<usize, (String, usize)>);
+
+impl Observer for Census {
+    fn agent(&mut self, _: usize) {}
+
+    fn process(&mut self, context: &'static Context, _: Activity<'_>) {
+        let _ = context.shown(|identity| {
+            let Identity { of, index } = identity;
+            let path = || (of.path(*index), 0);
+            self.0.entry(identity.who().job).or_insert_with(path).1 += 1;
+        });
+    }
+
+    fn unstarted(&mut self, _: &Identity, _: usize) {}
+}
+
+impl fmt::Display for Census {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 4;
+        let mut jobs: Vec<_> = self.0.values().collect();
+        jobs.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let all: usize = jobs.iter().map(|(_, count)| count).sum();
+        write!(f, "{all} are alive: ")?;
+        for (number, (path, count)) in jobs.iter().take(SHOWN).enumerate() {
+            f.write_str(if number > 0 { ", " } else { "" })?;
+            match count {
+                1 => f.write_str(path)?,
+                _ => write!(f, "{count} like {path}")?,
+            }
+        }
+        f.write_str(if jobs.len() > SHOWN { ", …" } else { "" })
     }
 }
 
@@ -106,10 +187,13 @@ impl Observer for Words {
     fn agent(&mut self, _: usize) {}
 
     fn process(&mut self, context: &'static Context, activity: Activity<'_>) {
+        let is_blocked = matches!(activity, Activity::Blocked { .. });
         let identity = context.shown(|identity| {
-            (identity.who(), identity.of.path(identity.index), identity.of.is_daemon())
+            let of = &identity.of;
+            let shown = || (identity.who(), of.path(identity.index), of.is_daemon(), of.scope());
+            self.is_wanted(&**of, is_blocked).then(shown)
         });
-        let Some((who, path, daemon)) = identity else { return };
+        let Some((who, path, daemon, scope)) = identity.flatten() else { return };
         let state = match activity {
             Activity::Running => State::Running,
             Activity::Ready => State::Ready,
@@ -126,13 +210,17 @@ impl Observer for Words {
                 })
             }
         };
-        self.processes.push(ProcessState { who: Some(who), path, state, daemon });
+        self.processes.push(ProcessState { who: Some(who), path, state, daemon, scope });
     }
 
     fn unstarted(&mut self, first: &Identity, count: usize) {
+        if !self.is_wanted(&*first.of, false) {
+            return;
+        }
         let path = first.of.path(first.index);
         let (state, daemon) = (State::NotStarted { others: count - 1 }, first.of.is_daemon());
-        self.processes.push(ProcessState { who: None, path, state, daemon });
+        let scope = first.of.scope();
+        self.processes.push(ProcessState { who: None, path, state, daemon, scope });
     }
 }
 

@@ -1,7 +1,9 @@
 //! Whole programs under `#[csp::main]`, watched from outside: how they end and what they say.
 
+mod trials;
+
 use csp_tests::limit;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -146,4 +148,187 @@ fn more_waiting_processes_than_stacks_is_an_error_that_says_what_to_do() {
         lines[1]
     );
     assert_eq!(ended.code, Some(0));
+}
+
+#[test]
+fn what_main_leaves_behind_is_named() {
+    on_each_backend(env!("CARGO_BIN_EXE_main_leaves_things"), |ended| {
+        assert_eq!(ended.code, Some(0), "{}", ended.errors);
+        let said = ended.errors.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said.starts_with("csp: left behind by `main`: still alive: other: blocked at "),
+            "{said}"
+        );
+        let place = "tests/programs/main_leaves_things.rs";
+        for part in [
+            format!("other/waits: blocked at {place}:7:11 read from Channel<u32> of {place}"),
+            format!("`full`, Channel<i32> of {place}:68:16: 2 values that were never read"),
+            format!("`stays`, Channel<&str> of {place}:77:17: 1 value that was never read"),
+        ] {
+            assert!(said.contains(&part), "{part}\nin {}", ended.errors);
+        }
+        assert_eq!(said.matches("never read").count(), 2, "{said}");
+        if cfg!(debug_assertions) {
+            for part in [
+                format!(
+                    "`unused`, Channel<u8> of {place}:84:18: its reader of {place}:85:22 was never used"
+                ),
+                // The one that keeps the process alive.
+                format!(
+                    "Channel<u32> of {place}:90:17: its writer of {place}:91:50 was never used"
+                ),
+            ] {
+                assert!(said.contains(&part), "{part}\nin {}", ended.errors);
+            }
+            assert_eq!(said.matches("never used").count(), 2, "{said}");
+        }
+        assert!(!said.contains("daemon") && !said.contains("works"), "{said}");
+    });
+}
+
+#[test]
+fn nobody_who_does_not_want_to_know_is_told() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_main_leaves_things"));
+    program.env("CSP_LEAKS", "off");
+    let ended = watch(program);
+    assert_eq!((ended.code, ended.errors.as_str()), (Some(0), ""));
+}
+
+fn deadlocks(ended: &Ended) {
+    assert_eq!(ended.output, "", "nobody went on");
+    assert_eq!(ended.code, Some(101));
+    assert_eq!(ended.errors.matches("csp: deadlock: ").count(), 1, "{}", ended.errors);
+    assert!(!ended.errors.contains('\x1b'), "no terminal, no colours: {}", ended.errors);
+    let report = ended.errors.lines().take_while(|line| !line.is_empty());
+    for line in report {
+        assert!(line.chars().count() <= 80 && !line.ends_with(' '), "{line}");
+    }
+}
+
+#[test]
+fn a_deadlock_that_nobody_does_anything_about_ends_the_program_with_a_report() {
+    on_each_backend(env!("CARGO_BIN_EXE_main_deadlocks"), |ended| {
+        deadlocks(&ended);
+        let said = ended.errors.split_whitespace().collect::<Vec<_>>().join(" ");
+        let place = "tests/programs/main_deadlocks.rs";
+        for part in [
+            "deadlock: 3 processes wait for one another, and nobody else can wake them",
+            &format!("main: blocked at {place}:33:13 join processes of {place}:33:13"),
+            &format!("main/chooses: blocked at {place}:16:17, in a choice of"),
+            &format!("read from Channel<u64> of {place}:32:57 its writer: main/echo"),
+            &format!("read from `other`, Channel<String> of {place}:14:17, 0 of 3 buffered"),
+            "its writer: main/chooses",
+            &format!(
+                "main/echo: blocked at {place}:8:28 read from `there`, Channel<u64> of {place}:32:26"
+            ),
+            "cycle, below main: chooses → `other` → chooses",
+        ] {
+            assert!(said.contains(part), "{part}\nin {said}");
+        }
+    });
+}
+
+#[test]
+fn a_deadlock_of_a_plain_main_ends_the_program_with_a_report() {
+    on_each_backend(env!("CARGO_BIN_EXE_plain_main_deadlocks"), |ended| {
+        // What `join` returns is thrown away, but not with it that the process has failed.
+        assert_eq!(ended.errors.matches("csp: deadlock: ").count(), 1, "{}", ended.errors);
+        assert!(ended.errors.contains("main: blocked at"), "{}", ended.errors);
+        assert_eq!((ended.output.as_str(), ended.code), ("", Some(101)), "{}", ended.errors);
+    });
+}
+
+#[test]
+fn a_panic_inside_a_panic_ends_the_program_at_once() {
+    on_each_backend(env!("CARGO_BIN_EXE_panics_twice"), |ended| {
+        assert_eq!((ended.output.as_str(), ended.code), ("", None), "it is aborted");
+        for text in ["the first panic", "the second panic"] {
+            assert!(ended.errors.contains(text), "{}", ended.errors);
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_print_the_network() {
+    for (signal, form, parts) in [
+        ("-USR1", "text", &["main/waits: blocked at", "read from `orders`", "channels:"][..]),
+        ("-QUIT", "json", &["{\"processes\":[", "\"channels\":[{\"name\":\"orders\""]),
+        ("-QUIT", "dot", &["digraph network {", "label=\"main/waits\""]),
+        ("-USR1", "mermaid", &["flowchart LR", "[\"main/waits\"]"]),
+    ] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_main_dumps"));
+        program.env("CSP_DUMP", form).stdin(Stdio::piped());
+        program.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = program.spawn().expect("the program starts");
+        let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut errors = BufReader::new(child.stderr.take().expect("piped"));
+        assert_eq!(output.next().expect("a line").expect("text"), "ready");
+        let kill = Command::new("kill").arg(signal).arg(child.id().to_string()).status();
+        assert!(kill.expect("`kill` is there").success());
+        let mut said = String::new();
+        while !parts.iter().all(|part| said.contains(part)) {
+            let read = errors.read_line(&mut said).expect("text");
+            assert_ne!(read, 0, "only this was said:\n{said}");
+        }
+        child.stdin.take().expect("piped").write_all(b"go on\n").expect("it listens");
+        let rest: Vec<_> = output.map(|line| line.expect("text")).collect();
+        assert_eq!(rest, ["go on", "Ok(7)"]);
+        assert!(child.wait().expect("a child to wait for").success());
+    }
+}
+
+/// Runs one of the trials, a test that is ignored otherwise.
+fn trial(name: &str) -> Ended {
+    let mut program = Command::new(std::env::current_exe().expect("this program"));
+    program.args(["--ignored", "--exact", &format!("trials::{name}")]);
+    program.env_remove("RUST_BACKTRACE").env_remove("CSP_TEST_LIMIT");
+    watch(program)
+}
+
+#[track_caller]
+fn fails_with(name: &str, parts: &[&str]) {
+    let ended = trial(name);
+    assert_eq!(ended.code, Some(101), "{}", ended.output);
+    let said = ended.output.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in parts {
+        assert!(said.contains(part), "{part}\nin {}", ended.output);
+    }
+}
+
+#[test]
+fn a_test_that_is_right_passes() {
+    for name in ["is_right", "is_wrong_and_says_so", "may_leave_a_value"] {
+        let ended = trial(name);
+        assert!(ended.output.contains("1 passed"), "{}", ended.output);
+        assert_eq!(ended.code, Some(0));
+    }
+}
+
+#[test]
+fn a_test_that_leaves_something_fails() {
+    let left = "left behind by `programs::trials::";
+    let value =
+        "`mail`, Channel<i32> of tests/programs/trials.rs:43:5: 1 value that was never read";
+    fails_with("leaves_a_value", &[left, value]);
+    fails_with(
+        "leaves_a_process",
+        &[left, "other/sums: blocked at tests/programs/trials.rs:15:11"],
+    );
+    if cfg!(debug_assertions) {
+        let end = "Channel<u32> of tests/programs/trials.rs:63:18: its writer of \
+                   tests/programs/trials.rs:64:24 was never used";
+        fails_with("leaves_an_end", &[left, end]);
+    }
+}
+
+#[test]
+fn a_test_that_hangs_shows_the_network() {
+    let network = "programs::trials::hangs/sums: blocked at tests/programs/trials.rs:";
+    fails_with("hangs", &[network, "read from `never`", "has not ended after 300ms"]);
+}
+
+#[test]
+fn a_test_fails_with_its_error() {
+    fails_with("returns_an_error", &["Error: Retired", "returned an error"]);
 }

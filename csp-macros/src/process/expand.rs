@@ -143,7 +143,7 @@ fn end(sig: &Signature) -> Span {
 }
 
 fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream {
-    let Options { name, on, stack, daemon, on_panic, krate } = options;
+    let Options { name, on, stack, daemon, on_panic, krate, .. } = options;
     let name = name.clone().unwrap_or_else(|| function.sig.ident.unraw().to_string());
     let mut definition = quote!(#krate::__private::Definition::new(#name));
     if kind == Kind::Multiprocess {

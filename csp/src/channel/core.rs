@@ -16,7 +16,9 @@ use std::sync::OnceLock;
 
 use crate::blocked::{self, Blocked, Needs, Object, Operation, Want};
 use crate::holders::{Claim, Held as Holding, Holder, Holders};
+use crate::leaks::{self, Use};
 use crate::park::{self, Context};
+use crate::registry::{Listed, Listing};
 use crate::report::Fill;
 use crate::sync::{Arc, Guard, Lock};
 use crate::termination::{Poison, Termination, WriteError};
@@ -25,6 +27,8 @@ use crate::waiter::{self, Held, Outcome, Partner, Queue};
 /// What the ends and handles of one channel share.
 #[allow(missing_debug_implementations, reason = "nobody outside sees it")]
 pub struct Core<T> {
+    /// Goes first.
+    listed: Listed,
     state: Lock<State<T>>,
     capacity: usize,
     name: OnceLock<Box<str>>,
@@ -50,12 +54,7 @@ pub(crate) struct State<T> {
     unread: VecDeque<T>,
 }
 
-/// Which side of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Reader,
-    Writer,
-}
+pub(crate) use crate::leaks::Side;
 
 /// What an extended read keeps from going on; let go when dropped.
 pub(crate) enum Release<T> {
@@ -221,6 +220,7 @@ impl<T> State<T> {
 impl<T> Core<T> {
     pub(crate) fn new(capacity: usize, birth: &'static Location<'static>) -> Self {
         Self {
+            listed: Listed::none(),
             state: Lock::new(State {
                 readers: Queue::new(),
                 writers: Queue::new(),
@@ -265,15 +265,33 @@ impl<T> Core<T> {
     /// How the channel has ended for a reader, who may have values left to read, or for a writer.
     pub(crate) fn termination(&self, side: Side) -> Option<Termination> {
         let state = self.state.lock();
-        match &state.ended {
+        let ended = match &state.ended {
             Some(Termination::Retired) if side == Side::Reader && !state.buffer.is_empty() => None,
             ended => ended.clone(),
+        };
+        drop(state);
+        if ended.is_some() {
+            self.told(side);
         }
+        ended
+    }
+
+    /// Who is on this side is told of the channel's end, or waits for it.
+    #[inline(always)]
+    pub(crate) fn told(&self, side: Side) {
+        leaks::told(self, self.listed.scope(), side);
+    }
+
+    /// What is known of the use of an end that is made here.
+    #[inline(always)]
+    pub(crate) fn made(&self, side: Side, place: &'static Location<'static>) -> Use {
+        Use::of(self, self.listed.scope(), side, place)
     }
 
     /// The end of the channel, as the process that runs into it gets it.
     #[cold]
-    pub(crate) fn meet_end(&self, context: &Context) -> Termination {
+    pub(crate) fn meet_end(&self, context: &Context, side: Side) -> Termination {
+        self.told(side);
         let mut state = self.state.lock();
         let ended = state.ended.clone().expect("only an ended channel turns one away");
         let unread = std::mem::take(&mut state.unread);
@@ -384,7 +402,7 @@ impl<T> Core<T> {
     ) -> Result<(T, Option<Held>), Termination> {
         if state.ended.is_some() {
             drop(state);
-            return Err(self.meet_end(context));
+            return Err(self.meet_end(context, Side::Reader));
         }
         if let Some(termination) = park::unwinding(context) {
             return Err(termination);
@@ -398,7 +416,7 @@ impl<T> Core<T> {
                 Ok((value, served.held))
             }
             None if served.outcome == Outcome::Retry => self.read_late(context, extended, place),
-            None => Err(self.meet_end(context)),
+            None => Err(self.meet_end(context, Side::Reader)),
         }
     }
 
@@ -455,7 +473,7 @@ impl<T> Core<T> {
     ) -> Result<(), WriteError<T>> {
         if state.ended.is_some() {
             drop(state);
-            return Err(WriteError { value, termination: self.meet_end(context) });
+            return Err(WriteError { value, termination: self.meet_end(context, Side::Writer) });
         }
         if let Some(termination) = park::unwinding(context) {
             return Err(WriteError { value, termination });
@@ -465,7 +483,7 @@ impl<T> Core<T> {
             waiter::stand(context, state, |state| &mut state.writers, Some(value), false, &why);
         match (served.outcome, served.value) {
             (Outcome::Ended, Some(value)) => {
-                Err(WriteError { value, termination: self.meet_end(context) })
+                Err(WriteError { value, termination: self.meet_end(context, Side::Writer) })
             }
             _ => {
                 context.communicated();
@@ -550,8 +568,12 @@ impl<T> Core<T> {
     /// `readable`: there are readers, or may be, for what is in the buffer.
     fn end(&self, mut state: Guard<'_, State<T>>, how: Termination, readable: bool) {
         let unread = if readable { VecDeque::new() } else { std::mem::take(&mut state.buffer) };
+        let lost = how == Termination::Retired && !unread.is_empty();
         state.end(how);
         drop(state);
+        if lost {
+            leaks::unread(self, self.listed.scope(), unread.len());
+        }
         drop(unread);
     }
 }
@@ -617,6 +639,7 @@ impl<T> Object for Core<T> {
             values: state.buffer.len(),
             readers: state.reader_ends,
             writers: state.writer_ends,
+            handles: state.handles,
         })
     }
 
@@ -625,6 +648,12 @@ impl<T> Object for Core<T> {
         let mut unread = std::mem::take(&mut state.buffer);
         state.unread.append(&mut unread);
         state.end(Termination::Poisoned(poison.clone()));
+    }
+}
+
+impl<T> Listing for Core<T> {
+    fn listed(&self) -> &Listed {
+        &self.listed
     }
 }
 

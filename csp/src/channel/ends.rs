@@ -7,6 +7,7 @@ use std::panic::Location;
 
 use super::core::{Core, Release, Side};
 use crate::holders::{Claim, Held};
+use crate::leaks::Use;
 use crate::park;
 use crate::sync::Arc;
 use crate::termination::{Cause, Poison, Result, Termination, WriteError};
@@ -18,15 +19,24 @@ struct End<T> {
     /// It was given up in so many words, so that nothing else is to be read from its drop.
     retired: bool,
     claim: Claim,
+    used: Use,
 }
 
 impl<T> End<T> {
-    fn new(core: Arc<Core<T>>, side: Side) -> Self {
+    fn new(core: Arc<Core<T>>, side: Side, used: Use) -> Self {
         core.join(side);
-        Self { core, side, retired: false, claim: Claim::none() }
+        Self { core, side, retired: false, claim: Claim::none(), used }
+    }
+
+    /// What the end is used for.
+    #[inline(always)]
+    fn core(&self) -> &Arc<Core<T>> {
+        self.used.mark();
+        &self.core
     }
 
     fn retire(mut self) {
+        self.used.mark();
         self.retired = true;
     }
 
@@ -40,7 +50,7 @@ impl<T> End<T> {
 
     fn poison(&self, reason: String) {
         let process = park::current().path();
-        self.core.poison(Termination::Poisoned(Poison::new(Cause::Explicit { process, reason })));
+        self.core().poison(Termination::Poisoned(Poison::new(Cause::Explicit { process, reason })));
     }
 
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,7 +60,7 @@ impl<T> End<T> {
 
 impl<T> Clone for End<T> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.core), self.side)
+        Self::new(Arc::clone(&self.core), self.side, self.used)
     }
 }
 
@@ -63,6 +73,7 @@ impl<T> Drop for End<T> {
         if !self.retired
             && let poison @ Termination::Poisoned(_) = park::current().legacy()
         {
+            self.used.mark();
             self.core.poison(poison);
         }
         self.core.leave(self.side, &self.claim);
@@ -130,16 +141,24 @@ pub struct Reader<T>(End<T>);
 pub struct Writer<T>(End<T>);
 
 impl<T> Reader<T> {
+    #[track_caller]
     pub(super) fn new(core: Arc<Core<T>>) -> Self {
-        Self(End::new(core, Side::Reader))
+        let used = core.made(Side::Reader, Location::caller());
+        Self(End::new(core, Side::Reader, used))
     }
 
     pub(crate) fn claim(&self, sure: bool) {
         self.0.claim(sure);
     }
 
+    /// It is there for its channel not to retire.
+    pub(crate) fn spare(&self) {
+        self.0.used.mark();
+    }
+
+    #[inline(always)]
     pub(crate) fn core(&self) -> &Arc<Core<T>> {
-        &self.0.core
+        self.0.core()
     }
 
     /// Waits for a value.
@@ -150,7 +169,7 @@ impl<T> Reader<T> {
     #[track_caller]
     #[inline]
     pub fn read(&self) -> Result<T> {
-        self.0.core.read(Location::caller())
+        self.0.core().read(Location::caller())
     }
 
     /// Reads in two steps: the writer of the value goes on only when the guard is dropped (JCSP's extended
@@ -173,18 +192,19 @@ impl<T> Reader<T> {
     /// ```
     #[track_caller]
     pub fn begin(&self) -> Result<Extended<'_, T>> {
-        let (value, release) = self.0.core.begin(Location::caller())?;
+        let (value, release) = self.0.core().begin(Location::caller())?;
         Ok(Extended::new(value, release))
     }
 
     /// The values one by one, until the channel ends; [`termination`](Self::termination) then says how.
+    #[track_caller]
     pub fn iter(&self) -> Iter<'_, T> {
-        Iter { reader: self }
+        Iter { reader: self, place: Location::caller() }
     }
 
     /// How the channel has ended for this reader: `None` while it may still get a value.
     pub fn termination(&self) -> Option<Termination> {
-        self.0.core.termination(Side::Reader)
+        self.0.core().termination(Side::Reader)
     }
 
     /// Gives the end up. The same as dropping it, except that it retires the end of a process that has met
@@ -201,16 +221,24 @@ impl<T> Reader<T> {
 }
 
 impl<T> Writer<T> {
+    #[track_caller]
     pub(super) fn new(core: Arc<Core<T>>) -> Self {
-        Self(End::new(core, Side::Writer))
+        let used = core.made(Side::Writer, Location::caller());
+        Self(End::new(core, Side::Writer, used))
     }
 
     pub(crate) fn claim(&self, sure: bool) {
         self.0.claim(sure);
     }
 
+    /// It is there for its channel not to retire.
+    pub(crate) fn spare(&self) {
+        self.0.used.mark();
+    }
+
+    #[inline(always)]
     pub(crate) fn core(&self) -> &Arc<Core<T>> {
-        &self.0.core
+        self.0.core()
     }
 
     /// Waits until a reader has the value, or until it has found room in the buffer.
@@ -221,12 +249,12 @@ impl<T> Writer<T> {
     #[track_caller]
     #[inline]
     pub fn write(&self, value: T) -> Result<(), WriteError<T>> {
-        self.0.core.write(value, Location::caller())
+        self.0.core().write(value, Location::caller())
     }
 
     /// How the channel has ended, if it has.
     pub fn termination(&self) -> Option<Termination> {
-        self.0.core.termination(Side::Writer)
+        self.0.core().termination(Side::Writer)
     }
 
     /// Gives the end up. The same as dropping it, except that it retires the end of a process that has met
@@ -272,14 +300,15 @@ impl<T> fmt::Debug for Writer<T> {
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     reader: &'a Reader<T>,
+    /// Who asks for the next value is often in the standard library.
+    place: &'static Location<'static>,
 }
 
 impl<T> Iterator for Iter<'_, T> {
     type Item = T;
 
-    #[track_caller]
     fn next(&mut self) -> Option<T> {
-        self.reader.read().ok()
+        self.reader.core().read(self.place).ok()
     }
 }
 
@@ -287,14 +316,14 @@ impl<T> Iterator for Iter<'_, T> {
 #[derive(Debug)]
 pub struct IntoIter<T> {
     reader: Reader<T>,
+    place: &'static Location<'static>,
 }
 
 impl<T> Iterator for IntoIter<T> {
     type Item = T;
 
-    #[track_caller]
     fn next(&mut self) -> Option<T> {
-        self.reader.read().ok()
+        self.reader.core().read(self.place).ok()
     }
 }
 
@@ -302,6 +331,7 @@ impl<'a, T> IntoIterator for &'a Reader<T> {
     type Item = T;
     type IntoIter = Iter<'a, T>;
 
+    #[track_caller]
     fn into_iter(self) -> Iter<'a, T> {
         self.iter()
     }
@@ -311,8 +341,9 @@ impl<T> IntoIterator for Reader<T> {
     type Item = T;
     type IntoIter = IntoIter<T>;
 
+    #[track_caller]
     fn into_iter(self) -> IntoIter<T> {
-        IntoIter { reader: self }
+        IntoIter { reader: self, place: Location::caller() }
     }
 }
 

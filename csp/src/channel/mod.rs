@@ -12,6 +12,7 @@ pub use self::ends::{Extended, IntoIter, Iter, Reader, Writer};
 use self::core::Core;
 use crate::holders::{Claim, Held};
 use crate::sync::Arc;
+use crate::{leaks, registry};
 
 /// A typed channel from any number of writers to any number of readers.
 ///
@@ -72,7 +73,9 @@ impl<T> Channel<T> {
     }
 
     fn made(capacity: usize, birth: &'static Location<'static>) -> Self {
-        Self { core: Arc::new(Core::new(capacity, birth)), claim: Claim::none() }
+        let core = Arc::new(Core::new(capacity, birth));
+        registry::list(&core, leaks::scope());
+        Self { core, claim: Claim::none() }
     }
 
     /// Gives the channel a name for reports; otherwise it goes by the place it was made. A channel
@@ -84,11 +87,13 @@ impl<T> Channel<T> {
     }
 
     /// One more reading end.
+    #[track_caller]
     pub fn reader(&self) -> Reader<T> {
         Reader::new(Arc::clone(&self.core))
     }
 
     /// One more writing end.
+    #[track_caller]
     pub fn writer(&self) -> Writer<T> {
         Writer::new(Arc::clone(&self.core))
     }

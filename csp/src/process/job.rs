@@ -133,6 +133,7 @@ struct Header {
     options: Options,
     parent: Identity,
     group: Arc<Group>,
+    scope: u32,
 }
 
 impl Header {
@@ -141,7 +142,13 @@ impl Header {
     }
 
     fn new(options: Options, group: Arc<Group>) -> Self {
-        Self { options, parent: park::current().identity(), group }
+        let parent = park::current().identity();
+        let scope = parent.of.scope();
+        Self { options, parent, group, scope }
+    }
+
+    fn is_background(&self) -> bool {
+        self.options.daemon() || self.parent.of.is_background()
     }
 
     fn write_parent(&self, out: &mut dyn fmt::Write) -> fmt::Result {
@@ -219,6 +226,14 @@ impl<A: Send, R: Send> Named for Single<A, R> {
 
     fn is_daemon(&self) -> bool {
         self.header.options.daemon()
+    }
+
+    fn is_background(&self) -> bool {
+        self.header.is_background()
+    }
+
+    fn scope(&self) -> u32 {
+        self.header.scope
     }
 
     fn write_name(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
@@ -415,6 +430,14 @@ impl<A: Send, R: Send> Named for Replicas<A, R> {
 
     fn is_daemon(&self) -> bool {
         self.header.options.daemon()
+    }
+
+    fn is_background(&self) -> bool {
+        self.header.is_background()
+    }
+
+    fn scope(&self) -> u32 {
+        self.header.scope
     }
 
     fn write_name(&self, index: usize, out: &mut dyn fmt::Write) -> fmt::Result {

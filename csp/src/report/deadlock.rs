@@ -5,11 +5,13 @@ use std::io::{IsTerminal, Write as _};
 
 use super::graph::Graph;
 use super::network::{Network, ProcessState};
+use super::text::{Style, paragraph};
+use super::value::Value;
 
 /// Processes that wait for one another, and for nobody else: none of them would ever go on.
 ///
 /// `Display` gives the whole report, in 80 columns; [`summary`](Self::summary) one line of it; [`dot`](Self::dot) and
-/// [`mermaid`](Self::mermaid) the graph of who waits for what, and who holds it.
+/// [`mermaid`](Self::mermaid) the graph of who waits for what, and who holds it; [`json`](Self::json) all of it for other programs.
 #[derive(Clone)]
 pub struct Deadlock {
     summary: String,
@@ -49,7 +51,7 @@ impl Deadlock {
             let more = if deadlock.blocked.len() > 4 { ", …" } else { "" };
             format!("deadlock of {count}: {}{more}", paths.take(4).collect::<Vec<_>>().join(", "))
         } else {
-            format!("deadlock of {count}: {}", deadlock.around())
+            format!("deadlock of {count}: {}", deadlock.around(0))
         };
         deadlock
     }
@@ -108,56 +110,68 @@ impl Deadlock {
 
     /// The graph of who waits for what, and who holds it, in the language of Graphviz.
     pub fn dot(&self) -> String {
-        Graph::of(&self.blocked).dot()
+        Graph::of(&self.blocked, &[]).dot()
     }
 
     /// The same graph in the language of Mermaid.
     pub fn mermaid(&self) -> String {
-        Graph::of(&self.blocked).mermaid()
+        Graph::of(&self.blocked, &[]).mermaid()
     }
 
-    fn around(&self) -> String {
+    /// The report in one line of JSON: `{"summary": …, "blocked": [{"path": …, "wants": […]}], "cycle": […], "others": […]}`.
+    pub fn json(&self) -> String {
+        Value::from(self).to_string()
+    }
+
+    /// The cycle in one line, the paths without so many bytes at their beginning.
+    fn around(&self, without: usize) -> String {
         let mut around = String::new();
         for link in &self.cycle {
-            let _ = write!(around, "{} → {} → ", link.path, link.at);
+            let _ = write!(around, "{} → {} → ", &link.path[without..], link.at);
         }
-        around + self.cycle.first().map_or("", |first| &first.path)
+        around + self.cycle.first().map_or("", |first| &first.path[without..])
     }
 
-    fn write(&self, f: &mut dyn fmt::Write, colored: bool) -> fmt::Result {
+    /// The parent of all that are in the cycle, if they have the same.
+    fn parent(&self) -> Option<&str> {
+        let parent = |link: &'_ Link| link.path.rfind('/');
+        let first = &self.cycle.first()?.path[..parent(self.cycle.first()?)?];
+        let same = |link: &Link| parent(link).is_some_and(|end| &link.path[..end] == first);
+        self.cycle.iter().all(same).then_some(first)
+    }
+
+    fn write(&self, f: &mut dyn fmt::Write, style: Style) -> fmt::Result {
         if let Some(told) = &self.told {
             return f.write_str(&told.text);
         }
-        let style = |code: &'static str| if colored { code } else { "" };
-        let (red, bold, off) = (style("\x1b[1;31m"), style("\x1b[1m"), style("\x1b[0m"));
+        let Style { alarm, off, .. } = style;
         let wait = match &self.blocked[..] {
             [_] => "waits for itself, and nobody else can wake it",
             _ => "wait for one another, and nobody else can wake them",
         };
-        writeln!(f, "{red}deadlock{off}: {} {wait}", counted(self.blocked.len()))?;
-        for process in self.blocked.iter().take(SHOWN) {
-            let text = process.to_string();
-            let (path, rest) = text.split_at(process.path.len());
-            writeln!(f, "  {bold}{path}{off}{}", rest.replace('\n', "\n  "))?;
-        }
+        writeln!(f, "{alarm}deadlock{off}: {} {wait}", counted(self.blocked.len()))?;
+        let shown = self.blocked.iter().take(SHOWN);
+        shown.into_iter().try_for_each(|process| process.write(f, 2, style))?;
         if self.blocked.len() > SHOWN {
             writeln!(f, "  and {} more", self.blocked.len() - SHOWN)?;
         }
         if !self.cycle.is_empty() {
-            writeln!(f, "  {bold}cycle{off}:")?;
-            for (number, link) in self.cycle.iter().enumerate() {
-                let arrow = if number == 0 { " " } else { "→" };
-                writeln!(f, "    {arrow} {} waits at {} for", link.path, link.at)?;
-            }
-            writeln!(f, "    → {}", self.cycle[0].path)?;
+            let text = match self.parent() {
+                Some(parent) => format!("cycle, below {parent}: {}", self.around(parent.len() + 1)),
+                None => format!("cycle: {}", self.around(0)),
+            };
+            paragraph(f, 2, &text, "cycle".len(), style)?;
         }
         if !self.is_total() {
             let others = self.others.processes.len();
             let go = if others == 1 { "goes" } else { "go" };
-            writeln!(f, "  {bold}others{off}: {} {go} on", counted(others))?;
+            let text = format!("others: {} {go} on", counted(others));
+            paragraph(f, 2, &text, "others".len(), style)?;
             for process in self.others.processes.iter().take(10) {
-                let text = process.to_string();
-                writeln!(f, "    {}", text.lines().next().unwrap_or_default())?;
+                paragraph(f, 4, &process.line(), 0, style)?;
+            }
+            if others > 10 {
+                writeln!(f, "    and {} more", others - 10)?;
             }
         }
         Ok(())
@@ -166,7 +180,8 @@ impl Deadlock {
     /// For standard error: coloured if that is a terminal.
     pub(crate) fn shout(&self) {
         let mut text = String::from("csp: ");
-        let _ = self.write(&mut text, is_for_terminal());
+        let style = if is_for_terminal() { Style::COLOURED } else { Style::PLAIN };
+        let _ = self.write(&mut text, style);
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
@@ -191,6 +206,6 @@ impl fmt::Debug for Deadlock {
 
 impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, false)
+        self.write(f, Style::PLAIN)
     }
 }

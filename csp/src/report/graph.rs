@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::network::{Operation, ProcessState, State, Thing};
+use super::network::{ChannelState, Operation, ProcessState, State, Thing};
 
 pub(super) struct Graph<'a> {
     processes: &'a [ProcessState],
@@ -21,9 +21,10 @@ struct Edge<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn of(processes: &'a [ProcessState]) -> Self {
+    pub(super) fn of(processes: &'a [ProcessState], channels: &'a [ChannelState]) -> Self {
         let wants = processes.iter().flat_map(ProcessState::wants);
-        let mut things: Vec<_> = wants.filter_map(|want| want.object.as_ref()).collect();
+        let wanted = wants.filter_map(|want| want.object.as_ref());
+        let mut things: Vec<_> = wanted.chain(channels.iter().map(|channel| &channel.0)).collect();
         things.sort_by_key(|thing| thing.address);
         things.dedup_by_key(|thing| thing.address);
         Self { processes, things }

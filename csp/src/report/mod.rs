@@ -26,6 +26,8 @@
 mod deadlock;
 mod graph;
 mod network;
+pub(crate) mod text;
+mod value;
 
 pub use crate::busy::busy_after;
 
@@ -33,5 +35,5 @@ pub use self::deadlock::Deadlock;
 pub(crate) use self::deadlock::Link;
 #[allow(unused_imports, reason = "for a backend that may not be compiled in")]
 pub(crate) use self::deadlock::Told;
+pub use self::network::{ChannelState, Network, Operation, ProcessState, State, Wait, Wanted};
 pub(crate) use self::network::{Fill, HolderName, Thing};
-pub use self::network::{Network, Operation, ProcessState, State, Wait, Wanted};

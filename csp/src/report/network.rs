@@ -5,6 +5,8 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::graph::Graph;
+use super::text::{Style, paragraph};
+use super::value::Value;
 use crate::holders::Who;
 
 /// What a process waits in.
@@ -39,13 +41,19 @@ pub enum Operation {
     Skip,
 }
 
-/// The processes of this program, each as it was when it was looked at: see [`network`](crate::network()).
+/// The processes and channels of this program, each as it was when it was looked at: see [`network`](crate::network()).
 ///
-/// `Display` gives text of 80 columns, [`dot`](Self::dot) and [`mermaid`](Self::mermaid) a graph.
+/// `Display` gives text of 80 columns, [`dot`](Self::dot) and [`mermaid`](Self::mermaid) a graph, [`json`](Self::json) all of it for
+/// other programs.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     pub(crate) processes: Vec<ProcessState>,
+    pub(crate) channels: Vec<ChannelState>,
 }
+
+/// One channel in a [`Network`].
+#[derive(Clone, Debug)]
+pub struct ChannelState(pub(crate) Thing);
 
 /// One process in a [`Network`].
 #[derive(Clone, Debug)]
@@ -55,6 +63,8 @@ pub struct ProcessState {
     pub(crate) path: String,
     pub(crate) state: State,
     pub(crate) daemon: bool,
+    /// See `leaks`.
+    pub(crate) scope: u32,
 }
 
 /// What a process in a [`Network`] was doing.
@@ -122,6 +132,7 @@ pub(crate) struct Fill {
     pub(crate) values: usize,
     pub(crate) readers: usize,
     pub(crate) writers: usize,
+    pub(crate) handles: usize,
 }
 
 impl Network {
@@ -130,19 +141,96 @@ impl Network {
         &self.processes
     }
 
-    /// The network as a graph in the language of Graphviz: processes in boxes, the blocked ones red, and what they wait
-    /// for in between.
+    /// All channels that there were, by the place where they were made.
+    pub fn channels(&self) -> &[ChannelState] {
+        &self.channels
+    }
+
+    /// The network as a graph in the language of Graphviz: processes in boxes, the blocked ones red, channels and what else they
+    /// wait for in between; dashed lines for who holds which end.
     pub fn dot(&self) -> String {
-        Graph::of(&self.processes).dot()
+        Graph::of(&self.processes, &self.channels).dot()
     }
 
     /// The same graph in the language of Mermaid.
     pub fn mermaid(&self) -> String {
-        Graph::of(&self.processes).mermaid()
+        Graph::of(&self.processes, &self.channels).mermaid()
+    }
+
+    /// All of it in one line of JSON: `{"processes": [{"path": "main/worker[3]", "state": "blocked", …}], "channels": […]}`.
+    pub fn json(&self) -> String {
+        Value::from(self).to_string()
     }
 
     pub(crate) fn sort(&mut self) {
         self.processes.sort_by(|a, b| natural(&a.path).cmp(natural(&b.path)));
+        self.channels.sort_by(|ChannelState(a), ChannelState(b)| {
+            let place =
+                |thing: &Thing| (thing.birth.file(), thing.birth.line(), thing.birth.column());
+            let (a_name, b_name) = (a.name.as_deref(), b.name.as_deref());
+            let names = || natural(a_name.unwrap_or("")).cmp(natural(b_name.unwrap_or("")));
+            place(a).cmp(&place(b)).then_with(names)
+        });
+    }
+}
+
+impl ChannelState {
+    /// The name it was given.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// What it is: `Channel<u32>`.
+    pub fn kind(&self) -> &str {
+        &self.0.kind
+    }
+
+    /// Where it was made.
+    pub fn birth(&self) -> &'static Location<'static> {
+        self.0.birth
+    }
+
+    /// How many values it has room for; 0: a rendezvous.
+    pub fn capacity(&self) -> usize {
+        self.fill().capacity
+    }
+
+    /// How many values are in its buffer.
+    pub fn values(&self) -> usize {
+        self.fill().values
+    }
+
+    /// How many reading ends it has.
+    pub fn readers(&self) -> usize {
+        self.fill().readers
+    }
+
+    /// How many writing ends it has.
+    pub fn writers(&self) -> usize {
+        self.fill().writers
+    }
+
+    /// How many handles there are to make ends from.
+    pub fn handles(&self) -> usize {
+        self.fill().handles
+    }
+
+    /// The processes that hold reading ends, as far as they are known.
+    pub fn reading(&self) -> impl Iterator<Item = &str> {
+        self.holding("reader")
+    }
+
+    /// The processes that hold writing ends, as far as they are known.
+    pub fn writing(&self) -> impl Iterator<Item = &str> {
+        self.holding("writer")
+    }
+
+    fn holding(&self, what: &'static str) -> impl Iterator<Item = &str> {
+        self.0.holders.iter().filter(move |holder| holder.what == what).map(|holder| &*holder.path)
+    }
+
+    fn fill(&self) -> Fill {
+        self.0.fill.expect("a channel tells what is in it")
     }
 }
 
@@ -303,94 +391,141 @@ impl fmt::Display for Thing {
     }
 }
 
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(thing) = &self.object else { return self.operation.fmt(f) };
-        write!(f, "{} {thing}", self.operation)?;
+/// Holders that are named, of one thing.
+const SHOWN: usize = 4;
+
+impl Wanted {
+    fn write(&self, f: &mut dyn fmt::Write, indent: usize) -> fmt::Result {
+        let Some(thing) = &self.object else {
+            return paragraph(f, indent, &self.operation.to_string(), 0, Style::PLAIN);
+        };
+        paragraph(f, indent, &format!("{} {thing}", self.operation), 0, Style::PLAIN)?;
+        let mut line = |text: String| paragraph(f, indent + 4, &text, 0, Style::PLAIN);
         let others = self.others();
         let what = match self.operation {
             Operation::Sync => "enrolled",
             Operation::Write | Operation::Release => "its reader",
             _ => "its writer",
         };
-        const SHOWN: usize = 4;
         for holder in others.iter().take(SHOWN) {
             let known = if holder.sure { "" } else { ", when last heard of" };
-            write!(f, "\n{what}: {}{known}", holder.path)?;
+            line(format!("{what}: {}{known}", holder.path))?;
         }
         if others.len() > SHOWN {
-            write!(f, "\n{what}: {} others", others.len() - SHOWN)?;
+            line(format!("{what}: {} others", others.len() - SHOWN))?;
         }
-        if let Some(fill) = self.object.as_ref().and_then(|thing| thing.fill) {
-            let there = match self.operation {
-                Operation::Read => fill.writers,
-                Operation::Write => fill.readers,
-                _ => return Ok(()),
-            };
-            let unknown = there.saturating_sub(others.len());
-            if there == 0 {
-                write!(f, "\n{what}: none yet")?;
-            } else if unknown > 0 {
-                write!(f, "\n{what}: {unknown} of whom is not known where")?;
+        let Some(fill) = thing.fill else { return Ok(()) };
+        let there = match self.operation {
+            Operation::Read => fill.writers,
+            Operation::Write => fill.readers,
+            _ => return Ok(()),
+        };
+        match there.saturating_sub(others.len()) {
+            _ if there == 0 => line(format!("{what}: none yet")),
+            0 => Ok(()),
+            unknown if others.is_empty() => line(format!("{what}: {unknown}, not known where")),
+            unknown => line(format!("{what}: {unknown} more, not known where")),
+        }
+    }
+}
+
+impl ProcessState {
+    /// The report on this process, from this column on.
+    pub(crate) fn write(&self, f: &mut dyn fmt::Write, indent: usize, style: Style) -> fmt::Result {
+        let text = self.line();
+        paragraph(f, indent, &text, self.path.len(), style)?;
+        self.wants().iter().try_for_each(|want| want.write(f, indent + 4))
+    }
+
+    /// Who it is, and what it does.
+    pub(crate) fn line(&self) -> String {
+        let daemon = if self.daemon { " (daemon)" } else { "" };
+        let doing = match &self.state {
+            State::Running => "running".to_owned(),
+            State::Ready => "ready to run".to_owned(),
+            State::Unseen => "waits while its thread is busy with another".to_owned(),
+            State::NotStarted { others: 0 } => "not started".to_owned(),
+            State::NotStarted { others } => {
+                format!("not started, and neither are {others} after it")
             }
+            State::Blocked(wait) => {
+                let mut doing = format!("blocked at {}", wait.place);
+                if wait.alternation {
+                    doing.push_str(", in a choice of");
+                }
+                if let Some(left) = wait.left {
+                    let and = if wait.alternation { " at most" } else { ", for at most" };
+                    doing.push_str(&format!("{and} {left:.1?} more"));
+                }
+                doing
+            }
+        };
+        format!("{}{daemon}: {doing}", self.path)
+    }
+}
+
+impl ChannelState {
+    fn write(&self, f: &mut dyn fmt::Write, indent: usize) -> fmt::Result {
+        let Fill { readers, writers, handles, .. } = self.fill();
+        let ends = [(readers, "reader"), (writers, "writer"), (handles, "handle")];
+        let ends = ends.iter().filter(|(count, _)| *count > 0).map(|&(count, what)| match count {
+            1 => format!("1 {what}"),
+            _ => format!("{count} {what}s"),
+        });
+        let ends: Vec<_> = ends.collect();
+        paragraph(f, indent, &format!("{}: {}", self.0, ends.join(", ")), 0, Style::PLAIN)?;
+        let named = self.0.holders.iter().filter(|holder| holder.what != "handle");
+        let count = named.clone().count();
+        for holder in named.take(2 * SHOWN) {
+            let known = if holder.sure { "" } else { ", when last heard of" };
+            let text = format!("{}: {}{known}", holder.what, holder.path);
+            paragraph(f, indent + 4, &text, 0, Style::PLAIN)?;
         }
-        Ok(())
+        match count.saturating_sub(2 * SHOWN) {
+            0 => Ok(()),
+            more => paragraph(f, indent + 4, &format!("and {more} more"), 0, Style::PLAIN),
+        }
+    }
+}
+
+/// Without the end of the last line.
+fn without_end(
+    f: &mut fmt::Formatter<'_>,
+    write: impl FnOnce(&mut String) -> fmt::Result,
+) -> fmt::Result {
+    let mut text = String::new();
+    write(&mut text)?;
+    f.write_str(text.trim_end())
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        without_end(f, |text| self.write(text, 0))
     }
 }
 
 impl fmt::Display for ProcessState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)?;
-        if self.daemon {
-            f.write_str(" (daemon)")?;
-        }
-        match &self.state {
-            State::Running => f.write_str(": running"),
-            State::Ready => f.write_str(": ready to run"),
-            State::Unseen => f.write_str(": waits while its thread is busy with another"),
-            State::NotStarted { others: 0 } => f.write_str(": not started"),
-            State::NotStarted { others } => {
-                write!(f, ": not started, and neither are {others} after it")
-            }
-            State::Blocked(wait) => {
-                write!(f, ": blocked at {}", wait.place)?;
-                if let Some(left) = wait.left {
-                    write!(f, ", for {left:.1?} more at most")?;
-                }
-                for want in &wait.wants {
-                    for (number, line) in want.to_string().lines().enumerate() {
-                        let indent = if number == 0 { "    " } else { "        " };
-                        folded(f, indent, line)?;
-                    }
-                }
-                Ok(())
-            }
-        }
+        without_end(f, |text| self.write(text, 0, Style::PLAIN))
     }
 }
 
-/// A line of 80 columns, and what does not fit below it.
-fn folded(f: &mut fmt::Formatter<'_>, indent: &str, line: &str) -> fmt::Result {
-    let mut column = 80;
-    let mut first = true;
-    for word in line.split_inclusive(' ') {
-        if column + word.trim_end().chars().count() > 80 {
-            let more = if first { "" } else { "    " };
-            write!(f, "\n{indent}{more}")?;
-            column = indent.len() + more.len();
-            first = false;
-        }
-        f.write_str(word)?;
-        column += word.chars().count();
+impl fmt::Display for ChannelState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        without_end(f, |text| self.write(text, 0))
     }
-    Ok(())
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let blocked = self.processes.iter().filter(|p| matches!(p.state, State::Blocked(_)));
         let (all, blocked) = (self.processes.len(), blocked.count());
-        writeln!(f, "network: {all} processes, {blocked} of them blocked")?;
-        self.processes.iter().try_for_each(|process| writeln!(f, "{process}"))
+        let channels = self.channels.len();
+        writeln!(f, "network: {all} processes, {blocked} of them blocked; {channels} channels")?;
+        self.processes.iter().try_for_each(|process| process.write(f, 0, Style::PLAIN))?;
+        if channels > 0 {
+            writeln!(f, "channels:")?;
+        }
+        self.channels.iter().try_for_each(|channel| channel.write(f, 0))
     }
 }

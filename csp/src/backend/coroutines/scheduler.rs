@@ -30,6 +30,7 @@ use crate::park::{self, Activity, Context, Identity, Observer, Park};
 use crate::patience::Patience;
 use crate::process::job::{self, Work};
 use crate::quiet;
+use crate::survey::census;
 
 /// After so many switches the scheduler looks at what comes from outside.
 const TURNS: u32 = 61;
@@ -78,7 +79,7 @@ pub(super) struct Scheduler {
     /// The turn in which it looks at what comes from outside.
     looks: Cell<u32>,
     /// Why there is no stack for those that have not started, while nobody runs who could give one back.
-    refusing: RefCell<Option<NoStack>>,
+    refusing: RefCell<Option<String>>,
     ending: Cell<bool>,
 }
 
@@ -216,7 +217,7 @@ impl Coroutine {
         let scheduler = self.scheduler;
         while !scheduler.ending.get() {
             for _ in 0..TURNS {
-                let why = scheduler.refusing.borrow().as_ref().map(NoStack::to_string);
+                let why = scheduler.refusing.borrow().clone();
                 if refusing && why.is_none() {
                     return;
                 }
@@ -400,7 +401,7 @@ impl Scheduler {
     #[cold]
     fn refuse(&'static self, stack: usize, why: NoStack) -> bool {
         let coroutine = self.create(stack, true).unwrap_or_else(|why| panic!("{why}"));
-        self.refusing.replace(Some(why));
+        self.refusing.replace(Some(format!("{why}; {}", census())));
         coroutine.resume();
         self.refusing.replace(None);
         true

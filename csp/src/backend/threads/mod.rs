@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::process::job::{self, Work};
+use crate::survey::census;
 
 pub(super) fn start(work: Arc<dyn Work>) {
     for index in 0..work.count() {
@@ -15,7 +16,8 @@ pub(super) fn start(work: Arc<dyn Work>) {
         let started = thread.spawn(move || job::run(&process, index));
         if let Err(error) = started {
             let reason = format!(
-                "no thread could be had ({error}); run fewer processes at once, or run them on coroutines"
+                "no thread could be had ({error}); run fewer processes at once, or run them on coroutines; {}",
+                census()
             );
             job::refuse(&work, index, &reason);
         }

@@ -1,0 +1,37 @@
+//! A process waits until a line comes in; signals print the network.
+
+use csp::{Backend, Channel, Reader, process, spawn};
+
+#[process]
+fn waits(orders: Reader<u32>) -> csp::Result<u32> {
+    orders.read()
+}
+
+fn backend() -> Backend {
+    match std::env::args().nth(1).as_deref() {
+        Some("thread") => Backend::Thread,
+        _ => Backend::Coroutine,
+    }
+}
+
+#[csp::main(dump_on_signal)]
+fn main() {
+    let orders = Channel::new().named("orders");
+    let to = orders.writer();
+    let waits = spawn(waits(orders.reader()).on(backend()));
+    while !csp::network().to_string().contains("waits: blocked") {
+        csp::sleep(std::time::Duration::from_millis(1));
+    }
+    let lines = Channel::new();
+    let line = lines.writer();
+    std::thread::spawn(move || {
+        println!("ready");
+        let mut text = String::new();
+        // A signal does not break it off.
+        std::io::stdin().read_line(&mut text).unwrap();
+        line.write(text)
+    });
+    let line = lines.reader().read().unwrap();
+    to.write(7).unwrap();
+    println!("{line}{:?}", waits.join());
+}

@@ -1,0 +1,2 @@
+#[csp::main(dump_on_signal = yes)]
+fn main() {}

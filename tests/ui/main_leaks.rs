@@ -1,0 +1,2 @@
+#[csp::main(leaks = off)]
+fn main() {}

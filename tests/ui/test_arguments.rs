@@ -1,0 +1,4 @@
+#[csp::test]
+fn waits(for_whom: u8) {}
+
+fn main() {}

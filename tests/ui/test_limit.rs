@@ -1,0 +1,4 @@
+#[csp::test(limit = "soon")]
+fn waits() {}
+
+fn main() {}
