@@ -1,14 +1,19 @@
 //! The primitives everything else is made of, and the one place where the models of `loom` are let in.
 //!
-//! [`Lock`] is a spinning word: one atomic exchange to take it, one store to give it back. It guards
-//! a few dozen instructions at a time and is never held across a park, a user's `clone` or a user's
-//! `drop`, so a waiter spins for a moment and then lets the holder have the core.
+//! [`Lock`] is a spinning word: one atomic exchange to take it, one store to give it back; not even the exchange where
+//! only one thread has used it (`word`). It guards a few dozen instructions at a time and is never held across a
+//! park, a user's `clone` or a user's `drop`, so a waiter spins for a moment and then lets the holder have the core.
 #![allow(unsafe_code)]
 
 use std::ops::{Deref, DerefMut};
 
+#[cfg(not(loom))]
+use crate::backend::slab;
+
 #[cfg(loom)]
 mod checked;
+#[cfg_attr(loom, allow(dead_code, reason = "a model of its own takes it"))]
+pub(crate) mod word;
 
 #[cfg(loom)]
 pub(crate) use checked::{AtomicU32, Cell};
@@ -92,14 +97,44 @@ unsafe impl<T: ?Sized + Send> Send for Lock<T> {}
 // SAFETY: as above; a shared lock hands out the data only by exclusive turns.
 unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 
+#[cfg(not(loom))]
+std::thread_local! {
+    /// Its address tells this thread from all others.
+    static HERE: u8 = const { 0 };
+}
+
+#[inline(always)]
+fn here() -> usize {
+    #[cfg(not(loom))]
+    return HERE.with(|here| std::ptr::from_ref(here).addr());
+    #[cfg(loom)]
+    return 0;
+}
+
+#[inline(always)]
+fn new_word(owned: bool) -> Word {
+    #[cfg(not(loom))]
+    return Word::new((owned && slab::barrier::is_here()).then(here));
+    #[cfg(loom)]
+    return {
+        let _ = owned;
+        Word::new()
+    };
+}
+
 impl<T> Lock<T> {
     pub(crate) fn new(data: T) -> Self {
-        Self { word: Word::new(), data: UnsafeCell::new(data) }
+        Self { word: new_word(false), data: UnsafeCell::new(data) }
+    }
+
+    /// For what one thread alone may come to use: this one.
+    pub(crate) fn owned(data: T) -> Self {
+        Self { word: new_word(true), data: UnsafeCell::new(data) }
     }
 
     #[inline(always)]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
-        self.word.acquire();
+        self.word.acquire(here(), Word::hurried);
         Guard { lock: self }
     }
 
@@ -107,7 +142,7 @@ impl<T> Lock<T> {
     /// after so many moments only.
     #[inline(always)]
     pub(crate) fn lock_unhurried(&self, moments: impl FnOnce() -> u32) -> Guard<'_, T> {
-        self.word.acquire_unhurried(moments);
+        self.word.acquire(here(), moments);
         Guard { lock: self }
     }
 
@@ -115,7 +150,7 @@ impl<T> Lock<T> {
     #[cfg(not(loom))]
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
         // Not `then_some`: a guard made in vain would release what others hold.
-        self.word.try_acquire().then(|| Guard { lock: self })
+        self.word.try_acquire(here()).then(|| Guard { lock: self })
     }
 
     /// The data of a lock that the caller holds by [`RawLock::acquire`].
@@ -133,7 +168,7 @@ impl<T> Lock<T> {
 impl<T> RawLock for Lock<T> {
     #[inline(always)]
     fn acquire(&self) {
-        self.word.acquire();
+        self.word.acquire(here(), Word::hurried);
     }
 
     #[inline(always)]
@@ -192,63 +227,6 @@ impl<T> Drop for Guard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         self.lock.word.release();
-    }
-}
-
-#[cfg(not(loom))]
-mod word {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    /// Moments, of some 40 ns, between two looks at a lock that is taken; and until others may have the core.
-    const HURRIED: u32 = 2;
-    const PATIENCE: u32 = 128;
-
-    pub(super) struct Word(AtomicBool);
-
-    impl Word {
-        pub(super) fn new() -> Self {
-            Self(AtomicBool::new(false))
-        }
-
-        #[inline(always)]
-        pub(super) fn acquire(&self) {
-            self.acquire_unhurried(|| HURRIED);
-        }
-
-        #[inline(always)]
-        pub(super) fn acquire_unhurried(&self, moments: impl FnOnce() -> u32) {
-            if self.0.swap(true, Ordering::Acquire) {
-                self.contended(moments());
-            }
-        }
-
-        pub(super) fn try_acquire(&self) -> bool {
-            !self.0.swap(true, Ordering::Acquire)
-        }
-
-        #[cold]
-        #[inline(never)]
-        fn contended(&self, moments: u32) {
-            let mut left = PATIENCE;
-            loop {
-                // The holder is some tens of instructions from the end, unless the kernel has
-                // taken its core away; then ours may be what it waits for.
-                if left > 0 {
-                    left = left.saturating_sub(moments);
-                    (0..moments).for_each(|_| std::hint::spin_loop());
-                } else {
-                    std::thread::yield_now();
-                }
-                if !self.0.load(Ordering::Relaxed) && !self.0.swap(true, Ordering::Acquire) {
-                    return;
-                }
-            }
-        }
-
-        #[inline(always)]
-        pub(super) fn release(&self) {
-            self.0.store(false, Ordering::Release);
-        }
     }
 }
 

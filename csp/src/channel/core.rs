@@ -221,7 +221,7 @@ impl<T> Core<T> {
     pub(crate) fn new(capacity: usize, birth: &'static Location<'static>) -> Self {
         Self {
             listed: Listed::none(),
-            state: Lock::new(State {
+            state: Lock::owned(State {
                 readers: Queue::new(),
                 writers: Queue::new(),
                 watchers: Queue::new(),

@@ -21,6 +21,7 @@ mod barrier;
 mod buffered;
 mod deferred;
 mod extended;
+mod lock;
 mod park;
 mod plain;
 mod termination;

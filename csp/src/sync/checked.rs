@@ -198,17 +198,24 @@ impl Word {
         Self { mutex: Mutex::new(()), guard: std::cell::UnsafeCell::new(None), number: number() }
     }
 
-    pub(crate) fn acquire_unhurried(&self, _: impl FnOnce() -> u32) {
-        self.acquire();
+    pub(crate) const fn hurried() -> u32 {
+        0
     }
 
-    pub(crate) fn acquire(&self) {
+    pub(crate) fn acquire(&self, _: usize, _: impl FnOnce() -> u32) {
         if !failed() {
             let guard = self.mutex.lock().unwrap();
             // SAFETY: the guard is dropped by `release`, before the mutex it borrows from can be; the cell is
             // touched only while the mutex is held.
             unsafe { *self.guard.get() = Some(std::mem::transmute(guard)) };
         }
+    }
+
+    pub(crate) fn try_acquire(&self, _: usize) -> bool {
+        let Ok(guard) = self.mutex.try_lock() else { return false };
+        // SAFETY: as in `acquire`.
+        unsafe { *self.guard.get() = Some(std::mem::transmute(guard)) };
+        true
     }
 
     pub(crate) fn release(&self) {

@@ -6,13 +6,14 @@
 //! - [`guard`]: the page below each stack; [`overflow`]: what happens when it is touched; [`valgrind`];
 //! - [`stacks`]: the free ones of a thread; [`pool`]: those of the program; [`reclaim`]: when their memory
 //!   goes back;
-//! - [`usage`]: how deep a stack was used.
+//! - [`usage`]: how deep a stack was used; [`barrier`]: what a lock needs that is one thread's own.
 //!
 //! What a stack costs: 256 KiB of address space, the pages that its process touches (at least one of 4 KiB),
 //! the eighth of a page for the table that finds it, eight bytes while it is free. Not a mapping: all stacks
 //! are in a handful of them.
 #![allow(unsafe_code)]
 
+pub(crate) mod barrier;
 mod guard;
 mod memory;
 mod overflow;
