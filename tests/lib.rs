@@ -61,3 +61,31 @@ macro_rules! on_each_backend {
         }
     )+};
 }
+
+/// A process in an OS process of its own out of a doc test: one of many in one program, or a program by itself.
+///
+/// ```
+/// #[csp::multiprocess]
+/// fn there() -> u32 { std::process::id() }
+///
+/// assert_ne!(csp::parallel!(there()).0, std::process::id());
+/// ```
+///
+/// ```
+/// #[csp::multiprocess]
+/// fn there() -> u32 { std::process::id() }
+///
+/// #[csp::main]
+/// fn main() {
+///     assert_ne!(csp::parallel!(there()).0, std::process::id());
+/// }
+/// ```
+///
+/// ```standalone_crate
+/// #[csp::multiprocess]
+/// fn there<T: 'static>() -> u32 { std::process::id() }
+///
+/// assert_ne!(csp::parallel!(there::<u8>()).0, std::process::id());
+/// ```
+#[cfg(feature = "subprocess")]
+pub mod os_process_in_a_doc_test {}

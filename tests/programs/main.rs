@@ -332,3 +332,53 @@ fn a_test_that_hangs_shows_the_network() {
 fn a_test_fails_with_its_error() {
     fails_with("returns_an_error", &["Error: Retired", "returned an error"]);
 }
+
+#[cfg(feature = "subprocess")]
+mod os_processes {
+    use super::*;
+
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_os_processes");
+
+    /// `main` ran once, in the parent; what children print is not lost, and comes before their end is known.
+    fn check(ended: Ended) {
+        let Ended { code, output, errors } = ended;
+        assert_eq!((code, &*errors), (Some(0), ""), "{output}");
+        assert!(output.starts_with("main\n") && output.ends_with("end\n"), "{output}");
+        assert_eq!(output.matches("main\n").count(), 1);
+        for child in ["main/child[0]", "main/child[1]"] {
+            assert_eq!(output.matches(child).count(), 1, "{output}");
+        }
+    }
+
+    #[test]
+    fn children_never_come_to_a_main_whatever_it_is() {
+        for main in ["marked", "init", "plain"] {
+            check(run(PROGRAM, main));
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_deleted_or_replaced_meanwhile_still_has_children() {
+        let copy = std::env::temp_dir().join(format!("csp-os-processes-{}", std::process::id()));
+        // The shell opens it, then it is gone; what it runs is `/proc/self/fd/3`. Not copied here, where what another test
+        // forks at that moment would keep it open for writing.
+        let script = r#"cp "$0" "$1"; exec 3<"$1"; rm "$1"; exec /proc/self/fd/3 plain"#;
+        let mut command = Command::new("sh");
+        command.args(["-c", script, PROGRAM]).arg(&copy).env_remove("RUST_BACKTRACE");
+        check(watch(command));
+        assert!(!copy.exists());
+    }
+
+    #[test]
+    fn children_that_can_t_be_had_are_failures() {
+        let mut command = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_os_process_without_descriptors");
+        command.args(["-c", r#"ulimit -n 60; exec "$0""#, program]).env_remove("RUST_BACKTRACE");
+        let Ended { code, output, errors } = watch(command);
+        assert_eq!((code, &*errors), (Some(0), ""), "{output}");
+        for line in output.lines() {
+            assert!(line.contains("could not be started: no OS process could be had"), "{line}");
+            assert!(line.contains("descriptors"), "{line}");
+        }
+    }
+}

@@ -33,8 +33,8 @@ fn counts_what_is_left() {
         status.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number")
     };
     let work = || {
-        let (places, echoed) = parallel!(8 * place(), echo(vec![7; 1 << 20]));
-        assert!(places.len() == 8 && echoed.len() == 1 << 20);
+        let (places, echoed) = parallel!(8 * place(), echo(vec![7; 1 << 18]));
+        assert!(places.len() == 8 && echoed.len() == 1 << 18);
         assert!(try_parallel!(2 * dies(), place()).is_err());
         drop(spawn(place()));
         csp::shutdown();

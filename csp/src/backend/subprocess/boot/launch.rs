@@ -11,6 +11,8 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use ipc_channel::IpcError;
 use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender};
 
+use rustix::process::{Resource, getrlimit};
+
 use super::child;
 use super::warden::{self, Exit, Killer};
 use super::{Blob, Call, DEEPEST, Ended, FromChild, ToChild, VARIABLE};
@@ -79,6 +81,7 @@ pub(super) fn launch_with(
         );
         return Err(io::Error::other(text));
     }
+    let _room = Room::take()?;
     short_temporary_folder()?;
     let (server, name) = IpcOneShotServer::<FromChild>::new()?;
     let call = Call { in_main, depth: depth + 1, server: name.clone() };
@@ -95,6 +98,34 @@ pub(super) fn launch_with(
             let exit = exited.recv().map(|exit| exit.to_string()).unwrap_or_default();
             Err(io::Error::other(format!("it ended before it began: {exit}")))
         }
+    }
+}
+
+/// Descriptors for one start: what stays (a pidfd twice, a pipe, two sockets, shared memory twice) and what is only needed meanwhile.
+/// ipc-channel panics where there are none.
+struct Room;
+
+const NEEDED: u64 = 24;
+static STARTING: Mutex<u64> = Mutex::new(0);
+
+impl Room {
+    fn take() -> io::Result<Self> {
+        let mut starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(limit) = getrlimit(Resource::Nofile).current {
+            let open = std::fs::read_dir("/proc/self/fd")?.count() as u64;
+            if open + (*starting + 1) * NEEDED > limit {
+                let text = format!("{open} descriptors are open, and {limit} may be: `ulimit -n`");
+                return Err(io::Error::other(text));
+            }
+        }
+        *starting += 1;
+        Ok(Room)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        *STARTING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
     }
 }
 
