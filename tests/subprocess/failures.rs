@@ -176,7 +176,9 @@ tests! {
 
     fn a_clone_that_panics_takes_only_its_own_replica_down() {
         let failure = failure(try_parallel!(2 * a_clone(Flaky(3))));
-        assert_eq!((failure.process(), failure.message()), ("law/a_clone[0]", "not cloned"));
+        // The last to start gets the original.
+        assert!(failure.process().starts_with("law/a_clone["), "{failure}");
+        assert_eq!(failure.message(), "not cloned");
         assert_eq!(parallel!(1 * a_clone(Flaky(3))).0, [3]);
     }
 

@@ -4,8 +4,12 @@ use std::fs;
 use std::thread;
 
 use csp::{multiprocess, parallel, spawn, try_parallel};
+use csp_tests::{Counting, held_by_all};
 
 use crate::{here, tests};
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
 
 #[multiprocess]
 fn place() -> u32 {
@@ -27,10 +31,9 @@ fn dies() {
 fn counts_what_is_left() {
     let descriptors = || fs::read_dir("/proc/self/fd").expect("/proc").count();
     let threads = || fs::read_dir("/proc/self/task").expect("/proc").count();
-    let mappings = || fs::read_to_string("/proc/self/maps").expect("/proc").lines().count();
-    let resident = || {
-        let status = fs::read_to_string("/proc/self/statm").expect("/proc");
-        status.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number")
+    let shared = || {
+        let maps = fs::read_to_string("/proc/self/maps").expect("/proc");
+        maps.lines().filter(|line| line.contains("memfd:")).count()
     };
     let work = || {
         let (places, echoed) = parallel!(8 * place(), echo(vec![7; 1 << 18]));
@@ -39,21 +42,21 @@ fn counts_what_is_left() {
         drop(spawn(place()));
         csp::shutdown();
     };
-    // What is made once stays: the warden, the allocator's arenas.
+    // What is made once stays: the warden, tables.
     for _ in 0..3 {
         work();
     }
-    let (before, pages) = ((descriptors(), threads()), resident());
+    let (before, mapped, held) = ((descriptors(), threads()), shared(), held_by_all());
     for _ in 0..10 {
         work();
     }
     // The system takes a moment to take threads off its list.
-    while (descriptors(), threads()) > before || descriptors() > before.0 {
+    while descriptors() > before.0 || threads() > before.1 || shared() > mapped {
         thread::yield_now();
     }
-    // An arena of the allocator is some mappings, and each of ten thousand pages may stay; what grows with children does not.
-    assert!(resident() < pages + 1000, "{} pages, {pages} before", resident());
-    assert!(mappings() < 1000);
+    // Tables that have grown may stay so; a kilobyte for each child would show.
+    let more = held_by_all() - held;
+    assert!(more < 64 << 10, "{more} bytes more than before");
 }
 
 tests! {

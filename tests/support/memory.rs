@@ -3,6 +3,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering};
 
 std::thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
@@ -18,7 +19,15 @@ pub fn held() -> isize {
     HELD.get()
 }
 
+static HELD_BY_ALL: AtomicIsize = AtomicIsize::new(0);
+
+/// Bytes that all threads together have allocated and not freed.
+pub fn held_by_all() -> isize {
+    HELD_BY_ALL.load(Ordering::Relaxed)
+}
+
 fn count(bytes: isize) {
+    HELD_BY_ALL.fetch_add(bytes, Ordering::Relaxed);
     let _ = HELD.try_with(|held| held.set(held.get() + bytes));
 }
 
