@@ -141,7 +141,7 @@ pub enum Cause {
         /// Path of that process.
         process: String,
         /// The signal or the exit status, and what it wrote to standard error last.
-        reason: String,
+        message: String,
     },
 }
 
@@ -163,7 +163,7 @@ impl fmt::Display for Cause {
             Self::Unstarted { process, reason } => {
                 write!(f, "process `{process}` could not be started: {reason}")
             }
-            Self::Lost { process, reason } => write!(f, "process `{process}` was lost: {reason}"),
+            Self::Lost { process, message } => write!(f, "process `{process}` was lost: {message}"),
         }
     }
 }

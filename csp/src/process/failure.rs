@@ -104,8 +104,8 @@ impl Failure {
     /// signal or the exit status, and its last words.
     pub fn message(&self) -> &str {
         match &*self.0 {
-            Cause::Panic { message, .. } => message,
-            Cause::Unstarted { reason, .. } | Cause::Lost { reason, .. } => reason,
+            Cause::Panic { message, .. } | Cause::Lost { message, .. } => message,
+            Cause::Unstarted { reason, .. } => reason,
             Cause::Deadlock(deadlock) => deadlock.summary(),
             Cause::Explicit { .. } | Cause::NoGuard { .. } => unreachable!("{NONE}"),
         }

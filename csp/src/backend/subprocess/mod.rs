@@ -4,14 +4,12 @@
 //! - [`ring`], [`mailbox`]: how bytes get from one process to another, and how it waits for them;
 //!   [`link`], [`wire`]: messages of them.
 //! - [`boot`]: how a child is started, found to be dead, and taken along by its parent's death.
-//! - [`away`], [`child`]: a process in a child, seen by its parent and by itself. [`portable`]: what macros make of it.
+//! - [`parent`], [`child`]: a process in a child, seen by its parent and by itself. [`portable`]: what macros make of it.
 #![expect(dead_code, reason = "no channel is built on these parts yet")]
 
 #[cfg(loom)]
 #[path = "absent.rs"]
 pub(crate) mod absent;
-#[cfg(not(loom))]
-mod away;
 #[cfg(not(loom))]
 mod boot;
 #[cfg(not(loom))]
@@ -19,13 +17,13 @@ mod bytes;
 #[cfg(not(loom))]
 mod carry;
 #[cfg(not(loom))]
-mod causes;
-#[cfg(not(loom))]
 mod child;
 mod futex;
 #[cfg(not(loom))]
 mod link;
 mod mailbox;
+#[cfg(not(loom))]
+mod parent;
 #[cfg(not(loom))]
 pub(crate) mod portable;
 #[cfg(not(loom))]
@@ -35,11 +33,13 @@ mod region;
 #[cfg(not(loom))]
 mod ring;
 #[cfg(not(loom))]
+mod told;
+#[cfg(not(loom))]
 mod wire;
 
 #[cfg(loom)]
 pub(crate) use self::absent::{init, portable};
 #[cfg(not(loom))]
-pub(crate) use self::away::start;
-#[cfg(not(loom))]
 pub(crate) use self::boot::child::init;
+#[cfg(not(loom))]
+pub(crate) use self::parent::start;

@@ -47,8 +47,8 @@ impl Child {
         Self { passport, stack: options.stack(), running: None }
     }
 
-    fn lost(&self, reason: String) -> Failure {
-        Failure::told(Cause::Lost { process: self.passport.path.clone(), reason })
+    fn lost(&self, message: String) -> Failure {
+        Failure::told(Cause::Lost { process: self.passport.path.clone(), message })
     }
 }
 

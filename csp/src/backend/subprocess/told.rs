@@ -14,7 +14,7 @@ enum Sent<'a> {
     Panic { process: Cow<'a, str>, message: Cow<'a, str>, place: Option<Cow<'a, str>> },
     NoGuard { process: Cow<'a, str>, place: Cow<'a, str> },
     Unstarted { process: Cow<'a, str>, reason: Cow<'a, str> },
-    Lost { process: Cow<'a, str>, reason: Cow<'a, str> },
+    Lost { process: Cow<'a, str>, message: Cow<'a, str> },
     Deadlock { summary: String, first: String, text: String, total: bool },
 }
 
@@ -36,8 +36,8 @@ impl<'a> Sent<'a> {
             Cause::Unstarted { process, reason } => {
                 Sent::Unstarted { process: text(process), reason: text(reason) }
             }
-            Cause::Lost { process, reason } => {
-                Sent::Lost { process: text(process), reason: text(reason) }
+            Cause::Lost { process, message } => {
+                Sent::Lost { process: text(process), message: text(message) }
             }
             Cause::Deadlock(deadlock) => {
                 let Told { summary, first, text, total } = deadlock.tell();
@@ -63,8 +63,8 @@ impl<'a> Sent<'a> {
             Sent::Unstarted { process, reason } => {
                 Cause::Unstarted { process: text(process), reason: text(reason) }
             }
-            Sent::Lost { process, reason } => {
-                Cause::Lost { process: text(process), reason: text(reason) }
+            Sent::Lost { process, message } => {
+                Cause::Lost { process: text(process), message: text(message) }
             }
             Sent::Deadlock { summary, first, text, total } => {
                 Cause::Deadlock(Deadlock::told(Told { summary, first, text, total }))
@@ -139,7 +139,7 @@ mod tests {
             Cause::Panic { process: text("a"), message: text(""), place: None },
             Cause::NoGuard { process: text("a"), place: text("b") },
             Cause::Unstarted { process: text("a"), reason: text("b") },
-            Cause::Lost { process: text("a"), reason: text("signal: 9") },
+            Cause::Lost { process: text("a"), message: text("signal: 9") },
             Cause::Deadlock(Deadlock::told(told)),
         ]
     }
