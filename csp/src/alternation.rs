@@ -9,6 +9,7 @@
 
 use std::panic::Location;
 
+use crate::backend::away::{Became, Beyond, Done};
 use crate::blocked::{Blocked, Want};
 use crate::guard::{Entry, Stand, Tried};
 use crate::park::{self, Context};
@@ -102,11 +103,13 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
     place: &'static Location<'static>,
 ) -> Result<usize, Termination> {
     loop {
-        let mut live = false;
+        let (mut live, mut far) = (false, false);
         for index in around(guards.len(), start) {
             let Some(guard) = guards.get(index) else { continue };
             match guard.try_alone(context, place) {
                 Tried::NotReady => live = true,
+                Tried::Far => far = true,
+                Tried::Come if far => return poll(context, guards, start, index, place, live),
                 Tried::NotYet | Tried::Retired => {}
                 Tried::Performed => {
                     context.communicated();
@@ -121,8 +124,16 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
                 Tried::Poisoned => return Err(ended(context, [(index, guard)].into_iter())),
             }
         }
-        match wait(context, guards, start, place)? {
+        let waited = match far {
+            false => wait(context, guards, start, place)?,
+            true => wait_beyond(context, guards, start, place)?,
+        };
+        match waited {
             Waited::Timeout(index) => return Ok(index),
+            Waited::Done(index) => {
+                context.communicated();
+                return Ok(index);
+            }
             Waited::Chosen(index)
                 if guards.get(index).is_some_and(|guard| guard.finish(context, place)) =>
             {
@@ -172,6 +183,8 @@ impl Drop for Locked<'_> {
 enum Waited {
     /// A guard is performed but for its `finish`.
     Chosen(usize),
+    /// A guard is performed.
+    Done(usize),
     /// The time of a guard has come.
     Timeout(usize),
     /// A partner did not keep its word, or a guard without partner has become ready: all is as before.
@@ -195,7 +208,7 @@ fn wait<G: Guards + ?Sized>(
         // SAFETY: all are locked.
         match unsafe { guard.attempt() } {
             Tried::Performed => return Ok(Waited::Chosen(index)),
-            Tried::Come => return Ok(Waited::Retry),
+            Tried::Come | Tried::Far => return Ok(Waited::Retry),
             Tried::NotReady => live += 1,
             Tried::NotYet => {}
             Tried::Retired => retired = true,
@@ -238,6 +251,164 @@ fn wait<G: Guards + ?Sized>(
         Outcome::Retry => Ok(Waited::Retry),
         Outcome::Ended => Err(ended(context, enabled(guards))),
     }
+}
+
+/// As [`wait`], where the channels of some guards are away. These are offered beyond this OS process, together; the others
+/// stand here meanwhile, and one word of the waiter's decides between the two.
+#[inline(never)]
+fn wait_beyond<G: Guards + ?Sized>(
+    context: &'static Context,
+    guards: &G,
+    start: usize,
+    place: &'static Location<'static>,
+) -> Result<Waited, Termination> {
+    if let Some(termination) = park::unwinding(context) {
+        return Err(termination);
+    }
+    let Some(mut beyond) = offers(context, guards, around(guards.len(), start))? else {
+        return Ok(Waited::Retry);
+    };
+    let locked = Locked::all(enabled(guards).map(|(_, guard)| guard));
+    let mut live = 1;
+    for index in around(guards.len(), start) {
+        let Some(guard) = guards.get(index) else { continue };
+        // SAFETY: all are locked.
+        match unsafe { guard.attempt() } {
+            Tried::Performed => return Ok(Waited::Chosen(index)),
+            Tried::Come => return Ok(Waited::Retry),
+            Tried::Far if !beyond.has(index) => return Ok(Waited::Retry),
+            Tried::NotReady => live += 1,
+            Tried::Far | Tried::NotYet | Tried::Retired => {}
+            Tried::Poisoned => {
+                drop(locked);
+                return Err(ended(context, [(index, guard)].into_iter()));
+            }
+        }
+    }
+    let timeout = enabled(guards)
+        .filter_map(|(index, guard)| {
+            Some((guard.deadline()?, turn(guards.len(), start, index), index))
+        })
+        .min();
+    let mixed = live > 1;
+    let waiter = if mixed { Waiter::many(context, live) } else { Waiter::single(context) };
+    if mixed {
+        for index in around(guards.len(), start) {
+            let Some(guard) = guards.get(index) else { continue };
+            // SAFETY: all are locked; as in `wait`.
+            unsafe { guard.stand(&waiter, index as u32) };
+        }
+    }
+    drop(locked);
+    let deadline = timeout.map(|(deadline, ..)| deadline);
+    let outcome = beyond.wait(&waiter, mixed, &Choosing { guards, place }, deadline);
+    if mixed {
+        for (_, guard) in enabled(guards) {
+            guard.withdraw();
+        }
+    }
+    let became = beyond.became();
+    match (outcome, became) {
+        (Outcome::Committed(index), Became::Done(guard, done)) if Beyond::is_for(index) => {
+            performed(context, guards, guard, done, place)
+        }
+        (Outcome::Committed(index), _) => Ok(Waited::Chosen(index as usize)),
+        (Outcome::Withdrawn, _) => {
+            Ok(timeout.map_or(Waited::Retry, |(.., index)| Waited::Timeout(index)))
+        }
+        (Outcome::Retry, _) => Ok(Waited::Retry),
+        (Outcome::Ended, Became::Ended(indices, termination)) => {
+            told(context, guards, &indices, termination)?;
+            Err(ended(context, enabled(guards)))
+        }
+        (Outcome::Ended, _) => Err(ended(context, enabled(guards))),
+    }
+}
+
+/// What these guards offer beyond this OS process; None: nothing. Values are packed up, which is the user's code.
+fn offers<G: Guards + ?Sized>(
+    context: &'static Context,
+    guards: &G,
+    indices: impl Iterator<Item = usize>,
+) -> Result<Option<Beyond>, Termination> {
+    let mut beyond = Beyond::new();
+    for index in indices {
+        if let Some(guard) = guards.get(index)
+            && let Some(post) = guard.post(context).inspect_err(|end| context.met(end))?
+        {
+            beyond.add(index, post);
+        }
+    }
+    Ok((!beyond.is_empty()).then_some(beyond))
+}
+
+/// A guard was performed beyond this OS process: the rest is done here.
+fn performed<G: Guards + ?Sized>(
+    context: &'static Context,
+    guards: &G,
+    index: usize,
+    done: Done,
+    place: &'static Location<'static>,
+) -> Result<Waited, Termination> {
+    let Some(guard) = guards.get(index) else { return Ok(Waited::Retry) };
+    match guard.came(context, done, place) {
+        Ok(true) => Ok(Waited::Done(index)),
+        Ok(false) => Ok(Waited::Retry),
+        Err(termination) => {
+            context.met(&termination);
+            Err(termination)
+        }
+    }
+}
+
+/// The channels of these guards have ended; poison ends the alternation.
+fn told<G: Guards + ?Sized>(
+    context: &'static Context,
+    guards: &G,
+    indices: &[usize],
+    termination: Termination,
+) -> Result<(), Termination> {
+    let guards = indices.iter().filter_map(|index| guards.get(*index));
+    guards.for_each(|guard| guard.told(&termination));
+    context.met(&termination);
+    match termination {
+        Termination::Retired => Ok(()),
+        Termination::Poisoned(_) => Err(termination),
+    }
+}
+
+/// The guard `come` needs no partner. Those that have their turn before it and are away are asked whether they have one.
+#[cold]
+fn poll<G: Guards + ?Sized>(
+    context: &'static Context,
+    guards: &G,
+    start: usize,
+    come: usize,
+    place: &'static Location<'static>,
+    live: bool,
+) -> Result<usize, Termination> {
+    if let Some(termination) = park::unwinding(context) {
+        return Err(termination);
+    }
+    let before = around(guards.len(), start).take_while(|index| *index != come);
+    if let Some(mut beyond) = offers(context, guards, before)? {
+        beyond.ask(context, &Choosing { guards, place });
+        match beyond.became() {
+            Became::Done(index, done) => {
+                if let Waited::Done(index) = performed(context, guards, index, done, place)? {
+                    context.communicated();
+                    return Ok(index);
+                }
+            }
+            Became::Ended(indices, termination) => told(context, guards, &indices, termination)?,
+            Became::Nothing => {}
+        }
+    }
+    if !live && all_retired(guards) {
+        return Err(Termination::Retired);
+    }
+    context.pass();
+    Ok(come)
 }
 
 /// How far behind `start` a guard has its turn.

@@ -15,13 +15,15 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
+use crate::backend::away::{Done, Post};
 use crate::blocked::{Operation, Want};
-use crate::channel::core::{Core, Found, Placed, Release, Side, State};
+use crate::channel::core::{Core, Found, Kept, Placed, Release, Side, State};
 use crate::channel::{Extended, Reader, Writer};
+use crate::holders::Claim;
 use crate::park::Context;
 use crate::sync::{Arc, RawLock};
 use crate::termination::Termination;
-use crate::waiter::{Held, Partner, Standing, Waiter};
+use crate::waiter::{Partner, Standing, Waiter};
 
 /// What trying a guard has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub(crate) enum Tried {
     Retired,
     /// Its channel is poisoned.
     Poisoned,
+    /// Its channel is away: to be asked beyond this OS process.
+    Far,
 }
 
 /// A guard as an alternation sees it.
@@ -72,6 +76,24 @@ pub(crate) unsafe trait Stand {
     fn ended(&self) -> Option<Termination> {
         None
     }
+
+    /// What the guard offers beyond this OS process, if its channel is away. No lock is held.
+    fn post(&self, _context: &'static Context) -> Result<Option<Post>, Termination> {
+        Ok(None)
+    }
+
+    /// That was taken. False: the partner could not keep its word, nothing was performed.
+    fn came(
+        &self,
+        _context: &'static Context,
+        _done: Done,
+        _place: &'static Location<'static>,
+    ) -> Result<bool, Termination> {
+        Ok(true)
+    }
+
+    /// That can't be taken any more.
+    fn told(&self, _termination: &Termination) {}
 
     /// When a guard without a partner becomes ready.
     fn deadline(&self) -> Option<Instant> {
@@ -155,7 +177,7 @@ impl<T, C: Borrow<Arc<Core<T>>>> AtChannel<T, C> {
         // SAFETY: the lock is held.
         let state = unsafe { self.core().state().held() };
         // A guard that is left out is no longer counted, so nothing that its channel may yet see is to reach it.
-        if state.ended.is_none() {
+        if state.ended.is_none() && !state.is_away() {
             let (queue, value) = (state.queue(self.side), value());
             // SAFETY: the caller's promise.
             unsafe { self.standing.stand(queue, waiter, index, value, extended) };
@@ -183,6 +205,7 @@ impl<T, C: Borrow<Arc<Core<T>>>> AtChannel<T, C> {
 #[inline(always)]
 fn idle<T>(state: &State<T>) -> Tried {
     match state.ended {
+        None if state.is_away() => Tried::Far,
         None => Tried::NotReady,
         Some(Termination::Retired) => Tried::Retired,
         Some(Termination::Poisoned(_)) => Tried::Poisoned,
@@ -194,7 +217,7 @@ pub(crate) struct Input<T, C> {
     at: AtChannel<T, C>,
     extended: bool,
     value: Cell<Option<T>>,
-    held: Cell<Option<Held>>,
+    kept: Cell<Option<Kept>>,
 }
 
 impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
@@ -204,7 +227,7 @@ impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
             at: AtChannel::new(core, Side::Reader),
             extended,
             value: Cell::new(None),
-            held: Cell::new(None),
+            kept: Cell::new(None),
         }
     }
 
@@ -216,12 +239,12 @@ impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
         writer: Partner<T>,
         place: &'static Location<'static>,
     ) -> bool {
-        let Some((value, held)) = self.at.core().receive(context, writer, self.extended, place)
+        let Some((value, kept)) = self.at.core().receive(context, writer, self.extended, place)
         else {
             return false;
         };
         self.value.set(Some(value));
-        self.held.set(held);
+        self.kept.set(kept);
         true
     }
 
@@ -234,8 +257,9 @@ impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
 
     /// What the end of the extended read lets go; after `value`.
     pub(crate) fn release(&self) -> Release<T> {
-        let held = self.held.take();
-        self.at.core().release(held.or_else(|| self.at.standing.offer()?.held()))
+        let kept = self.kept.take();
+        let standing = || self.at.standing.offer()?.held().map(Kept::Writer);
+        self.at.core().release(kept.or_else(standing))
     }
 }
 
@@ -291,6 +315,30 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
             Some(writer) => self.receive(context, writer, place),
             None => true,
         }
+    }
+
+    fn post(&self, _: &'static Context) -> Result<Option<Post>, Termination> {
+        Ok(self.at.core().away().map(|far| far.post_read(self.extended)))
+    }
+
+    fn came(
+        &self,
+        context: &'static Context,
+        done: Done,
+        place: &'static Location<'static>,
+    ) -> Result<bool, Termination> {
+        let Some(far) = self.at.core().away() else { return Ok(false) };
+        let (opened, finish) = far.came(context, done, self.extended)?;
+        let found = Core::opened(opened, finish, context, self.extended, place);
+        Ok(found.is_some_and(|(value, kept)| {
+            self.value.set(Some(value));
+            self.kept.set(kept);
+            true
+        }))
+    }
+
+    fn told(&self, termination: &Termination) {
+        self.at.core().learn(Side::Reader, termination);
     }
 
     fn ended(&self) -> Option<Termination> {
@@ -419,6 +467,28 @@ unsafe impl<T> Stand for Write<'_, T> {
         true
     }
 
+    fn post(&self, context: &'static Context) -> Result<Option<Post>, Termination> {
+        let Some(far) = self.at.core().away() else { return Ok(None) };
+        let value = self.take().expect("a value is written once");
+        let post = far.post_write(context, &value);
+        self.value.set(Some(value));
+        post.map(Some)
+    }
+
+    fn came(
+        &self,
+        _: &'static Context,
+        _: Done,
+        _: &'static Location<'static>,
+    ) -> Result<bool, Termination> {
+        drop(self.value.take());
+        Ok(true)
+    }
+
+    fn told(&self, termination: &Termination) {
+        self.at.core().learn(Side::Writer, termination);
+    }
+
     fn ended(&self) -> Option<Termination> {
         self.at.ended()
     }
@@ -444,11 +514,13 @@ impl<T> Guard for Write<'_, T> {
 /// is to stay where it is if the guard is not chosen, `end.write(variable)`.
 pub(crate) struct Output<T, C> {
     at: AtChannel<T, C>,
+    /// Where the value is to be written that was promised beyond this OS process.
+    promised: Cell<Option<Writer<T>>>,
 }
 
 impl<T, C: Borrow<Arc<Core<T>>>> Output<T, C> {
     pub(crate) fn new(core: C) -> Self {
-        Self { at: AtChannel::new(core, Side::Writer) }
+        Self { at: AtChannel::new(core, Side::Writer), promised: Cell::new(None) }
     }
 
     fn perform(&self, state: &mut State<T>) -> Tried {
@@ -463,7 +535,8 @@ impl<T, C: Borrow<Arc<Core<T>>>> Output<T, C> {
     pub(crate) fn handover(&self, place: &'static Location<'static>) -> Handover<T> {
         let partner = self.at.partner.take();
         let reader = partner.or_else(|| self.at.standing.offer()?.customer());
-        Handover { core: Arc::clone(self.at.core()), reader, place, done: false }
+        let promised = self.promised.take();
+        Handover { core: Arc::clone(self.at.core()), reader, promised, place, done: false }
     }
 }
 
@@ -493,6 +566,25 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Output<T, C> {
 
     fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
         true
+    }
+
+    /// A promise: the value comes by a channel of its own, once it is made.
+    fn post(&self, _: &'static Context) -> Result<Option<Post>, Termination> {
+        let Some(far) = self.at.core().away() else { return Ok(None) };
+        // Into a buffer it is put without waiting for a reader.
+        let room = self.at.core().capacity().min(1);
+        let late = Arc::new(Core::new(room, self.at.core().birth()));
+        let promised = Writer::new(Arc::clone(&late));
+        late.join(Side::Reader);
+        let post = far.post_late(&late);
+        late.leave(Side::Reader, &Claim::none());
+        late.drop_handle(&Claim::none());
+        self.promised.set(Some(promised));
+        post.map(Some)
+    }
+
+    fn told(&self, termination: &Termination) {
+        self.at.core().learn(Side::Writer, termination);
     }
 
     fn ended(&self) -> Option<Termination> {
@@ -531,6 +623,8 @@ pub struct Handover<T> {
     core: Arc<Core<T>>,
     /// None: room was reserved in the buffer.
     reader: Option<Partner<T>>,
+    /// Or it was promised beyond this OS process.
+    promised: Option<Writer<T>>,
     place: &'static Location<'static>,
     done: bool,
 }
@@ -539,6 +633,11 @@ impl<T> Handover<T> {
     /// Hands the value over. It waits only for a reader that reads by extended rendezvous.
     pub fn deliver(mut self, value: T) {
         self.done = true;
+        if let Some(promised) = self.promised.take() {
+            // Whoever it was promised to may be gone; then it is as if that one had read it.
+            drop(promised.core().write(value, self.place));
+            return;
+        }
         match self.reader.take() {
             Some(reader) => {
                 reader.put(value);
@@ -558,7 +657,10 @@ impl<T> Drop for Handover<T> {
         if self.done {
             return;
         }
-        // The value was never made: its maker panicked.
+        // The value was never made: its maker panicked. Who it was promised to sees that by its channel.
+        if self.promised.take().is_some() {
+            return;
+        }
         match self.reader.take() {
             Some(reader) => reader.disappoint(),
             None => self.core.fill(None),
@@ -868,6 +970,7 @@ impl<T, C: Borrow<Arc<Core<T>>>> Retired<T, C> {
         match state.ended {
             Some(Termination::Poisoned(_)) => Tried::Poisoned,
             Some(Termination::Retired) if state.is_retired() => Tried::Performed,
+            _ if state.is_away() => Tried::Far,
             _ => Tried::NotReady,
         }
     }
@@ -891,6 +994,9 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Retired<T, C> {
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
         // SAFETY: the lock is held.
         let state = unsafe { self.core().state().held() };
+        if state.is_away() {
+            return;
+        }
         // SAFETY: the caller's promise.
         unsafe { self.standing.stand(&mut state.watchers, waiter, index, Some(()), false) };
     }
@@ -901,6 +1007,14 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Retired<T, C> {
 
     fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
         true
+    }
+
+    fn post(&self, _: &'static Context) -> Result<Option<Post>, Termination> {
+        Ok(self.core().away().map(|far| far.post_retired()))
+    }
+
+    fn told(&self, termination: &Termination) {
+        self.core().learn(Side::Reader, termination);
     }
 
     fn ended(&self) -> Option<Termination> {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use crate::backend::away;
 use crate::backend::slab::Suspender;
 use crate::blocked::Blocked;
 use crate::holders::Who;
@@ -34,6 +35,11 @@ pub(crate) trait Park: Sync {
 
     /// Another way of waiting takes this one's place.
     fn replaced(&self) {}
+
+    /// Whether its thread has nothing else to run while this process waits.
+    fn is_alone(&self) -> bool {
+        false
+    }
 
     /// Lets the other processes of its thread go on for a while, if it has any. Only the process itself calls this.
     fn pass(&self) {}
@@ -568,6 +574,8 @@ const PARKED: u32 = 1;
 const UNPARKED: u32 = 2;
 /// Parked with a deadline: it wakes by itself.
 const DOZING: u32 = 3;
+/// Parked, and looking at what comes from other OS processes meanwhile.
+const LEADING: u32 = 4;
 
 /// How a plain thread waits. Never freed, only used again by a later thread, so that a late `unpark`
 /// finds it whatever became of its thread.
@@ -594,6 +602,25 @@ impl ThreadPark {
         }
     }
 
+    /// Looks at what comes from other OS processes, if there are any and nobody does; says whether the unpark has come.
+    #[inline(always)]
+    fn lead(&self, deadline: Option<Instant>) -> bool {
+        away::is_linked() && self.lead_linked(deadline)
+    }
+
+    #[cold]
+    fn lead_linked(&self, deadline: Option<Instant>) -> bool {
+        let leading =
+            self.state.compare_exchange(EMPTY, LEADING, Ordering::Relaxed, Ordering::Relaxed);
+        if leading.is_err() {
+            return self.take();
+        }
+        away::lead(&|| self.state.load(Ordering::Relaxed) == UNPARKED, deadline);
+        let parked =
+            self.state.compare_exchange(LEADING, EMPTY, Ordering::Relaxed, Ordering::Relaxed);
+        parked.is_err() && self.take()
+    }
+
     /// Takes the `unpark` that has come. No other comes before it is taken.
     fn take(&self) -> bool {
         let has_come = self.state.load(Ordering::Acquire) == UNPARKED;
@@ -606,7 +633,7 @@ impl ThreadPark {
 
 impl Park for ThreadPark {
     fn park(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
-        if self.patience.look(deadline, || self.take()) || self.take() {
+        if self.lead(deadline) || self.patience.look(deadline, || self.take()) || self.take() {
             return true;
         }
         let parked = if deadline.is_none() { PARKED } else { DOZING };
@@ -647,12 +674,18 @@ impl Park for ThreadPark {
         self.in_use.store(false, Ordering::Relaxed);
     }
 
+    fn is_alone(&self) -> bool {
+        true
+    }
+
     fn unpark(&self) {
         let before = self.state.swap(UNPARKED, Ordering::AcqRel);
         if before == PARKED {
             quiet::wake();
         }
-        if before == PARKED || before == DOZING {
+        if before == LEADING {
+            away::poke();
+        } else if before == PARKED || before == DOZING {
             // The thread may be gone on with by now; then this wakes it, or a later one, in vain.
             if let Some(thread) = &*self.thread.lock().unwrap() {
                 thread.unpark();

@@ -89,6 +89,18 @@ pub(crate) fn ignore_this_thread() {
     KIND.set(Kind::Known);
 }
 
+/// Other OS processes may wake whoever sleeps here: they count as strangers.
+#[allow(dead_code, reason = "for a backend that may not be compiled in")]
+pub(crate) fn expect_others() {
+    KNOWN.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// There are none any more.
+#[allow(dead_code, reason = "for a backend that may not be compiled in")]
+pub(crate) fn expect_no_others() {
+    KNOWN.fetch_add(1, Ordering::SeqCst);
+}
+
 /// This thread is about to sleep until it is woken.
 #[inline]
 pub(crate) fn fall_asleep() {

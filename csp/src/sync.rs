@@ -132,6 +132,11 @@ impl<T> Lock<T> {
         Self { word: new_word(true), data: UnsafeCell::new(data) }
     }
 
+    #[cfg(not(loom))]
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.data.get_mut()
+    }
+
     #[inline(always)]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         self.word.acquire(here(), Word::hurried);

@@ -143,6 +143,13 @@ pub enum Cause {
         /// The signal or the exit status, and what it wrote to standard error last.
         message: String,
     },
+    /// A value was to cross to another OS process and could not: its `Serialize` or its `Deserialize` failed or panicked.
+    Serialization {
+        /// Path of the process that wrote or read it.
+        process: String,
+        /// What it failed of.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Cause {
@@ -164,6 +171,12 @@ impl fmt::Display for Cause {
                 write!(f, "process `{process}` could not be started: {reason}")
             }
             Self::Lost { process, message } => write!(f, "process `{process}` was lost: {message}"),
+            Self::Serialization { process, reason } => {
+                write!(
+                    f,
+                    "a value of process `{process}` could not cross to another OS process: {reason}"
+                )
+            }
         }
     }
 }

@@ -15,6 +15,8 @@
 //! - A barrier commits many at once. It reserves them one by one, lower address first, and whoever else
 //!   wants one of them spins for the few instructions until that is decided. Who spins holds no reservation
 //!   of a higher address, and who reserves waits for no lock, so nobody spins for ever.
+//! - A waiter that is held for another OS process is, to all others, committed elsewhere. If it is let go it begins
+//!   anew, and so finds what has passed it by.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -31,7 +33,9 @@ const WITHDRAWN: u32 = 1;
 const ENDED: u32 = 2;
 const RETRY: u32 = 3;
 const RESERVED: u32 = 4;
-const COMMITTED: u32 = 5;
+/// Another OS process decides about it, which takes as long as a message does: nobody waits for that but its own process.
+const HELD: u32 = 5;
+const COMMITTED: u32 = 6;
 
 /// What became of a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,11 +140,76 @@ impl Waiter {
             // Committed at the last moment: the unpark is on its way.
             self.context.park().park(why, None);
         }
+        self.outcome()
+    }
+
+    #[inline(always)]
+    fn outcome(&self) -> Outcome {
         match self.state.load(Ordering::Relaxed) {
             ENDED => Outcome::Ended,
             RETRY => Outcome::Retry,
+            WITHDRAWN => Outcome::Withdrawn,
             committed => Outcome::Committed(committed - COMMITTED),
         }
+    }
+}
+
+/// What a node does with the waiters of this OS process; see `backend/subprocess/node.rs`. Under its lock.
+#[allow(dead_code, reason = "for a backend that may not be compiled in")]
+impl Waiter {
+    /// [`wait`](Self::wait) for a waiter that only its node decides about: at the deadline it asks to be let go.
+    pub(crate) fn wait_or(
+        &self,
+        why: &dyn Blocked,
+        deadline: Option<Instant>,
+        withdraw: impl FnOnce(),
+    ) -> Outcome {
+        if !self.context.wait(why, deadline) {
+            withdraw();
+            self.context.park().park(why, None);
+        }
+        self.outcome()
+    }
+
+    /// Whether its thread has nothing else to run while it waits.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.park.is_alone()
+    }
+
+    /// What has been decided, by a call of its own process: nobody wakes it.
+    pub(crate) fn decided(&self) -> Option<Outcome> {
+        let decided = !matches!(self.state.load(Ordering::Relaxed), OFFERING | RESERVED | HELD);
+        decided.then(|| self.outcome())
+    }
+
+    /// Nobody else is to have it, until the node says more. False: somebody has it.
+    pub(crate) fn hold(&self) -> bool {
+        self.leave(HELD)
+    }
+
+    /// Its guard is performed: the waiter was held, or committed to this.
+    pub(crate) fn performed(&self, index: u32) {
+        self.state.store(COMMITTED + index, Ordering::Release);
+    }
+
+    /// Held, and let go; or told to look again. True: the caller wakes it.
+    pub(crate) fn begins_anew(&self) -> bool {
+        self.leave_held(RETRY) || self.leave(RETRY)
+    }
+
+    /// Taken back, as its own process asked for.
+    pub(crate) fn withdrawn(&self) {
+        self.state.store(WITHDRAWN, Ordering::Release);
+    }
+
+    /// What it stood at beyond this OS process has ended. True: so has the waiter, and the caller wakes it.
+    pub(crate) fn ended_beyond(&self, at_once: bool) -> bool {
+        self.leave_held(ENDED) || self.end(at_once)
+    }
+
+    fn leave_held(&self, to: u32) -> bool {
+        !self.single
+            && self.state.compare_exchange(HELD, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -340,6 +409,17 @@ impl<T> Queue<T> {
             }
         }
         None
+    }
+
+    /// All who stand here are to look again.
+    pub(crate) fn begin_anew(&mut self) {
+        while let Some(offer) = self.pop() {
+            // SAFETY: as in `commit_first`.
+            let waiter = unsafe { offer.as_ref().waiter.as_ref() };
+            if waiter.leave(RETRY) {
+                waiter.wake();
+            }
+        }
     }
 
     /// How many offers stand here, those committed elsewhere included.

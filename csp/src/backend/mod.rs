@@ -27,6 +27,12 @@ pub(crate) mod subprocess;
 #[cfg(not(all(feature = "subprocess", target_os = "linux")))]
 #[path = "subprocess/absent.rs"]
 pub(crate) mod subprocess;
+// What channels know of them; elsewhere an empty one stands in.
+#[cfg(all(feature = "subprocess", target_os = "linux", not(loom)))]
+pub(crate) use self::subprocess::away;
+#[cfg(not(all(feature = "subprocess", target_os = "linux", not(loom))))]
+#[path = "subprocess/nowhere.rs"]
+pub(crate) mod away;
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 mod threads;
 

@@ -8,12 +8,16 @@
 //!   both queues are empty, of a poisoned one the buffer too.
 //!
 //! No value is dropped while the lock is held: a `Drop` may use channels.
+//!
+//! Once an end of it has left this OS process a channel is *away*: queues and buffer are empty for good and there is no room,
+//! so that all operations find nothing here and come to the one place that looks whether it is.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::Location;
 use std::sync::OnceLock;
 
+use crate::backend::away::{Away, Codec, Far, Finish, Opened};
 use crate::blocked::{self, Blocked, Needs, Object, Operation, Want};
 use crate::holders::{Claim, Held as Holding, Holder, Holders};
 use crate::leaks::{self, Use};
@@ -52,14 +56,25 @@ pub(crate) struct State<T> {
     pub(crate) ended: Option<Termination>,
     /// What was in the buffer when the channel was poisoned by a thread that may not drop it.
     unread: VecDeque<T>,
+    /// Other OS processes have ends of it, or are about to.
+    away: Option<Away<T>>,
 }
 
 pub(crate) use crate::leaks::Side;
 
+/// What an extended read keeps waiting.
+#[must_use = "a writer waits for it"]
+pub(crate) enum Kept {
+    /// The writer of the value.
+    Writer(Held),
+    /// A writer at a channel that is away.
+    Far(Finish),
+}
+
 /// What an extended read keeps from going on; let go when dropped.
 pub(crate) enum Release<T> {
     /// The writer of the value.
-    Writer(Held),
+    Writer(Kept),
     /// The room that the value had in the buffer.
     Room(Arc<Core<T>>),
     /// The writer could not wait: it unwinds.
@@ -69,7 +84,8 @@ pub(crate) enum Release<T> {
 impl<T> Drop for Release<T> {
     fn drop(&mut self) {
         match self {
-            Self::Writer(writer) => writer.release(),
+            Self::Writer(Kept::Writer(writer)) => writer.release(),
+            Self::Writer(Kept::Far(finish)) => finish.release(),
             Self::Room(core) => {
                 let mut state = core.state.lock();
                 state.held -= 1;
@@ -202,6 +218,11 @@ impl<T> State<T> {
         }
     }
 
+    /// Whether other OS processes have ends of the channel.
+    pub(crate) fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+
     /// Whether the channel is retired and has nothing left to read.
     pub(crate) fn is_retired(&self) -> bool {
         self.ended == Some(Termination::Retired) && self.buffer.is_empty()
@@ -234,10 +255,75 @@ impl<T> Core<T> {
                 holders: Holders::default(),
                 ended: None,
                 unread: VecDeque::new(),
+                away: None,
             }),
             capacity,
             name: OnceLock::new(),
             birth,
+        }
+    }
+
+    /// A channel of which one end has come from another OS process; it is counted.
+    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    pub(crate) fn far(far: Far<T>, side: Side, capacity: usize) -> Self {
+        let mut core = Self::new(capacity, Location::caller());
+        let state = core.state.get_mut();
+        state.away = Some(Away::new(far, true));
+        (state.capacity, state.handles) = (0, 0);
+        *state.ends(side) = 1;
+        core
+    }
+
+    /// An end is about to leave this OS process: from here on, and for good, the channel is away. Who waits here begins anew.
+    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    pub(crate) fn share(&self, codec: Codec<T>) -> Result<Far<T>, String> {
+        let mut state = self.state.lock();
+        if state.away.is_some() {
+            return Ok(self.reach(state));
+        }
+        let ends = (state.reader_ends > 0, state.writer_ends > 0);
+        let (handles, ended) = (state.handles > 0, state.ended.take());
+        let far = Far::share(self.capacity, ends, handles, ended.as_ref(), codec);
+        let buffer = std::mem::take(&mut state.buffer);
+        state.capacity = 0;
+        state.away = Some(Away::new(far, buffer.is_empty()));
+        state.readers.begin_anew();
+        state.writers.begin_anew();
+        state.watchers.begin_anew();
+        drop(state);
+        if !buffer.is_empty() {
+            let packed = buffer.iter().try_for_each(|value| far.preload(value));
+            self.state.lock().away.as_mut().into_iter().for_each(Away::is_ready);
+            packed?;
+        }
+        Ok(far)
+    }
+
+    /// How the channel is reached, which is away.
+    #[cold]
+    fn reach<'a>(&'a self, mut state: Guard<'a, State<T>>) -> Far<T> {
+        loop {
+            let away = state.away.as_ref().expect("it stays away for ever");
+            if let Some(far) = away.far() {
+                return far;
+            }
+            drop(state);
+            park::current().pass();
+            crate::sync::spin();
+            state = self.state.lock();
+        }
+    }
+
+    /// How the channel is reached, if it is away.
+    pub(crate) fn away(&self) -> Option<Far<T>> {
+        let state = self.state.lock();
+        state.away.is_some().then(|| self.reach(state))
+    }
+
+    /// A side of a channel that is away was told how it has ended.
+    pub(crate) fn learn(&self, side: Side, termination: &Termination) {
+        if let Some(away) = &mut self.state.lock().away {
+            away.tell(side, termination);
         }
     }
 
@@ -265,6 +351,12 @@ impl<T> Core<T> {
     /// How the channel has ended for a reader, who may have values left to read, or for a writer.
     pub(crate) fn termination(&self, side: Side) -> Option<Termination> {
         let state = self.state.lock();
+        if let Some(away) = &state.away {
+            let told = away.told(side);
+            let far = away.far();
+            drop(state);
+            return told.or_else(|| far?.ending(side));
+        }
         let ended = match &state.ended {
             Some(Termination::Retired) if side == Side::Reader && !state.buffer.is_empty() => None,
             ended => ended.clone(),
@@ -338,25 +430,25 @@ impl<T> Core<T> {
         place: &'static Location<'static>,
     ) -> Result<(T, Release<T>), Termination> {
         let context = park::current();
-        let (value, held) = self.read_late(context, true, place)?;
-        Ok((value, self.release(held)))
+        let (value, kept) = self.read_late(context, true, place)?;
+        Ok((value, self.release(kept)))
     }
 
     /// What the end of an extended read lets go.
-    pub(crate) fn release(self: &Arc<Self>, held: Option<Held>) -> Release<T> {
-        match held {
-            Some(held) => Release::Writer(held),
+    pub(crate) fn release(self: &Arc<Self>, kept: Option<Kept>) -> Release<T> {
+        match kept {
+            Some(kept) => Release::Writer(kept),
             None if self.capacity > 0 => Release::Room(Arc::clone(self)),
             None => Release::Nothing,
         }
     }
 
-    fn read_late(
+    pub(crate) fn read_late(
         &self,
         context: &'static Context,
         extended: bool,
         place: &'static Location<'static>,
-    ) -> Result<(T, Option<Held>), Termination> {
+    ) -> Result<(T, Option<Kept>), Termination> {
         loop {
             let mut state = self.state.lock();
             let found = match state.find(extended) {
@@ -381,14 +473,16 @@ impl<T> Core<T> {
         writer: Partner<T>,
         extended: bool,
         place: &'static Location<'static>,
-    ) -> Option<(T, Option<Held>)> {
+    ) -> Option<(T, Option<Kept>)> {
         match writer.take() {
-            Some(value) if extended => Some((value, Some(writer.hold()))),
+            Some(value) if extended => Some((value, Some(Kept::Writer(writer.hold())))),
             Some(value) => {
                 writer.wake();
                 Some((value, None))
             }
-            None => writer.order(context, extended, &self.at(Operation::Handover, place)),
+            None => writer
+                .order(context, extended, &self.at(Operation::Handover, place))
+                .map(|(value, held)| (value, held.map(Kept::Writer))),
         }
     }
 
@@ -399,10 +493,13 @@ impl<T> Core<T> {
         state: Guard<'_, State<T>>,
         extended: bool,
         place: &'static Location<'static>,
-    ) -> Result<(T, Option<Held>), Termination> {
+    ) -> Result<(T, Option<Kept>), Termination> {
         if state.ended.is_some() {
             drop(state);
             return Err(self.meet_end(context, Side::Reader));
+        }
+        if state.away.is_some() {
+            return self.read_far(self.reach(state), context, extended, place);
         }
         if let Some(termination) = park::unwinding(context) {
             return Err(termination);
@@ -413,7 +510,7 @@ impl<T> Core<T> {
         match served.value {
             Some(value) => {
                 context.communicated();
-                Ok((value, served.held))
+                Ok((value, served.held.map(Kept::Writer)))
             }
             None if served.outcome == Outcome::Retry => self.read_late(context, extended, place),
             None => Err(self.meet_end(context, Side::Reader)),
@@ -475,6 +572,9 @@ impl<T> Core<T> {
             drop(state);
             return Err(WriteError { value, termination: self.meet_end(context, Side::Writer) });
         }
+        if state.away.is_some() {
+            return self.write_far(self.reach(state), context, value, place);
+        }
         if let Some(termination) = park::unwinding(context) {
             return Err(WriteError { value, termination });
         }
@@ -485,9 +585,84 @@ impl<T> Core<T> {
             (Outcome::Ended, Some(value)) => {
                 Err(WriteError { value, termination: self.meet_end(context, Side::Writer) })
             }
+            (Outcome::Retry, Some(value)) => self.write(value, place),
             _ => {
                 context.communicated();
                 Ok(())
+            }
+        }
+    }
+
+    /// [`read`](Self::read) at a channel that is away.
+    #[inline(never)]
+    fn read_far(
+        &self,
+        far: Far<T>,
+        context: &'static Context,
+        extended: bool,
+        place: &'static Location<'static>,
+    ) -> Result<(T, Option<Kept>), Termination> {
+        loop {
+            if let Some(termination) = park::unwinding(context) {
+                return Err(termination);
+            }
+            let read = far.read(context, extended, &self.at(Operation::Read, place));
+            match read {
+                Ok((opened, finish)) => {
+                    if let Some(found) = Self::opened(opened, finish, context, extended, place) {
+                        context.communicated();
+                        return Ok(found);
+                    }
+                }
+                Err(termination) => {
+                    self.learn(Side::Reader, &termination);
+                    context.met(&termination);
+                    return Err(termination);
+                }
+            }
+        }
+    }
+
+    /// The value, if it was one; else the one that was promised. None: the promise was not kept.
+    pub(crate) fn opened(
+        opened: Opened<T>,
+        finish: Option<Finish>,
+        context: &'static Context,
+        extended: bool,
+        place: &'static Location<'static>,
+    ) -> Option<(T, Option<Kept>)> {
+        match opened {
+            Opened::Value(value) => Some((value, finish.map(Kept::Far))),
+            Opened::Late(late) => {
+                finish.iter().for_each(Finish::release);
+                let found = late.read_late(context, extended, place).ok();
+                late.leave(Side::Reader, &Claim::none());
+                found
+            }
+        }
+    }
+
+    /// [`write`](Self::write) at a channel that is away.
+    #[inline(never)]
+    fn write_far(
+        &self,
+        far: Far<T>,
+        context: &'static Context,
+        value: T,
+        place: &'static Location<'static>,
+    ) -> Result<(), WriteError<T>> {
+        if let Some(termination) = park::unwinding(context) {
+            return Err(WriteError { value, termination });
+        }
+        match far.write(context, &value, &self.at(Operation::Write, place)) {
+            Ok(()) => {
+                context.communicated();
+                Ok(())
+            }
+            Err(termination) => {
+                self.learn(Side::Writer, &termination);
+                context.met(&termination);
+                Err(WriteError { value, termination })
             }
         }
     }
@@ -496,6 +671,12 @@ impl<T> Core<T> {
     pub(crate) fn fill(&self, value: Option<T>) {
         let mut state = self.state.lock();
         state.held -= 1;
+        if state.away.is_some() {
+            let far = self.reach(state);
+            // A value that can't travel is told to nobody: its writer has gone on.
+            let _ = value.iter().try_for_each(|value| far.preload(value));
+            return;
+        }
         let late = match (&state.ended, value) {
             (Some(Termination::Poisoned(_)), value) => value,
             (Some(_), value) if state.reader_ends == 0 => value,
@@ -525,7 +706,13 @@ impl<T> Core<T> {
 
     /// One more end on a side.
     pub(crate) fn join(&self, side: Side) {
-        *self.state.lock().ends(side) += 1;
+        let mut state = self.state.lock();
+        let ends = state.ends(side);
+        *ends += 1;
+        let first = *ends == 1;
+        if first && state.away.is_some() {
+            self.reach(state).add_end(side);
+        }
     }
 
     /// This end, or handle, is the current process's. `sure`: it can't have let it out.
@@ -540,7 +727,10 @@ impl<T> Core<T> {
         state.holders.leave(claim);
         let ends = state.ends(side);
         *ends -= 1;
-        if *ends == 0 {
+        let last = *ends == 0;
+        if last && state.away.is_some() {
+            self.reach(state).drop_end(side);
+        } else if last {
             self.end(state, Termination::Retired, side == Side::Writer);
         }
     }
@@ -554,7 +744,9 @@ impl<T> Core<T> {
         let mut state = self.state.lock();
         state.holders.leave(claim);
         state.handles -= 1;
-        if state.handles == 0 && (state.reader_ends == 0 || state.writer_ends == 0) {
+        if state.handles == 0 && state.away.is_some() {
+            self.reach(state).drop_handle();
+        } else if state.handles == 0 && (state.reader_ends == 0 || state.writer_ends == 0) {
             let readable = state.reader_ends > 0;
             self.end(state, Termination::Retired, readable);
         }
@@ -562,7 +754,12 @@ impl<T> Core<T> {
 
     /// Ends the channel at once for everybody.
     pub(crate) fn poison(&self, poison: Termination) {
-        self.end(self.state.lock(), poison, false);
+        let state = self.state.lock();
+        if state.away.is_some() {
+            self.reach(state).poison(&poison);
+        } else {
+            self.end(state, poison, false);
+        }
     }
 
     /// `readable`: there are readers, or may be, for what is in the buffer.
@@ -626,6 +823,9 @@ impl<T> Object for Core<T> {
 
     fn needs(&self) -> Needs {
         let state = self.state.lock();
+        if state.away.is_some() {
+            return Needs::Unknown;
+        }
         let holders: Vec<_> = state.holders.iter().collect();
         let all = state.reader_ends + state.writer_ends + state.handles;
         let unknown = all - holders.iter().filter(|holder| holder.sure).count();
@@ -645,6 +845,10 @@ impl<T> Object for Core<T> {
 
     fn break_off(&self, poison: &Poison) {
         let mut state = self.state.lock();
+        if state.away.is_some() {
+            self.reach(state).poison(&Termination::Poisoned(poison.clone()));
+            return;
+        }
         let mut unread = std::mem::take(&mut state.buffer);
         state.unread.append(&mut unread);
         state.end(Termination::Poisoned(poison.clone()));

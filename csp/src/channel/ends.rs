@@ -147,6 +147,13 @@ impl<T> Reader<T> {
         Self(End::new(core, Side::Reader, used))
     }
 
+    /// An end that has come from another OS process; it is counted.
+    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    pub(crate) fn arrived(core: Arc<Core<T>>) -> Self {
+        let used = core.made(Side::Reader, core.birth());
+        Self(End { core, side: Side::Reader, retired: false, claim: Claim::none(), used })
+    }
+
     pub(crate) fn claim(&self, sure: bool) {
         self.0.claim(sure);
     }
@@ -222,9 +229,16 @@ impl<T> Reader<T> {
 
 impl<T> Writer<T> {
     #[track_caller]
-    pub(super) fn new(core: Arc<Core<T>>) -> Self {
+    pub(crate) fn new(core: Arc<Core<T>>) -> Self {
         let used = core.made(Side::Writer, Location::caller());
         Self(End::new(core, Side::Writer, used))
+    }
+
+    /// An end that has come from another OS process; it is counted.
+    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    pub(crate) fn arrived(core: Arc<Core<T>>) -> Self {
+        let used = core.made(Side::Writer, core.birth());
+        Self(End { core, side: Side::Writer, retired: false, claim: Claim::none(), used })
     }
 
     pub(crate) fn claim(&self, sure: bool) {

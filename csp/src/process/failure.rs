@@ -96,7 +96,9 @@ impl Failure {
             | Cause::Unstarted { process, .. }
             | Cause::Lost { process, .. } => process,
             Cause::Deadlock(deadlock) => deadlock.first(),
-            Cause::Explicit { .. } | Cause::NoGuard { .. } => unreachable!("{NONE}"),
+            Cause::Explicit { .. } | Cause::NoGuard { .. } | Cause::Serialization { .. } => {
+                unreachable!("{NONE}")
+            }
         }
     }
 
@@ -107,7 +109,9 @@ impl Failure {
             Cause::Panic { message, .. } | Cause::Lost { message, .. } => message,
             Cause::Unstarted { reason, .. } => reason,
             Cause::Deadlock(deadlock) => deadlock.summary(),
-            Cause::Explicit { .. } | Cause::NoGuard { .. } => unreachable!("{NONE}"),
+            Cause::Explicit { .. } | Cause::NoGuard { .. } | Cause::Serialization { .. } => {
+                unreachable!("{NONE}")
+            }
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) fn run_away(work: &Arc<dyn Work>, index: usize, there: &mut dyn There
 
 /// An OS process that one process is to run in.
 pub(crate) trait There {
+    /// Before the arguments are packed up, by this process.
+    fn prepare(&mut self) -> Result<(), String>;
     /// Begins. An error says why that can't be.
     fn begin(&mut self, entry: &'static Entry, arguments: &[u8]) -> Result<(), String>;
     /// Waits for its end: what it returned, as bytes, or how it failed.
@@ -94,7 +96,7 @@ fn live_away<A, R>(
 ) -> Outcome<R> {
     let away = || {
         let arguments = arguments();
-        let departure = match code.depart(&arguments) {
+        let departure = match there.prepare().and_then(|()| code.depart(&arguments)) {
             Ok(departure) => departure,
             Err(reason) => return Err(unstarted(arguments, &reason)),
         };

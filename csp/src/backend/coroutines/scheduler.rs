@@ -14,7 +14,7 @@
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -24,6 +24,7 @@ use super::engine::{self, Fiber, NoStack, Suspender};
 use super::marks;
 use super::questions::Questions;
 use super::timers::Timers;
+use crate::backend::away;
 use crate::blocked::Blocked;
 use crate::busy::Turn;
 use crate::park::{self, Activity, Context, Identity, Observer, Park};
@@ -67,6 +68,8 @@ pub(super) struct Scheduler {
     /// It has fallen asleep, and nobody has woken it.
     asleep: AtomicBool,
     patience: Patience,
+    /// It looks at what comes from other OS processes, and nobody wakes it by a letter alone.
+    leading: AtomicBool,
     host: Cell<Option<&'static Coroutine>>,
     first: Cell<Option<&'static Coroutine>>,
     last: Cell<Option<&'static Coroutine>>,
@@ -138,6 +141,10 @@ impl Park for Coroutine {
 
     fn has_company(&self) -> bool {
         true
+    }
+
+    fn is_alone(&self) -> bool {
+        self.scheduler.first.get().is_none() && self.scheduler.unstarted.borrow().is_empty()
     }
 }
 
@@ -268,6 +275,7 @@ impl Scheduler {
                 in_use: AtomicBool::new(false),
                 asleep: AtomicBool::new(false),
                 patience: Patience::new(),
+                leading: AtomicBool::new(false),
                 host: Cell::new(None),
                 first: Cell::new(None),
                 last: Cell::new(None),
@@ -467,7 +475,9 @@ impl Scheduler {
     /// Nothing is ready: waits for another thread or for a deadline.
     fn wait(&'static self) {
         let deadline = self.timers.next();
-        if self.patience.look(deadline, || !self.letters.is_empty()) {
+        if away::is_linked() && self.lead(deadline)
+            || self.patience.look(deadline, || !self.letters.is_empty())
+        {
             return self.look_outside();
         }
         let Some(deadline) = deadline else { return self.sleep() };
@@ -483,6 +493,28 @@ impl Scheduler {
 /// Falling asleep until somebody else wakes it; see `quiet`. It counts as awake while `asleep` is false: whoever makes that
 /// false has counted it.
 impl Scheduler {
+    /// Looks at what comes from other OS processes, if there are any and nobody does, until there is something to do here.
+    #[cold]
+    fn lead(&'static self, deadline: Option<Instant>) -> bool {
+        let busy = || self.first.get().is_some() || !self.letters.is_empty();
+        self.leading.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        away::lead(&busy, deadline);
+        self.leading.store(false, Ordering::Relaxed);
+        busy() || deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    /// It has a letter.
+    fn look_up(&self) {
+        if away::is_linked() {
+            // Who leads says so, then looks for letters; so here, after the letter.
+            fence(Ordering::SeqCst);
+            if self.leading.load(Ordering::Relaxed) {
+                away::poke();
+            }
+        }
+    }
+
     fn sleep(&'static self) {
         self.asleep.store(true, Ordering::SeqCst);
         if self.letters.is_empty() {
@@ -516,6 +548,7 @@ impl Scheduler {
             quiet::wake();
         }
         self.inbox.send(Some(coroutine)).expect("a scheduler is never freed");
+        self.look_up();
     }
 }
 
@@ -581,6 +614,7 @@ impl Scheduler {
     /// Lets it see that there is a question.
     pub(super) fn alert(&self) {
         self.inbox.send(None).expect("a scheduler is never freed");
+        self.look_up();
     }
 
     /// Shows its processes; on its own thread.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::boot::{self, child::passport};
+use super::carry::{Ends, Packing, Unpacking};
+use super::node;
 use crate::park::{self, Identity, Named};
 use crate::process::Failure;
 use crate::process::job::live;
@@ -13,7 +15,7 @@ use crate::process::job::live;
 /// What a child tells of the process that it ran.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Told {
-    Returned(boot::Blob),
+    Returned { result: boot::Blob, ends: Ends },
     Failed(Failure),
 }
 
@@ -30,6 +32,12 @@ impl Named for Sent {
     }
 }
 
+/// The arguments, with the channel ends in them.
+fn unpacked<A>(take: impl FnOnce() -> Result<A, String>) -> Result<A, String> {
+    let _ends = Unpacking::begin(boot::child::ends());
+    take()
+}
+
 /// Runs the one process of this child, on this thread.
 pub(super) fn run<A, R>(
     take: impl FnOnce() -> Result<A, String>,
@@ -40,7 +48,7 @@ pub(super) fn run<A, R>(
     let retires = passport().retires_on_panic;
     let before = context.begin(Identity { of: Arc::new(Sent), index: 0 }, retires);
     let mut refused = None;
-    let outcome = live(|| match take() {
+    let outcome = live(|| match unpacked(take) {
         Ok(arguments) => Some(body(arguments)),
         Err(reason) => {
             refused = Some(reason);
@@ -50,14 +58,21 @@ pub(super) fn run<A, R>(
     let outcome = outcome.and_then(|result| match result {
         None => Ok(None),
         // Packing up is the user's code too: what it panics of is this process's panic.
-        Some(result) => live(|| Some(give(&result).unwrap_or_else(|reason| panic!("{reason}")))),
+        Some(result) => live(|| {
+            let packing = node::parent().map(Packing::begin);
+            let bytes = give(&result).unwrap_or_else(|reason| panic!("{reason}"));
+            Some((bytes, packing.map(Packing::done).unwrap_or_default()))
+        }),
     });
     context.end(before);
     if let Some(reason) = refused {
         return Err(reason);
     }
     let told = match outcome {
-        Ok(bytes) => Told::Returned(boot::Blob(bytes.unwrap_or_default())),
+        Ok(returned) => {
+            let (result, ends) = returned.unwrap_or_default();
+            Told::Returned { result: boot::Blob(result), ends }
+        }
         Err(failure) => Told::Failed(failure),
     };
     postcard::to_stdvec(&told).map_err(|error| error.to_string())

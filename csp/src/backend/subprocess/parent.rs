@@ -5,8 +5,12 @@ use std::sync::Arc;
 use std::thread;
 
 use super::boot::launch::{Hearing, Launched, News, launch};
+use super::boot::warden::Exit;
 use super::boot::{Blob, Ended, Passport, Start, ToChild};
+use super::carry::{Packing, Unpacking};
 use super::child::Told;
+use super::node::{self, Prepared, Shared};
+use super::protocol::{Departure, NodeId};
 use crate::process::Failure;
 use crate::process::code::Entry;
 use crate::process::definition::OnPanic;
@@ -33,7 +37,13 @@ pub(crate) fn start(work: Arc<dyn Work>) {
 struct Child {
     passport: Passport,
     stack: Option<usize>,
-    running: Option<(Launched, Hearing)>,
+    running: Option<(Arc<Launched>, Hearing)>,
+    /// Its place in the network, until its end is told there.
+    node: Option<NodeId>,
+    shared: Option<Shared>,
+    packing: Option<Packing>,
+    /// The ends in the result.
+    unpacking: Option<Unpacking>,
 }
 
 impl Child {
@@ -44,7 +54,26 @@ impl Child {
             path: work.path(index),
             retires_on_panic: options.on_panic() == OnPanic::Retire,
         };
-        Self { passport, stack: options.stack(), running: None }
+        Self {
+            passport,
+            stack: options.stack(),
+            running: None,
+            node: None,
+            shared: None,
+            packing: None,
+            unpacking: None,
+        }
+    }
+
+    /// It has ended, or was never started: what it held in the network is given up.
+    fn leave(&mut self, well: bool, message: &str) {
+        if let Some(node) = self.node.take() {
+            let departure = match well || self.passport.retires_on_panic {
+                true => Departure::Retires,
+                false => Departure::Poisons,
+            };
+            node::ended(node, departure, self.passport.path.clone(), message.to_owned());
+        }
     }
 
     fn lost(&self, message: String) -> Failure {
@@ -52,8 +81,30 @@ impl Child {
     }
 }
 
+/// Also if the arguments could not be packed up, or their packing panics.
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.packing = None;
+        self.leave(false, "it could not be started");
+        self.unpacking = None;
+    }
+}
+
 impl There for Child {
+    fn prepare(&mut self) -> Result<(), String> {
+        let Prepared { id, shared } = node::prepare().map_err(|error| {
+            format!(
+                "no memory could be had to share with its OS process ({error}); run fewer at once"
+            )
+        })?;
+        self.node = Some(id);
+        self.shared = Some(shared);
+        self.packing = Some(Packing::begin(id));
+        Ok(())
+    }
+
     fn begin(&mut self, entry: &'static Entry, arguments: &[u8]) -> Result<(), String> {
+        let ends = self.packing.take().map(Packing::done).unwrap_or_default();
         let (launched, hearing) = launch().map_err(|error| {
             format!("no OS process could be had for it ({error}); run fewer at once, or run it on a thread")
         })?;
@@ -62,10 +113,16 @@ impl There for Child {
             arguments: Blob(arguments.to_vec()),
             stack: self.stack,
             passport: self.passport.clone(),
-            shared: None,
+            shared: self.shared.take(),
+            ends,
         };
         // If it could not be sent the child is dead, and was never told of its arguments; its end will say so.
         launched.tell(ToChild::Start(start));
+        let launched = Arc::new(launched);
+        if let Some(node) = self.node {
+            let launched = Arc::clone(&launched);
+            node::started(node, move || launched.kill());
+        }
         self.running = Some((launched, hearing));
         Ok(())
     }
@@ -81,9 +138,23 @@ impl There for Child {
                 News::Exited(how) => exit = Some(how),
             }
         }
+        let well = matches!(told, Some(Ended::Returned(_)));
+        let outcome = self.outcome(told, exit);
+        let message = outcome.as_ref().err().map(|failure| failure.message().to_owned());
+        self.leave(well, message.as_deref().unwrap_or("it has ended"));
+        outcome
+    }
+}
+
+impl Child {
+    /// The ends in a result are this OS process's from here on.
+    fn outcome(&mut self, told: Option<Ended>, exit: Option<Exit>) -> Outcome<Vec<u8>> {
         match told {
             Some(Ended::Returned(Blob(bytes))) => match postcard::from_bytes(&bytes) {
-                Ok(Told::Returned(Blob(result))) => Ok(result),
+                Ok(Told::Returned { result: Blob(result), ends }) => {
+                    self.unpacking = Some(Unpacking::begin(ends));
+                    Ok(result)
+                }
                 Ok(Told::Failed(failure)) => Err(failure),
                 Err(error) => {
                     Err(self.lost(format!("what it told of its end can't be read ({error})")))

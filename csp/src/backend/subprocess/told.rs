@@ -15,6 +15,7 @@ enum Sent<'a> {
     NoGuard { process: Cow<'a, str>, place: Cow<'a, str> },
     Unstarted { process: Cow<'a, str>, reason: Cow<'a, str> },
     Lost { process: Cow<'a, str>, message: Cow<'a, str> },
+    Serialization { process: Cow<'a, str>, reason: Cow<'a, str> },
     Deadlock { summary: String, first: String, text: String, total: bool },
 }
 
@@ -38,6 +39,9 @@ impl<'a> Sent<'a> {
             }
             Cause::Lost { process, message } => {
                 Sent::Lost { process: text(process), message: text(message) }
+            }
+            Cause::Serialization { process, reason } => {
+                Sent::Serialization { process: text(process), reason: text(reason) }
             }
             Cause::Deadlock(deadlock) => {
                 let Told { summary, first, text, total } = deadlock.tell();
@@ -65,6 +69,9 @@ impl<'a> Sent<'a> {
             }
             Sent::Lost { process, message } => {
                 Cause::Lost { process: text(process), message: text(message) }
+            }
+            Sent::Serialization { process, reason } => {
+                Cause::Serialization { process: text(process), reason: text(reason) }
             }
             Sent::Deadlock { summary, first, text, total } => {
                 Cause::Deadlock(Deadlock::told(Told { summary, first, text, total }))

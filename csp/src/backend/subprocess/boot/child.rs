@@ -8,8 +8,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::{env, process, thread};
 
 use ipc_channel::IpcError;
-use ipc_channel::ipc::{self, IpcReceiver, IpcSender, IpcSharedMemory};
+use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
 
+use super::super::carry::Ends;
+use super::super::node;
 use super::{Blob, Call, Ended, FromChild, Passport, Start, ToChild, VARIABLE};
 
 /// How many processes there are above this one.
@@ -19,8 +21,9 @@ static INITIALISED: AtomicBool = AtomicBool::new(false);
 /// What the hook has left to [`init`].
 static FOR_MAIN: Mutex<Option<Call>> = Mutex::new(None);
 static PARENT: OnceLock<Mutex<IpcSender<FromChild>>> = OnceLock::new();
-static SHARED: OnceLock<IpcSharedMemory> = OnceLock::new();
 static PASSPORT: OnceLock<Passport> = OnceLock::new();
+/// The channel ends among the arguments.
+static ENDS: Mutex<Ends> = Mutex::new(Ends::none());
 
 /// Run by the loader before `main`. In whatever executable: a program, a test, a benchmark.
 #[used]
@@ -77,14 +80,14 @@ pub(crate) fn tell_parent(message: FromChild) {
     }
 }
 
-/// What this child and its parent have both mapped.
-pub(crate) fn shared() -> Option<&'static IpcSharedMemory> {
-    SHARED.get()
-}
-
 /// Who the process is that this child runs.
 pub(crate) fn passport() -> &'static Passport {
     PASSPORT.get_or_init(Passport::default)
+}
+
+/// The channel ends among the arguments, once.
+pub(crate) fn ends() -> Ends {
+    std::mem::take(&mut *ENDS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn serve(call: Call) -> ! {
@@ -102,15 +105,17 @@ fn serve(call: Call) -> ! {
     let Some(ToChild::Start(start)) = receive(&messages) else {
         die();
     };
-    let Start { entry, arguments, stack, passport, shared } = start;
+    let Start { entry, arguments, stack, passport, shared, ends } = start;
     if let Some(shared) = shared {
-        let _ = SHARED.set(shared);
+        node::join(shared);
     }
     let _ = PASSPORT.set(passport);
+    *ENDS.lock().unwrap_or_else(PoisonError::into_inner) = ends;
     watch(messages);
     let ended = run(move || (entry.find()?.run)(&arguments.0), stack);
     // Before anybody learns of the end: what it has printed comes first.
     let _ = std::io::stdout().flush();
+    node::settle();
     tell_parent(FromChild::Ended(ended));
     process::exit(0);
 }

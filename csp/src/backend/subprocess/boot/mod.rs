@@ -14,7 +14,7 @@
 pub(crate) mod child;
 pub(crate) mod entry;
 pub(crate) mod launch;
-mod warden;
+pub(crate) mod warden;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +25,8 @@ use ipc_channel::ipc::{IpcSender, IpcSharedMemory};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use self::entry::EntryId;
+use super::carry::Ends;
+use super::node::Shared;
 
 /// The variable that makes a child. Empty for everybody else.
 pub(crate) const VARIABLE: &str = "CSP_SUBPROCESS";
@@ -52,7 +54,9 @@ pub(crate) struct Start {
     pub(crate) stack: Option<usize>,
     pub(crate) passport: Passport,
     /// What both have mapped: rings and mailboxes.
-    pub(crate) shared: Option<IpcSharedMemory>,
+    pub(crate) shared: Option<Shared>,
+    /// The channel ends among the arguments.
+    pub(crate) ends: Ends,
 }
 
 /// Who a process is that runs in another OS process than its parent.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use linkme::distributed_slice;
 
+use super::super::carry::Ends;
 use super::entry::ENTRIES;
 use super::launch::{Launched, News, launch, launch_with};
 use super::warden::Exit;
@@ -99,7 +100,8 @@ fn start(
     let (launched, hearing) = launch()?;
     let arguments = Blob(arguments.to_vec());
     let passport = Passport { name: "child".to_owned(), ..Passport::default() };
-    let start = Start { entry: entry.id(), arguments, stack: None, passport, shared: None };
+    let (shared, ends) = (None, Ends::none());
+    let start = Start { entry: entry.id(), arguments, stack: None, passport, shared, ends };
     assert!(launched.tell(ToChild::Start(start)));
     let (send, news) = mpsc::channel();
     thread::spawn(move || hearing.for_each(|heard| drop(send.send(heard))));

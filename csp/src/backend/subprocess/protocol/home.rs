@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::counts::Counts;
 use super::pairs::Pair;
-use super::{ChannelId, Departure, Ending, Message, NodeId, Offer, OpId, Out, Parcel, Wild};
+use super::{
+    ChannelId, Departure, Direction, Ending, Message, NodeId, Offer, OpId, Out, Parcel, Wild,
+};
 
 #[cfg(test)]
 use super::faults::Fault;
@@ -412,6 +414,15 @@ impl<V: Clone, P: Clone> Home<V, P> {
             }
             _ => Some(ending.clone()),
         }
+    }
+
+    pub(super) fn ending(&self, index: u64, direction: Direction) -> Option<Ending<P>> {
+        let Some(channel) = self.channels.get(&index) else {
+            return Some(Ending::Retired);
+        };
+        let ending = channel.ending.as_ref()?;
+        let readable = direction == Direction::Read && !channel.stored.is_empty();
+        (!readable || !matches!(ending, Ending::Retired)).then(|| ending.clone())
     }
 
     fn remove_guard(&mut self, op: OpId, guard: u16, out: &mut Out<V, P>) {

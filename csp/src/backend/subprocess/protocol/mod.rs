@@ -214,6 +214,28 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.send_home(token.channel, message, out);
     }
 
+    /// A channel of this home had ended before it became one that others reach.
+    pub(crate) fn close(&mut self, channel: ChannelId, ending: Ending<P>, out: &mut Out<V, P>) {
+        self.home.end(channel.index, ending, out);
+        self.settle(out);
+    }
+
+    /// How a channel of this home has ended for one side; values that are stored are still to be read.
+    pub(crate) fn ending(&self, channel: ChannelId, direction: Direction) -> Option<Ending<P>> {
+        self.home.ending(channel.index, direction)
+    }
+
+    /// How many channels have their home here.
+    #[cfg(test)]
+    pub(crate) fn channels(&self) -> usize {
+        self.home.channels.len()
+    }
+
+    /// The operation that will be begun next.
+    pub(crate) fn next(&self) -> OpId {
+        self.owner.next()
+    }
+
     fn send_home(&mut self, channel: ChannelId, message: Message<V, P>, out: &mut Out<V, P>) {
         if !self.is_dead(channel.home) {
             out.to(channel.home, message);

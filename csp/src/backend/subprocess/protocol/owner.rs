@@ -97,6 +97,10 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         }
     }
 
+    pub(super) fn next(&self) -> OpId {
+        OpId { node: self.id, seq: self.next }
+    }
+
     pub(super) fn begin(
         &mut self,
         offers: Vec<Offer<V>>,

@@ -1,0 +1,559 @@
+//! A node: this OS process's part in the network. One machine, the links to its peers, and who here waits for what.
+//!
+//! Whoever waits *leads*: it looks into the links, handles what has come, and wakes whom that concerns; one thread at a
+//! time. A thread of the node's own, the router, does so while nobody leads.
+//!
+//! What holds:
+//! - Under the node's lock no code of the user's runs, and no lock is taken but that of the table of operations.
+//! - A process that is in that table waits: its waiter and slot stay where they are until it was taken out.
+//! - What has come over a link is handled in its order, and what was said in the course of it is on its way, before
+//!   anything that came later is.
+//! - A value with ends in it is not published before the departures of these ends are.
+#![allow(unsafe_code)]
+
+mod deaths;
+mod lead;
+mod peers;
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
+
+use ipc_channel::ipc::IpcSharedMemory;
+use serde::{Deserialize, Serialize};
+
+use self::deaths::Deaths;
+use self::peers::{Peer, Peers};
+use super::away;
+use super::bytes::Bytes;
+use super::causes::Causes;
+use super::link::{LINK, RingLink, Side};
+use super::mailbox::Mailbox;
+use super::protocol::{
+    ChannelId, Departure, Direction, Ending, Event, Machine, NodeId, Offer, Out, Outcome, Parcel,
+    Token,
+};
+use super::region::Region;
+use super::wire::Wired;
+use crate::sync::{Cell, Lock};
+use crate::termination::{Poison, Termination};
+use crate::waiter::Waiter;
+
+pub(crate) use self::lead::{is_linked, lead, poke};
+
+/// What a child needs to join its parent's network.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Shared {
+    node: u64,
+    parent: u64,
+    rings: IpcSharedMemory,
+    /// The child's mailbox.
+    mailbox: IpcSharedMemory,
+    /// Its parent's.
+    parents: IpcSharedMemory,
+}
+
+/// What a child is started with.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) id: NodeId,
+    pub(crate) shared: Shared,
+}
+
+pub(crate) struct Node {
+    id: NodeId,
+    parent: Option<NodeId>,
+    /// The mailbox, to be sent along.
+    memory: IpcSharedMemory,
+    mailbox: Region,
+    /// Somebody leads.
+    led: AtomicBool,
+    /// A peer has not been told of something that the sender is about to wait upon itself.
+    unrung: AtomicBool,
+    peers: AtomicUsize,
+    /// Messages sent, ever.
+    sent: AtomicU64,
+    operations: Arc<Operations>,
+    routing: Once,
+    inner: Mutex<Inner>,
+}
+
+/// Who here waits, by the number of the operation.
+type Operations = Lock<HashMap<u64, Standing>>;
+
+/// A process that waits for an operation.
+#[derive(Clone, Copy)]
+struct Standing {
+    waiter: NonNull<Waiter>,
+    slot: NonNull<Slot>,
+    mixed: bool,
+}
+
+// SAFETY: what it points at is used under the node's lock, while the process waits.
+unsafe impl Send for Standing {}
+
+/// Where the outcome of an operation is put, on the stack of the process that waits for it.
+pub(crate) struct Slot(Cell<Option<Came>>);
+
+/// What became of an operation.
+pub(crate) enum Came {
+    /// Of the guard with this number among those that were offered.
+    Done {
+        guard: u16,
+        parcel: Option<Received>,
+    },
+    Ended {
+        guard: u16,
+        ending: Ending<Bytes>,
+    },
+}
+
+/// A value that has come, and the ends in it; dropped, they are.
+pub(crate) struct Received {
+    pub(crate) node: &'static Node,
+    pub(crate) body: Bytes,
+    pub(crate) tokens: Vec<Token>,
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        for token in self.tokens.drain(..) {
+            self.node.drop_end(token.channel, token.direction);
+        }
+    }
+}
+
+impl Slot {
+    pub(crate) fn new() -> Self {
+        Self(Cell::new(None))
+    }
+
+    pub(crate) fn take(&self) -> Option<Came> {
+        self.0.take()
+    }
+}
+
+/// An operation that was begun.
+#[derive(Clone, Copy)]
+pub(crate) struct Begun {
+    pub(crate) op: u64,
+    /// It is over already, and nobody will wake its process.
+    pub(crate) over: bool,
+}
+
+struct Inner {
+    machine: Machine<Bytes, Bytes>,
+    out: Out<Bytes, Bytes>,
+    peers: Peers,
+    deaths: Deaths,
+    causes: Causes,
+    /// The operation of the process that is calling.
+    own: Option<u64>,
+    /// It is over.
+    over: bool,
+    /// Messages that wait for others on another link, and all that is to follow them.
+    held_back: Vec<(NodeId, Wired)>,
+    head: Vec<u8>,
+}
+
+static NODE: OnceLock<&'static Node> = OnceLock::new();
+
+#[cfg(test)]
+std::thread_local! {
+    /// In tests a thread may be a node of its own.
+    static HERE: std::cell::Cell<Option<&'static Node>> = const { std::cell::Cell::new(None) };
+}
+
+/// A number that no other process has drawn, nor will.
+fn draw() -> NodeId {
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    NodeId(hasher.finish())
+}
+
+fn map(mut memory: IpcSharedMemory) -> Option<Region> {
+    // SAFETY: the reference is gone at once; from then on nobody looks but through regions.
+    let bytes = unsafe { memory.deref_mut() };
+    let (start, length) = (NonNull::new(bytes.as_mut_ptr())?, bytes.len());
+    // SAFETY: mapped for reading and writing as long as the memory is held, which this keeps from all others.
+    Some(unsafe { Region::new(start, length, Arc::new(memory)) })
+}
+
+impl Node {
+    /// The node that this OS process is.
+    pub(crate) fn here() -> &'static Node {
+        #[cfg(test)]
+        if let Some(node) = HERE.get() {
+            return node;
+        }
+        NODE.get_or_init(|| {
+            let memory = IpcSharedMemory::from_byte(0, size_of::<Mailbox>());
+            Node::new(draw(), None, memory)
+        })
+    }
+
+    fn new(id: NodeId, parent: Option<NodeId>, memory: IpcSharedMemory) -> &'static Node {
+        let mailbox = map(memory.clone()).expect("memory for a mailbox");
+        assert!(mailbox.len() >= size_of::<Mailbox>());
+        let operations = Arc::new(Operations::new(HashMap::new()));
+        let mut out = Out::new(id);
+        let table = Arc::clone(&operations);
+        out.gate = Box::new(move |op, guard| {
+            let Some(standing) = table.lock().get(&op.seq).copied() else { return false };
+            // SAFETY: it is in the table, so its process waits.
+            let waiter = unsafe { standing.waiter.as_ref() };
+            match guard {
+                Some(guard) => waiter.commit(away::number(guard)),
+                None => waiter.hold(),
+            }
+        });
+        let inner = Inner {
+            machine: Machine::new(id),
+            out,
+            peers: Peers::default(),
+            deaths: Deaths::default(),
+            causes: Causes::new(id),
+            own: None,
+            over: false,
+            held_back: Vec::new(),
+            head: Vec::new(),
+        };
+        Box::leak(Box::new(Node {
+            id,
+            parent,
+            memory,
+            mailbox,
+            led: AtomicBool::new(false),
+            unrung: AtomicBool::new(false),
+            peers: AtomicUsize::new(0),
+            sent: AtomicU64::new(0),
+            operations,
+            routing: Once::new(),
+            inner: Mutex::new(inner),
+        }))
+    }
+
+    pub(crate) fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// Messages sent, ever.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing of the user's runs under it, so nothing panics; if it has, the network is beyond help anyhow.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn mailbox(&self) -> &Mailbox {
+        // SAFETY: `repr(C)`, atomics only.
+        unsafe { self.mailbox.header() }
+    }
+
+    /// Does something with the machine, and all that follows from it.
+    fn with<R>(
+        &'static self,
+        act: impl FnOnce(&mut Machine<Bytes, Bytes>, &mut Out<Bytes, Bytes>) -> R,
+    ) -> R {
+        let mut inner = self.lock();
+        let Inner { machine, out, .. } = &mut *inner;
+        let result = act(machine, out);
+        self.spread(&mut inner, false);
+        result
+    }
+
+    /// Begins a read, write or alternation for a process that then waits, or has it taken back.
+    ///
+    /// # Safety
+    /// Waiter and slot stay where they are until the operation is over or was [taken back](Self::take_back).
+    pub(crate) unsafe fn begin(
+        &'static self,
+        offers: Vec<Offer<Bytes>>,
+        waiter: &Waiter,
+        slot: &Slot,
+        how: How,
+    ) -> Begun {
+        let lazy = waiter.is_alone();
+        let mut inner = self.lock();
+        let op = inner.machine.next();
+        let mixed = how == How::Mixed || how == How::MixedPoll;
+        let standing = Standing { waiter: NonNull::from(waiter), slot: NonNull::from(slot), mixed };
+        self.operations.lock().insert(op.seq, standing);
+        (inner.own, inner.over) = (Some(op.seq), false);
+        let Inner { machine, out, .. } = &mut *inner;
+        machine.begin(offers, mixed, out);
+        if how == How::Poll || how == How::MixedPoll {
+            machine.probe(op, out);
+        }
+        self.spread(&mut inner, lazy);
+        inner.own = None;
+        Begun { op: op.seq, over: inner.over }
+    }
+
+    /// Takes an operation back: its process will be woken, unless that is so already.
+    pub(crate) fn withdraw(&'static self, op: u64) {
+        if self.operations.lock().contains_key(&op) {
+            let op = super::protocol::OpId { node: self.id, seq: op };
+            self.with(|machine, out| machine.withdraw(op, out));
+        }
+    }
+
+    /// Its process was served otherwise, or is about to go on anyhow: it will not be touched again.
+    pub(crate) fn take_back(&'static self, op: u64) {
+        if self.operations.lock().contains_key(&op) {
+            let id = super::protocol::OpId { node: self.id, seq: op };
+            let mut inner = self.lock();
+            self.operations.lock().remove(&op);
+            let Inner { machine, out, .. } = &mut *inner;
+            machine.withdraw(id, out);
+            self.spread(&mut inner, false);
+        }
+    }
+
+    /// What has come of operations is told, what was said is sent.
+    fn spread(&'static self, inner: &mut Inner, lazy: bool) {
+        loop {
+            for event in std::mem::take(&mut inner.out.events) {
+                self.tell(inner, event);
+            }
+            if !self.send_all(inner) && inner.out.events.is_empty() {
+                break;
+            }
+        }
+        self.notify(inner, lazy);
+    }
+
+    fn tell(&'static self, inner: &mut Inner, event: Event<Bytes, Bytes>) {
+        let received = |parcel: Parcel<Bytes>| Received {
+            node: self,
+            body: parcel.body,
+            tokens: parcel.tokens,
+        };
+        let seq = event.op.seq;
+        let Some(standing) = self.operations.lock().remove(&seq) else {
+            if let Outcome::Done { parcel: Some(parcel), .. } = event.outcome {
+                debug_assert!(false, "what is done is waited for");
+                let Inner { machine, out, .. } = inner;
+                for token in parcel.tokens {
+                    machine.drop_end(token.channel, token.direction, out);
+                }
+            }
+            return;
+        };
+        // SAFETY: they were in the table.
+        let (waiter, slot) = unsafe { (standing.waiter.as_ref(), standing.slot.as_ref()) };
+        let wakes = match event.outcome {
+            Outcome::Done { guard, parcel } => {
+                slot.0.set(Some(Came::Done { guard, parcel: parcel.map(received) }));
+                waiter.performed(away::number(guard));
+                true
+            }
+            Outcome::Ended { guard, ending } => {
+                let at_once = !standing.mixed || !matches!(ending, Ending::Retired);
+                slot.0.set(Some(Came::Ended { guard, ending }));
+                waiter.ended_beyond(at_once)
+            }
+            Outcome::Withdrawn if standing.mixed => false,
+            Outcome::Withdrawn => {
+                waiter.withdrawn();
+                true
+            }
+            Outcome::Released => waiter.begins_anew(),
+        };
+        if wakes && inner.own == Some(seq) {
+            inner.over = true;
+        } else if wakes {
+            waiter.wake();
+        }
+    }
+}
+
+/// How an operation is begun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum How {
+    Alone,
+    /// The process has other guards too.
+    Mixed,
+    /// Only what can be had now.
+    Poll,
+    MixedPoll,
+}
+
+/// Channels and their ends.
+impl Node {
+    /// A channel of this OS process becomes one that others reach. `ends`: of which sides there are any; `handles`: whether.
+    pub(crate) fn share(
+        &'static self,
+        capacity: usize,
+        (readers, writers): (bool, bool),
+        handles: bool,
+        ended: Option<&Termination>,
+    ) -> ChannelId {
+        let mut inner = self.lock();
+        let Inner { machine, out, causes, .. } = &mut *inner;
+        let channel = machine.create(capacity);
+        if readers {
+            machine.add_end(channel, Direction::Read);
+        }
+        if writers {
+            machine.add_end(channel, Direction::Write);
+        }
+        match ended {
+            None => {}
+            Some(Termination::Retired) => machine.close(channel, Ending::Retired, out),
+            Some(Termination::Poisoned(poison)) => {
+                machine.close(channel, Ending::Poisoned(causes.encode(poison)), out);
+            }
+        }
+        if !handles {
+            machine.drop_handle(channel, out);
+        }
+        self.spread(&mut inner, false);
+        channel
+    }
+
+    pub(crate) fn preload(&'static self, channel: ChannelId, parcel: Parcel<Bytes>) {
+        self.with(|machine, out| machine.preload(channel, parcel, out));
+    }
+
+    pub(crate) fn add_end(&'static self, channel: ChannelId, direction: Direction) {
+        self.with(|machine, _| machine.add_end(channel, direction));
+    }
+
+    pub(crate) fn drop_end(&'static self, channel: ChannelId, direction: Direction) {
+        self.with(|machine, out| machine.drop_end(channel, direction, out));
+    }
+
+    pub(crate) fn drop_handle(&'static self, channel: ChannelId) {
+        self.with(|machine, out| machine.drop_handle(channel, out));
+    }
+
+    pub(crate) fn poison(&'static self, channel: ChannelId, poison: &Poison) {
+        let mut inner = self.lock();
+        let Inner { machine, out, causes, .. } = &mut *inner;
+        machine.poison(channel, causes.encode(poison), out);
+        self.spread(&mut inner, false);
+    }
+
+    pub(crate) fn finish(&'static self, op: u64, channel: ChannelId) {
+        let op = super::protocol::OpId { node: self.id, seq: op };
+        self.with(|machine, out| machine.finish(op, channel, out));
+    }
+
+    pub(crate) fn depart(
+        &'static self,
+        channel: ChannelId,
+        direction: Direction,
+        via: NodeId,
+    ) -> Token {
+        self.with(|machine, out| machine.depart(channel, direction, via, out))
+    }
+
+    pub(crate) fn arrive(&'static self, token: Token) {
+        self.with(|machine, out| machine.arrive(token, out));
+    }
+
+    pub(crate) fn discard(&'static self, token: Token) {
+        self.with(|machine, out| machine.discard(token, out));
+    }
+
+    /// How a channel has ended, as far as is known here without asking.
+    pub(crate) fn ending(
+        &'static self,
+        channel: ChannelId,
+        direction: Direction,
+    ) -> Option<Termination> {
+        if channel.home != self.id {
+            return None;
+        }
+        let mut inner = self.lock();
+        let ending = inner.machine.ending(channel, direction)?;
+        Some(inner.causes.termination(&ending))
+    }
+
+    pub(crate) fn termination(&'static self, ending: &Ending<Bytes>) -> Termination {
+        self.lock().causes.termination(ending)
+    }
+}
+
+/// Memory for a child that is about to be started, and a place in the network.
+pub(crate) fn prepare() -> io::Result<Prepared> {
+    Node::here().prepare()
+}
+
+/// The child `id` runs; how to end it if it breaks the rules.
+pub(crate) fn started(id: NodeId, kill: impl Fn() + Send + 'static) {
+    let mut inner = Node::here().lock();
+    if let Some(peer) = inner.peers.get_mut(id) {
+        peer.kill = Some(Box::new(kill));
+        if peer.cut {
+            peer.kill_it();
+        }
+    }
+}
+
+/// This OS process is a child, and joins its parent's network; before anything else does anything with channels.
+pub(crate) fn join(shared: Shared) {
+    let joined = NODE.get_or_init(|| Node::joining(shared));
+    joined.begin_routing();
+}
+
+/// The node that started this one.
+pub(crate) fn parent() -> Option<NodeId> {
+    Node::here().parent
+}
+
+/// This OS process is about to end: waits until all is out that it had to say.
+pub(crate) fn settle() {
+    if let Some(node) = NODE.get() {
+        node.settle();
+    }
+}
+
+/// The child `id` has ended, and will say nothing more. Also what was prepared for a child that could not be started.
+/// `process` and `message` say what was lost, to those who wait for it in vain.
+pub(crate) fn ended(id: NodeId, departure: Departure, process: String, message: String) {
+    Node::here().ended(id, departure, process, message);
+}
+
+impl Node {
+    fn prepare(&'static self) -> io::Result<Prepared> {
+        let id = draw();
+        let rings = IpcSharedMemory::from_byte(0, LINK);
+        let mailbox = IpcSharedMemory::from_byte(0, size_of::<Mailbox>());
+        let shared = Shared {
+            node: id.0,
+            parent: self.id.0,
+            rings: rings.clone(),
+            mailbox: mailbox.clone(),
+            parents: self.memory.clone(),
+        };
+        let too_little = || io::Error::other("too little shared memory");
+        let link = map(rings).and_then(|rings| RingLink::new(&rings, Side::Parent));
+        let link = link.ok_or_else(too_little)?;
+        let mailbox = map(mailbox).ok_or_else(too_little)?;
+        self.begin_routing();
+        self.meet(Peer::new(id, Box::new(link), mailbox).ok_or_else(too_little)?);
+        Ok(Prepared { id, shared })
+    }
+
+    fn joining(shared: Shared) -> &'static Node {
+        let Shared { node, parent, rings, mailbox, parents } = shared;
+        let parent = NodeId(parent);
+        let node = Node::new(NodeId(node), Some(parent), mailbox);
+        let peer = map(rings)
+            .and_then(|rings| RingLink::new(&rings, Side::Child))
+            .and_then(|link| Peer::new(parent, Box::new(link), map(parents)?));
+        node.meet(peer.expect("memory of the size that the parent has made"));
+        node
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,421 @@
+//! Those a node has links to, and the ways by them to all others.
+//!
+//! Nodes are a tree: a child knows its parent, a parent its children and those below them. What is for a node that
+//! has no link of its own goes to who is nearer.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Inner, Node};
+use crate::backend::subprocess::link::Link;
+use crate::backend::subprocess::mailbox::{Mailbox, Notified};
+use crate::backend::subprocess::protocol::{Message, NodeId, Offer, Token, Wild};
+use crate::backend::subprocess::region::Region;
+use crate::backend::subprocess::wire::{self, Wired};
+use crate::quiet;
+
+pub(super) struct Peer {
+    pub(super) id: NodeId,
+    pub(super) link: Box<dyn Link>,
+    mailbox: Region,
+    /// Something was published for it that it has not been told of.
+    unrung: bool,
+    /// It broke the rules, and is not listened to.
+    pub(super) cut: bool,
+    pub(super) kill: Option<Box<dyn Fn() + Send>>,
+}
+
+#[derive(Default)]
+pub(super) struct Peers {
+    pub(super) all: Vec<Peer>,
+    places: HashMap<NodeId, usize>,
+    /// By which peer those are reached that have no link.
+    pub(super) ways: HashMap<NodeId, NodeId>,
+    parent: Option<NodeId>,
+}
+
+/// A message in another's charge: what comes first in it. The protocol's own messages begin with less.
+const RELAYED: u8 = 100;
+/// Of the nodes themselves.
+const NOTE: u8 = 101;
+
+/// What nodes say to each other about themselves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Note {
+    /// There is a new node behind me.
+    Up(u64),
+    /// These are dead. Say nothing more to them, and tell me when no more will come by you.
+    Closing(Vec<u64>),
+    /// Nothing more will come by me.
+    Closed(Vec<u64>),
+    /// What was said to them by you, and by others behind you, and not read, each with its author and oldest first.
+    Dead { dead: Vec<u64>, retires: bool, process: String, message: String, unread: Vec<Unread> },
+}
+
+/// What was not read by the dead: author, to whom, and what.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Unread {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) message: Vec<u8>,
+}
+
+impl Peer {
+    /// None: too little memory.
+    pub(super) fn new(id: NodeId, link: Box<dyn Link>, mailbox: Region) -> Option<Self> {
+        let enough = mailbox.len() >= size_of::<Mailbox>();
+        enough.then_some(Self { id, link, mailbox, unrung: false, cut: false, kill: None })
+    }
+
+    pub(super) fn mailbox(&self) -> &Mailbox {
+        // SAFETY: `repr(C)`, atomics only.
+        unsafe { self.mailbox.header() }
+    }
+
+    pub(super) fn kill_it(&self) {
+        if let Some(kill) = &self.kill {
+            kill();
+        }
+    }
+
+    /// What it says is nonsense: it is not listened to any more.
+    fn cut(&mut self, _wild: Wild) {
+        if !std::mem::replace(&mut self.cut, true) {
+            self.kill_it();
+        }
+    }
+
+    fn ring(&mut self) {
+        if std::mem::take(&mut self.unrung) {
+            self.mailbox().ring();
+        }
+    }
+}
+
+impl Peers {
+    pub(super) fn get_mut(&mut self, id: NodeId) -> Option<&mut Peer> {
+        self.places.get(&id).map(|place| &mut self.all[*place])
+    }
+
+    pub(super) fn is_peer(&self, id: NodeId) -> bool {
+        self.places.contains_key(&id)
+    }
+
+    /// The peer by which `to` is reached.
+    pub(super) fn way(&self, to: NodeId) -> Option<NodeId> {
+        match self.ways.get(&to) {
+            _ if self.is_peer(to) => Some(to),
+            Some(way) => Some(*way),
+            None => self.parent,
+        }
+    }
+
+    fn place(&self, to: NodeId) -> Option<usize> {
+        self.places.get(&self.way(to)?).copied()
+    }
+
+    pub(super) fn others(&self, but: NodeId) -> Vec<NodeId> {
+        self.all.iter().map(|peer| peer.id).filter(|id| *id != but).collect()
+    }
+
+    fn add(&mut self, peer: Peer) {
+        self.places.insert(peer.id, self.all.len());
+        self.all.push(peer);
+    }
+
+    pub(super) fn remove(&mut self, id: NodeId) -> Option<Peer> {
+        let place = self.places.remove(&id)?;
+        let peer = self.all.swap_remove(place);
+        if let Some(moved) = self.all.get(place) {
+            self.places.insert(moved.id, place);
+        }
+        Some(peer)
+    }
+
+    pub(super) fn note(&mut self, to: NodeId, note: &Note) {
+        let Ok(bytes) = postcard::to_extend(note, vec![NOTE]) else { return };
+        if let Some(peer) = self.get_mut(to)
+            && !peer.cut
+            && let Err(wild) = peer.link.send(&bytes, None)
+        {
+            peer.cut(wild);
+        }
+    }
+}
+
+/// The ends that a message carries away from the node that sends it.
+fn departing(message: &Wired) -> impl Iterator<Item = &Token> {
+    let guards = match message {
+        Message::Post { guards, .. } => guards.as_slice(),
+        _ => &[],
+    };
+    guards.iter().flat_map(|(_, offer)| match offer {
+        Offer::Write { parcel, .. } => parcel.tokens.as_slice(),
+        _ => &[],
+    })
+}
+
+impl Node {
+    /// A link to a new peer.
+    pub(super) fn meet(&'static self, peer: Peer) {
+        let mut inner = self.lock();
+        if self.peers.fetch_add(1, Ordering::SeqCst) == 0 {
+            // Whatever waits here may be ended from there.
+            quiet::expect_others();
+        }
+        super::lead::linked();
+        let id = peer.id;
+        inner.peers.parent = self.parent;
+        inner.peers.add(peer);
+        if let Some(parent) = self.parent
+            && parent != id
+        {
+            inner.peers.note(parent, &Note::Up(id.0));
+            self.notify(&mut inner, false);
+        }
+    }
+
+    /// Sends what the machine has to say; whether that was anything.
+    pub(super) fn send_all(&'static self, inner: &mut Inner) -> bool {
+        if inner.out.send.is_empty() {
+            return false;
+        }
+        let mut messages = std::mem::take(&mut inner.out.send);
+        for (to, message) in messages.drain(..) {
+            self.send(inner, to, message);
+        }
+        if inner.out.send.is_empty() {
+            inner.out.send = messages;
+        }
+        true
+    }
+
+    fn send(&'static self, inner: &mut Inner, to: NodeId, message: Wired) {
+        let waits = |inner: &Inner, token: &Token| {
+            let (home, way) = (inner.peers.place(token.channel.home), inner.peers.place(to));
+            home != way && home.is_some_and(|home| inner.peers.all[home].link.is_backed_up())
+        };
+        let held_back = !inner.held_back.is_empty()
+            && inner.held_back.iter().any(|(other, _)| *other == to)
+            || departing(&message).any(|token| waits(inner, token));
+        if held_back {
+            inner.held_back.push((to, message));
+        } else {
+            self.send_now(inner, to, message);
+        }
+    }
+
+    fn send_now(&'static self, inner: &mut Inner, to: NodeId, message: Wired) {
+        let Some(message) = inner.deaths.withhold(self.id, to, message) else { return };
+        let Some(place) = inner.peers.place(to) else {
+            return self.unreachable(inner, to, message);
+        };
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let mut head = std::mem::take(&mut inner.head);
+        head.clear();
+        let peer = &mut inner.peers.all[place];
+        if peer.id != to {
+            head.push(RELAYED);
+            head.extend(self.id.0.to_le_bytes());
+            head.extend(to.0.to_le_bytes());
+        }
+        let tail = wire::encode(message, &mut head);
+        if !peer.cut
+            && let Err(wild) = peer.link.send(&head, tail)
+        {
+            peer.cut(wild);
+        }
+        inner.head = head;
+    }
+
+    /// Those peers for whom something was published are told. `lazy`: the caller is about to wait for an answer, and
+    /// rings if that does not come soon.
+    pub(super) fn notify(&self, inner: &mut Inner, lazy: bool) {
+        for peer in &mut inner.peers.all {
+            if !(peer.link.published() | peer.link.made_room()) {
+                continue;
+            }
+            match peer.mailbox().notify() {
+                Notified::Seen => peer.unrung = false,
+                Notified::Unattended => {
+                    peer.unrung = true;
+                    if lazy {
+                        self.unrung.store(true, Ordering::Relaxed);
+                    } else {
+                        peer.ring();
+                    }
+                }
+            }
+        }
+    }
+
+    /// What was put off is not put off any longer.
+    pub(super) fn ring_all(&self) {
+        if self.unrung.load(Ordering::Relaxed) {
+            let mut inner = self.lock();
+            self.unrung.store(false, Ordering::Relaxed);
+            inner.peers.all.iter_mut().for_each(Peer::ring);
+        }
+    }
+
+    /// Handles what has come.
+    pub(super) fn pump(&'static self) {
+        let mut inner = self.lock();
+        let mut place = 0;
+        while place < inner.peers.all.len() {
+            self.drain(&mut inner, place);
+            place += 1;
+        }
+        for peer in &mut inner.peers.all {
+            if peer.link.is_backed_up()
+                && let Err(wild) = peer.link.flush()
+            {
+                peer.cut(wild);
+            }
+        }
+        if !inner.held_back.is_empty() {
+            for (to, message) in std::mem::take(&mut inner.held_back) {
+                self.send(&mut inner, to, message);
+            }
+        }
+        self.notify(&mut inner, false);
+    }
+
+    /// All that has come from one peer.
+    pub(super) fn drain(&'static self, inner: &mut Inner, place: usize) {
+        loop {
+            let peer = &mut inner.peers.all[place];
+            if peer.cut {
+                return;
+            }
+            let from = peer.id;
+            let handled = match peer.link.receive() {
+                Ok(None) => return,
+                Ok(Some(message)) => self.received(inner, from, message),
+                Err(wild) => Err(wild),
+            };
+            if let Err(wild) = handled
+                && let Some(peer) = inner.peers.get_mut(from)
+            {
+                peer.cut(wild);
+            }
+        }
+    }
+
+    fn received(
+        &'static self,
+        inner: &mut Inner,
+        from: NodeId,
+        message: Vec<u8>,
+    ) -> Result<(), Wild> {
+        match message.first() {
+            Some(&RELAYED) => {
+                let Some((head, rest)) = message.split_at_checked(17) else {
+                    return Err(Wild("half an address"));
+                };
+                let number = |at: usize| {
+                    let mut bytes = [0; 8];
+                    bytes.copy_from_slice(&head[at..at + 8]);
+                    NodeId(u64::from_le_bytes(bytes))
+                };
+                let (author, to) = (number(1), number(9));
+                if author == self.id || inner.peers.way(author) != Some(from) {
+                    return Err(Wild("a message in another's name"));
+                }
+                if to == self.id {
+                    let rest = rest.to_vec();
+                    return self.handle(inner, author, rest);
+                }
+                self.relay(inner, author, to, message);
+                Ok(())
+            }
+            Some(&NOTE) => {
+                let note = postcard::from_bytes(&message[1..]);
+                let note = note.map_err(|_| Wild("a note that can't be read"))?;
+                self.noted(inner, from, note);
+                Ok(())
+            }
+            _ => self.handle(inner, from, message),
+        }
+    }
+
+    fn handle(
+        &'static self,
+        inner: &mut Inner,
+        from: NodeId,
+        message: Vec<u8>,
+    ) -> Result<(), Wild> {
+        let message = wire::decode(self.id, message)?;
+        let Inner { machine, out, .. } = &mut *inner;
+        let handled = machine.handle(from, message, out);
+        self.told(inner);
+        handled
+    }
+
+    /// Events are told, messages sent; those for whom they are, are notified later.
+    pub(super) fn told(&'static self, inner: &mut Inner) {
+        loop {
+            for event in std::mem::take(&mut inner.out.events) {
+                self.tell(inner, event);
+            }
+            if !self.send_all(inner) && inner.out.events.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// Passes on what is for another. `message` begins with its addresses.
+    fn relay(&'static self, inner: &mut Inner, author: NodeId, to: NodeId, message: Vec<u8>) {
+        if inner.deaths.bounce(author, to, &message[17..]) {
+            return;
+        }
+        let Some(place) = inner.peers.place(to) else {
+            return self.bounce(inner, author, to, &message[17..]);
+        };
+        let peer = &mut inner.peers.all[place];
+        // What is for the peer itself still names its author, who is not this node.
+        if !peer.cut
+            && let Err(wild) = peer.link.send(&message, None)
+        {
+            peer.cut(wild);
+        }
+    }
+
+    /// Waits until all is out.
+    pub(super) fn settle(&'static self) {
+        self.ring_all();
+        loop {
+            self.pump();
+            let inner = self.lock();
+            let waits = |peer: &Peer| !peer.cut && peer.link.is_backed_up();
+            if inner.held_back.is_empty() && !inner.peers.all.iter().any(waits) {
+                return;
+            }
+            drop(inner);
+            std::thread::sleep(std::time::Duration::from_micros(50));
+        }
+    }
+}
+
+/// What a link has kept for a dead peer, taken apart: its own messages and those that were only passed on.
+pub(super) fn authors(
+    me: NodeId,
+    dead: NodeId,
+    unread: Vec<Vec<u8>>,
+) -> impl Iterator<Item = Unread> {
+    unread.into_iter().filter_map(move |message| match message.first() {
+        Some(&RELAYED) if message.len() >= 17 => {
+            let number = |at: usize| {
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(&message[at..at + 8]);
+                u64::from_le_bytes(bytes)
+            };
+            let (from, to) = (number(1), number(9));
+            Some(Unread { from, to, message: message[17..].to_vec() })
+        }
+        Some(&NOTE) | None => None,
+        Some(_) => Some(Unread { from: me.0, to: dead.0, message }),
+    })
+}

@@ -1,0 +1,661 @@
+//! Two or three nodes in one OS process, each with threads of its own, over real rings.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{HERE, Node};
+use crate::backend::subprocess::carry::{self, Packing, Unpacking};
+use crate::backend::subprocess::protocol::Departure;
+use crate::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, pri_alt};
+
+fn node() -> &'static Node {
+    use ipc_channel::ipc::IpcSharedMemory;
+    let memory = IpcSharedMemory::from_byte(0, size_of::<super::Mailbox>());
+    Node::new(super::draw(), None, memory)
+}
+
+fn child(parent: &'static Node) -> &'static Node {
+    let prepared = parent.prepare().expect("memory");
+    let child = Node::joining(prepared.shared);
+    child.begin_routing();
+    child
+}
+
+/// A thread of the node; it is killed, with the whole test, if it does not end.
+struct Running<R>(mpsc::Receiver<thread::Result<R>>);
+
+impl<R> Running<R> {
+    fn join(self) -> R {
+        match self.0.recv_timeout(Duration::from_secs(60)) {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => {
+                eprintln!("{}", crate::network());
+                std::process::abort();
+            }
+        }
+    }
+}
+
+/// Runs on another node, with these ends as its arguments.
+fn run_on<A, R>(
+    at: &'static Node,
+    arguments: &A,
+    body: impl FnOnce(A) -> R + Send + 'static,
+) -> Running<R>
+where
+    A: Serialize + DeserializeOwned + 'static,
+    R: Send + 'static,
+{
+    let packing = Packing::begin(at.id());
+    let mut bytes = Vec::new();
+    carry::put(arguments, &mut bytes).expect("what can be packed");
+    let ends = packing.done();
+    run(at, move || {
+        let unpacking = Unpacking::begin(ends);
+        let arguments = carry::take(&mut &*bytes).expect("what was packed");
+        drop(unpacking);
+        body(arguments)
+    })
+}
+
+fn run<R: Send + 'static>(
+    at: &'static Node,
+    body: impl FnOnce() -> R + Send + 'static,
+) -> Running<R> {
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || {
+        HERE.set(Some(at));
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        let _ = done.send(ended);
+    });
+    Running(result)
+}
+
+/// This thread is one node, and there is another.
+fn pair() -> (&'static Node, &'static Node) {
+    let here = node();
+    HERE.set(Some(here));
+    (here, child(here))
+}
+
+#[test]
+fn a_value_crosses_each_way() {
+    let (_, there) = pair();
+    let (to, back) = (Channel::<u64>::new(), Channel::<String>::new());
+    let other = run_on(there, &(to.reader(), back.writer()), |(to, back)| {
+        for n in &to {
+            back.write(format!("{n}")).expect("a reader");
+        }
+        to.termination()
+    });
+    let (to, back) = (to.writer(), back.reader());
+    for n in 0..1000 {
+        to.write(n).expect("a reader");
+        assert_eq!(back.read(), Ok(n.to_string()));
+    }
+    to.retire();
+    assert_eq!(back.read(), Err(Termination::Retired));
+    assert_eq!(other.join(), Some(Termination::Retired));
+}
+
+#[test]
+fn a_plain_communication_is_two_messages_and_so_is_an_alternation() {
+    let (here, there) = pair();
+    let channels = 4 * Channel::<u64>::new();
+    let readers: Vec<_> = channels.iter().map(Channel::reader).collect();
+    let (go, ended) = (Channel::<u32>::new(), Channel::<()>::new());
+    let other = run_on(there, &(readers, go.reader(), ended.writer()), |(readers, go, ended)| {
+        let mut all = Alternation::new();
+        for reader in &readers {
+            all.read(reader, |n| n);
+        }
+        let mut sum = 0;
+        let alternations = go.read().expect("a number");
+        for _ in 0..alternations {
+            sum += all.choose().expect("a value");
+        }
+        let plain = go.read().expect("a number");
+        for _ in 0..plain {
+            sum += readers[0].read().expect("a value");
+        }
+        ended.write(()).expect("a reader");
+        sum
+    });
+    let writers: Vec<_> = channels.iter().map(Channel::writer).collect();
+    drop(channels);
+    let counted = |from: u64| here.sent() + there.sent() - from;
+    let (go, ended) = (go.writer(), ended.reader());
+    go.write(400).expect("a reader");
+    let before = counted(0);
+    for n in 0..400 {
+        writers[n % 4].write(n as u64).expect("a reader");
+    }
+    go.write(100).expect("a reader");
+    // The other has read that, and is told what it has read: the two messages of each of 401.
+    let alternations = counted(before);
+    let before = counted(0);
+    for n in 0..100 {
+        writers[0].write(n).expect("a reader");
+    }
+    ended.read().expect("its end");
+    let plain = counted(before);
+    assert_eq!(other.join(), 399 * 400 / 2 + 99 * 50);
+    // Of the last or of the first one message may be counted on the other side of the line.
+    assert!(alternations.abs_diff(802) <= 2, "{alternations}");
+    assert!(plain.abs_diff(202) <= 3, "{plain}");
+}
+
+#[test]
+fn ends_are_counted_wherever_they_are() {
+    let (_, there) = pair();
+    let channel = Channel::<u8>::new();
+    let reader = channel.reader();
+    let other = run_on(there, &channel.writer(), |writer: Writer<u8>| {
+        let second = writer.clone();
+        drop(writer);
+        second.write(1).expect("a reader");
+        let third = second.clone();
+        drop(second);
+        third.write(2).expect("a reader");
+    });
+    drop(channel);
+    assert_eq!(reader.iter().collect::<Vec<_>>(), [1, 2]);
+    other.join();
+    assert_eq!(reader.termination(), Some(Termination::Retired));
+}
+
+#[test]
+fn ends_travel_in_values_there_and_back() {
+    #[derive(Serialize, Deserialize)]
+    struct Call {
+        n: u64,
+        answer: Writer<u64>,
+        more: Option<Reader<u64>>,
+    }
+    let (_, there) = pair();
+    let calls = Channel::<Call>::new();
+    let other = run_on(there, &calls.reader(), |calls: Reader<Call>| {
+        for Call { n, answer, more } in &calls {
+            let more: u64 = more.iter().flatten().sum();
+            answer.write(n + more).expect("a reader");
+        }
+    });
+    let calls = calls.writer();
+    for n in 0..200 {
+        let (answer, more) = (Channel::new(), Channel::new());
+        let call = Call { n, answer: answer.writer(), more: (n % 2 == 0).then(|| more.reader()) };
+        let more = more.writer();
+        calls.write(call).expect("a reader");
+        if n % 2 == 0 {
+            more.write(10).expect("a reader");
+            more.write(20).expect("a reader");
+        }
+        more.retire();
+        let answer = answer.reader();
+        assert_eq!(answer.read(), Ok(if n % 2 == 0 { n + 30 } else { n }));
+        assert_eq!(answer.read(), Err(Termination::Retired));
+    }
+    calls.retire();
+    other.join();
+}
+
+#[test]
+fn a_hundred_ends_in_one_value() {
+    let (_, there) = pair();
+    let channel = Channel::<Vec<Writer<usize>>>::new();
+    let other = run_on(there, &channel.reader(), |ends: Reader<Vec<Writer<usize>>>| {
+        for (n, end) in ends.read().expect("a value").into_iter().enumerate() {
+            end.write(n).expect("a reader");
+        }
+    });
+    let channels = 100 * Channel::<usize>::new();
+    channel.writer().write(channels.iter().map(Channel::writer).collect()).expect("a reader");
+    let readers: Vec<_> = channels.iter().map(Channel::reader).collect();
+    drop(channels);
+    for (n, reader) in readers.iter().enumerate() {
+        assert_eq!(reader.iter().collect::<Vec<_>>(), [n]);
+    }
+    other.join();
+}
+
+#[test]
+fn poison_keeps_its_cause_and_its_identity() {
+    let (_, there) = pair();
+    let (channel, other) = (Channel::<u8>::new(), Channel::<u8>::new());
+    let ends = (channel.reader(), other.writer());
+    let (second, third) = (channel.writer(), other.reader());
+    let there = run_on(there, &ends, |(reader, writer): (Reader<u8>, Writer<u8>)| {
+        let ended = reader.read().expect_err("poison");
+        // A process that stops because of poison passes it on.
+        drop(writer);
+        format!("{ended}")
+    });
+    second.poison("enough");
+    let told = there.join();
+    assert!(told.contains("enough"), "{told}");
+    let here = third.read().expect_err("poison");
+    assert!(
+        matches!(here.poison().expect("poison").cause(), Cause::Explicit { reason, .. } if reason == "enough")
+    );
+    assert_eq!(second.write(1).expect_err("poison").termination, here);
+}
+
+#[test]
+fn what_waits_when_a_channel_is_shared_begins_anew() {
+    let (_, there) = pair();
+    for round in 0..50 {
+        let channel = if round % 2 == 0 { Channel::<u32>::new() } else { Channel::buffered(3) };
+        let (reader, writer) = (channel.reader(), channel.writer());
+        let here = HERE.get();
+        let waiting = {
+            let reader = reader.clone();
+            thread::spawn(move || {
+                HERE.set(here);
+                reader.iter().count()
+            })
+        };
+        thread::yield_now();
+        let other = run_on(there, &channel.writer(), |writer: Writer<u32>| {
+            (0..20).for_each(|n| writer.write(n).expect("a reader"));
+        });
+        (0..20).for_each(|n| writer.write(n).expect("a reader"));
+        other.join();
+        writer.retire();
+        drop(channel);
+        let mine = reader.iter().count();
+        assert_eq!(waiting.join().expect("a reader") + mine, 40);
+    }
+}
+
+#[test]
+fn buffered_values_go_along_in_their_order() {
+    let (_, there) = pair();
+    let channel = Channel::<u32>::buffered(5);
+    let writer = channel.writer();
+    (0..5).for_each(|n| writer.write(n).expect("room"));
+    let other =
+        run_on(there, &channel.reader(), |reader: Reader<u32>| reader.iter().collect::<Vec<_>>());
+    (5..100).for_each(|n| writer.write(n).expect("room, in time"));
+    writer.retire();
+    drop(channel);
+    assert_eq!(other.join(), (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_extended_read_keeps_its_writer_waiting() {
+    let (_, there) = pair();
+    let (channel, about) = (Channel::<u8>::new(), Channel::<u8>::new());
+    let ends = (channel.reader(), about.writer());
+    let other = run_on(there, &ends, |(reader, about): (Reader<u8>, Writer<u8>)| {
+        for _ in 0..100 {
+            let value = reader.begin().expect("a value");
+            about.write(*value).expect("a reader");
+        }
+    });
+    let (writer, about) = (channel.writer(), about.reader());
+    let released = Arc::new(AtomicUsize::new(0));
+    let here = HERE.get();
+    let writing = {
+        let released = Arc::clone(&released);
+        thread::spawn(move || {
+            HERE.set(here);
+            for n in 0..100 {
+                writer.write(n).expect("a reader");
+                released.fetch_add(1, Ordering::SeqCst);
+            }
+        })
+    };
+    for n in 0..100 {
+        assert!(released.load(Ordering::SeqCst) <= n);
+        assert_eq!(about.read(), Ok(n as u8));
+    }
+    writing.join().expect("the writer");
+    other.join();
+}
+
+#[test]
+fn alternations_time_out_skip_and_see_retirement() {
+    let (_, there) = pair();
+    let (values, stop) = (Channel::<u8>::new(), Channel::<()>::new());
+    let ends = (values.writer(), stop.reader());
+    let other = run_on(there, &ends, |(values, stop): (Writer<u8>, Reader<()>)| {
+        stop.read().expect("a word");
+        values.write(7).expect("a reader");
+        stop.read().expect("a word");
+        drop(values);
+    });
+    drop(ends);
+    let (values, stop) = (values.reader(), stop.writer());
+    let polled = pri_alt! { x = values.read() => Some(x), skip => None };
+    assert_eq!(polled, Ok(None));
+    let timed = alt! { x = values.read() => Some(x), after(Duration::from_millis(2)) => None };
+    assert_eq!(timed, Ok(None));
+    stop.write(()).expect("a reader");
+    let came = loop {
+        let came = pri_alt! { x = values.read() => Some(x), skip => None };
+        if let Some(x) = came.expect("not ended") {
+            break x;
+        }
+    };
+    assert_eq!(came, 7);
+    stop.write(()).expect("a reader");
+    let ended = alt! { x = values.read() => u32::from(x), retired(values) => 1000 };
+    assert_eq!(ended, Ok(1000));
+    let ended = alt! { x = values.read() => Some(x), after(Duration::from_secs(60)) => None };
+    assert_eq!(ended, Err(Termination::Retired));
+    let ended = pri_alt! { x = values.read() => Some(x), skip => None };
+    assert_eq!(ended, Err(Termination::Retired));
+    other.join();
+}
+
+#[test]
+fn an_output_guard_moves_its_value_only_if_it_is_chosen() {
+    let (_, there) = pair();
+    for capacity in [0, 2] {
+        let (values, go) = (Channel::<String>::buffered(capacity), Channel::<()>::new());
+        let ends = (values.reader(), go.reader());
+        let other = run_on(there, &ends, |(values, go): (Reader<String>, Reader<()>)| {
+            go.read().expect("a word");
+            values.iter().collect::<Vec<_>>()
+        });
+        let (values, go) = (values.writer(), go.writer());
+        let mut kept = String::from("kept");
+        if capacity == 0 {
+            let timed = alt! {
+                values.write(kept) => { kept = String::new(); true }
+                after(Duration::from_millis(2)) => false,
+            };
+            assert_eq!((timed, &*kept), (Ok(false), "kept"));
+        }
+        go.write(()).expect("a reader");
+        for n in 0..20 {
+            let value = format!("{kept}{n}");
+            let written = alt! {
+                values.write(value) => true,
+                after(Duration::from_secs(60)) => false,
+            };
+            assert_eq!(written, Ok(true));
+        }
+        drop(values);
+        assert_eq!(other.join(), (0..20).map(|n| format!("kept{n}")).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_maker_that_panics_disappoints_nobody() {
+    let (_, there) = pair();
+    let channel = Channel::<u32>::new();
+    let other = run_on(there, &channel.reader(), |values: Reader<u32>| values.read());
+    let writer = channel.writer();
+    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        alt! { writer.write_with(|| -> u32 { panic!("no value") }) => {} }
+    }));
+    assert!(made.is_err());
+    writer.write(5).expect("a reader");
+    assert_eq!(other.join(), Ok(5));
+}
+
+/// Processes of both nodes at channels of both homes and at local ones, all in alternations with inputs and outputs.
+#[test]
+fn alternations_over_two_homes_and_local_channels_deliver_exactly_once() {
+    const EACH: u64 = 1500;
+    type Ends = (Vec<Reader<u64>>, Vec<Writer<u64>>);
+
+    fn ends(channels: &[Channel<u64>]) -> Ends {
+        (
+            channels.iter().map(Channel::reader).collect(),
+            channels.iter().map(Channel::writer).collect(),
+        )
+    }
+
+    fn both(mut some: Ends, more: Ends) -> Ends {
+        some.0.extend(more.0);
+        some.1.extend(more.1);
+        some
+    }
+
+    /// Writes its numbers and reads others' meanwhile, at any of the channels; then reads until nobody writes.
+    fn work(who: u64, (readers, writers): Ends) -> Vec<u64> {
+        let (mut got, next) = (Vec::new(), std::cell::Cell::new(0));
+        {
+            let mut all = Alternation::new();
+            for reader in &readers {
+                all.read(reader, Some);
+            }
+            for writer in &writers {
+                all.write(writer, || who << 32 | next.get(), || None);
+            }
+            while next.get() < EACH {
+                match all.choose().expect("others are there") {
+                    Some(value) => got.push(value),
+                    None => next.set(next.get() + 1),
+                }
+            }
+        }
+        drop(writers);
+        let mut all = Alternation::new();
+        for reader in &readers {
+            all.read(reader, |value| value);
+        }
+        while let Ok(value) = all.choose() {
+            got.push(value);
+        }
+        got
+    }
+
+    fn workers(who: [u64; 2], shared: &Ends) -> [Running<Vec<u64>>; 2] {
+        let locals = 2 * Channel::<u64>::new();
+        who.map(|who| {
+            let all = both(shared.clone(), ends(&locals));
+            run(HERE.get().expect("a node"), move || work(who, all))
+        })
+    }
+
+    let (_, there) = pair();
+    let (gifts, mine) = (Channel::<Ends>::new(), 2 * Channel::<u64>::new());
+    let given = (gifts.writer(), ends(&mine));
+    let other = run_on(there, &given, |(gifts, shared): (Writer<Ends>, Ends)| {
+        let channels = 2 * Channel::<u64>::new();
+        gifts.write(ends(&channels)).expect("a reader");
+        let shared = both(shared, ends(&channels));
+        drop(channels);
+        let workers = workers([1, 2], &shared);
+        drop((shared, gifts));
+        workers.map(Running::join)
+    });
+    drop(given);
+    let shared = both(ends(&mine), gifts.reader().read().expect("their ends"));
+    drop(mine);
+    let mut all: Vec<u64> = {
+        let workers = workers([3, 4], &shared);
+        drop(shared);
+        workers.into_iter().flat_map(Running::join).collect()
+    };
+    all.extend(other.join().into_iter().flatten());
+    all.sort_unstable();
+    let expected: Vec<u64> =
+        (1..=4).flat_map(|who| (0..EACH).map(move |n| who << 32 | n)).collect();
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn what_fails_to_be_packed_is_the_writers_error() {
+    #[derive(Debug, PartialEq)]
+    struct Picky(u8);
+    impl Serialize for Picky {
+        fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+            match self.0 {
+                0 => Err(serde::ser::Error::custom("not zero")),
+                1 => panic!("not one"),
+                n => n.serialize(s),
+            }
+        }
+    }
+    impl<'de> Deserialize<'de> for Picky {
+        fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            match u8::deserialize(d)? {
+                2 => Err(serde::de::Error::custom("not two")),
+                3 => panic!("not three"),
+                n => Ok(Picky(n)),
+            }
+        }
+    }
+    let (_, there) = pair();
+    let channel = Channel::<Picky>::new();
+    let other = run_on(there, &channel.reader(), |values: Reader<Picky>| {
+        let told = |ended: Termination| format!("{ended}");
+        (values.read().map_err(told), values.read().map_err(told), values.read().map_err(told))
+    });
+    let writer = channel.writer();
+    for n in [0, 1] {
+        let error = writer.write(Picky(n)).expect_err("it can't be packed");
+        assert_eq!(error.value, Picky(n));
+        let text = error.termination.to_string();
+        assert!(text.contains("Serialize") && text.contains("Picky"), "{text}");
+        let cause = error.termination.poison().expect("poison").cause();
+        assert!(matches!(cause, Cause::Serialization { .. }));
+    }
+    (2..5).for_each(|n| writer.write(Picky(n)).expect("a reader"));
+    let (two, three, four) = other.join();
+    assert!(two.expect_err("it can't be unpacked").contains("Deserialize"));
+    assert!(three.expect_err("it can't be unpacked").contains("not three"));
+    assert_eq!(four, Ok(Picky(4)));
+    let error = postcard::to_allocvec(&writer).expect_err("not by anybody's serializer");
+    drop(error);
+}
+
+#[test]
+fn values_of_every_size_arrive() {
+    let (_, there) = pair();
+    let (to, back) = (Channel::<Vec<u8>>::new(), Channel::<(usize, u64)>::new());
+    let ends = (to.reader(), back.writer());
+    let other = run_on(there, &ends, |(to, back): (Reader<Vec<u8>>, Writer<(usize, u64)>)| {
+        for value in &to {
+            let sum = value.iter().map(|byte| u64::from(*byte)).sum();
+            back.write((value.len(), sum)).expect("a reader");
+        }
+    });
+    let (to, back) = (to.writer(), back.reader());
+    let sizes = [0, 1, 21, 22, 23, 8191, 8192, 65_535, 65_536, 65_537, 1 << 20, 4 << 20];
+    for size in sizes {
+        let value: Vec<u8> = (0..size).map(|n| n as u8).collect();
+        let sum = value.iter().map(|byte| u64::from(*byte)).sum();
+        to.write(value).expect("a reader");
+        assert_eq!(back.read(), Ok((size, sum)));
+    }
+    to.retire();
+    other.join();
+}
+
+#[test]
+fn siblings_talk_by_their_parent() {
+    let (here, first) = pair();
+    let second = child(here);
+    // The home is one of the siblings: the parent passes on what they say to each other.
+    let gifts = Channel::<Reader<u64>>::new();
+    let home = run_on(first, &gifts.writer(), |gifts: Writer<Reader<u64>>| {
+        let channel = Channel::<u64>::new();
+        gifts.write(channel.reader()).expect("a reader");
+        let writer = channel.writer();
+        drop(channel);
+        (0..300).for_each(|n| writer.write(n).expect("a reader"));
+    });
+    let gift = gifts.reader().read().expect("an end");
+    let other = run_on(second, &gift, |reader: Reader<u64>| reader.iter().sum::<u64>());
+    drop(gift);
+    home.join();
+    assert_eq!(other.join(), 299 * 150);
+}
+
+#[test]
+fn what_a_dead_child_held_is_given_up() {
+    for departure in [Departure::Retires, Departure::Poisons] {
+        let (here, there) = pair();
+        let channel = Channel::<u32>::new();
+        let other = run_on(there, &channel.writer(), |writer: Writer<u32>| {
+            writer.write(1).expect("a reader");
+            std::mem::forget(writer);
+        });
+        let reader = channel.reader();
+        drop(channel);
+        assert_eq!(reader.read(), Ok(1));
+        other.join();
+        here.ended(there.id(), departure, "main/child".into(), "signal: 9".into());
+        let ended = reader.read().expect_err("nobody is left");
+        match departure {
+            Departure::Retires => assert_eq!(ended, Termination::Retired),
+            Departure::Poisons => {
+                assert!(ended.to_string().contains("`main/child` was lost: signal: 9"), "{ended}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_death_of_a_sibling_reaches_everybody() {
+    let (here, first) = pair();
+    let second = child(here);
+    let gifts = Channel::<Reader<u64>>::new();
+    let home = run_on(first, &gifts.writer(), |gifts: Writer<Reader<u64>>| {
+        let channel = Channel::<u64>::new();
+        gifts.write(channel.reader()).expect("a reader");
+        std::mem::forget(channel);
+    });
+    let gift = gifts.reader().read().expect("an end");
+    let other = run_on(second, &gift, |reader: Reader<u64>| reader.read());
+    home.join();
+    thread::sleep(Duration::from_millis(5));
+    here.ended(first.id(), Departure::Poisons, "main/home".into(), "aborted".into());
+    let ended = other.join().expect_err("its home is gone");
+    assert!(ended.to_string().contains("`main/home` was lost: aborted"), "{ended}");
+    let late = gift.read().expect_err("its home is gone");
+    assert!(late.to_string().contains("`main/home` was lost"), "{late}");
+}
+
+#[test]
+fn ten_thousand_channels_are_shared() {
+    let (here, there) = pair();
+    let channels = 10_000 * Channel::<u32>::new();
+    let readers: Vec<_> = channels.iter().map(Channel::reader).collect();
+    let other = run_on(there, &readers, |readers: Vec<Reader<u32>>| {
+        readers.iter().map(|reader| u64::from(reader.read().expect("a value"))).sum::<u64>()
+    });
+    drop(readers);
+    for (n, channel) in (0..).zip(&channels) {
+        channel.writer().write(n).expect("a reader");
+    }
+    assert_eq!(other.join(), 9999 * 5000);
+    drop(channels);
+    let began = Instant::now();
+    while here.lock().machine.channels() > 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "channels that nobody can use are kept");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_waiting_reader_is_no_deadlock_and_a_retired_one_wakes() {
+    let (_, there) = pair();
+    let over = Arc::new(AtomicBool::new(false));
+    let channel = Channel::<u8>::new();
+    let other = {
+        let over = Arc::clone(&over);
+        run_on(there, &channel.reader(), move |reader: Reader<u8>| {
+            let ended = reader.read();
+            over.store(true, Ordering::SeqCst);
+            ended
+        })
+    };
+    let writer = channel.writer();
+    thread::sleep(Duration::from_millis(600));
+    assert!(!over.load(Ordering::SeqCst));
+    writer.retire();
+    drop(channel);
+    assert_eq!(other.join(), Err(Termination::Retired));
+}
