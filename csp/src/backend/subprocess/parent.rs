@@ -117,7 +117,7 @@ impl There for Child {
             ends,
         };
         // If it could not be sent the child is dead, and was never told of its arguments; its end will say so.
-        launched.tell(ToChild::Start(start));
+        launched.tell(ToChild::Start(Box::new(start)));
         let launched = Arc::new(launched);
         if let Some(node) = self.node {
             let launched = Arc::clone(&launched);

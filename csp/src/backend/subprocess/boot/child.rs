@@ -105,7 +105,7 @@ fn serve(call: Call) -> ! {
     let Some(ToChild::Start(start)) = receive(&messages) else {
         die();
     };
-    let Start { entry, arguments, stack, passport, shared, ends } = start;
+    let Start { entry, arguments, stack, passport, shared, ends } = *start;
     if let Some(shared) = shared {
         node::join(shared);
     }

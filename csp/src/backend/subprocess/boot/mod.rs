@@ -35,7 +35,7 @@ const DEEPEST: u32 = 16;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToChild {
-    Start(Start),
+    Start(Box<Start>),
     /// A link to another process: its rings and its mailbox.
     Link {
         about: Blob,

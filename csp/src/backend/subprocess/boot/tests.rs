@@ -102,7 +102,7 @@ fn start(
     let passport = Passport { name: "child".to_owned(), ..Passport::default() };
     let (shared, ends) = (None, Ends::none());
     let start = Start { entry: entry.id(), arguments, stack: None, passport, shared, ends };
-    assert!(launched.tell(ToChild::Start(start)));
+    assert!(launched.tell(ToChild::Start(Box::new(start))));
     let (send, news) = mpsc::channel();
     thread::spawn(move || hearing.for_each(|heard| drop(send.send(heard))));
     Ok((Arc::new(launched), news))
