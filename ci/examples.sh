@@ -43,6 +43,11 @@ on_each() {
     expect '^2 deliveries and [0-9]+ talks with three elves$' "$programs/santa_claus" --years 2
     expect '^121 cells are alive after 100 generations$' \
         "$programs/game_of_life" --generations 100 --bands 7
+    expect '^64 x 64 pixels in ' "$programs/parallel_image" --size 64 --output "$picture"
+    [[ $(head -c 8 "$picture" | od -An -tx1) == " 89 50 4e 47 0d 0a 1a 0a" ]] || fail "not a PNG"
+    expect "^$(wc -w <DESIGN.md) words in $(wc -l <DESIGN.md) lines of DESIGN.md\$" "$programs/word_count" DESIGN.md
+    # The web server under load, and ended by a client.
+    run cargo test --release -p csp-examples --test web_server "$@"
     for example in examples/*.rs; do
         expect '^Usage: ' "$programs/$(basename "$example" .rs)" --help >/dev/null
     done

@@ -1,0 +1,97 @@
+//! The example `web_server` under load.
+
+#[allow(dead_code, reason = "its `main` is not called")]
+#[path = "../web_server.rs"]
+mod web_server;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+const REQUESTS: usize = 10_000;
+const CLIENTS: usize = 10;
+const SLOW: usize = 50;
+
+/// Status and body.
+fn get(server: SocketAddr, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(server).expect("a server");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {server}\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.lines().next().and_then(|line| line.split_once(' ')).expect("a status");
+    (status.1.to_owned(), body.to_owned())
+}
+
+fn ok(body: &str) -> (String, String) {
+    ("200 OK".to_owned(), body.to_owned())
+}
+
+/// Ends the program if the test hangs, with what the processes wait for.
+fn watchdog() -> mpsc::Sender<()> {
+    let (over, is_over) = mpsc::channel();
+    thread::spawn(move || {
+        if is_over.recv_timeout(Duration::from_secs(120)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = writeln!(std::io::stderr(), "the server hangs: {}", csp::network());
+            std::process::abort();
+        }
+    });
+    over
+}
+
+#[test]
+fn ten_thousand_requests_are_served_while_fifty_wait() {
+    let _over = watchdog();
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let server = socket.local_addr().expect("an address");
+    let serving = thread::spawn(move || web_server::serve(socket, Duration::from_millis(500)));
+
+    // They sleep half a second, and the others wait for much longer, until they are let go.
+    let (released, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..SLOW {
+            scope.spawn(|| {
+                let counter = if get(server, "/wait") == ok("go\n") { &released } else { &failed };
+                counter.fetch_add(1, Ordering::SeqCst);
+            });
+            scope.spawn(|| assert_eq!(get(server, "/sleep"), ok("good morning\n")));
+        }
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                scope.spawn(move || {
+                    for n in 0..REQUESTS / CLIENTS {
+                        match n % 100 {
+                            0 => assert_eq!(
+                                get(server, "/primes"),
+                                ok("9592 primes are below 100000\n")
+                            ),
+                            1 => assert_eq!(get(server, &format!("/{client}")).0, "404 Not Found"),
+                            _ => assert_eq!(get(server, "/hello?n"), ok("hello, world\n")),
+                        }
+                    }
+                })
+            })
+            .collect();
+        clients.into_iter().for_each(|client| client.join().expect("all are answered"));
+        assert_eq!(released.load(Ordering::SeqCst), 0, "nobody has let them go");
+
+        // Some may still be on their way to the gate.
+        let mut gone = 0;
+        while gone < SLOW {
+            assert!(failed.load(Ordering::SeqCst) == 0, "a client has failed");
+            let (status, body) = get(server, "/go");
+            assert_eq!(status, "200 OK");
+            gone += body.split(' ').next().and_then(|n| n.parse::<usize>().ok()).expect("a number");
+        }
+    });
+    assert_eq!(released.load(Ordering::SeqCst), SLOW);
+
+    assert_eq!(get(server, "/stop"), ok("goodbye\n"));
+    serving.join().expect("it has ended, with all its processes");
+    let left = csp::network();
+    let left: Vec<_> = left.processes().iter().filter(|p| p.path().contains('/')).collect();
+    assert!(left.is_empty(), "{left:#?}");
+}
