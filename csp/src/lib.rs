@@ -77,6 +77,7 @@ mod channel;
 mod choice;
 mod compute;
 mod guard;
+pub mod guide;
 mod harness;
 mod holders;
 pub mod io;

@@ -1,0 +1,48 @@
+//! The programs of the guide: `cargo run -p csp-examples --bin guide -- choice`.
+//!
+//! Each is shown in a chapter of `csp::guide`, with what it prints; `tests/guide.rs` checks that both are the same.
+
+/// `mod`s whose files are whole programs, as they stand in the guide.
+macro_rules! programs {
+    ($($name:ident)*) => {
+        $(
+            mod $name {
+                include!(concat!(stringify!($name), ".rs"));
+
+                pub(super) fn run() {
+                    main();
+                }
+            }
+        )*
+
+        const PROGRAMS: &[(&str, fn())] = &[$((stringify!($name), $name::run)),*];
+    };
+}
+
+programs! {
+    blocking
+    channels
+    choice
+    client_server
+    deadlock
+    failure
+    fan_in
+    first_network
+    parallelism
+    phases
+    replication
+    ring
+    termination
+}
+
+fn main() {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    match PROGRAMS.iter().find(|(name, _)| *name == wanted) {
+        Some((_, run)) => run(),
+        None => {
+            let names: Vec<_> = PROGRAMS.iter().map(|(name, _)| *name).collect();
+            eprintln!("usage: guide {}", names.join("|"));
+            std::process::exit(2);
+        }
+    }
+}

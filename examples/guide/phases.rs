@@ -1,0 +1,23 @@
+use csp::{Barrier, Channel, Reader, Writer, parallel, process};
+
+/// All are in the same phase: nobody begins the next before all have ended this one.
+#[process]
+fn cell(phases: Barrier, log: Writer<u32>) -> csp::Result {
+    for phase in 0..3 {
+        log.write(phase)?;
+        phases.sync();
+    }
+    Ok(())
+}
+
+#[process]
+fn reader(log: Reader<u32>) -> Vec<u32> {
+    log.iter().collect()
+}
+
+#[csp::main]
+fn main() {
+    let log = Channel::new();
+    let (_, log) = parallel!(4 * cell(Barrier::new(), log.writer()), reader(log.reader()));
+    println!("{log:?}");
+}
