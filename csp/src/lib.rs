@@ -39,6 +39,8 @@
 //! assert_eq!(sum, 328_350);
 //! ```
 //!
+//! The [guide] begins with this, and goes on to termination, choice, blocking calls, deadlocks and patterns.
+//!
 //! # What a process runs on
 //!
 //! Cargo features say what there is, and a value or a function may choose ([`Process::on`]); the program is the same.
@@ -48,13 +50,14 @@
 //! | `coroutines` | a coroutine, scheduled by the thread that starts it | on |
 //! | `slab` | the same, with stacks of the library's own making: a million may be blocked at once | on |
 //! | `threads` | an OS thread | |
+//! | `compute` | (what [`compute`] does is done by rayon's threads) | on |
 //! | `subprocess` | an OS process, for [`#[multiprocess]`](multiprocess) functions; on Linux | |
 //!
 //! `#[process]` runs on coroutines where they are compiled in, else on threads. All may meet on one channel.
 //! `main`, and any thread, is a process too: it may read, write, choose and spawn.
 //!
 //! A coroutine runs until it waits in an operation of this crate. A loop that computes without communicating, or a
-//! blocking call, holds up all the others of its thread.
+//! blocking call, holds up all the others of its thread: that is what [`compute`] and [`io`](fn@io) are for.
 //!
 //! # What is guaranteed
 //!
