@@ -9,7 +9,7 @@
 //! but counts where it waits at a channel of the scope.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -223,9 +223,7 @@ pub(crate) fn left(scope: u32) -> Leaks {
     #[cfg(debug_assertions)]
     sites::unused(scope, |origin, kind, side, place| {
         let what = if side == Side::Reader { "reader" } else { "writer" };
-        let mut text = origin.of(kind);
-        let _ = write!(text, ": its {what} of {place} was never used");
-        leaks.channels.push(text);
+        leaks.channels.push(format!("{}: its {what} of {place} was never used", origin.of(kind)));
     });
     leaks
 }

@@ -1,39 +1,13 @@
-//! All channels that are alive, for those who look at the whole network. In parts, so that threads that make channels seldom
-//! wait for one another; nothing but the making and the end of a channel touches it.
+//! All channels that are alive, for those who look at the whole network. In parts, by the thread that makes them, which
+//! then has the lock for itself; nothing but the making and the end of a channel touches it.
 //!
 //! Invariant: what is listed is alive, and stays so while its part is locked.
 #![allow(unsafe_code)]
 
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::blocked::Object;
-
-const PARTS: usize = 16;
-
-static LIST: [Mutex<Part>; PARTS] =
-    [const { Mutex::new(Part { slots: Vec::new(), free: 0 }) }; PARTS];
-
-struct Part {
-    slots: Vec<Slot>,
-    free: usize,
-}
-
-enum Slot {
-    Used(Entry),
-    /// And the one that is free after it.
-    Free(usize),
-}
-
-struct Entry {
-    object: NonNull<dyn Object>,
-    scope: u32,
-}
-
-// SAFETY: it is used under the lock of its part only, and what `Object` tells takes the channel's own lock and touches nothing
-// of the user's.
-unsafe impl Send for Entry {}
+use crate::sync::Arc;
 
 /// What can be listed: of its fields that is the first, so that the rest is whole until it is listed no more.
 pub(crate) trait Listing: Object {
@@ -42,7 +16,7 @@ pub(crate) trait Listing: Object {
 
 /// A place in the list, until it is dropped.
 pub(crate) struct Listed {
-    /// Of the slot, counted from 1; 0: none.
+    /// Counted from 1; 0: none.
     slot: AtomicU32,
     part: AtomicU32,
     scope: AtomicU32,
@@ -60,55 +34,135 @@ impl Listed {
 }
 
 /// Lists what has just been made.
+#[inline]
 pub(crate) fn list<T: Listing>(made: &Arc<T>, scope: u32) {
-    let listed = made.listed();
-    listed.scope.store(scope, Ordering::Relaxed);
-    if cfg!(loom) {
-        return;
-    }
-    let object: NonNull<dyn Object + '_> = NonNull::from(&**made);
-    // SAFETY: only the lifetime changes. It stays where it is, and its first field takes it out of the list.
-    let object =
-        unsafe { std::mem::transmute::<NonNull<dyn Object + '_>, NonNull<dyn Object>>(object) };
-    let address = Arc::as_ptr(made).addr();
-    let number = (address >> 6 ^ address >> 12) % PARTS;
-    let mut part = lock(number);
-    let (slot, used) = (part.free, Slot::Used(Entry { object, scope }));
-    match part.slots.get(slot) {
-        Some(Slot::Free(next)) => {
-            part.free = *next;
-            part.slots[slot] = used;
-        }
-        _ => {
-            part.slots.push(used);
-            part.free = part.slots.len();
-        }
-    }
-    listed.part.store(number as u32, Ordering::Relaxed);
-    listed.slot.store(slot as u32 + 1, Ordering::Relaxed);
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        let Some(slot) = (*self.slot.get_mut() as usize).checked_sub(1) else { return };
-        let mut part = lock(*self.part.get_mut() as usize);
-        part.slots[slot] = Slot::Free(part.free);
-        part.free = slot;
-    }
+    made.listed().scope.store(scope, Ordering::Relaxed);
+    #[cfg(not(loom))]
+    parts::add(&**made, made.listed(), scope);
 }
 
 /// Shows all that are listed, each with its scope.
-pub(crate) fn each(mut show: impl FnMut(&dyn Object, u32)) {
-    for number in 0..PARTS {
-        for slot in &lock(number).slots {
-            if let Slot::Used(Entry { object, scope }) = slot {
-                // SAFETY: it is listed, and so alive while its part is locked.
-                show(unsafe { object.as_ref() }, *scope);
+pub(crate) fn each(show: impl FnMut(&dyn Object, u32)) {
+    #[cfg(not(loom))]
+    parts::each(show);
+    // In a model nobody looks.
+    #[cfg(loom)]
+    drop(show);
+}
+
+#[cfg(not(loom))]
+impl Drop for Listed {
+    fn drop(&mut self) {
+        if let Some(slot) = (*self.slot.get_mut() as usize).checked_sub(1) {
+            parts::remove(*self.part.get_mut() as usize, slot);
+        }
+    }
+}
+
+#[cfg(not(loom))]
+mod parts {
+    use std::ptr::NonNull;
+    use std::sync::OnceLock;
+
+    use super::{Listed, Object, Ordering};
+    use crate::sync::{Guard, Lock, here};
+
+    const PARTS: usize = 16;
+
+    static LIST: [OnceLock<Lock<Part>>; PARTS] = [const { OnceLock::new() }; PARTS];
+
+    fn lock(part: usize) -> Guard<'static, Part> {
+        LIST[part].get_or_init(|| Lock::owned(Part { slots: Vec::new(), free: 0 })).lock()
+    }
+
+    struct Part {
+        slots: Vec<Slot>,
+        free: usize,
+    }
+
+    enum Slot {
+        Used(Entry),
+        /// And the one that is free after it.
+        Free(usize),
+    }
+
+    struct Entry {
+        object: NonNull<dyn Object>,
+        scope: u32,
+    }
+
+    // SAFETY: it is used under the lock of its part only, and what `Object` tells takes the channel's own lock and touches
+    // nothing of the user's.
+    unsafe impl Send for Entry {}
+
+    pub(super) fn add(object: &dyn Object, listed: &Listed, scope: u32) {
+        let object: NonNull<dyn Object + '_> = NonNull::from(object);
+        // SAFETY: only the lifetime changes. It stays where it is, and its first field takes it out of the list.
+        let object =
+            unsafe { std::mem::transmute::<NonNull<dyn Object + '_>, NonNull<dyn Object>>(object) };
+        // Threads have theirs at the ends of pages.
+        let number = (here() >> 12 ^ here() >> 20) % PARTS;
+        let mut part = lock(number);
+        let (slot, used) = (part.free, Slot::Used(Entry { object, scope }));
+        match part.slots.get_mut(slot) {
+            Some(free) => {
+                let Slot::Free(next) = std::mem::replace(free, used) else {
+                    unreachable!("what is free is not used")
+                };
+                part.free = next;
+            }
+            None => {
+                part.slots.push(used);
+                part.free = part.slots.len();
+            }
+        }
+        drop(part);
+        listed.part.store(number as u32, Ordering::Relaxed);
+        listed.slot.store(slot as u32 + 1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove(part: usize, slot: usize) {
+        let mut part = lock(part);
+        part.slots[slot] = Slot::Free(part.free);
+        part.free = slot;
+    }
+
+    pub(super) fn each(mut show: impl FnMut(&dyn Object, u32)) {
+        for part in LIST.iter().filter_map(OnceLock::get) {
+            for slot in &part.lock().slots {
+                if let Slot::Used(Entry { object, scope }) = slot {
+                    // SAFETY: it is listed, and so alive while its part is locked.
+                    show(unsafe { object.as_ref() }, *scope);
+                }
             }
         }
     }
 }
 
-fn lock(number: usize) -> MutexGuard<'static, Part> {
-    LIST[number].lock().unwrap_or_else(PoisonError::into_inner)
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::HashSet;
+
+    use crate::Channel;
+
+    #[test]
+    fn what_is_alive_is_listed_and_nothing_else() {
+        let listed = || {
+            let mut names = HashSet::new();
+            super::each(|channel, _| {
+                names.extend(channel.name().filter(|name| name.starts_with("listed")));
+            });
+            names
+        };
+        let mut channels = 100 * Channel::<u8>::new().named("listed");
+        let ends: Vec<_> = channels.iter().map(Channel::reader).collect();
+        assert_eq!(listed().len(), 100);
+        channels.clear();
+        assert_eq!(listed().len(), 100, "an end is enough");
+        drop(ends);
+        assert!(listed().is_empty());
+        let again = Channel::<u8>::new().named("listed again");
+        assert_eq!(listed().into_iter().collect::<Vec<_>>(), ["listed again"]);
+        drop(again);
+    }
 }

@@ -103,8 +103,9 @@ std::thread_local! {
     static HERE: u8 = const { 0 };
 }
 
+/// A number of this thread's own, while it lives.
 #[inline(always)]
-fn here() -> usize {
+pub(crate) fn here() -> usize {
     #[cfg(not(loom))]
     return HERE.with(|here| std::ptr::from_ref(here).addr());
     #[cfg(loom)]
