@@ -167,6 +167,8 @@ on_each_backend! {
         .unwrap_err();
         assert!(failure.process().ends_with("/source"), "{failure}");
         assert!(failure.to_string().contains("could not be started"), "{failure}");
+        let alive = failure.message().rsplit("; ").next().unwrap_or_default();
+        assert!(alive.contains(" are alive: "), "who is: {failure}");
         all_is_well(backend);
     }
 

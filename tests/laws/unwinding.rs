@@ -2,10 +2,13 @@
 //! release, nothing blocks.
 
 use crate::processes::{sink, write_once};
-use csp::{Channel, Reader, Termination, Writer, parallel, process, spawn, try_parallel};
+use csp::{
+    Alternation, Channel, Reader, Termination, Writer, alt, parallel, process, spawn, try_parallel,
+};
 use csp_tests::{Arrival, Ledger, Token, on_each_backend, poisoned_by_panic};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 #[process]
 fn crashes_with_values(input: Reader<Token>, kept: Vec<Token>) {
@@ -72,7 +75,92 @@ fn catches_its_own(input: Reader<u32>, output: Writer<u32>) -> csp::Result<u32> 
     Ok(9)
 }
 
+/// Catches a panic of its own, while the process panics.
+struct Catches;
+
+impl Drop for Catches {
+    fn drop(&mut self) {
+        assert!(catch_unwind(|| panic!("the inner panic")).is_err());
+    }
+}
+
+/// What is dropped first tells of the outer panic, and what is dropped after the inner one too.
+#[process]
+fn crashes_with_a_panic_inside(before: Writer<u32>, after: Writer<u32>) {
+    let _after = after;
+    let _catches = Catches;
+    let _before = before;
+    panic!("the outer panic");
+}
+
+/// Whose end is dropped in the middle of a struct whose other part panics.
+struct Explodes(Reader<u32>);
+
+impl Drop for Explodes {
+    fn drop(&mut self) {
+        assert!(self.0.termination().is_some(), "dropped too early");
+    }
+}
+
+/// Two ways into a choice that panics before there is one; a third that is taken.
+#[process]
+fn chooses_carelessly(input: Reader<u32>, output: Writer<u32>) -> csp::Result<u32> {
+    let careless = |way: u8| -> u32 { panic!("careless {way}") };
+    let chosen = catch_unwind(AssertUnwindSafe(|| {
+        alt! { value = input.read() => value, output.write(careless(1)) => 0 }
+    }));
+    assert!(chosen.is_err());
+    let chosen = catch_unwind(AssertUnwindSafe(|| {
+        alt! { value = input.read() => value, if careless(2) == 0, after(Duration::ZERO) => 0 }
+    }));
+    assert!(chosen.is_err());
+    let mut set = Alternation::new();
+    set.read(&input, |value| value);
+    set.read(&input, |_| careless(3));
+    let mut taken = 0;
+    while let Ok(chosen) = catch_unwind(AssertUnwindSafe(|| set.choose())) {
+        taken += chosen?;
+    }
+    // The value is gone that was taken by the arm that panicked; nothing else is.
+    drop(set);
+    Ok(taken + input.iter().sum::<u32>())
+}
+
 on_each_backend! {
+    fn a_panic_inside_a_panic_does_not_change_what_is_said(backend) {
+        let (before, after) = (Channel::new(), Channel::new());
+        let crashed =
+            spawn(backend.place(crashes_with_a_panic_inside(before.writer(), after.writer())));
+        for reader in [before.reader(), after.reader()] {
+            let (_, what) = poisoned_by_panic(&reader.read().unwrap_err()).expect("a panic");
+            assert_eq!(what, "the outer panic");
+        }
+        assert_eq!(crashed.try_join().unwrap_err().message(), "the outer panic");
+    }
+
+    fn a_panic_while_an_end_is_dropped_retires_it_all_the_same(backend) {
+        let values = Channel::new();
+        let (reader, writer) = (values.reader(), values.writer());
+        drop(values);
+        let writes = backend.spawn(move || writer.write(1).map_err(Termination::from));
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(Explodes(reader))));
+        assert!(dropped.is_err());
+        // It was dropped while its thread unwound, so it tells of that.
+        let ended = writes.join().unwrap_err();
+        assert!(poisoned_by_panic(&ended).is_some_and(|(_, what)| what.contains("too early")));
+    }
+
+    fn a_panic_in_a_guards_expression_leaves_no_trace(backend) {
+        let (values, nobody) = (Channel::new(), Channel::new());
+        let chooses = spawn(backend.place(chooses_carelessly(values.reader(), nobody.writer())));
+        let from = nobody.reader();
+        let source = spawn(backend.place(crate::processes::source(vec![1; 20], values.writer())));
+        drop((values, nobody));
+        assert_eq!(source.join(), Ok(()));
+        assert_eq!(chooses.join(), Ok(19));
+        assert_eq!(from.read(), Err(Termination::Retired), "nothing was written");
+    }
+
     fn a_panic_drops_each_value_once(backend) {
         let ledger = Ledger::new(10);
         let values = Channel::new();
