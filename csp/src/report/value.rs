@@ -241,7 +241,7 @@ mod with_serde {
 
     macro_rules! as_values {
         ($($report:ty),*) => { $(
-            /// With the feature `serde`: what [`json`](Self::json) writes.
+            /// With the feature `serde`: what `json` writes.
             impl Serialize for $report {
                 fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                     Value::from(self).serialize(serializer)
