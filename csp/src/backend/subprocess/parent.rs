@@ -1,10 +1,11 @@
 //! The parent's side of a process in a child: one thread for each, which starts it, hears of it, and tells its end to whoever
 //! waits for it. So nobody who schedules others ever waits for the system.
 
+use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use super::boot::launch::{Hearing, Launched, News, launch};
+use super::boot::launch::{Hearing, Launched, News, Room, launch};
 use super::boot::warden::Exit;
 use super::boot::{Blob, Ended, Passport, Start, ToChild};
 use super::carry::{Packing, Unpacking};
@@ -34,9 +35,15 @@ pub(crate) fn start(work: Arc<dyn Work>) {
     }
 }
 
+fn unstarted(error: io::Error) -> String {
+    format!("no OS process could be had for it ({error}); run fewer at once, or run it on a thread")
+}
+
 struct Child {
     passport: Passport,
     stack: Option<usize>,
+    /// While it is being started.
+    room: Option<Room>,
     running: Option<(Arc<Launched>, Hearing)>,
     /// Its place in the network, until its end is told there.
     node: Option<NodeId>,
@@ -57,6 +64,7 @@ impl Child {
         Self {
             passport,
             stack: options.stack(),
+            room: None,
             running: None,
             node: None,
             shared: None,
@@ -87,16 +95,14 @@ impl Drop for Child {
         self.packing = None;
         self.leave(false, "it could not be started");
         self.unpacking = None;
+        self.room = None;
     }
 }
 
 impl There for Child {
     fn prepare(&mut self) -> Result<(), String> {
-        let Prepared { id, shared } = node::prepare().map_err(|error| {
-            format!(
-                "no memory could be had to share with its OS process ({error}); run fewer at once"
-            )
-        })?;
+        self.room = Some(Room::take().map_err(unstarted)?);
+        let Prepared { id, shared } = node::prepare().map_err(unstarted)?;
         self.node = Some(id);
         self.shared = Some(shared);
         self.packing = Some(Packing::begin(id));
@@ -105,9 +111,7 @@ impl There for Child {
 
     fn begin(&mut self, entry: &'static Entry, arguments: &[u8]) -> Result<(), String> {
         let ends = self.packing.take().map(Packing::done).unwrap_or_default();
-        let (launched, hearing) = launch().map_err(|error| {
-            format!("no OS process could be had for it ({error}); run fewer at once, or run it on a thread")
-        })?;
+        let (launched, hearing) = launch().map_err(unstarted)?;
         let start = Start {
             entry: entry.id(),
             arguments: Blob(arguments.to_vec()),
@@ -124,6 +128,7 @@ impl There for Child {
             node::started(node, move || launched.kill());
         }
         self.running = Some((launched, hearing));
+        self.room = None;
         Ok(())
     }
 

@@ -6,12 +6,13 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Condvar, Mutex, Once, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use ipc_channel::IpcError;
 use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender};
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::child;
 use super::warden::{self, Exit, Killer};
@@ -81,7 +82,6 @@ pub(super) fn launch_with(
         );
         return Err(io::Error::other(text));
     }
-    let _room = Room::take()?;
     short_temporary_folder()?;
     let (server, name) = IpcOneShotServer::<FromChild>::new()?;
     let call = Call { in_main, depth: depth + 1, server: name.clone() };
@@ -102,21 +102,33 @@ pub(super) fn launch_with(
 }
 
 /// Descriptors for one start: what stays (a pidfd twice, a pipe, two sockets, shared memory twice) and what is only needed meanwhile.
-/// ipc-channel panics where there are none.
-struct Room;
+/// ipc-channel panics where there are none. Taken before any of them is, and kept until the child runs.
+#[derive(Debug)]
+pub(crate) struct Room;
 
 const NEEDED: u64 = 24;
 static STARTING: Mutex<u64> = Mutex::new(0);
+static STARTED: Condvar = Condvar::new();
+/// Longer than any start takes; who serialises an argument by starting a process waits for himself.
+const LONG: Duration = Duration::from_secs(5);
 
 impl Room {
-    fn take() -> io::Result<Self> {
+    /// Waits for others that are starting, which need less once they run.
+    pub(crate) fn take() -> io::Result<Self> {
+        raise_limit();
+        let since = Instant::now();
         let mut starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(limit) = getrlimit(Resource::Nofile).current {
+        while let Some(limit) = getrlimit(Resource::Nofile).current {
             let open = std::fs::read_dir("/proc/self/fd")?.count() as u64;
-            if open + (*starting + 1) * NEEDED > limit {
+            if open + (*starting + 1) * NEEDED <= limit {
+                break;
+            }
+            if *starting == 0 || since.elapsed() > LONG {
                 let text = format!("{open} descriptors are open, and {limit} may be: `ulimit -n`");
                 return Err(io::Error::other(text));
             }
+            starting =
+                STARTED.wait_timeout(starting, LONG).unwrap_or_else(PoisonError::into_inner).0;
         }
         *starting += 1;
         Ok(Room)
@@ -126,7 +138,19 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         *STARTING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        STARTED.notify_all();
     }
+}
+
+/// Descriptors up to what the system allows: the customary 1,024 are a hundred children, and are kept so low only for
+/// the sake of `select(2)`. Go's runtime does the same.
+fn raise_limit() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let limit = getrlimit(Resource::Nofile);
+        // If it may not be raised, it stays.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    });
 }
 
 /// This executable, the very file: also if it has been deleted or built anew since.
