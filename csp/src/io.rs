@@ -166,6 +166,7 @@ impl<T> fmt::Debug for Call<T> {
 }
 
 /// The guard `io(call)`. `C` is the call, or a reference to it.
+#[doc(hidden)]
 #[allow(missing_debug_implementations, reason = "what only macros see")]
 pub struct Due<T, C> {
     call: C,
@@ -173,6 +174,7 @@ pub struct Due<T, C> {
 }
 
 /// The guard `io(call)`.
+#[doc(hidden)]
 pub fn due<T: Send + 'static>(call: &Call<T>) -> Due<T, &Call<T>> {
     due_of(call)
 }

@@ -66,6 +66,15 @@ macro_rules! sequence {
 }
 
 /// [`sequence!`](crate::sequence), with a failure as a value: `Result<tuple of results, Failure>`.
+///
+/// ```
+/// # use csp::{process, try_sequence};
+/// #[process]
+/// fn divide(a: u32, b: u32) -> u32 { a / b }
+///
+/// assert_eq!(try_sequence!(divide(6, 3), divide(4, 1)).unwrap(), (2, 4));
+/// assert!(try_sequence!(divide(1, 0), divide(4, 1)).unwrap_err().process().ends_with("/divide"));
+/// ```
 #[macro_export]
 macro_rules! try_sequence {
     ($($process:expr),* $(,)?) => { $crate::__private::try_sequence(($($process,)*)) };

@@ -17,11 +17,37 @@ use crate::process::{Erased, Failure, Process, Replicated};
     label = "expected a process, `n * process`, or a `Vec` of processes",
     note = "a process is what a function with `#[process]` returns"
 )]
+///
+/// ```
+/// use csp::{Component, Output, parallel, process};
+///
+/// /// Runs twice what it is made of.
+/// fn twice<C: Component>(make: impl Fn() -> C) -> (Output<C>, Output<C>) {
+///     parallel!(make(), make())
+/// }
+///
+/// #[process]
+/// fn one() -> u32 { 1 }
+/// assert_eq!(twice(|| (one(), 2 * one())), ((1, vec![1, 1]), (1, vec![1, 1])));
+/// ```
 pub trait Component: sealed::Component {}
 
 impl<C: sealed::Component> Component for C {}
 
 /// What a component returns when it has run.
+///
+/// ```
+/// use csp::{Component, Output, parallel};
+///
+/// fn timed<C: Component>(process: C) -> (Output<C>, std::time::Duration) {
+///     let start = std::time::Instant::now();
+///     let (output,) = parallel!(process);
+///     (output, start.elapsed())
+/// }
+/// # #[csp::process]
+/// # fn one() -> u32 { 1 }
+/// # assert_eq!(timed(one()).0, 1);
+/// ```
 pub type Output<C> = <C as sealed::Component>::Output;
 
 mod sealed {
@@ -285,6 +311,19 @@ pub fn spawn<S: Spawn>(processes: S) -> S::Spawned {
 }
 
 /// What [`spawn`] takes. This trait is sealed.
+///
+/// ```
+/// use csp::{Spawn, spawn};
+///
+/// fn begin<S: Spawn>(processes: S) -> S::Spawned {
+///     println!("it begins");
+///     spawn(processes)
+/// }
+/// # #[csp::process]
+/// # fn one() -> u32 { 1 }
+/// # assert_eq!(begin(one()).join(), 1);
+/// # assert_eq!(begin(2 * one()).len(), 2);
+/// ```
 pub trait Spawn: sealed_spawn::Sealed {
     /// One [`Spawned`], or a `Vec` of them.
     type Spawned;
@@ -334,6 +373,15 @@ impl<S: Spawn> Spawn for Vec<S> {
 }
 
 /// A process that was spawned. Dropping it leaves the process alone.
+///
+/// ```
+/// # use csp::{Spawned, process, spawn};
+/// #[process]
+/// fn answer() -> u32 { 42 }
+///
+/// let answers: Vec<Spawned<u32>> = spawn(2 * answer());
+/// assert_eq!(answers.into_iter().map(Spawned::join).sum::<u32>(), 84);
+/// ```
 pub struct Spawned<R> {
     process: Option<Arc<dyn Joinable<R>>>,
 }
@@ -400,6 +448,14 @@ pub struct Parallel<R> {
 }
 
 /// A sequence of processes built at run time, to be run one after another; see [`Parallel`].
+///
+/// ```
+/// # use csp::{process, Sequence};
+/// #[process]
+/// fn id(n: usize) -> usize { n }
+///
+/// assert_eq!((0..3).fold(Sequence::new(), |all, n| all.with(id(n))).run(), [0, 1, 2]);
+/// ```
 #[must_use = "the processes do nothing until `run` is called"]
 pub struct Sequence<R> {
     processes: Vec<Process<Erased<R>, R>>,
@@ -456,6 +512,18 @@ set!(Parallel, try_parallel);
 set!(Sequence, try_sequence);
 
 /// What can be added to a [`Parallel`] or a [`Sequence`]. This trait is sealed.
+///
+/// ```
+/// use csp::{Members, Parallel, process};
+///
+/// fn sum(parts: impl Members<u32>) -> u32 {
+///     Parallel::new().with(parts).run().into_iter().sum()
+/// }
+///
+/// #[process]
+/// fn id(n: u32) -> u32 { n }
+/// assert_eq!(sum(vec![id(1), id(2)]) + sum(3 * id(3)), 12);
+/// ```
 pub trait Members<R>: sealed_spawn::Sealed {
     #[doc(hidden)]
     fn add_to(self, processes: &mut Vec<Process<Erased<R>, R>>);
@@ -482,6 +550,16 @@ impl<R, M: Members<R>> Members<R> for Vec<M> {
 }
 
 /// The process that runs, as reports name it.
+///
+/// ```
+/// # use csp::{Current, parallel, process};
+/// #[process(name = "worker")]
+/// fn works() -> Current { csp::current() }
+///
+/// let (workers,) = parallel!(2 * works());
+/// assert_eq!(workers[1].name(), "worker[1]");
+/// assert!(workers[1].path().ends_with("/worker[1]"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Current {
     name: String,
@@ -519,6 +597,19 @@ pub fn current() -> Current {
 ///
 /// # Panics
 /// If one of them failed and was not joined.
+///
+/// ```
+/// # use csp::{process, spawn};
+/// # use std::sync::atomic::{AtomicBool, Ordering};
+/// static DONE: AtomicBool = AtomicBool::new(false);
+///
+/// #[process]
+/// fn works() { DONE.store(true, Ordering::SeqCst); }
+///
+/// drop(spawn(works()));
+/// csp::shutdown();
+/// assert!(DONE.load(Ordering::SeqCst));
+/// ```
 #[track_caller]
 pub fn shutdown() {
     if let Some(failure) = Group::wait_for_children() {

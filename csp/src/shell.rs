@@ -48,6 +48,21 @@ const PAUSE: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// When the file can't be read or is not UTF-8; then the channel is poisoned with the reason.
+///
+/// ```
+/// use csp::{Channel, Reader, parallel, process, shell};
+///
+/// #[process]
+/// fn first(lines: Reader<String>) -> csp::Result<String> {
+///     lines.read()
+/// }
+///
+/// let lines = Channel::new();
+/// let (_, first) =
+///     parallel!(shell::read_lines("Cargo.toml".into(), lines.writer()), first(lines.reader()));
+/// assert_eq!(first?, "[package]");
+/// # Ok::<(), csp::Termination>(())
+/// ```
 #[process(crate = crate)]
 pub fn read_lines(path: PathBuf, lines: Writer<String>) -> io::Result<u64> {
     let file = aside(|| File::open(&path));
@@ -65,6 +80,23 @@ pub fn read_lines(path: PathBuf, lines: Writer<String>) -> io::Result<u64> {
 /// # Errors
 /// When the file can't be written; then the channel is poisoned with the reason. When the channel is poisoned, after what came before
 /// has been written.
+///
+/// ```
+/// use csp::{Channel, Writer, parallel, process, shell};
+///
+/// #[process]
+/// fn says(lines: Writer<String>) -> csp::Result {
+///     ["one", "two"].into_iter().try_for_each(|line| Ok(lines.write(line.to_owned())?))
+/// }
+///
+/// let file = std::env::temp_dir().join(format!("csp-{}", std::process::id()));
+/// let lines = Channel::new();
+/// let (_, count) =
+///     parallel!(says(lines.writer()), shell::write_lines(lines.reader(), file.clone()));
+/// assert_eq!((count?, std::fs::read_to_string(&file)?), (2, "one\ntwo\n".to_owned()));
+/// # std::fs::remove_file(file)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[process(crate = crate)]
 pub fn write_lines(lines: Reader<String>, path: PathBuf) -> io::Result<u64> {
     let file = aside(|| File::create(&path)).map_err(Stop::Failed);
@@ -79,6 +111,14 @@ pub fn write_lines(lines: Reader<String>, path: PathBuf) -> io::Result<u64> {
 }
 
 /// The channels that a program gets for its standard input, output and errors. For what is not given, its `Command` decides.
+///
+/// ```
+/// use csp::{Channel, shell::Pipes};
+///
+/// let (orders, errors) = (Channel::new(), Channel::new());
+/// let pipes = Pipes::new().stdin(orders.reader()).stderr(errors.writer()); // its output goes where ours does
+/// # drop(pipes);
+/// ```
 #[derive(Debug, Default)]
 pub struct Pipes {
     stdin: Option<Reader<String>>,
@@ -123,6 +163,27 @@ impl Pipes {
 /// # Errors
 /// When the program can't be started, or a pipe fails; then the channels are poisoned with the reason. When one of
 /// them is poisoned.
+///
+/// ```
+/// # #[cfg(unix)] {
+/// use csp::{Channel, Reader, parallel, process, shell};
+/// use std::process::Command;
+///
+/// #[process]
+/// fn all(lines: Reader<String>) -> Vec<String> {
+///     lines.iter().collect()
+/// }
+///
+/// let lines = Channel::new();
+/// let mut echo = Command::new("echo");
+/// let echo = { echo.arg("hello"); echo };
+/// let pipes = shell::Pipes::new().stdout(lines.writer());
+/// let (status, lines) = parallel!(shell::execute(echo, pipes), all(lines.reader()));
+/// assert!(status?.success());
+/// assert_eq!(lines, ["hello"]);
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[process(crate = crate)]
 pub fn execute(command: Command, pipes: Pipes) -> io::Result<ExitStatus> {
     let mut command = command;

@@ -30,6 +30,15 @@ pub type Result<T = (), E = Termination> = std::result::Result<T, E>;
 /// poison (Welch, Brown and Allen) and retirement (Vinter, Friborg and Bjørndalen).
 ///
 /// Two terminations are equal when they are of the same kind and, for poison, the very same poison.
+///
+/// ```
+/// use csp::{Channel, Termination};
+///
+/// let values = Channel::<u32>::new();
+/// let (writer, reader) = (values.writer(), values.reader());
+/// drop(writer);
+/// assert_eq!(reader.read(), Err(Termination::Retired));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Termination {
     /// The last end of the other side (or of this one) is gone. Values that were buffered have been
@@ -61,6 +70,16 @@ impl fmt::Display for Termination {
 impl std::error::Error for Termination {}
 
 /// Poison spreads from process to process and carries its first cause along, unchanged.
+///
+/// ```
+/// use csp::Channel;
+///
+/// let values = Channel::<u32>::new();
+/// let (writer, reader) = (values.writer(), values.reader());
+/// writer.poison("found it");
+/// let ended = reader.read().unwrap_err();
+/// assert!(ended.poison().unwrap().to_string().contains("found it"));
+/// ```
 #[derive(Clone)]
 pub struct Poison(Arc<Cause>);
 
@@ -100,6 +119,19 @@ impl fmt::Display for Poison {
 }
 
 /// The first cause of a [`Poison`].
+///
+/// ```
+/// use csp::{Cause, Channel};
+///
+/// let values = Channel::<u32>::new();
+/// let (writer, reader) = (values.writer(), values.reader());
+/// writer.poison("found it");
+/// let ended = reader.read().unwrap_err();
+/// match ended.poison().unwrap().cause() {
+///     Cause::Explicit { reason, .. } => assert_eq!(reason, "found it"),
+///     other => panic!("{other}"),
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause {

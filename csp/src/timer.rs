@@ -23,6 +23,13 @@ pub fn sleep(duration: Duration) {
 }
 
 /// Waits until `instant`; returns at once if that has passed.
+///
+/// ```
+/// # use std::time::{Duration, Instant};
+/// let soon = Instant::now() + Duration::from_millis(2);
+/// csp::sleep_until(soon);
+/// assert!(Instant::now() >= soon);
+/// ```
 #[track_caller]
 pub fn sleep_until(instant: Instant) {
     wait_for(guard::at(instant), Location::caller());
@@ -50,6 +57,16 @@ pub fn every(period: Duration) -> Every {
 ///
 /// The ticks do not drift. Of those that nobody waited for in time only the last is given, as Go's `Ticker` does.
 /// In an alternation, `at(ticks.due())` is the guard; call [`advance`](Self::advance) when it was chosen.
+///
+/// ```
+/// # use std::time::{Duration, Instant};
+/// # use csp::alt;
+/// let mut ticks = csp::every(Duration::from_millis(1));
+/// let first = ticks.due();
+/// alt! { at(ticks.due()) => ticks.advance() }?;
+/// assert!(Instant::now() >= first && ticks.due() > first);
+/// # Ok::<(), csp::Termination>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Every {
     period: Duration,

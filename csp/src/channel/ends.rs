@@ -311,6 +311,17 @@ impl<T> fmt::Debug for Writer<T> {
 }
 
 /// The values of a [`Reader`]; see [`Reader::iter`].
+///
+/// ```
+/// let values = csp::Channel::buffered(2);
+/// let (writer, reader) = (values.writer(), values.reader());
+/// writer.write(1)?;
+/// writer.write(2)?;
+/// drop(writer);
+/// let mut all: csp::Iter<'_, u32> = reader.iter();
+/// assert_eq!((all.next(), all.next(), all.next()), (Some(1), Some(2), None));
+/// # Ok::<(), csp::Termination>(())
+/// ```
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     reader: &'a Reader<T>,
@@ -327,6 +338,17 @@ impl<T> Iterator for Iter<'_, T> {
 }
 
 /// The values of a [`Reader`] that is used up by it.
+///
+/// ```
+/// let values = csp::Channel::buffered(2);
+/// let (writer, reader) = (values.writer(), values.reader());
+/// writer.write(1)?;
+/// writer.write(2)?;
+/// drop(writer);
+/// let all: csp::IntoIter<u32> = reader.into_iter();
+/// assert_eq!(all.sum::<u32>(), 3);
+/// # Ok::<(), csp::Termination>(())
+/// ```
 #[derive(Debug)]
 pub struct IntoIter<T> {
     reader: Reader<T>,
@@ -364,6 +386,28 @@ impl<T> IntoIterator for Reader<T> {
 /// A value whose writer still waits; see [`Reader::begin`]. Dropping it, also in a panic, lets the writer go.
 ///
 /// A guard that is forgotten (`mem::forget`) keeps its writer for ever.
+///
+/// ```
+/// use csp::{Channel, Reader, Writer, parallel, process};
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// static DONE: AtomicBool = AtomicBool::new(false);
+///
+/// #[process]
+/// fn writer(out: Writer<u32>) -> csp::Result<bool> {
+///     out.write(5)?;
+///     Ok(DONE.load(Ordering::SeqCst)) // not before the reader has done with it
+/// }
+/// #[process]
+/// fn reader(input: Reader<u32>) -> csp::Result<u32> {
+///     let held = input.begin()?;
+///     DONE.store(true, Ordering::SeqCst);
+///     Ok(*held) // dropped here
+/// }
+///
+/// let values = Channel::new();
+/// assert_eq!(parallel!(writer(values.writer()), reader(values.reader())), (Ok(true), Ok(5)));
+/// ```
 #[must_use = "the writer waits only until this is dropped"]
 pub struct Extended<'a, T> {
     value: T,

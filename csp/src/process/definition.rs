@@ -3,6 +3,20 @@
 /// What a process runs on.
 ///
 /// Which of them are there is decided by cargo features; see the crate's documentation.
+///
+/// ```
+/// use csp::{Backend, parallel, process};
+///
+/// #[process]
+/// fn where_am_i() -> String {
+///     std::thread::current().name().unwrap_or_default().to_owned()
+/// }
+///
+/// # if cfg!(all(feature = "coroutines", feature = "threads")) {
+/// let (here, there) = parallel!(where_am_i(), where_am_i().on(Backend::Thread));
+/// assert_ne!(here, there);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Backend {
     /// A coroutine, scheduled by the thread that starts it. Costs some 100 bytes before it runs and a

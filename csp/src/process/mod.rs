@@ -93,6 +93,18 @@ impl<A: Send + 'static, R: 'static> Process<A, R> {
 }
 
 /// The arguments of a process that [`Process::erased`] has hidden.
+///
+/// ```
+/// use csp::{Erased, Process, parallel, process};
+///
+/// #[process]
+/// fn number(n: u32) -> u32 { n }
+/// #[process]
+/// fn length(text: &'static str) -> u32 { text.len() as u32 }
+///
+/// let mixed: Vec<Process<Erased<u32>, u32>> = vec![number(1).erased(), length("two").erased()];
+/// assert_eq!(parallel!(mixed).0, [1, 3]);
+/// ```
 pub struct Erased<R>(Box<dyn Hiding<R> + Send>);
 
 trait Hiding<R> {
