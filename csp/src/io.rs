@@ -66,6 +66,9 @@ use crate::waiter::Waiter;
 /// connection that `accept` has accepted goes astray. At the end, [`finish`](Self::finish) waits for the call that is under way;
 /// dropping the `Call` does not wait, and the result is dropped when it comes.
 ///
+/// In a choice it counts as a channel does that never retires: a choice with a call goes on when all its channels have retired. To
+/// end with one of them, give that a guard too: `retired(stop) => …`.
+///
 /// On every backend the call is made by a thread of the pool of [`io`](fn@crate::io), and its panic goes on in the process
 /// that takes the result. A call under way is something that can wake a process: while it lasts, processes that wait for
 /// it are not in a deadlock.

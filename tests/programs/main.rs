@@ -106,6 +106,13 @@ fn a_deadlock_is_found_although_threads_wait_for_calls() {
 }
 
 #[test]
+fn calls_that_keep_a_network_going_are_no_deadlock() {
+    on_each_backend(env!("CARGO_BIN_EXE_calls_alone"), |ended| {
+        assert_eq!((&*ended.output, ended.code), ("Ok(300)\n", Some(0)), "{}", ended.errors);
+    });
+}
+
+#[test]
 fn a_stack_that_overflows_is_an_error_and_no_corruption() {
     on_each_backend(env!("CARGO_BIN_EXE_a_stack_overflows"), |ended| {
         assert_eq!(ended.output, "", "nobody goes on beside an overflowed stack");
