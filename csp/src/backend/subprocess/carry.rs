@@ -94,17 +94,17 @@ impl Drop for Session {
 }
 
 /// Runs the user's code; what it panics of is an error.
-fn guarded<R>(what: &str, act: impl FnOnce() -> postcard::Result<R>) -> Result<R, String> {
+fn guarded<T, R>(what: &str, act: impl FnOnce() -> postcard::Result<R>) -> Result<R, String> {
     match catch_unwind(AssertUnwindSafe(act)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(format!("{what} failed: {}", told(&error))),
+        Ok(Err(error)) => Err(format!("`{what}` of `{}` failed: {}", type_name::<T>(), told(&error))),
         Err(payload) => {
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
             // What was thrown is the user's, and may panic when it is dropped.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
             let text = text.unwrap_or_else(|| "something that is not text".to_owned());
-            Err(format!("{what} panicked: {text}"))
+            Err(format!("`{what}` of `{}` panicked: {text}", type_name::<T>()))
         }
     }
 }
@@ -126,9 +126,8 @@ fn pack_for<T: Serialize>(
     start: Vec<u8>,
 ) -> Result<(Vec<u8>, Vec<Token>), String> {
     let session = Session::begin(node, What::Packing { via, tokens: Vec::new() });
-    let what = || format!("`Serialize` of `{}`", type_name::<T>());
     ERROR.set(None);
-    let bytes = guarded(&what(), || postcard::to_extend(value, start))?;
+    let bytes = guarded::<T, _>("Serialize", || postcard::to_extend(value, start))?;
     Ok((bytes, session.packed()))
 }
 
@@ -186,8 +185,7 @@ fn unpack_from<T: DeserializeOwned>(
     let tokens = tokens.into_iter().map(Some).collect();
     let _session = Session::begin(node, What::Unpacking(tokens));
     ERROR.set(None);
-    let what = || format!("`Deserialize` of `{}`", type_name::<T>());
-    guarded(&what(), || postcard::from_bytes(bytes))
+    guarded::<T, _>("Deserialize", || postcard::from_bytes(bytes))
 }
 
 pub(crate) fn codec<T: Serialize + DeserializeOwned>() -> Codec<T> {

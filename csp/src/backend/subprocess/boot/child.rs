@@ -42,6 +42,8 @@ extern "C" fn hook() {
     let Some(call) = call.to_str().and_then(Call::parse) else {
         return;
     };
+    // What locks need of the system takes milliseconds once there is a second thread.
+    crate::backend::slab::barrier::is_here();
     if call.in_main {
         *FOR_MAIN.lock().unwrap_or_else(PoisonError::into_inner) = Some(call);
         return;

@@ -17,7 +17,7 @@ mod peers;
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -83,7 +83,28 @@ pub(crate) struct Node {
 }
 
 /// Who here waits, by the number of the operation.
-type Operations = Lock<HashMap<u64, Standing>>;
+type Operations = Lock<HashMap<u64, Standing, Numbers>>;
+
+/// What is counted, or drawn at random, is spread well enough by one multiplication (Knuth).
+type Numbers = BuildHasherDefault<Spread>;
+
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let spread = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ spread >> 32;
+    }
+}
 
 /// A process that waits for an operation.
 #[derive(Clone, Copy)]
@@ -199,7 +220,7 @@ impl Node {
     fn new(id: NodeId, parent: Option<NodeId>, memory: IpcSharedMemory) -> &'static Node {
         let mailbox = map(memory.clone()).expect("memory for a mailbox");
         assert!(mailbox.len() >= size_of::<Mailbox>());
-        let operations = Arc::new(Operations::new(HashMap::new()));
+        let operations = Arc::new(Operations::new(HashMap::default()));
         let mut out = Out::new(id);
         let table = Arc::clone(&operations);
         out.gate = Box::new(move |op, guard| {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inner, Node};
+use super::{Inner, Node, Numbers};
 use crate::backend::subprocess::link::Link;
 use crate::backend::subprocess::mailbox::{Mailbox, Notified};
 use crate::backend::subprocess::protocol::{Message, NodeId, Offer, Token, Wild};
@@ -30,7 +30,7 @@ pub(super) struct Peer {
 #[derive(Default)]
 pub(super) struct Peers {
     pub(super) all: Vec<Peer>,
-    places: HashMap<NodeId, usize>,
+    places: HashMap<NodeId, usize, Numbers>,
     /// By which peer those are reached that have no link.
     pub(super) ways: HashMap<NodeId, NodeId>,
     parent: Option<NodeId>,

@@ -1,0 +1,299 @@
+//! What it takes to talk to another OS process, beside what the system and ipc-channel take: best and median of some batches.
+//!
+//! ```text
+//! cargo run --release -p csp-benches --bin subprocess [-- PART OF A NAME ...]
+//! taskset -c 0 …                                       # on one core
+//! ```
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use csp::{Alternation, Channel, Reader, Writer, multiprocess, parallel, process, spawn};
+use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
+use serde::{Deserialize, Serialize};
+
+/// Bytes that serde takes as such, and not one by one.
+#[derive(Clone, Serialize, Deserialize)]
+struct Bytes(#[serde(with = "bytes")] Vec<u8>);
+
+mod bytes {
+    use std::fmt;
+
+    use serde::{Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Vec<u8>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+        }
+        from.deserialize_byte_buf(Visitor)
+    }
+}
+
+const BATCHES: usize = 15;
+
+/// Nanoseconds each of so many takes: best and median of some batches.
+fn measured(name: &str, batch: u64, mut run: impl FnMut(u64)) {
+    run(batch);
+    let mut times: Vec<f64> = (0..BATCHES)
+        .map(|_| {
+            let began = Instant::now();
+            run(batch);
+            began.elapsed().as_nanos() as f64 / batch as f64
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!("{name:<58} {:>10.0} {:>10.0}", times[0], times[BATCHES / 2]);
+}
+
+#[multiprocess]
+fn reads_all(input: Reader<u64>) -> u64 {
+    input.iter().count() as u64
+}
+
+#[multiprocess]
+fn writes_always(out: Writer<u64>) -> csp::Result {
+    for n in 0.. {
+        out.write(n)?;
+    }
+    Ok(())
+}
+
+#[multiprocess]
+fn writes_to_all(outs: Vec<Writer<u64>>) -> csp::Result {
+    for n in 0.. {
+        outs[n % outs.len()].write(n as u64)?;
+    }
+    Ok(())
+}
+
+#[multiprocess]
+fn reads_timed(input: Reader<u64>, times: Writer<(u64, u64)>, batch: u64) -> csp::Result {
+    loop {
+        let began = Instant::now();
+        for _ in 0..batch {
+            input.read()?;
+        }
+        times.write((began.elapsed().as_nanos() as u64, batch))?;
+    }
+}
+
+#[multiprocess]
+fn takes(input: Reader<Bytes>) -> usize {
+    input.iter().map(|bytes| bytes.0.len()).sum()
+}
+
+#[multiprocess]
+fn one(out: Writer<u64>) -> csp::Result {
+    Ok(out.write(1)?)
+}
+
+#[multiprocess]
+fn echoes_ipc(server: String) {
+    let (to, from) = ipc::channel::<u64>().expect("a channel");
+    let (back, answers) = ipc::channel::<u64>().expect("a channel");
+    let parent: IpcSender<(IpcSender<u64>, IpcReceiver<u64>)> =
+        IpcSender::connect(server).expect("a server");
+    parent.send((to, answers)).expect("a parent");
+    while let Ok(n) = from.recv() {
+        if back.send(n).is_err() {
+            break;
+        }
+    }
+}
+
+#[multiprocess]
+fn echoes_socket(path: String) {
+    let mut socket = UnixStream::connect(path).expect("a listener");
+    let mut bytes = [0; 8];
+    while socket.read_exact(&mut bytes).is_ok() && socket.write_all(&bytes).is_ok() {}
+}
+
+#[process]
+fn writes_from_a_coroutine(out: Writer<u64>, many: u64) -> csp::Result {
+    for n in 0..many {
+        out.write(n)?;
+    }
+    Ok(())
+}
+
+fn plain() {
+    let channel = Channel::new();
+    let child = spawn(reads_all(channel.reader()));
+    let out = channel.writer();
+    measured("a communication, parent to child", 20_000, |n| {
+        (0..n).for_each(|n| out.write(n).expect("a reader"));
+    });
+    measured("a communication, a coroutine to a child", 20_000, |n| {
+        parallel!(writes_from_a_coroutine(out.clone(), n)).0.expect("a reader");
+    });
+    drop((channel, out));
+    child.join();
+    let channel = Channel::new();
+    let child = spawn(writes_always(channel.writer()));
+    let input = channel.reader();
+    measured("a communication, child to parent", 20_000, |n| {
+        (0..n).for_each(|_| drop(input.read().expect("a writer")));
+    });
+    drop((channel, input));
+    let _ = child.join();
+}
+
+fn alternation() {
+    let channels = 8 * Channel::new();
+    let child = spawn(writes_to_all(channels.iter().map(Channel::writer).collect()));
+    let inputs: Vec<_> = channels.iter().map(Channel::reader).collect();
+    drop(channels);
+    {
+        let mut all = Alternation::new();
+        for input in &inputs {
+            all.read(input, |n| n);
+        }
+        measured("an alternation over 8 channels of a child", 20_000, |n| {
+            (0..n).for_each(|_| drop(all.choose().expect("a writer")));
+        });
+    }
+    drop(inputs);
+    let _ = child.join();
+}
+
+fn siblings() {
+    let (channel, times) = (Channel::new(), Channel::new());
+    let writer = spawn(writes_always(channel.writer()));
+    let reader = spawn(reads_timed(channel.reader(), times.writer(), 5_000));
+    drop(channel);
+    let times = {
+        let reader = times.reader();
+        drop(times);
+        reader
+    };
+    let mut all: Vec<f64> = (0..=BATCHES)
+        .map(|_| times.read().expect("a time"))
+        .map(|(time, batch)| time as f64 / batch as f64)
+        .collect();
+    all.remove(0);
+    all.sort_by(f64::total_cmp);
+    let name = "a communication, child to child, home in the parent";
+    println!("{name:<58} {:>10.0} {:>10.0}", all[0], all[BATCHES / 2]);
+    drop(times);
+    let _ = (reader.join(), writer.join());
+}
+
+fn start() {
+    measured("from the start of a child to its first communication", 20, |n| {
+        for _ in 0..n {
+            let channel = Channel::new();
+            let child = spawn(one(channel.writer()));
+            channel.reader().read().expect("a value");
+            child.join().expect("a reader");
+        }
+    });
+}
+
+fn throughput() {
+    for (size, batch) in [(1, 20_000), (1 << 10, 20_000), (1 << 20, 200)] {
+        for capacity in [0, 16] {
+            let channel = Channel::buffered(capacity);
+            let child = spawn(takes(channel.reader()));
+            let out = channel.writer();
+            let bytes = Bytes(vec![7; size]);
+            let buffer = if capacity == 0 { "" } else { ", buffered" };
+            measured(&format!("a value of {size} bytes to a child{buffer}"), batch, |n| {
+                (0..n).for_each(|_| out.write(bytes.clone()).expect("a reader"));
+            });
+            drop((channel, out));
+            child.join();
+        }
+    }
+}
+
+fn peers() {
+    let (server, name) =
+        IpcOneShotServer::<(IpcSender<u64>, IpcReceiver<u64>)>::new().expect("a server");
+    let child = spawn(echoes_ipc(name));
+    let (_, (to, answers)) = server.accept().expect("a child");
+    measured("ipc-channel: a value there and one back", 3_000, |n| {
+        for n in 0..n {
+            to.send(n).expect("a child");
+            answers.recv().expect("an answer");
+        }
+    });
+    drop((to, answers));
+    child.join();
+
+    let path = std::env::temp_dir().join(format!("csp-bench-{}", std::process::id()));
+    let listener = UnixListener::bind(&path).expect("a socket");
+    let child = spawn(echoes_socket(path.to_string_lossy().into_owned()));
+    let (mut socket, _) = listener.accept().expect("a child");
+    std::fs::remove_file(&path).expect("the socket's file");
+    let mut bytes = [0; 8];
+    measured("a Unix socket pair: 8 bytes there and back", 3_000, |n| {
+        for _ in 0..n {
+            socket.write_all(&bytes).expect("a child");
+            socket.read_exact(&mut bytes).expect("an answer");
+        }
+    });
+    drop(socket);
+    child.join();
+
+    let mut cat = Command::new(std::env::current_exe().expect("this file"))
+        .arg("echo-pipe")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child");
+    let (mut to, mut from) =
+        (cat.stdin.take().expect("a pipe"), cat.stdout.take().expect("a pipe"));
+    measured("two pipes: 8 bytes there and back", 3_000, |n| {
+        for _ in 0..n {
+            to.write_all(&bytes).expect("a child");
+            from.read_exact(&mut bytes).expect("an answer");
+        }
+    });
+    drop(to);
+    cat.wait().expect("its end");
+}
+
+fn echo_pipe() {
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let mut bytes = [0; 8];
+    while input.read_exact(&mut bytes).is_ok() && output.write_all(&bytes).is_ok() {
+        output.flush().expect("a parent");
+    }
+}
+
+#[csp::main]
+fn main() {
+    let parts: Vec<String> = std::env::args().skip(1).collect();
+    if parts == ["echo-pipe"] {
+        return echo_pipe();
+    }
+    let fits = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(&**part));
+    println!("{:<58} {:>10} {:>10}", "nanoseconds", "best", "median");
+    let works: [(&str, fn()); 6] = [
+        ("plain", plain),
+        ("alternation", alternation),
+        ("siblings", siblings),
+        ("start", start),
+        ("throughput", throughput),
+        ("peers", peers),
+    ];
+    for (name, work) in works {
+        if fits(name) {
+            work();
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
