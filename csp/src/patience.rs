@@ -1,8 +1,9 @@
 //! How long a thread looks for what it waits for, before it sleeps.
 //!
 //! A partner on another core often comes within a microsecond, and to be woken takes twenty. So a thread looks some
-//! times at once, and then lets others have the core between two looks: its partner may be one of them. How often, it
-//! learns from how long it has slept: a sleep that was shorter than the looking would have been was a mistake.
+//! times at once, and then lets others have the core between two looks: its partner may be one of them. How long, it
+//! learns from how long it has slept: a sleep that was shorter than the looking would have been was a mistake. Where others
+//! want the core for long it sleeps soon: who is woken gets the core back before one who only let others have it.
 #![cfg_attr(loom, allow(dead_code))]
 
 use std::sync::LazyLock;
@@ -13,9 +14,9 @@ use std::time::{Duration, Instant};
 /// Looks without a pause for others, some 40 ns each.
 const AT_ONCE: u32 = 8;
 
-/// Looks with one, some 250 ns each where nobody else wants the core.
-const MOST: u32 = 256;
-const LEAST: u32 = 16;
+/// So long it looks with one, in nanoseconds; a look takes some 250 where nobody else wants the core.
+const MOST: u32 = 64_000;
+const LEAST: u32 = 4_000;
 
 /// Longer than all looks take, with what it takes to fall asleep and to be woken.
 const BRIEF: Duration = Duration::from_micros(100);
@@ -53,13 +54,17 @@ impl Patience {
             }
             std::hint::spin_loop();
         }
-        for _ in 0..self.0.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        let patience = Duration::from_nanos(self.0.load(Ordering::Relaxed).into());
+        loop {
             if has_come() {
                 return true;
             }
+            if began.elapsed() > patience {
+                return false;
+            }
             thread::yield_now();
         }
-        false
     }
 
     /// It had to sleep all the same.
