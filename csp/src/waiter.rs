@@ -56,7 +56,7 @@ pub(crate) struct Waiter {
     single: bool,
     /// Its offers at channels that have not ended.
     live: AtomicU32,
-    /// Of the process that waits; for that alone.
+    /// Of the process that waits.
     context: &'static Context,
     park: &'static dyn Park,
     _pinned: PhantomPinned,
@@ -126,7 +126,8 @@ impl Waiter {
     /// The last thing the committer does with a waiter.
     #[inline(always)]
     pub(crate) fn wake(&self) {
-        self.park.unpark();
+        let (context, park) = (self.context, self.park);
+        unpark(context, park);
     }
 
     /// Parks until the waiter is committed or ended, or has withdrawn at its deadline. Every offer must
@@ -210,6 +211,14 @@ impl Waiter {
     fn leave_held(&self, to: u32) -> bool {
         !self.single
             && self.state.compare_exchange(HELD, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// Wakes the process of a waiter that may be no more before this returns.
+#[inline(always)]
+fn unpark(context: &'static Context, park: &'static dyn Park) {
+    if !context.unpark_here() {
+        park.unpark();
     }
 }
 
@@ -550,8 +559,8 @@ impl<T> Partner<T> {
     #[inline(always)]
     pub(crate) fn wake(self) {
         // SAFETY: the waiter lives until it is woken.
-        let park = unsafe { self.offer().waiter.as_ref() }.park;
-        park.unpark();
+        let &Waiter { context, park, .. } = unsafe { self.offer().waiter.as_ref() };
+        unpark(context, park);
     }
 
     /// Keeps it waiting some more.

@@ -13,6 +13,7 @@
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
+use std::mem::offset_of;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +28,7 @@ use super::timers::Timers;
 use crate::backend::away;
 use crate::blocked::Blocked;
 use crate::busy::Turn;
-use crate::park::{self, Activity, Context, Identity, Observer, Park};
+use crate::park::{self, Activity, Context, Identity, Observer, Park, Ready};
 use crate::patience::Patience;
 use crate::process::job::{self, Work};
 use crate::quiet;
@@ -36,17 +37,18 @@ use crate::survey::census;
 /// After so many switches the scheduler looks at what comes from outside.
 const TURNS: u32 = 61;
 
+/// What a switch touches comes first, in one cache line: the fiber, and the context's berth.
+#[repr(C, align(64))]
 pub(super) struct Coroutine {
-    scheduler: &'static Scheduler,
-    context: &'static Context,
-    next: Cell<Option<&'static Coroutine>>,
-    /// None: the host.
+    /// None: the host, or idle.
     fiber: UnsafeCell<Option<Fiber>>,
+    own: Context,
+    scheduler: &'static Scheduler,
+    /// The host's context, which is its thread's and not `own`.
+    of_thread: Option<&'static Context>,
     suspender: Cell<Option<Suspender>>,
     stack: Cell<usize>,
-    late: Cell<bool>,
-    /// Whether it waits for a deadline, and how often it has begun to.
-    pub(super) armed: Cell<bool>,
+    /// How often it has begun to wait for a deadline.
     pub(super) armings: Cell<u64>,
     /// What was armed last.
     pub(super) deadline: Cell<Option<Instant>>,
@@ -71,8 +73,7 @@ pub(super) struct Scheduler {
     /// It looks at what comes from other OS processes, and nobody wakes it by a letter alone.
     leading: AtomicBool,
     host: Cell<Option<&'static Coroutine>>,
-    first: Cell<Option<&'static Coroutine>>,
-    last: Cell<Option<&'static Coroutine>>,
+    ready: Ready,
     unstarted: RefCell<VecDeque<Unstarted>>,
     idle: RefCell<Vec<&'static Coroutine>>,
     spent: RefCell<Vec<&'static Coroutine>>,
@@ -111,17 +112,18 @@ static UNUSED: Mutex<Vec<&'static Scheduler>> = Mutex::new(Vec::new());
 
 impl Park for Coroutine {
     fn park(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
-        if self.context.berth.token.take() {
+        let berth = &self.forever().context().berth;
+        if berth.token.take() {
             return true;
         }
         let scheduler = self.scheduler;
         if let Some(deadline) = deadline {
             scheduler.timers.arm(self.forever(), deadline);
         }
-        self.context.berth.show(why);
-        self.context.berth.parked.set(true);
+        berth.show(why);
+        berth.parked.set(true);
         self.leave();
-        !self.late.take()
+        !berth.late.take()
     }
 
     #[inline]
@@ -135,7 +137,7 @@ impl Park for Coroutine {
     }
 
     fn pass(&self) {
-        self.scheduler.push(self.forever());
+        self.scheduler.ready.push(self.forever().context());
         self.leave();
     }
 
@@ -144,29 +146,46 @@ impl Park for Coroutine {
     }
 
     fn is_alone(&self) -> bool {
-        self.scheduler.first.get().is_none() && self.scheduler.unstarted.borrow().is_empty()
+        self.scheduler.ready.is_empty() && self.scheduler.unstarted.borrow().is_empty()
     }
 }
 
 impl Coroutine {
-    fn new(scheduler: &'static Scheduler, context: &'static Context) -> &'static Self {
-        Box::leak(Box::new(Self {
-            scheduler,
-            context,
-            next: Cell::new(None),
+    /// `of_thread`: see there.
+    fn new(scheduler: &'static Scheduler, of_thread: Option<&'static Context>) -> &'static Self {
+        let this = Box::leak(Box::new(Self {
             fiber: UnsafeCell::new(None),
+            own: Context::new(&Unset),
+            scheduler,
+            of_thread,
             suspender: Cell::new(None),
             stack: Cell::new(0),
-            late: Cell::new(false),
-            armed: Cell::new(false),
             armings: Cell::new(0),
             deadline: Cell::new(None),
-        }))
+        }));
+        // For `of`.
+        ptr::from_ref(this).expose_provenance();
+        this.context().park_with(this);
+        this.context().queue_at(Some(&scheduler.ready));
+        this
+    }
+
+    /// The coroutine of a context that is its own.
+    #[inline(always)]
+    fn of(context: &'static Context) -> &'static Self {
+        let this = ptr::from_ref(context).addr() - offset_of!(Self, own);
+        // SAFETY: the caller's promise makes it the address of one, made and exposed by `new`, and never freed.
+        unsafe { &*ptr::with_exposed_provenance(this) }
+    }
+
+    #[inline(always)]
+    pub(super) fn context(&'static self) -> &'static Context {
+        self.of_thread.unwrap_or(&self.own)
     }
 
     /// When it wakes without a partner, if it does.
     fn deadline(&self) -> Option<Instant> {
-        self.deadline.get().filter(|_| self.armed.get())
+        self.deadline.get().filter(|_| self.forever().context().berth.armed.get())
     }
 
     #[inline(always)]
@@ -188,19 +207,20 @@ impl Coroutine {
     /// On its own thread.
     #[inline(always)]
     fn wake(&'static self) {
-        if self.context.berth.parked.replace(false) {
+        let context = self.context();
+        if context.berth.parked.replace(false) {
             self.scheduler.timers.disarm(self);
-            self.scheduler.push(self);
+            self.scheduler.ready.push(context);
         } else {
-            self.context.berth.token.set(true);
+            context.berth.token.set(true);
         }
     }
 
     /// Runs it until it parks, or is idle.
     #[inline(always)]
-    fn resume(&'static self) {
-        park::switch_to(self.context);
-        self.scheduler.shows_running(self.context);
+    fn resume(&'static self, scheduler: &'static Scheduler) {
+        park::switch_to(&self.own);
+        scheduler.shows_running(&self.own);
         // SAFETY: nobody else touches the fiber while its coroutine is ready or idle.
         let fiber = unsafe { &*self.fiber.get() };
         if !fiber.as_ref().expect("all but the host have one").resume() {
@@ -220,7 +240,7 @@ impl Coroutine {
     /// What its fiber does: one process after another. `refusing`: it was made to refuse them.
     fn live(&'static self, suspender: Suspender, refusing: bool) {
         self.suspender.set(Some(suspender));
-        self.context.berth.suspender.set(suspender.inlined());
+        self.own.berth.suspender.set(suspender.inlined());
         let scheduler = self.scheduler;
         while !scheduler.ending.get() {
             for _ in 0..TURNS {
@@ -234,7 +254,7 @@ impl Coroutine {
                     None => marks::run(&work, index),
                 }
                 job::drop_quietly(work);
-                if scheduler.first.get().is_some() {
+                if !scheduler.ready.is_empty() {
                     break;
                 }
             }
@@ -277,8 +297,7 @@ impl Scheduler {
                 patience: Patience::new(),
                 leading: AtomicBool::new(false),
                 host: Cell::new(None),
-                first: Cell::new(None),
-                last: Cell::new(None),
+                ready: Ready::new(),
                 unstarted: RefCell::default(),
                 idle: RefCell::default(),
                 spent: RefCell::default(),
@@ -291,14 +310,13 @@ impl Scheduler {
             ALL.lock().unwrap_or_else(PoisonError::into_inner).push(scheduler);
             scheduler
         });
-        let host = Coroutine::new(scheduler, context);
+        let host = Coroutine::new(scheduler, Some(context));
         scheduler.host.set(Some(host));
         scheduler.ending.set(false);
         scheduler.own.store(ptr::from_ref(context).cast_mut(), Ordering::Relaxed);
         scheduler.shows_running(context);
         scheduler.in_use.store(true, Ordering::Release);
         SCHEDULER.set(Some(scheduler));
-        context.park_with(host);
         context.at_exit.set(Some(|| {
             if let Some(scheduler) = SCHEDULER.take() {
                 scheduler.end();
@@ -313,8 +331,12 @@ impl Scheduler {
         self.ending.set(true);
         self.in_use.store(false, Ordering::Relaxed);
         drop(self.unstarted.take());
+        // Another thread may take the scheduler over, and yet another the context.
+        if let Some(host) = self.host.get() {
+            host.context().queue_at(None);
+        }
         for coroutine in self.idle.take() {
-            coroutine.resume();
+            coroutine.resume(self);
         }
         if self.live.get() == 0 {
             UNUSED.lock().unwrap().push(self);
@@ -339,25 +361,6 @@ impl Scheduler {
         Some((work, next))
     }
 
-    #[inline(always)]
-    fn push(&self, coroutine: &'static Coroutine) {
-        match self.last.replace(Some(coroutine)) {
-            Some(last) => last.next.set(Some(coroutine)),
-            None => self.first.set(Some(coroutine)),
-        }
-    }
-
-    #[inline(always)]
-    fn pop(&self) -> Option<&'static Coroutine> {
-        let first = self.first.get()?;
-        let next = first.next.take();
-        self.first.set(next);
-        if next.is_none() {
-            self.last.set(None);
-        }
-        Some(first)
-    }
-
     /// The loop; returns when it is the host's turn.
     fn run(&'static self) {
         loop {
@@ -369,13 +372,14 @@ impl Scheduler {
                 self.look_outside();
                 self.start_next(false);
             }
-            match self.pop() {
-                Some(coroutine) if coroutine.stack.get() == 0 => {
-                    park::switch_to(coroutine.context);
-                    self.shows_running(coroutine.context);
+            match self.ready.pop() {
+                Some(context) if ptr::eq(context, self.own.load(Ordering::Relaxed)) => {
+                    park::switch_to(context);
+                    self.shows_running(context);
                     return;
                 }
-                Some(coroutine) => coroutine.resume(),
+                // Every other that is put into this queue is a coroutine's own.
+                Some(context) => Coroutine::of(context).resume(self),
                 None => {
                     if !self.start_next(true) {
                         self.running.store(ptr::null_mut(), Ordering::Relaxed);
@@ -401,7 +405,7 @@ impl Scheduler {
             Err(why) if alone => return self.refuse(stack, why),
             Err(_) => return false,
         };
-        coroutine.resume();
+        coroutine.resume(self);
         true
     }
 
@@ -410,7 +414,7 @@ impl Scheduler {
     fn refuse(&'static self, stack: usize, why: NoStack) -> bool {
         let coroutine = self.create(stack, true).unwrap_or_else(|why| panic!("{why}"));
         self.refusing.replace(Some(format!("{why}; {}", census())));
-        coroutine.resume();
+        coroutine.resume(self);
         self.refusing.replace(None);
         true
     }
@@ -418,9 +422,7 @@ impl Scheduler {
     fn create(&'static self, stack: usize, refusing: bool) -> Result<&'static Coroutine, NoStack> {
         let spent = self.spent.borrow_mut().pop();
         let coroutine = spent.unwrap_or_else(|| {
-            let context: &'static Context = Box::leak(Box::new(Context::new(&Unset)));
-            let coroutine = Coroutine::new(self, context);
-            context.park_with(coroutine);
+            let coroutine = Coroutine::new(self, None);
             self.all.lock().unwrap_or_else(PoisonError::into_inner).push(coroutine);
             coroutine
         });
@@ -466,9 +468,10 @@ impl Scheduler {
 
     fn wake_late(&self, now: Instant) {
         while let Some(coroutine) = self.timers.due(now) {
-            coroutine.late.set(true);
-            coroutine.context.berth.parked.set(false);
-            self.push(coroutine);
+            let context = coroutine.context();
+            context.berth.late.set(true);
+            context.berth.parked.set(false);
+            self.ready.push(context);
         }
     }
 
@@ -496,7 +499,7 @@ impl Scheduler {
     /// Looks at what comes from other OS processes, if there are any and nobody does, until there is something to do here.
     #[cold]
     fn lead(&'static self, deadline: Option<Instant>) -> bool {
-        let busy = || self.first.get().is_some() || !self.letters.is_empty();
+        let busy = || !self.ready.is_empty() || !self.letters.is_empty();
         self.leading.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         away::lead(&busy, deadline);
@@ -520,7 +523,7 @@ impl Scheduler {
         if self.letters.is_empty() {
             let since = Instant::now();
             quiet::fall_asleep();
-            while self.first.get().is_none() {
+            while self.ready.is_empty() {
                 let letter = self.letters.recv().expect("a scheduler is never freed");
                 self.open(letter);
             }
@@ -535,7 +538,7 @@ impl Scheduler {
 
     /// Somebody is ready: it counts as awake, though it may still have questions to answer.
     pub(super) fn wakes_if_ready(&self) {
-        if self.first.get().is_some() && self.asleep.swap(false, Ordering::SeqCst) {
+        if !self.ready.is_empty() && self.asleep.swap(false, Ordering::SeqCst) {
             quiet::wake();
         }
     }
@@ -572,8 +575,8 @@ impl Scheduler {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let mut coroutines = self.host.get().into_iter().chain(all.iter().copied());
         let found =
-            coroutines.find(|coroutine| ptr::from_ref(coroutine.context).addr() == context)?;
-        found.context.berth.shown().filter(|_| found.deadline().is_none())
+            coroutines.find(|coroutine| ptr::from_ref(coroutine.context()).addr() == context)?;
+        found.context().berth.shown().filter(|_| found.deadline().is_none())
     }
 
     pub(super) fn all() -> Vec<&'static Self> {
@@ -624,12 +627,12 @@ impl Scheduler {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let running = self.running.load(Ordering::Relaxed).cast_const();
         for coroutine in host.into_iter().chain(all) {
-            let activity = match coroutine.context.berth.shown() {
+            let activity = match coroutine.context().berth.shown() {
                 Some(why) => Activity::Blocked { why, deadline: coroutine.deadline() },
-                None if ptr::eq(running, coroutine.context) => Activity::Running,
+                None if ptr::eq(running, coroutine.context()) => Activity::Running,
                 None => Activity::Ready,
             };
-            observer.process(coroutine.context, activity);
+            observer.process(coroutine.context(), activity);
         }
         for Unstarted { work, next } in &*self.unstarted.borrow() {
             let first = Identity { of: work.clone(), index: *next };
@@ -646,8 +649,8 @@ impl Scheduler {
         if let Some(running) = unsafe { running.as_ref() } {
             observer.process(running, Activity::Running);
         }
-        for other in all.into_iter().filter(|other| !ptr::eq(running, other.context)) {
-            observer.process(other.context, Activity::Unseen);
+        for other in all.into_iter().filter(|other| !ptr::eq(running, other.context())) {
+            observer.process(other.context(), Activity::Unseen);
         }
     }
 }

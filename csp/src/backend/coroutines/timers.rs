@@ -46,7 +46,7 @@ impl Ord for Entry {
 
 impl Entry {
     fn is_dead(&self) -> bool {
-        !self.coroutine.armed.get() || self.coroutine.armings.get() != self.arming
+        !self.coroutine.context().berth.armed.get() || self.coroutine.armings.get() != self.arming
     }
 }
 
@@ -54,7 +54,7 @@ impl Timers {
     pub(super) fn arm(&self, coroutine: &'static Coroutine, deadline: Instant) {
         let arming = coroutine.armings.get() + 1;
         coroutine.armings.set(arming);
-        coroutine.armed.set(true);
+        coroutine.context().berth.armed.set(true);
         coroutine.deadline.set(Some(deadline));
         self.armed.set(self.armed.get() + 1);
         let mut heap = self.heap.borrow_mut();
@@ -66,8 +66,8 @@ impl Timers {
 
     /// The coroutine waits no longer.
     #[inline(always)]
-    pub(super) fn disarm(&self, coroutine: &Coroutine) {
-        if coroutine.armed.replace(false) {
+    pub(super) fn disarm(&self, coroutine: &'static Coroutine) {
+        if coroutine.context().berth.armed.replace(false) {
             self.armed.set(self.armed.get() - 1);
         }
     }
