@@ -145,7 +145,7 @@ fn plain() {
     let child = spawn(writes_always(channel.writer()));
     let input = channel.reader();
     measured("a communication, child to parent", 20_000, |n| {
-        (0..n).for_each(|_| drop(input.read().expect("a writer")));
+        (0..n).for_each(|_| _ = input.read().expect("a writer"));
     });
     drop((channel, input));
     let _ = child.join();
@@ -162,7 +162,7 @@ fn alternation() {
             all.read(input, |n| n);
         }
         measured("an alternation over 8 channels of a child", 20_000, |n| {
-            (0..n).for_each(|_| drop(all.choose().expect("a writer")));
+            (0..n).for_each(|_| _ = all.choose().expect("a writer"));
         });
     }
     drop(inputs);
