@@ -247,10 +247,10 @@ fn run<C: Component>(
     component: C,
     place: &'static Location<'static>,
 ) -> Result<Output<C>, Failure> {
-    assert!(
-        !std::thread::panicking(),
-        "a process that unwinds can't run others: it would have to wait for them"
-    );
+    // It would have to wait for them. What was to run is dropped: its ends tell the others of the panic.
+    if std::thread::panicking() {
+        return Err(Failure::unwinding(park::current()));
+    }
     let run = Run { group: Arc::new(Group::new(place)), place };
     let started = component.start(&run);
     run.group.wait();
@@ -281,6 +281,11 @@ pub(crate) fn try_sequence<C: Component>(components: C) -> Result<Output<C>, Fai
 pub(crate) fn expect<T>(result: Result<T, Failure>) -> T {
     match result {
         Ok(value) => value,
+        // There is no value to go on with, and the program ends.
+        Err(failure) if std::thread::panicking() => panic!(
+            "a process that unwinds runs no others, for it would have to wait for them: in a destructor use the `try_` form, \
+             which returns that as an error ({failure})"
+        ),
         // Not in a closure, which would be the place of the panic.
         Err(failure) => failure.raise(),
     }

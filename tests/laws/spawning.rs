@@ -90,6 +90,37 @@ fn leaves_a_daemon(input: Reader<()>, backend: Placement) -> u32 {
     3
 }
 
+/// Asks for a number whenever it is cloned.
+struct Asks {
+    answers: Reader<u32>,
+    answer: u32,
+}
+
+impl Clone for Asks {
+    fn clone(&self) -> Self {
+        Self { answers: self.answers.clone(), answer: self.answers.read().unwrap() }
+    }
+}
+
+#[process]
+fn tells(asks: Asks) -> u32 {
+    asks.answer
+}
+
+struct FailsOnce(Ended);
+
+impl Clone for FailsOnce {
+    fn clone(&self) -> Self {
+        if self.0.fetch_add(1, Ordering::SeqCst) == 1 {
+            panic!("the second clone");
+        }
+        Self(self.0.clone())
+    }
+}
+
+#[process]
+fn counts_clones(_clones: FailsOnce) {}
+
 on_each_backend! {
     fn a_process_ends_after_what_it_spawned(backend) {
         for _ in 0..10 {
@@ -249,6 +280,27 @@ on_each_backend! {
             backend.place(releases(3, go.writer())),
         );
         assert_eq!((count, released), (3, Ok(())));
+    }
+
+    fn a_clone_may_wait_for_another_process(backend) {
+        let answers = Channel::new();
+        let asks = Asks { answers: answers.reader(), answer: 0 };
+        let (told, written) = parallel!(
+            4 * backend.place(tells(asks)),
+            backend.place(source((1..=3).collect(), answers.writer())),
+        );
+        assert_eq!(written, Ok(()));
+        let mut told = told;
+        told.sort_unstable();
+        assert_eq!(told, [0, 1, 2, 3]);
+    }
+
+    fn a_clone_that_panics_takes_only_its_own_process_down(backend) {
+        let clones = Ended::default();
+        let told = 4 * backend.place(counts_clones(FailsOnce(clones.clone())));
+        let failure = csp::try_parallel!(told).unwrap_err();
+        assert_eq!(failure.message(), "the second clone");
+        assert_eq!(clones.load(Ordering::SeqCst), 3);
     }
 
     fn many_are_spawned_one_after_another(backend) {

@@ -3,10 +3,12 @@
 
 use crate::processes::{sink, write_once};
 use csp::{
-    Alternation, Channel, Reader, Termination, Writer, alt, parallel, process, spawn, try_parallel,
+    Alternation, Channel, Erased, Failure, Process, Reader, Termination, Writer, alt, parallel,
+    process, spawn, try_parallel,
 };
 use csp_tests::{Arrival, Ledger, Token, on_each_backend, poisoned_by_panic};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -294,4 +296,31 @@ on_each_backend! {
             ledger.balance();
         }
     }
+
+    fn a_destructor_that_unwinds_is_refused_a_network(backend) {
+        struct RunsLate(Sender<Failure>, Option<Process<Erased<()>, ()>>);
+        impl Drop for RunsLate {
+            fn drop(&mut self) {
+                let process = self.1.take().unwrap();
+                self.0.send(try_parallel!(process).unwrap_err()).unwrap();
+            }
+        }
+        let (failures, failed) = channel();
+        let values = Channel::new();
+        let (reader, late) = (values.reader(), leaves(values.writer()));
+        drop(values);
+        let panic = catch_unwind(AssertUnwindSafe(move || {
+            let _late = RunsLate(failures, Some(backend.place(late).erased()));
+            panic!("the caller");
+        }));
+        assert!(panic.is_err());
+        assert_eq!(failed.recv().unwrap().message(), "the caller");
+        // What would have run was dropped by a process that panics.
+        assert!(poisoned_by_panic(&reader.read().unwrap_err()).is_some());
+    }
+}
+
+#[process]
+fn leaves(_ends: Writer<u32>) {
+    unreachable!("it is not run");
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::code::{Code, Entry};
 use super::definition::OnPanic;
@@ -13,7 +13,7 @@ use crate::blocked::{Blocked, Needs, Object, Operation, Want};
 use crate::park::{self, Context, Identity, Named};
 use crate::sync::Lock;
 use crate::termination::{Cause, Poison};
-use crate::waiter::Seat;
+use crate::waiter::{self, Queue, Seat};
 
 /// What a backend runs: `count` processes that are alike.
 pub(crate) trait Work: Named {
@@ -375,13 +375,38 @@ pub struct Replicas<A, R> {
     code: Code<A, R>,
     clone: fn(&A) -> A,
     count: usize,
-    prototype: Mutex<Prototype<A>>,
+    prototype: Lock<Prototype<A>>,
     outcomes: Lock<Vec<Option<Outcome<R>>>>,
 }
 
 struct Prototype<A> {
+    /// None: they are being cloned.
     arguments: Option<A>,
+    /// Those who have not asked for theirs yet.
     left: usize,
+    /// Those who have, and come next.
+    waiting: Queue<A>,
+}
+
+/// The arguments of all, with the one who clones them.
+struct Lent<'a, A, R> {
+    of: &'a Replicas<A, R>,
+    arguments: Option<A>,
+}
+
+impl<A, R> Drop for Lent<'_, A, R> {
+    fn drop(&mut self) {
+        let Some(arguments) = self.arguments.take() else { return };
+        let mut prototype = self.of.prototype.lock();
+        match prototype.waiting.commit_first() {
+            Some(next) => {
+                drop(prototype);
+                next.put(arguments);
+                next.wake();
+            }
+            None => prototype.arguments = Some(arguments),
+        }
+    }
 }
 
 impl<A, R> Replicas<A, R> {
@@ -392,23 +417,38 @@ impl<A, R> Replicas<A, R> {
             code,
             clone,
             count,
-            prototype: Mutex::new(Prototype {
+            prototype: Lock::new(Prototype {
                 arguments: (count > 0).then_some(arguments),
                 left: count,
+                waiting: Queue::new(),
             }),
             outcomes: Lock::new((0..count).map(|_| None).collect()),
         }
     }
 
+    /// A clone is made by one process at a time, and under no lock: it is the user's, and may wait for others.
     fn arguments(&self) -> A {
-        // A clone that panics takes only its own process down.
-        let mut prototype = self.prototype.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut prototype = self.prototype.lock();
         prototype.left -= 1;
-        let arguments = match prototype.left {
-            0 => prototype.arguments.take(),
-            _ => prototype.arguments.as_ref().map(self.clone),
+        let is_last = prototype.left == 0;
+        let arguments = match prototype.arguments.take() {
+            Some(arguments) => {
+                drop(prototype);
+                arguments
+            }
+            None => {
+                let context = park::current();
+                waiter::stand(context, prototype, |it| &mut it.waiting, None, false, self)
+                    .value
+                    .expect("whoever has the arguments passes them on")
+            }
         };
-        arguments.expect("each replica is started once")
+        if is_last {
+            return arguments;
+        }
+        // A clone that panics takes only its own process down.
+        let lent = Lent { of: self, arguments: Some(arguments) };
+        (self.clone)(lent.arguments.as_ref().expect("they are lent until this is dropped"))
     }
 
     fn end(&self, index: usize, outcome: Outcome<R>) {
@@ -422,6 +462,17 @@ impl<A, R> Replicas<A, R> {
     /// What they have returned, once all have ended.
     pub(crate) fn take_outcomes(&self) -> Vec<Option<Outcome<R>>> {
         std::mem::take(&mut *self.outcomes.lock())
+    }
+}
+
+/// A replica that waits for the arguments.
+impl<A, R> Blocked for Replicas<A, R> {
+    fn place(&self) -> &'static Location<'static> {
+        Blocked::place(&*self.header.group)
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        tell(Want { operation: Operation::Handover, object: None });
     }
 }
 

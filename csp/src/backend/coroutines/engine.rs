@@ -43,14 +43,31 @@ impl Engine {
     #[inline]
     fn chosen() -> Self {
         static CHOSEN: OnceLock<Engine> = OnceLock::new();
-        *CHOSEN.get_or_init(|| match std::env::var("CSP_ENGINE").as_deref() {
-            Ok("slab") if slab::IS_HERE => Self::Slab,
-            Ok("generator") => Self::Generator,
-            Ok(other) => panic!("CSP_ENGINE: there is no engine `{other}` here"),
-            Err(_) if slab::IS_HERE => Self::Slab,
-            Err(_) => Self::Generator,
+        *CHOSEN.get_or_init(|| {
+            let wish =
+                std::env::var_os("CSP_ENGINE").map(|wish| wish.to_string_lossy().into_owned());
+            Self::called(wish.as_deref()).unwrap_or_else(|complaint| panic!("{complaint}"))
         })
     }
+
+    fn called(wish: Option<&str>) -> Result<Self, String> {
+        match wish {
+            None | Some("slab") if slab::IS_HERE => Ok(Self::Slab),
+            None | Some("generator") => Ok(Self::Generator),
+            Some(other) => {
+                let here = if slab::IS_HERE { "`slab` and `generator`" } else { "`generator`" };
+                Err(format!("CSP_ENGINE={other}: no engine of that name is here, but {here}"))
+            }
+        }
+    }
+}
+
+/// Chooses the engine, before anything is run on it.
+///
+/// # Panics
+/// If the environment asks for one that is not here.
+pub(super) fn choose() {
+    Engine::chosen();
 }
 
 /// The bytes of stack that a process gets who asks for so many, or for none in particular.
@@ -146,6 +163,21 @@ impl fmt::Display for NoStack {
         match self {
             Self::Slab(why) => why.fmt(f),
             Self::Generator(why) => why.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Engine, slab};
+
+    #[test]
+    fn an_engine_that_is_not_here_is_refused_by_name() {
+        assert!(Engine::called(Some("generator")).is_ok_and(|engine| engine == Engine::Generator));
+        assert_eq!(Engine::called(Some("slab")).is_ok(), slab::IS_HERE);
+        for wish in ["", "Slab", "fast"] {
+            let complaint = Engine::called(Some(wish)).err().unwrap();
+            assert!(complaint.starts_with(&format!("CSP_ENGINE={wish}: ")), "{complaint}");
         }
     }
 }

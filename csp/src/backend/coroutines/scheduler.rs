@@ -279,6 +279,7 @@ impl Scheduler {
 
     #[cold]
     fn begin() -> &'static Self {
+        engine::choose();
         let context = park::current();
         engine::name_by(park::write_path);
         let unused = UNUSED.lock().unwrap().pop();
