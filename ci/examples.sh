@@ -35,7 +35,9 @@ on_each() {
     [[ $(head -c 8 "$picture" | od -An -tx1) == " 89 50 4e 47 0d 0a 1a 0a" ]] || fail "not a PNG"
     expect '^500 readers read numbers that add up to 124750$' "$programs/million" --readers 500
     expect '^all five have eaten 3 times$' "$programs/dining_philosophers" --meals 3
-    expect '^deadlock: .*: nobody moves' "$programs/dining_philosophers" --deadlock
+    expect '^deadlock of 12 processes: main/philosopher' "$programs/dining_philosophers" --deadlock
+    expect '^  main/philosopher\[4\]: blocked at examples/dining_philosophers.rs:' \
+        bash -c "'$programs/dining_philosophers' --deadlock 2>&1"
     expect '^fair: +abcabcabcab$' "$programs/fair_multiplexer" --inputs 3 --letters 4
     expect '^by priority: aaaabbbbccc$' "$programs/fair_multiplexer" --inputs 3 --letters 4
     expect '^101 readings came in, [1-9][0-9]* went out$' \

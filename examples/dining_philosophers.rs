@@ -15,14 +15,14 @@
 //! footman): he offers a chair only while fewer than four are taken, an output with a precondition, and is told when
 //! somebody stands up, an input, both in one alternation.
 //!
-//! `--deadlock` sends the butler away. When nothing has happened for a second, the one who watches the table
-//! poisons a single channel, and that ends them all.
+//! `--deadlock` sends the butler away. Once each holds one fork nobody will ever move again; the library finds that out, says who
+//! waits where for what and who could give it, and poisons them all with that report, which `try_parallel!` returns.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use clap::Parser;
-use csp::{Channel, Reader, Writer, alt, parallel, process};
+use csp::{Channel, Reader, Writer, alt, process, try_parallel};
 
 /// Shows five philosophers that think and eat, a line for each change.
 #[derive(Parser)]
@@ -39,7 +39,6 @@ const PHILOSOPHERS: usize = 5;
 const THINKING: Duration = Duration::from_millis(60); // at most
 const REACHING: Duration = Duration::from_millis(10); // from one fork to the other
 const EATING: Duration = Duration::from_millis(40); // at most
-const PATIENCE: Duration = Duration::from_secs(1); // of the one who watches
 
 struct Fork;
 
@@ -51,17 +50,11 @@ enum State {
     Eats,
 }
 
-/// A philosopher's view of a fork's place.
-struct Place {
-    take: Reader<Fork>,
-    back: Writer<Fork>,
-}
+/// A philosopher's view of a fork's place: where it is taken, and where it is put back.
+type Place = (Reader<Fork>, Writer<Fork>);
 
-/// A philosopher's view of the butler.
-struct Butler {
-    chairs: Reader<()>,
-    stood: Writer<()>,
-}
+/// A philosopher's view of the butler: chairs, and whom to tell when one is left.
+type Butler = (Reader<()>, Writer<()>);
 
 #[process]
 fn place(
@@ -102,45 +95,37 @@ fn philosopher(
     for _ in 0..meals {
         table.write((number, State::IsHungry))?;
         if let Some(butler) = &butler {
-            butler.chairs.read()?;
+            butler.0.read()?;
         }
-        let left_fork = left.take.read()?;
+        let left_fork = left.0.read()?;
         table.write((number, State::HasOneFork))?;
         csp::sleep(REACHING);
-        let right_fork = right.take.read()?;
+        let right_fork = right.0.read()?;
         table.write((number, State::Eats))?;
         csp::sleep(up_to(EATING));
 
         table.write((number, State::Thinks))?;
-        left.back.write(left_fork)?;
-        right.back.write(right_fork)?;
+        left.1.write(left_fork)?;
+        right.1.write(right_fork)?;
         if let Some(butler) = &butler {
-            butler.stood.write(())?;
+            butler.1.write(())?;
         }
         csp::sleep(up_to(THINKING));
     }
     Ok(())
 }
 
-/// Shows the table until all have left it, or until nothing happens any more; then it poisons `forks`.
+/// Shows the table until all have left it.
 #[process]
-fn watch(table: Reader<(usize, State)>, forks: Option<Reader<Fork>>) {
+fn watch(table: Reader<(usize, State)>) {
     let mut states = [State::Thinks; PHILOSOPHERS];
     println!("· thinks   ○ is hungry   ◐ has one fork   ● eats\n");
-    loop {
-        let change = alt! {
-            change = table.read()               => change,
-            if forks.is_some(), after(PATIENCE) => break,
-        };
-        let Ok((number, state)) = change else { return };
+    for (number, state) in &table {
         states[number] = state;
         println!("{}", states.map(symbol).join("  "));
 
         let eats = |number: usize| states[number % PHILOSOPHERS] == State::Eats;
         assert!(!(0..PHILOSOPHERS).any(|n| eats(n) && eats(n + 1)), "neighbours share a fork");
-    }
-    if let Some(forks) = forks {
-        forks.poison("nobody moves");
     }
 }
 
@@ -163,36 +148,39 @@ fn main() {
     let Arguments { meals, deadlock } = Arguments::parse();
     let meals = if deadlock { u32::MAX } else { meals };
 
-    let left = PHILOSOPHERS * Channel::new();
-    let right = PHILOSOPHERS * Channel::new();
-    let back = PHILOSOPHERS * Channel::new();
-    let (chairs, stood, table) = (Channel::new(), Channel::new(), Channel::new());
+    let left = PHILOSOPHERS * Channel::new().named("left");
+    let right = PHILOSOPHERS * Channel::new().named("right");
+    let back = PHILOSOPHERS * Channel::new().named("back");
+    let (chairs, stood, table) = (Channel::new(), Channel::new(), Channel::new().named("table"));
 
     let places: Vec<_> = (0..PHILOSOPHERS)
         .map(|i| {
             let before = (i + PHILOSOPHERS - 1) % PHILOSOPHERS;
             place(Fork, right[before].writer(), left[i].writer(), back[i].reader())
+                .named(format!("place[{i}]"))
         })
         .collect();
     let philosophers: Vec<_> = (0..PHILOSOPHERS)
         .map(|i| {
             let next = (i + 1) % PHILOSOPHERS;
-            let left = Place { take: left[i].reader(), back: back[i].writer() };
-            let right = Place { take: right[i].reader(), back: back[next].writer() };
-            let butler =
-                (!deadlock).then(|| Butler { chairs: chairs.reader(), stood: stood.writer() });
+            let left = (left[i].reader(), back[i].writer());
+            let right = (right[i].reader(), back[next].writer());
+            let butler = (!deadlock).then(|| (chairs.reader(), stood.writer()));
             philosopher(i, left, right, butler, table.writer(), meals)
+                .named(format!("philosopher[{i}]"))
         })
         .collect();
 
-    let (philosophers, ..) = parallel!(
-        philosophers,
-        places,
-        (!deadlock).then(|| butler(chairs.writer(), stood.reader())),
-        watch(table.reader(), deadlock.then(|| right[0].reader())),
-    );
-    match philosophers.into_iter().collect::<csp::Result>() {
-        Ok(()) => println!("\nall five have eaten {meals} times"),
-        Err(termination) => println!("\ndeadlock: {termination}"),
+    let butler = (!deadlock).then(|| butler(chairs.writer(), stood.reader()));
+    let watch = watch(table.reader());
+    drop((left, right, back, chairs, stood, table));
+    match try_parallel!(philosophers, places, butler, watch) {
+        Ok((philosophers, ..)) => {
+            let ended: csp::Result = philosophers.into_iter().collect();
+            ended.expect("nobody leaves the table hungry");
+            println!("\nall five have eaten {meals} times");
+        }
+        // The whole report is on standard error.
+        Err(failure) => println!("\n{failure}"),
     }
 }

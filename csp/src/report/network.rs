@@ -407,12 +407,14 @@ impl Wanted {
             Operation::Write | Operation::Release => "its reader",
             _ => "its writer",
         };
-        for holder in others.iter().take(SHOWN) {
+        // The place of a line that says "one more" is as good for that one.
+        let shown = if others.len() == SHOWN + 1 { SHOWN + 1 } else { SHOWN };
+        for holder in others.iter().take(shown) {
             let known = if holder.sure { "" } else { ", when last heard of" };
             line(format!("{what}: {}{known}", holder.path))?;
         }
-        if others.len() > SHOWN {
-            line(format!("{what}: {} others", others.len() - SHOWN))?;
+        if others.len() > shown {
+            line(format!("{what}: {} more", others.len() - shown))?;
         }
         let Some(fill) = thing.fill else { return Ok(()) };
         let there = match self.operation {
