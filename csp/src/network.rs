@@ -53,6 +53,11 @@ pub type Output<C> = <C as sealed::Component>::Output;
 mod sealed {
     use super::{Arc, Failure, Group, Location};
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is not a process",
+        label = "expected a process, `n * process`, or a `Vec` of processes",
+        note = "a process is what a function with `#[process]` returns"
+    )]
     pub trait Component: Sized {
         type Output;
         type Started;

@@ -67,6 +67,13 @@ on_each_backend! {
         assert!(text.contains("uncaught"), "{text}");
     }
 
+    /// 4: a hundred processes that do nothing, and it hangs.
+    fn defect_4_processes_that_do_nothing_end(backend) {
+        let runs = Arc::new(AtomicUsize::new(0));
+        parallel!(backend.replicas(100, counts(runs.clone())));
+        assert_eq!(runs.load(Ordering::SeqCst), 100);
+    }
+
     /// 5: the same channel name made by two processes, and both hang.
     fn defect_5_channels_of_one_name_are_different_channels(backend) {
         let (one, other) = parallel!(
@@ -130,5 +137,26 @@ on_each_backend! {
         assert!(none.is_empty() && also_none.is_empty());
         assert_eq!(runs.load(Ordering::SeqCst), 0);
         assert_eq!((0 * backend.place(counts(runs))).into_vec().len(), 0);
+    }
+}
+
+/// 30, 31: a port on which everybody's pickles were unpickled.
+#[cfg(target_os = "linux")]
+#[test]
+fn defect_30_nothing_listens() {
+    let values = Channel::new();
+    let (_, read) = parallel!(source(vec![1, 2, 3], values.writer()), sink(values.reader()));
+    assert_eq!(read, [1, 2, 3]);
+    let mine: Vec<String> = std::fs::read_dir("/proc/self/fd")
+        .expect("/proc")
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .map(|link| link.to_string_lossy().into_owned())
+        .collect();
+    for table in ["/proc/self/net/tcp", "/proc/self/net/tcp6", "/proc/self/net/udp"] {
+        let Ok(table) = std::fs::read_to_string(table) else { continue };
+        for line in table.lines().skip(1) {
+            let inode = line.split_whitespace().nth(9).expect("an inode");
+            assert!(!mine.contains(&format!("socket:[{inode}]")), "{line}");
+        }
     }
 }

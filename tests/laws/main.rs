@@ -8,6 +8,7 @@ mod delivery;
 mod extended;
 mod failures;
 mod many;
+mod misuse;
 mod mobility;
 mod names;
 mod order;

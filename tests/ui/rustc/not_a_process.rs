@@ -1,0 +1,5 @@
+use csp::parallel;
+
+fn main() {
+    parallel!(5);
+}
