@@ -51,6 +51,7 @@
 //! | `slab` | the same, with stacks of the library's own making: a million may be blocked at once | on |
 //! | `threads` | an OS thread | |
 //! | `compute` | (what [`compute`] does is done by rayon's threads) | on |
+//! | `serde` | (reports can be serialised) | |
 //! | `subprocess` | an OS process, for [`#[multiprocess]`](multiprocess) functions; on Linux | |
 //!
 //! `#[process]` runs on coroutines where they are compiled in, else on threads. All may meet on one channel.
@@ -65,7 +66,7 @@
 //! - Readers and writers of a channel are served in the order in which they came.
 //! - A choice performs exactly one of its guards, whole; the others leave no trace.
 //! - A process ends only after all it has spawned have; [`parallel!`] returns only after all have ended.
-//! - Processes that wait for one another for ever are poisoned with a report of who waits for whom.
+//! - Processes that wait for one another for ever are poisoned with a [report] of who waits for whom.
 //! - A panic ends the network and reaches whoever waits for it, with the path of the process that panicked.
 
 #[doc(hidden)]

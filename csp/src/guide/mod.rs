@@ -11,6 +11,7 @@
 //! | [blocking calls](blocking) | `io`, `Call`, files and programs |
 //! | [finding a deadlock](deadlock) | what is reported, and how to look |
 //! | [patterns] | farm, pipeline, ring, client and server, fan-in, phases |
+//! | [mistakes](misuse) | what happens to each, and the test that shows it |
 //! | [coming from elsewhere](coming_from) | PyCSP, Go, occam, JCSP, tokio, crossbeam |
 //!
 //! Every program here is a file of `examples/guide`, compiled and run as a documentation test, and what it prints is
@@ -34,5 +35,6 @@ chapters! {
     blocking
     deadlock
     patterns
+    misuse
     coming_from
 }

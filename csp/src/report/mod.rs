@@ -21,7 +21,16 @@
 //! One end that is lent to a function may be used there by a thread of [`std::thread::scope`] while the process waits in the
 //! same function for something else. That is the one way known to be mistaken.
 //!
-//! The environment variable `CSP_WATCH` says how often to look, in milliseconds (250), or `off`.
+//! # Asking from outside
+//!
+//! | environment variable | |
+//! |---|---|
+//! | `CSP_WATCH` | how often to look for deadlocks, in milliseconds (250), or `off` |
+//! | `CSP_BUSY` | how long a coroutine may run without communicating, in milliseconds, or `off`: see [`busy_after`] |
+//! | `CSP_STACKS=1` | for each kind of coroutine, how much of its stack it has used, whenever that is more than before: for choosing `stack = "…"` (engine `slab`) |
+//! | `CSP_DUMP` | what a signal prints: `text`, `dot`, `mermaid` or `json`, with [`#[csp::main(dump_on_signal)]`](crate::main) |
+//! | `CSP_LEAKS=off` | `main` does not say what it leaves behind |
+//! | `CSP_TEST_LIMIT` | how long a [`#[csp::test]`](crate::test) may take, in seconds |
 
 mod deadlock;
 mod graph;

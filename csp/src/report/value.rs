@@ -267,4 +267,25 @@ mod tests {
         let json = r#"{"a":["\"","\\","a\nb","\u0001","ü"],"b":null,"c":[true,3]}"#;
         assert_eq!(value.to_string(), json);
     }
+
+    #[test]
+    fn a_snapshot_is_json_and_serde_sees_the_same() {
+        let channel = crate::Channel::<String>::buffered(3).named("with \"quotes\"");
+        let writer = channel.writer();
+        writer.write("value".into()).unwrap();
+        let network = crate::network();
+        let json: serde_json::Value = serde_json::from_str(&network.json()).unwrap();
+        let channels = json["channels"].as_array().unwrap();
+        let found = channels.iter().find(|found| found["name"] == "with \"quotes\"").unwrap();
+        assert_eq!(found["type"], "Channel<String>");
+        assert_eq!((&found["capacity"], &found["values"]), (&3.into(), &1.into()));
+        assert_eq!((&found["readers"], &found["writers"]), (&0.into(), &1.into()));
+        assert!(found["birth"].as_str().unwrap().contains("value.rs:"));
+        let path = crate::current().path().to_owned();
+        let processes = json["processes"].as_array().unwrap();
+        let me = processes.iter().find(|process| process["path"] == path.as_str()).unwrap();
+        assert_eq!((&me["state"], &me["daemon"]), (&"running".into(), &false.into()));
+        #[cfg(feature = "serde")]
+        assert_eq!(serde_json::to_value(&network).unwrap(), json);
+    }
 }
