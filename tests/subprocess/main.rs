@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod channels;
+
 mod failures;
 mod folder;
+mod killed;
 mod leftovers;
 mod names;
 mod nesting;

@@ -381,7 +381,9 @@ impl Beyond {
             None if mixed => waiter.wait(why, deadline),
             None => waiter.wait_or(why, deadline, || self.node.withdraw(begun.op)),
         };
-        self.node.take_back(begun.op);
+        if mixed {
+            self.node.take_back(begun.op);
+        }
         outcome
     }
 
@@ -395,7 +397,6 @@ impl Beyond {
         if !begun.over {
             waiter.wait(why, None);
         }
-        self.node.take_back(begun.op);
     }
 
     /// Whether the waiter was committed to one of these, and not to another guard.

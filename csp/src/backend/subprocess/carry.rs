@@ -97,7 +97,9 @@ impl Drop for Session {
 fn guarded<T, R>(what: &str, act: impl FnOnce() -> postcard::Result<R>) -> Result<R, String> {
     match catch_unwind(AssertUnwindSafe(act)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(format!("`{what}` of `{}` failed: {}", type_name::<T>(), told(&error))),
+        Ok(Err(error)) => {
+            Err(format!("`{what}` of `{}` failed: {}", type_name::<T>(), told(&error)))
+        }
         Err(payload) => {
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());

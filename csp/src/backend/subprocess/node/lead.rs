@@ -58,7 +58,7 @@ impl Node {
         let mut began = None;
         loop {
             self.pump();
-            if until() {
+            if until() || self.peers.load(Ordering::Relaxed) == 0 {
                 break;
             }
             if self.unrung.load(Ordering::Relaxed)
@@ -73,7 +73,8 @@ impl Node {
                 break;
             }
             self.ring_all();
-            self.mailbox().sleep(|| until() || self.has_news(), deadline);
+            let alone = || self.peers.load(Ordering::SeqCst) == 0;
+            self.mailbox().sleep(|| until() || alone() || self.has_news(), deadline);
             self.mailbox().publish_core(core());
             patience = None;
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {

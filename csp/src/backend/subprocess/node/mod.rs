@@ -325,12 +325,12 @@ impl Node {
         }
     }
 
-    /// Its process was served otherwise, or is about to go on anyhow: it will not be touched again.
+    /// The process of a mixed operation goes on, perhaps because it was served otherwise: when this returns nobody touches what
+    /// it has on its stack. Always under the lock: who is just telling it something holds that.
     pub(crate) fn take_back(&'static self, op: u64) {
-        if self.operations.lock().contains_key(&op) {
+        let mut inner = self.lock();
+        if self.operations.lock().remove(&op).is_some() {
             let id = super::protocol::OpId { node: self.id, seq: op };
-            let mut inner = self.lock();
-            self.operations.lock().remove(&op);
             let Inner { machine, out, .. } = &mut *inner;
             machine.withdraw(id, out);
             self.spread(&mut inner, false);
