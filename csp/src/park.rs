@@ -460,6 +460,11 @@ impl Context {
         self.berth.stopped.set(true);
     }
 
+    /// `on_panic = retire`
+    pub(crate) fn retires_on_panic(&self) -> bool {
+        self.retire_on_panic.get()
+    }
+
     /// What an end dropped now leaves behind: the poison that stops the process, or retirement.
     pub(crate) fn legacy(&self) -> Termination {
         // A process never waits while it unwinds, so a thread that panics means: this process does.

@@ -4,6 +4,7 @@
 mod channels;
 
 mod failures;
+mod farm;
 mod folder;
 mod killed;
 mod leftovers;

@@ -120,7 +120,10 @@ fn unstarted<A>(arguments: A, reason: &str) -> Failure {
     let context: &Context = park::current();
     let (process, reason) = (context.path(), reason.to_owned());
     let failure = Failure::unstarted(process.clone(), reason.clone());
-    context.stop(Poison::new(Cause::Unstarted { process, reason }));
+    // One of a farm only leaves it.
+    if !context.retires_on_panic() {
+        context.stop(Poison::new(Cause::Unstarted { process, reason }));
+    }
     drop_quietly(arguments);
     failure
 }

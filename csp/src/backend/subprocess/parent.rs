@@ -175,7 +175,7 @@ impl Child {
             None => {
                 let how = exit
                     .map_or_else(|| "for an unknown reason".to_owned(), |exit| exit.to_string());
-                Err(self.lost(format!("its OS process ended by itself: {how}")))
+                Err(self.lost(format!("its OS process has ended: {how}")))
             }
         }
     }
