@@ -8,7 +8,7 @@ const ROUNDS: u32 = 300;
 
 #[process]
 fn node(input: Reader<u32>, out: Writer<u32>, first: bool) -> csp::Result<u32> {
-    let call = Call::new(|| std::thread::yield_now());
+    let call = Call::new(std::thread::yield_now);
     let (mut passed, mut rounds) = (0, 0);
     if first {
         out.write(0)?;
