@@ -133,7 +133,6 @@ impl<T> Lock<T> {
         Self { word: new_word(true), data: UnsafeCell::new(data) }
     }
 
-    #[cfg(not(loom))]
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
