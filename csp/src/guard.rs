@@ -571,9 +571,8 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Output<T, C> {
     /// A promise: the value comes by a channel of its own, once it is made.
     fn post(&self, _: &'static Context) -> Result<Option<Post>, Termination> {
         let Some(far) = self.at.core().away() else { return Ok(None) };
-        // Into a buffer it is put without waiting for a reader.
-        let room = self.at.core().capacity().min(1);
-        let late = Arc::new(Core::new(room, self.at.core().birth()));
+        // With room for it: if the reader dies before it sees the promise, that is for the next one, whenever it comes.
+        let late = Arc::new(Core::new(1, self.at.core().birth()));
         let promised = Writer::new(Arc::clone(&late));
         late.join(Side::Reader);
         let post = far.post_late(&late);

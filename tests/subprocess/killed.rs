@@ -71,8 +71,12 @@ fn worker(
             all.read(&own, |job| job);
             all.read(&never, |job| job);
             all.after(Duration::from_secs(3600), || 0);
+            all.retired(&jobs, || u64::MAX);
             loop {
                 let job = all.choose()?;
+                if job == u64::MAX {
+                    return Err(Termination::Retired);
+                }
                 let mut out = Alternation::new();
                 out.write(&results, || job, || ());
                 out.read(&own, drop);

@@ -88,6 +88,12 @@ impl Mailbox {
         }
     }
 
+    /// A peer is dead. It may have died while it woke somebody here: after it had said so, before it did.
+    pub(crate) fn shake(&self) {
+        self.leader.wake();
+        self.router.wake();
+    }
+
     /// Where its leader was last.
     pub(crate) fn core(&self) -> Option<u32> {
         self.core.load(Ordering::Relaxed).checked_sub(1)

@@ -112,12 +112,8 @@ impl Node {
             quiet::expect_no_others();
         }
         drop(inner);
-        // Who leads may have led for nobody.
-        self.poke_leader();
-    }
-
-    fn poke_leader(&self) {
-        let _ = self.mailbox().notify();
+        // Who leads may have led for nobody; or was to be woken by the dead.
+        self.mailbox().shake();
     }
 
     fn begin_wave(&'static self, inner: &mut Inner, wave: Wave) {
