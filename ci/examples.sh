@@ -27,6 +27,7 @@ on_each() {
     echo "== ${backend}s"
     run cargo build --release --examples "$@"
     expect '^π ≈ 3\.14' cargo run --release --example monte_carlo_pi "$@"
+    expect '^100 of 100 jobs done once, 10 workers replaced$' "$programs/pool" --on "${backend,,}"
     expect "^$backend: [0-9.]+ ns per communication\$" "$programs/commstime" --seconds 0.1
     expect '^4000 hops round 8 processes' "$programs/token_ring" --processes 8 --cycles 500
     expect '^2 3 5 7 11 .* 229 $' "$programs/sieve" --primes 50
@@ -58,8 +59,14 @@ on_each() {
 
 on_each Coroutine
 
+echo "== OS processes"
+expect '^π ≈ 3\.14' "$programs/monte_carlo_pi" --on subprocess --bags 200
+expect '^Subprocess: [0-9.]+ ns per communication$' "$programs/commstime" --seconds 0.1
+expect '^100 of 100 jobs done once, 10 workers replaced$' "$programs/pool"
+expect 'worker. was lost: its OS process has ended: signal: 6' "$programs/pool"
+
 # What any member of the workspace asks of the library holds for all, so one could bring coroutines back.
 threads=(--no-default-features --features threads)
-run cargo tree --edges normal,dev --prefix none "${threads[@]}" | grep '^generator ' &&
-    fail "coroutines are compiled in where only threads were asked for"
+run cargo tree --edges normal,dev --prefix none "${threads[@]}" | grep -E '^(generator|ipc-channel) ' &&
+    fail "coroutines or OS processes are compiled in where only threads were asked for"
 on_each Thread "${threads[@]}"

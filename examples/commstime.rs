@@ -12,14 +12,15 @@
 //! The numbers 0, 1, 2, … go round: `prefix` starts with 0, `successor` adds 1. Each turn is four communications
 //! (a, b, c, d), so the time of a turn divided by four is the time of one, both changes of process included.
 //! `delta` writes its two outputs one after the other, as in the classic form of the benchmark; `plug::delta2`
-//! offers both at once and so does more.
+//! offers both at once and so does more. `prefix` and `successor` are those of `plug`, but for numbers alone: what may run in
+//! another OS process has types that can be serialised.
 //!
 //! The consumer stops everything by returning: its end retires, the next write to it fails, and so all round.
 
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use csp::{Backend, Channel, Reader, Writer, parallel, plug, process};
+use csp::{Backend, Channel, Reader, Writer, multiprocess, parallel};
 
 /// Prints nanoseconds per communication on each backend compiled in.
 #[derive(Parser)]
@@ -29,7 +30,22 @@ struct Arguments {
     seconds: f64,
 }
 
-#[process]
+#[multiprocess]
+fn prefix(input: Reader<u64>, output: Writer<u64>, first: u64) -> csp::Result {
+    output.write(first)?;
+    loop {
+        output.write(input.read()?)?;
+    }
+}
+
+#[multiprocess]
+fn successor(input: Reader<u64>, output: Writer<u64>) -> csp::Result {
+    loop {
+        output.write(input.read()? + 1)?;
+    }
+}
+
+#[multiprocess]
 fn delta(input: Reader<u64>, first: Writer<u64>, second: Writer<u64>) -> csp::Result {
     loop {
         let value = input.read()?;
@@ -39,7 +55,7 @@ fn delta(input: Reader<u64>, first: Writer<u64>, second: Writer<u64>) -> csp::Re
 }
 
 /// Loops for a while and says how long one took, in nanoseconds.
-#[process]
+#[multiprocess]
 fn consumer(numbers: Reader<u64>, duration: Duration) -> csp::Result<f64> {
     const BATCH: u64 = 1_000; // between two looks at the clock
     for _ in 0..BATCH {
@@ -59,9 +75,9 @@ fn consumer(numbers: Reader<u64>, duration: Duration) -> csp::Result<f64> {
 fn communication(backend: Backend, duration: Duration) -> csp::Result<f64> {
     let (a, b, c, d) = (Channel::new(), Channel::new(), Channel::new(), Channel::new());
     let (_, _, _, turn) = parallel!(
-        plug::prefix(c.reader(), a.writer(), 0).on(backend),
+        prefix(c.reader(), a.writer(), 0).on(backend),
         delta(a.reader(), b.writer(), d.writer()).on(backend),
-        plug::successor(b.reader(), c.writer()).on(backend),
+        successor(b.reader(), c.writer()).on(backend),
         consumer(d.reader(), duration).on(backend),
     );
     Ok(turn? / 4.0)
@@ -73,6 +89,7 @@ fn main() -> csp::Result {
     let backends = [
         (Backend::Coroutine, cfg!(feature = "coroutines")),
         (Backend::Thread, cfg!(feature = "threads")),
+        (Backend::Subprocess, cfg!(feature = "subprocess")),
     ];
     for (backend, compiled_in) in backends {
         if compiled_in {

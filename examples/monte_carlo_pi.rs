@@ -10,9 +10,11 @@
 //! numbers of the bags of darts; whichever worker is free reads one, throws that bag and writes its hits; the
 //! consumer adds them up. Nobody counts workers or sends an end mark: when the producer returns, its end of
 //! `jobs` retires, so every worker's next read fails and the worker returns, so `results` retires in turn.
+//!
+//! A worker is a `#[multiprocess]`: told nothing else it runs in an OS process of its own. `--on` says what it runs on.
 
-use clap::Parser;
-use csp::{Channel, Reader, Writer, parallel, process};
+use clap::{Parser, ValueEnum};
+use csp::{Backend, Channel, Reader, Writer, multiprocess, parallel, process};
 use indicatif::ProgressBar;
 
 /// Estimates π with a farm of workers.
@@ -27,6 +29,26 @@ struct Arguments {
     /// Workers that throw them
     #[arg(long, default_value_t = 10)]
     workers: usize,
+    /// What a worker runs on, where it is compiled in
+    #[arg(long, value_enum, default_value_t = On::Coroutine)]
+    on: On,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum On {
+    Coroutine,
+    Thread,
+    Subprocess,
+}
+
+impl From<On> for Backend {
+    fn from(on: On) -> Self {
+        match on {
+            On::Coroutine => Self::Coroutine,
+            On::Thread => Self::Thread,
+            On::Subprocess => Self::Subprocess,
+        }
+    }
 }
 
 #[process]
@@ -37,7 +59,7 @@ fn producer(jobs: Writer<u64>, bags: u64) -> csp::Result {
     Ok(())
 }
 
-#[process]
+#[multiprocess]
 fn worker(jobs: Reader<u64>, results: Writer<u64>, darts: u64) -> csp::Result {
     loop {
         results.write(hits(jobs.read()?, darts))?;
@@ -74,12 +96,12 @@ fn split_mix(state: &mut u64) -> u64 {
 
 #[csp::main]
 fn main() {
-    let Arguments { bags, darts, workers } = Arguments::parse();
+    let Arguments { bags, darts, workers, on } = Arguments::parse();
 
     let (jobs, results) = (Channel::new(), Channel::new());
     let (_, _, hits) = parallel!(
         producer(jobs.writer(), bags),
-        workers * worker(jobs.reader(), results.writer(), darts),
+        workers * worker(jobs.reader(), results.writer(), darts).on(on.into()),
         consumer(results.reader(), bags),
     );
 

@@ -1,0 +1,154 @@
+//! A farm whose workers may crash: each has a minder that hires another and gives it the job again.
+//!
+//! ```text
+//!                   ┌─▶ minder[0] ─┐
+//! source ── jobs ───┼─▶ minder[1] ─┼─── results ──▶ sink
+//!                   └─▶    …      ─┘
+//!                        │    ▲
+//!                  tasks ▼    │ answers
+//!                        worker
+//! ```
+//!
+//! A worker holds one end each of two channels that nobody else uses but its minder. When it crashes they are poisoned, so the
+//! minder's next read or write fails, whatever the crash was: it learns which from `try_join`, hires a new worker with new
+//! channels, and goes on where the old one was. Having communicated again it has recovered, and passes nothing of the poison on.
+//!
+//! On `subprocess` a crash is all that can happen to an OS process: a panic, an exit, an abort. Elsewhere an abort would take the
+//! others along, so all of them panic.
+
+use std::collections::BTreeMap;
+
+use clap::{Parser, ValueEnum};
+use csp::{Backend, Channel, Reader, Spawned, Writer, multiprocess, parallel, process, spawn};
+
+/// Squares numbers with workers that crash now and then.
+#[derive(Parser)]
+struct Arguments {
+    /// Jobs to do
+    #[arg(long, default_value_t = 100)]
+    jobs: u64,
+    /// Workers at once
+    #[arg(long, default_value_t = 4)]
+    workers: usize,
+    /// A worker crashes once in so many jobs; 0: never
+    #[arg(long, default_value_t = 10)]
+    crash: u64,
+    /// What a worker runs on, where it is compiled in
+    #[arg(long, value_enum, default_value_t = On::Subprocess)]
+    on: On,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum On {
+    Coroutine,
+    Thread,
+    Subprocess,
+}
+
+impl From<On> for Backend {
+    fn from(on: On) -> Self {
+        match on {
+            On::Coroutine => Self::Coroutine,
+            On::Thread => Self::Thread,
+            On::Subprocess => Self::Subprocess,
+        }
+    }
+}
+
+#[process]
+fn source(jobs: Writer<u64>, count: u64) -> csp::Result {
+    for job in 0..count {
+        jobs.write(job)?;
+    }
+    Ok(())
+}
+
+/// How often each result came.
+#[process]
+fn sink(results: Reader<(u64, u64)>) -> BTreeMap<(u64, u64), usize> {
+    let mut all = BTreeMap::new();
+    for result in &results {
+        *all.entry(result).or_default() += 1;
+    }
+    all
+}
+
+/// A job, and how often it was given to somebody before.
+type Task = (u64, u64);
+
+#[multiprocess]
+fn worker(tasks: Reader<Task>, answers: Writer<u64>, crash: u64, alone: bool) -> csp::Result {
+    loop {
+        let (job, attempt) = tasks.read()?;
+        if crash > 0 && (job * 7 + attempt * 3) % crash == crash - 1 {
+            match (job / crash) % 3 {
+                0 if alone => std::process::exit(3),
+                1 if alone => std::process::abort(),
+                _ => panic!("job {job} is too much"),
+            }
+        }
+        answers.write(job * job)?;
+    }
+}
+
+/// A worker, and the channels to it.
+struct Hired {
+    tasks: Writer<Task>,
+    answers: Reader<u64>,
+    worker: Spawned<csp::Result>,
+}
+
+impl Hired {
+    fn new(crash: u64, on: Backend) -> Self {
+        let (tasks, answers) = (Channel::new(), Channel::new());
+        let alone = on == Backend::Subprocess && cfg!(feature = "subprocess");
+        let worker = worker(tasks.reader(), answers.writer(), crash, alone).on(on);
+        Self { tasks: tasks.writer(), answers: answers.reader(), worker: spawn(worker) }
+    }
+
+    fn ask(&self, task: Task) -> csp::Result<u64> {
+        self.tasks.write(task)?;
+        self.answers.read()
+    }
+}
+
+/// Gives the number of crashes that it has seen.
+#[process]
+fn minder(
+    jobs: Reader<u64>,
+    results: Writer<(u64, u64)>,
+    crash: u64,
+    on: Backend,
+) -> csp::Result<usize> {
+    let mut hired = Hired::new(crash, on);
+    let mut crashes = 0;
+    for job in &jobs {
+        for attempt in 0.. {
+            if let Ok(answer) = hired.ask((job, attempt)) {
+                results.write((job, answer))?;
+                break;
+            }
+            let fired = std::mem::replace(&mut hired, Hired::new(crash, on));
+            if let Err(failure) = fired.worker.try_join() {
+                println!("{failure}");
+                crashes += 1;
+            }
+        }
+    }
+    Ok(crashes)
+}
+
+#[csp::main]
+fn main() -> csp::Result {
+    let Arguments { jobs: count, workers, crash, on } = Arguments::parse();
+    let (jobs, results) = (Channel::new(), Channel::new());
+    let (_, crashes, squares) = parallel!(
+        source(jobs.writer(), count),
+        workers * minder(jobs.reader(), results.writer(), crash, on.into()),
+        sink(results.reader()),
+    );
+    let right = (0..count).filter(|&job| squares.get(&(job, job * job)) == Some(&1)).count();
+    let crashes = crashes.into_iter().sum::<csp::Result<usize>>()?;
+    println!("{right} of {count} jobs done once, {crashes} workers replaced");
+    Ok(())
+}
