@@ -12,6 +12,26 @@ use super::value::Value;
 ///
 /// `Display` gives the whole report, in 80 columns; [`summary`](Self::summary) one line of it; [`dot`](Self::dot) and
 /// [`mermaid`](Self::mermaid) the graph of who waits for what, and who holds it; [`json`](Self::json) all of it for other programs.
+///
+/// ```
+/// use csp::{Channel, Reader, Writer, process, try_parallel};
+///
+/// /// Two of these that face each other both read before they write.
+/// #[process]
+/// fn polite(from_other: Reader<u32>, to_other: Writer<u32>) -> csp::Result {
+///     to_other.write(from_other.read()? + 1)?;
+///     Ok(())
+/// }
+///
+/// let (there, back) = (Channel::new(), Channel::new());
+/// let alice = polite(there.reader(), back.writer()).named("alice");
+/// let bob = polite(back.reader(), there.writer()).named("bob");
+/// drop((there, back));
+/// let failure = try_parallel!(alice, bob).unwrap_err();
+/// let deadlock = failure.deadlock().expect("they wait for each other");
+/// assert_eq!(deadlock.cycle().count(), 2);
+/// assert!(deadlock.blocked().iter().any(|process| process.path().ends_with("/alice")));
+/// ```
 #[derive(Clone)]
 pub struct Deadlock {
     summary: String,

@@ -4,6 +4,10 @@
 //! library says so on standard error, and poisons them with a [`Deadlock`], which
 //! [`Cause::Deadlock`](crate::Cause::Deadlock) and [`Failure::deadlock`](crate::Failure::deadlock) give.
 //!
+//! ```
+//! println!("{}", csp::network()); // at any time, from anywhere
+//! ```
+//!
 //! # What is found
 //!
 //! - **Nobody can go on.** Every process is blocked, without a deadline; no thread is awake, and the system knows of no other
