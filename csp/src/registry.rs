@@ -15,6 +15,7 @@ pub(crate) trait Listing: Object {
 }
 
 /// A place in the list, until it is dropped.
+#[cfg_attr(loom, allow(dead_code, reason = "in a model nothing is listed"))]
 pub(crate) struct Listed {
     /// Counted from 1; 0: none.
     slot: AtomicU32,

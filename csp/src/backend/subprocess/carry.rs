@@ -19,6 +19,7 @@ use crate::channel::{Reader, Writer};
 use crate::park;
 use crate::sync::Arc;
 use crate::termination::{Cause, Poison, Termination};
+use crate::{leaks, registry};
 
 /// What a value is: the value, or a promise of it.
 const VALUE: u8 = 0;
@@ -373,7 +374,9 @@ where
     if let Some(name) = end.name {
         core.set_name(name.into_boxed_str());
     }
-    Ok(Arc::new(core))
+    let core = Arc::new(core);
+    registry::list(&core, leaks::scope());
+    Ok(core)
 }
 
 /// An end crosses to another OS process in a value that is written to a channel, or among the arguments or in the result
