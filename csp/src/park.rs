@@ -175,6 +175,7 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
+    #[allow(dead_code, reason = "for coroutines")]
     pub(crate) const fn new() -> Self {
         Self { first: Cell::new(None), last: Cell::new(None) }
     }
