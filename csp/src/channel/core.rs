@@ -443,6 +443,7 @@ impl<T> Core<T> {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn read_late(
         &self,
         context: &'static Context,
@@ -585,12 +586,19 @@ impl<T> Core<T> {
             (Outcome::Ended, Some(value)) => {
                 Err(WriteError { value, termination: self.meet_end(context, Side::Writer) })
             }
-            (Outcome::Retry, Some(value)) => self.write(value, place),
+            (Outcome::Retry, Some(value)) => self.write_anew(value, place),
             _ => {
                 context.communicated();
                 Ok(())
             }
         }
+    }
+
+    /// Not inlined: a `write` that contains itself would not be, either.
+    #[cold]
+    #[inline(never)]
+    fn write_anew(&self, value: T, place: &'static Location<'static>) -> Result<(), WriteError<T>> {
+        self.write(value, place)
     }
 
     /// [`read`](Self::read) at a channel that is away.
