@@ -14,7 +14,7 @@ for ((set = 0; set < 1 << ${#features[@]}; set++)); do
     done
     list=$(IFS=,; echo "${chosen[*]-}")
     command=(cargo clippy --quiet -p csp --lib --no-default-features --features "$list" -- -D warnings)
-    if [[ ,$list, =~ ,(coroutines|threads|slab), ]]; then
+    if [[ ,$list, =~ ,(coroutines|slab|subprocess|threads), ]]; then
         run "${command[@]}" || wrong=1
     else
         echo "without a backend:"
