@@ -284,6 +284,34 @@ tests! {
         assert_eq!(read.iter().sum::<u64>(), written.iter().sum());
     }
 
+    fn a_child_that_ends_right_after_a_choice_has_given_its_value() {
+        #[multiprocess]
+        fn chooses_once(born: Writer<()>, out: Writer<String>) -> csp::Result {
+            born.write(())?;
+            let mut all = Alternation::new();
+            all.write(&out, || "made late".to_owned(), || ());
+            all.choose()
+        }
+        #[process]
+        fn reader(input: Reader<String>) -> csp::Result<String> {
+            input.read()
+        }
+        // Where there are coroutines the reader, which waits by now, goes on only after this: when the child would have ended.
+        #[process]
+        fn holds_its_thread_up(born: Reader<()>) -> csp::Result {
+            born.read()?;
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            Ok(())
+        }
+        let (born, channel) = (Channel::new(), Channel::new());
+        let (wrote, read, held) = parallel!(
+            chooses_once(born.writer(), channel.writer()),
+            reader(channel.reader()),
+            holds_its_thread_up(born.reader()),
+        );
+        assert_eq!((wrote, read, held), (Ok(()), Ok("made late".to_owned()), Ok(())));
+    }
+
     fn a_child_that_dies_poisons_what_it_held_or_leaves() {
         for poisons in [true, false] {
             let (to, from) = (Channel::new(), Channel::new());

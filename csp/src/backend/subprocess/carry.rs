@@ -202,6 +202,7 @@ pub(crate) fn promise<T>(late: &Arc<Core<T>>, far: &Far<T>) -> Result<Parcel<Byt
         Termination::Poisoned(Poison::new(Cause::Serialization { process, reason }))
     })?;
     let node = far.node();
+    node.promises(shared.channel());
     let token = node.depart(shared.channel(), Direction::Read, far.channel().home);
     Ok(Parcel { body: Bytes::copy(&[PROMISE]), tokens: vec![token] })
 }

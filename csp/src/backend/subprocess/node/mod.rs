@@ -178,6 +178,8 @@ struct Inner {
     over: bool,
     /// Messages that wait for others on another link, and all that is to follow them.
     held_back: Vec<(NodeId, Wired)>,
+    /// Channels by which a promised value is to come.
+    promises: Vec<ChannelId>,
     head: Vec<u8>,
 }
 
@@ -241,6 +243,7 @@ impl Node {
             own: None,
             over: false,
             held_back: Vec::new(),
+            promises: Vec::new(),
             head: Vec::new(),
         };
         Box::leak(Box::new(Node {
@@ -474,6 +477,14 @@ impl Node {
         via: NodeId,
     ) -> Token {
         self.with(|machine, out| machine.depart(channel, direction, via, out))
+    }
+
+    /// A value will be stored in this channel that has been committed already: this OS process lasts until it is taken.
+    pub(crate) fn promises(&'static self, channel: ChannelId) {
+        let mut inner = self.lock();
+        let Inner { promises, machine, .. } = &mut *inner;
+        promises.retain(|promise| machine.has_stored(*promise).is_some());
+        promises.push(channel);
     }
 
     pub(crate) fn arrive(&'static self, token: Token) {

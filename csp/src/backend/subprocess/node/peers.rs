@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Inner, Node, Numbers};
 use crate::backend::subprocess::link::Link;
 use crate::backend::subprocess::mailbox::{Mailbox, Notified};
-use crate::backend::subprocess::protocol::{Message, NodeId, Offer, Token, Wild};
+use crate::backend::subprocess::protocol::{ChannelId, Message, NodeId, Offer, Token, Wild};
 use crate::backend::subprocess::region::Region;
 use crate::backend::subprocess::wire::{self, Wired};
 use crate::quiet;
@@ -383,14 +383,18 @@ impl Node {
         }
     }
 
-    /// Waits until all is out.
+    /// Waits until all is out, and what was promised is with who reads it, or will never be read.
     pub(super) fn settle(&'static self) {
         self.ring_all();
         loop {
             self.pump();
             let inner = self.lock();
             let waits = |peer: &Peer| !peer.cut && peer.link.is_backed_up();
-            if inner.held_back.is_empty() && !inner.peers.all.iter().any(waits) {
+            let owes = |promise: &ChannelId| inner.machine.has_stored(*promise) == Some(true);
+            if inner.held_back.is_empty()
+                && !inner.peers.all.iter().any(waits)
+                && !inner.promises.iter().any(owes)
+            {
                 return;
             }
             drop(inner);

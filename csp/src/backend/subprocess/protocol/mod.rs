@@ -225,6 +225,11 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.home.ending(channel.index, direction)
     }
 
+    /// Whether a channel of this home has values that nobody has taken; None: it is forgotten.
+    pub(crate) fn has_stored(&self, channel: ChannelId) -> Option<bool> {
+        self.home.channels.get(&channel.index).map(|channel| !channel.stored.is_empty())
+    }
+
     /// How many channels have their home here.
     #[cfg(test)]
     pub(crate) fn channels(&self) -> usize {
