@@ -91,7 +91,7 @@ fn main() {
     let (input, output) = (alive.reader(), alive.writer());
     let other = std::thread::Builder::new().name("other".into());
     other.spawn(move || spawn(waits(input).on(backend())).join()).unwrap();
-    for waits in ["other/waits: blocked", "main/waits (daemon): blocked"] {
+    for waits in ["other: blocked", "other/waits: blocked", "main/waits (daemon): blocked"] {
         while !csp::network().to_string().contains(waits) {
             csp::sleep(std::time::Duration::from_millis(1));
         }
