@@ -242,6 +242,8 @@ pub(crate) struct Context {
     stopping: RefCell<Option<Poison>>,
     /// `on_panic = retire`
     retire_on_panic: Cell<bool>,
+    /// Nobody is to see it any more: it has done all that it does, and may have been joined. Other threads may look.
+    hidden: AtomicBool,
     /// Where each alternation of this process looks first, the next time.
     pub(crate) wheels: Wheels,
     /// What the floors above keep with a process.
@@ -307,6 +309,7 @@ impl Context {
             identity: Shown::new(None),
             stopping: RefCell::new(None),
             retire_on_panic: Cell::new(false),
+            hidden: AtomicBool::new(false),
             wheels: Wheels::new(),
             children: RefCell::new(None),
             at_exit: Cell::new(None),
@@ -383,7 +386,17 @@ impl Context {
         Before {
             identity: self.identity.lock().replace(identity),
             retire_on_panic: self.retire_on_panic.replace(retire_on_panic),
+            hidden: self.hidden.swap(false, Ordering::Release),
         }
+    }
+
+    /// The process that runs is about to tell of its end: from then on people do not see it.
+    pub(crate) fn hide(&self) {
+        self.hidden.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.hidden.load(Ordering::Acquire)
     }
 
     /// A process has ended; its thread is again what it was before.
@@ -393,6 +406,8 @@ impl Context {
         let ended = std::mem::replace(&mut *self.identity.lock(), before.identity);
         drop(ended);
         self.retire_on_panic.set(before.retire_on_panic);
+        // After the identity has changed.
+        self.hidden.store(before.hidden, Ordering::Release);
     }
 
     pub(crate) fn identity(&self) -> Identity {
@@ -566,6 +581,7 @@ fn suspend(suspender: Suspender) {
 pub(crate) struct Before {
     identity: Option<Identity>,
     retire_on_panic: bool,
+    hidden: bool,
 }
 
 /// The process that a plain thread is: it goes by the thread's name.
@@ -804,6 +820,7 @@ fn adopt() -> &'static Context {
     let name = std::thread::current().name().unwrap_or("thread").to_owned();
     *context.identity.lock() =
         Some(Identity { of: Arc::new(PlainName { name, scope: 0 }), index: 0 });
+    context.hidden.store(false, Ordering::Relaxed);
     switch_to(context);
     plain.park.in_use.store(true, Ordering::Relaxed);
     quiet::join();

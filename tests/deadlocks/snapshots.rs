@@ -3,7 +3,7 @@
 use super::{Case, clean_once};
 
 use csp::report::{Operation, ProcessState, State};
-use csp::{Backend, Barrier, Channel, Reader, Writer, process, spawn};
+use csp::{Backend, Barrier, Channel, Reader, Writer, parallel, process, spawn};
 use csp_tests::Placement;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 pub(crate) const CASES: &[Case] = &[
     clean_once("a_snapshot_shows_who_waits_where", a_snapshot_shows_who_waits_where),
     clean_once("a_busy_thread_is_named", a_busy_thread_is_named),
+    clean_once("who_was_joined_is_not_seen", who_was_joined_is_not_seen),
 ];
 
 #[process]
@@ -122,3 +123,21 @@ fn keeps_busy(busy: mpsc::Sender<String>, done: mpsc::Receiver<()>) {
     busy.send(csp::current().path().to_owned()).unwrap();
     done.recv().unwrap();
 }
+
+/// However slow its thread is to end.
+fn who_was_joined_is_not_seen(backend: &Placement) {
+    let is_seen = || {
+        let network = csp::network();
+        let mut paths = network.processes().iter().map(ProcessState::path);
+        paths.any(|path| path.contains("/ends_at_once"))
+    };
+    for _ in 0..200 {
+        spawn(backend.place(ends_at_once())).join();
+        assert!(!is_seen());
+        parallel!(backend.replicas(3, ends_at_once()));
+        assert!(!is_seen());
+    }
+}
+
+#[process]
+fn ends_at_once() {}

@@ -205,6 +205,7 @@ impl<A, R> Single<A, R> {
     }
 
     fn end(&self, outcome: Outcome<R>) {
+        park::current().hide();
         let mut end = self.end.lock();
         let unjoined = end.unjoined;
         let failure = outcome.as_ref().err().filter(|_| unjoined).cloned();
@@ -455,6 +456,7 @@ impl<A, R> Replicas<A, R> {
     }
 
     fn end(&self, index: usize, outcome: Outcome<R>) {
+        park::current().hide();
         if let Err(failure) = &outcome {
             self.header.group.fail(failure.clone());
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
+use crate::park;
 use crate::process::job::{self, Work};
 use crate::survey::census;
 
@@ -13,7 +14,11 @@ pub(super) fn start(work: Arc<dyn Work>) {
             thread = thread.stack_size(bytes);
         }
         let process = Arc::clone(&work);
-        let started = thread.spawn(move || job::run(&process, index));
+        let started = thread.spawn(move || {
+            // The thread itself, which goes by the name of its process.
+            park::current().hide();
+            job::run(&process, index);
+        });
         if let Err(error) = started {
             let reason = format!(
                 "no thread could be had ({error}); run fewer processes at once, or run them on coroutines; {}",
