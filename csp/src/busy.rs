@@ -83,8 +83,19 @@ impl Busy {
             return;
         }
         self.next = None;
+        self.see(now, limit, backend::turns, tell);
+    }
+
+    /// `turns` are those that are under way.
+    fn see(
+        &mut self,
+        now: Instant,
+        limit: Duration,
+        turns: impl FnOnce(&mut dyn FnMut(usize, Turn, &str)),
+        mut tell: impl FnMut(&str, Duration),
+    ) {
         let before = std::mem::take(&mut self.seen);
-        backend::turns(&mut |scheduler, turn, path| {
+        turns(&mut |scheduler, turn, path| {
             let known = before.get(&scheduler).filter(|(seen, _)| *seen == turn);
             let since = known.map_or(now, |(_, since)| *since);
             if now - since >= limit && self.told.insert(function(path)) {
@@ -113,9 +124,33 @@ fn tell(path: &str, long: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn replicas_are_one_function() {
-        assert_eq!(super::function("main/farm[3]/worker[10]"), "main/farm/worker");
-        assert_eq!(super::function("main"), "main");
+        assert_eq!(function("main/farm[3]/worker[10]"), "main/farm/worker");
+        assert_eq!(function("main"), "main");
+    }
+
+    #[test]
+    fn who_stays_in_one_turn_is_named_once_and_who_comes_again_never() {
+        let (mut busy, begin) = (Busy::default(), Instant::now());
+        let mut told = Vec::new();
+        // Two schedulers: on one two replicas compute, one for ten times the limit and then the other; on the other
+        // somebody talks.
+        for time in 0..20_u32 {
+            let computes =
+                (1, Turn { who: Who { job: 7, index: time as usize / 10 }, number: time / 10 });
+            let talks = (2, Turn { who: Who { job: 8, index: 0 }, number: time });
+            let turns = |tell: &mut dyn FnMut(usize, Turn, &str)| {
+                tell(computes.0, computes.1, &format!("main/computes[{}]", time / 10));
+                tell(talks.0, talks.1, "main/talks");
+            };
+            let second = Duration::from_secs(1);
+            busy.see(begin + time * second, 3 * second, turns, |path, long| {
+                told.push((path.to_owned(), long));
+            });
+        }
+        assert_eq!(told, [("main/computes[0]".to_owned(), Duration::from_secs(3))]);
     }
 }

@@ -1,7 +1,12 @@
-//! Two processes that compute for long, each many times, and one that communicates meanwhile.
+//! Two processes that compute for long, each twice, and one that communicates meanwhile. With the argument `told` the first
+//! time lasts until a line comes in.
 
 use csp::{Channel, Reader, Writer, parallel, process};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// A line has come in, or none is waited for.
+static TOLD: AtomicBool = AtomicBool::new(false);
 
 fn spin(time: Duration) {
     let start = Instant::now();
@@ -13,6 +18,9 @@ fn spin(time: Duration) {
 #[process]
 fn computes(out: Writer<u32>) -> csp::Result {
     for n in 0..2 {
+        while !TOLD.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
         spin(Duration::from_millis(300));
         out.write(n)?;
     }
@@ -35,6 +43,14 @@ fn reads(input: Reader<u32>) -> usize {
 
 #[csp::main]
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("told") {
+        std::thread::spawn(|| {
+            std::io::stdin().read_line(&mut String::new()).expect("a line");
+            TOLD.store(true, Ordering::Relaxed);
+        });
+    } else {
+        TOLD.store(true, Ordering::Relaxed);
+    }
     let channel = Channel::new();
     let count = parallel!(
         talks(channel.writer()),

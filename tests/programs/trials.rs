@@ -72,7 +72,7 @@ fn firsts(input: Reader<u32>) -> csp::Result<u32> {
     Ok(input.read()? + input.read()?)
 }
 
-#[csp::test(limit = "300 ms")]
+#[csp::test(limit = "3 s")]
 #[ignore = "run by `a_test_that_hangs_shows_the_network`"]
 fn hangs() {
     let values = Channel::<u32>::new().named("never");
