@@ -96,7 +96,7 @@ fn connection(stream: TcpStream, requests: Writer<Request>) -> csp::Result {
 
 #[csp::io]
 fn receive(mut stream: &TcpStream) -> io::Result<String> {
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let mut head = Vec::new();
     let mut block = [0; 1024];
     while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < 16 << 10 {

@@ -34,7 +34,7 @@ fn ok(body: &str) -> (String, String) {
 fn watchdog() -> mpsc::Sender<()> {
     let (over, is_over) = mpsc::channel();
     thread::spawn(move || {
-        if is_over.recv_timeout(Duration::from_secs(120)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if is_over.recv_timeout(Duration::from_secs(300)) == Err(mpsc::RecvTimeoutError::Timeout) {
             let _ = writeln!(std::io::stderr(), "the server hangs: {}", csp::network());
             std::process::abort();
         }

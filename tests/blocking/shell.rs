@@ -32,14 +32,15 @@ fn sh(script: &str) -> Command {
     command
 }
 
+/// So many lines, of up to two kilobytes. Few and long: each is a communication, which may wait for its turn of a core.
 fn numbers(n: usize) -> Vec<String> {
-    (0..n).map(|n| format!("{n}: a line of text")).collect()
+    (0..n).map(|n| format!("{n}: {}", "some text ".repeat(n % 200))).collect()
 }
 
 on_each_backend! {
     fn lines_come_back_from_a_file_as_they_went_in(backend) {
         let file = scratch("lines");
-        for lines in [vec![], vec!["one".into()], vec![String::new(); 3], numbers(20_000)] {
+        for lines in [vec![], vec!["one".into()], vec![String::new(); 3], numbers(1000)] {
             let (to, from) = (Channel::new(), Channel::new());
             let written = parallel!(
                 backend.place(says(lines.clone(), to.writer())),
@@ -100,8 +101,8 @@ on_each_backend! {
 #[cfg(unix)]
 on_each_backend! {
     fn a_program_is_a_filter(backend) {
-        // More than pipes hold, both ways at once.
-        let (lines, to, from) = (numbers(50_000), Channel::new(), Channel::new());
+        // A megabyte, which is more than pipes hold, both ways at once.
+        let (lines, to, from) = (numbers(1000), Channel::new(), Channel::new());
         let pipes = Pipes::new().stdin(to.reader()).stdout(from.writer());
         let (_, status, heard) = parallel!(
             backend.place(says(lines.clone(), to.writer())),

@@ -228,7 +228,7 @@ on_each_backend! {
         let (over, ended) = std::sync::mpsc::channel::<()>();
         let writer = go.writer();
         let release = std::thread::spawn(move || {
-            let _ = ended.recv_timeout(std::time::Duration::from_secs(5));
+            let _ = ended.recv_timeout(csp_tests::limit() / 2);
             drop(writer);
         });
         let joined = Arc::new(Mutex::new(Vec::new()));

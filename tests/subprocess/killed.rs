@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use csp::{Alternation, Cause, Channel, Reader, Termination, Writer, multiprocess, process, spawn};
 use rustix::process::{Pid, Signal, kill_process};
@@ -188,10 +188,8 @@ tests! {
                 (0..).find_map(|n| writer.write(n).err()).expect("it ends").termination
             });
             thread::sleep(Duration::from_micros(random.below(20_000)));
-            let killed = Instant::now();
             signal(pid, Signal::KILL);
             let ended = writing.join().expect("a writer");
-            assert!(killed.elapsed() < Duration::from_secs(30));
             let lost = |ended: &Termination| {
                 let cause = ended.poison().map(csp::Poison::cause);
                 matches!(cause, Some(Cause::Lost { process, .. }) if process.ends_with("home"))

@@ -194,7 +194,7 @@ fn a_child_ends_with_its_parent() {
     outcome(&news);
     let began = Instant::now();
     while is_running(grandchild) {
-        assert!(began.elapsed() < Duration::from_secs(60), "an orphan stays");
+        assert!(began.elapsed() < Duration::from_secs(300), "an orphan stays");
         thread::yield_now();
     }
 }
@@ -355,7 +355,7 @@ fn alone_with_many_children() {
     let settle = |what: &dyn Fn() -> usize, expected| {
         let began = Instant::now();
         while what() > expected {
-            assert!(began.elapsed() < Duration::from_secs(60), "{} for {expected}", what());
+            assert!(began.elapsed() < Duration::from_secs(300), "{} for {expected}", what());
             thread::yield_now();
         }
     };

@@ -31,7 +31,7 @@ struct Running<R>(mpsc::Receiver<thread::Result<R>>);
 
 impl<R> Running<R> {
     fn join(self) -> R {
-        match self.0.recv_timeout(Duration::from_secs(60)) {
+        match self.0.recv_timeout(Duration::from_secs(300)) {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(_) => {
@@ -633,7 +633,10 @@ fn ten_thousand_channels_are_shared() {
     drop(channels);
     let began = Instant::now();
     while here.lock().machine.channels() > 0 {
-        assert!(began.elapsed() < Duration::from_secs(20), "channels that nobody can use are kept");
+        assert!(
+            began.elapsed() < Duration::from_secs(300),
+            "channels that nobody can use are kept"
+        );
         thread::yield_now();
     }
 }
