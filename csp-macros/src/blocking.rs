@@ -6,28 +6,19 @@ use syn::{ReturnType, Type, visit::Visit};
 
 use crate::{
     diagnostics::Mistakes,
-    function::{Function, Item},
+    function::{self, Function},
     options::Options,
 };
 
 pub(crate) fn attribute(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let options = Options::of_io(options, &mut mistakes);
-    let function = match syn::parse2(item.clone()) {
-        Ok(Item::Function(function)) => Some(function),
-        Ok(Item::Bodiless(sig)) => {
-            mistakes.at(sig, "a blocking call has a body: it is what blocks");
-            None
-        }
-        Ok(Item::Other(first)) => {
-            mistakes.at(first, "a blocking call is a function: only that is called");
-            None
-        }
-        Err(error) => {
-            mistakes.push(error);
-            None
-        }
-    };
+    let function = function::parse(
+        item.clone(),
+        &mut mistakes,
+        "a blocking call has a body: it is what blocks",
+        "a blocking call is a function: only that is called",
+    );
     let Some(function) = function else {
         let report = mistakes.report();
         return quote!(#report #item);
@@ -39,7 +30,7 @@ pub(crate) fn attribute(options: TokenStream, item: TokenStream) -> TokenStream 
         mistakes.at(constness, "a blocking call is not `const`: only a running program waits");
     }
     match mistakes.report() {
-        None => expand(&options, *function),
+        None => expand(&options, function),
         // The function as it was written.
         Some(report) => quote!(#report #function),
     }

@@ -6,7 +6,7 @@ use syn::Safety;
 
 use crate::{
     diagnostics::Mistakes,
-    function::{Function, Item},
+    function::{self, Function},
     keeping,
     options::Options,
 };
@@ -41,29 +41,20 @@ pub(crate) fn attribute(kind: Kind, options: TokenStream, item: TokenStream) -> 
         Kind::Test => Options::of_test(options, &mut mistakes),
     };
     let (name, starter) = (kind.name(), kind.starter());
-    let function = match syn::parse2(item.clone()) {
-        Ok(Item::Function(function)) => Some(function),
-        Ok(Item::Bodiless(sig)) => {
-            mistakes.at(sig, format!("{name} has a body: it is what {starter} starts"));
-            None
-        }
-        Ok(Item::Other(first)) => {
-            mistakes.at(first, format!("{name} is a function: only that can be started"));
-            None
-        }
-        Err(error) => {
-            mistakes.push(error);
-            None
-        }
-    };
+    let function = function::parse(
+        item.clone(),
+        &mut mistakes,
+        format!("{name} has a body: it is what {starter} starts"),
+        format!("{name} is a function: only that can be started"),
+    );
     let Some(function) = function else {
         let report = mistakes.report();
         return quote!(#report #item);
     };
     validate(kind, &function, &mut mistakes);
     match mistakes.report() {
-        None => expand(kind, &options, *function),
-        Some(report) => fallback(&report, *function),
+        None => expand(kind, &options, function),
+        Some(report) => fallback(&report, function),
     }
 }
 

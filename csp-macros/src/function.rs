@@ -1,5 +1,7 @@
 //! The model: a function as the user wrote it. The signature is parsed, the body stays the user's own tokens.
 
+use std::fmt::Display;
+
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
@@ -7,6 +9,8 @@ use syn::{
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
 };
+
+use crate::diagnostics::Mistakes;
 
 #[derive(Clone)]
 pub(crate) struct Function {
@@ -16,8 +20,24 @@ pub(crate) struct Function {
     pub(crate) body: Group,
 }
 
+/// The function that an attribute was put on. `bodiless` and `other` say what is wrong with what is none.
+pub(crate) fn parse(
+    item: TokenStream,
+    mistakes: &mut Mistakes,
+    bodiless: impl Display,
+    other: impl Display,
+) -> Option<Function> {
+    match syn::parse2(item) {
+        Ok(Item::Function(function)) => return Some(*function),
+        Ok(Item::Bodiless(sig)) => mistakes.at(sig, bodiless),
+        Ok(Item::Other(first)) => mistakes.at(first, other),
+        Err(error) => mistakes.push(error),
+    }
+    None
+}
+
 /// What an attribute was put on.
-pub(crate) enum Item {
+enum Item {
     Function(Box<Function>),
     /// `fn f();`, which only a trait has.
     Bodiless(Box<Signature>),
