@@ -113,8 +113,7 @@ impl Options {
 }
 
 fn unknown_of_process(name: &str) -> String {
-    let known: Vec<_> = PROCESS.iter().map(|known| format!("`{known}`")).collect();
-    format!("a process has no option `{name}`: it has {}", known.join(", "))
+    format!("a process has no option `{name}`: it has {}", list(PROCESS))
 }
 
 fn unknown_of_main(name: &str) -> String {
@@ -129,13 +128,17 @@ fn unknown_of_main(name: &str) -> String {
 }
 
 fn unknown_of_test(name: &str) -> String {
-    let known: Vec<_> = TEST.iter().map(|known| format!("`{known}`")).collect();
-    format!("a test has no option `{name}`: it has {}", known.join(", "))
+    format!("a test has no option `{name}`: it has {}", list(TEST))
 }
 
 fn unknown_of_io(name: &str) -> String {
     let reason = if PROCESS.contains(&name) { "it is no process" } else { "there is no other" };
     format!("a blocking call takes the option `crate` and not `{name}`: {reason}")
+}
+
+fn list(options: &[&str]) -> String {
+    let options: Vec<_> = options.iter().map(|option| format!("`{option}`")).collect();
+    options.join(", ")
 }
 
 fn example(name: &str) -> &'static str {
@@ -232,29 +235,6 @@ fn leaks(value: &TokenStream, mistakes: &mut Mistakes) -> bool {
     variant(value, WORDS, "what is left behind is reported or `allow`ed", mistakes).is_some()
 }
 
-/// Milliseconds.
-fn limit(value: &TokenStream, mistakes: &mut Mistakes) -> Option<u64> {
-    let Ok(limit) = syn::parse2::<LitStr>(value.clone()) else {
-        mistakes.at(value, r#"a limit is a string with its unit: write `limit = "90 s"`"#);
-        return None;
-    };
-    let limit = limit.value();
-    let limit = limit.trim();
-    let digits = limit.find(|c: char| !c.is_ascii_digit()).unwrap_or(limit.len());
-    let scale = match limit[digits..].trim() {
-        "ms" => Some(1),
-        "s" => Some(1000),
-        "min" => Some(60_000),
-        _ => None,
-    };
-    let number = limit[..digits].parse::<u64>().ok().filter(|&number| number > 0);
-    let time = scale.zip(number).and_then(|(scale, number)| number.checked_mul(scale));
-    if time.is_none() {
-        mistakes.at(value, format!("a limit is a whole number of ms, s or min: `{limit}` is not"));
-    }
-    time
-}
-
 /// One of `words`, as its variant, where the user wrote it.
 fn variant(
     value: &TokenStream,
@@ -273,40 +253,56 @@ fn variant(
     None
 }
 
+/// Milliseconds.
+fn limit(value: &TokenStream, mistakes: &mut Mistakes) -> Option<u64> {
+    let Ok(limit) = syn::parse2::<LitStr>(value.clone()) else {
+        mistakes.at(value, r#"a limit is a string with its unit: write `limit = "90 s"`"#);
+        return None;
+    };
+    let rule = "a limit is a whole number of ms, s or min";
+    let milliseconds = milliseconds(&limit.value());
+    milliseconds.map_err(|reason| mistakes.at(value, format!("{rule}: {reason}"))).ok()
+}
+
+fn milliseconds(limit: &str) -> Result<u64, String> {
+    match quantity(limit, &[("ms", 1), ("s", 1_000), ("min", 60_000)])? {
+        0 => Err("nothing is done in no time".into()),
+        milliseconds => Ok(milliseconds),
+    }
+}
+
 fn stack(value: &TokenStream, mistakes: &mut Mistakes) -> Option<u64> {
     let Ok(size) = syn::parse2::<LitStr>(value.clone()) else {
         mistakes.at(value, r#"a stack size is a string with its unit: write `stack = "64 KiB"`"#);
         return None;
     };
-    match bytes(&size.value()) {
-        Ok(bytes) => Some(bytes),
-        Err(reason) => {
-            mistakes
-                .at(value, format!("a stack size is a whole number of B, KiB or MiB: {reason}"));
-            None
-        }
-    }
+    let rule = "a stack size is a whole number of B, KiB or MiB";
+    let bytes = bytes(&size.value());
+    bytes.map_err(|reason| mistakes.at(value, format!("{rule}: {reason}"))).ok()
 }
 
 fn bytes(size: &str) -> Result<u64, String> {
-    let size = size.trim();
-    let digits = size.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(size.len());
-    let (number, unit) = (size[..digits].replace('_', ""), size[digits..].trim());
-    if number.is_empty() {
-        return Err(format!("`{size}` does not start with a number"));
-    }
-    let scale: u64 = match unit {
-        "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "" => return Err(format!("`{size}` has no unit")),
-        _ => return Err(format!("`{unit}` is no unit")),
-    };
-    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale)) {
-        Some(0) => Err("a body cannot run on none".into()),
+    match quantity(size, &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20)])? {
+        0 => Err("a body cannot run on none".into()),
         // What a 32-bit target can address; a 64-bit one has no use for more either.
-        Some(bytes) if bytes <= u64::from(u32::MAX) => Ok(bytes),
-        _ => Err(format!("`{size}` is more than 4095 MiB")),
+        bytes if bytes <= u64::from(u32::MAX) => Ok(bytes),
+        _ => Err(format!("`{}` is more than 4095 MiB", size.trim())),
+    }
+}
+
+/// A whole number of one of the units, which are named with what they are worth; what is too large to count is the largest.
+fn quantity(text: &str, units: &[(&str, u64)]) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
+    let (number, unit) = (text[..digits].replace('_', ""), text[digits..].trim());
+    if number.is_empty() {
+        return Err(format!("`{text}` does not start with a number"));
+    }
+    let number: u64 = number.parse().unwrap_or(u64::MAX);
+    match units.iter().find(|(known, _)| *known == unit) {
+        Some((_, worth)) => Ok(number.saturating_mul(*worth)),
+        None if unit.is_empty() => Err(format!("`{text}` has no unit")),
+        None => Err(format!("`{unit}` is no unit")),
     }
 }
 
@@ -325,6 +321,16 @@ mod tests {
             ["", "64", "KiB", "64 kB", "1.5 MiB", "0 B", "4096 MiB", "99999999999999999999 B"]
         {
             assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_a_whole_number_of_a_unit() {
+        assert_eq!(milliseconds("90 s"), Ok(90_000));
+        assert_eq!(milliseconds("1_500ms"), Ok(1_500));
+        assert_eq!(milliseconds(" 2 min "), Ok(120_000));
+        for wrong in ["", "90", "s", "90 sec", "1.5 s", "0 s"] {
+            assert!(milliseconds(wrong).is_err(), "{wrong}");
         }
     }
 
