@@ -148,7 +148,8 @@ fn make(arm: &Arm, end: &impl ToTokens) -> TokenStream {
         Guard::Write(_, value) => quote_spanned!(at=> __alt::write(#end, #value)),
         Guard::WriteWith(..) => quote_spanned!(at=> __alt::defer(#end)),
         Guard::Sync(_) => quote_spanned!(at=> __alt::sync(#end)),
-        Guard::Retired(_) => quote_spanned!(at=> __alt::retired(#end)),
+        // All of it at the end, so that one that is none is one error.
+        Guard::Retired(place) => quote_spanned!(local(place.span())=> __alt::retired(#end)),
         Guard::Io(_) => quote_spanned!(at=> __alt::io(#end)),
         Guard::After(duration) => quote_spanned!(at=> __alt::after(#duration)),
         Guard::At(instant) => quote_spanned!(at=> __alt::at(#instant)),
