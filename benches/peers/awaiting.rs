@@ -9,86 +9,64 @@ pub(crate) fn on_tokio<R: Send + 'static>(main: impl Future<Output = R> + Send +
     runtime.block_on(async { tokio::spawn(main).await.expect("a benchmark does not panic") })
 }
 
+/// The ends of a channel, and what a write and a read are called there.
+macro_rules! channel_of {
+    ($writer:ty, $write:ident; $reader:ty, $read:ident) => {
+        type Writer = $writer;
+        type Reader = $reader;
+
+        #[inline]
+        fn write(writer: &Self::Writer, value: u64) -> impl Future<Output: Answer<()>> + Send {
+            writer.$write(value)
+        }
+
+        #[inline]
+        fn read(reader: &mut Self::Reader) -> impl Future<Output: Answer<u64>> + Send {
+            reader.$read()
+        }
+    };
+}
+
 pub(crate) struct Tokio;
 
 impl Awaiting for Tokio {
-    type Writer = tokio::sync::mpsc::Sender<u64>;
-    type Reader = tokio::sync::mpsc::Receiver<u64>;
+    const NAME: &'static str = "tokio";
+    channel_of!(tokio::sync::mpsc::Sender<u64>, send; tokio::sync::mpsc::Receiver<u64>, recv);
 
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader) {
         tokio::sync::mpsc::channel(capacity.max(1))
-    }
-
-    #[inline]
-    fn write(writer: &Self::Writer, value: u64) -> impl Future<Output: Answer<()>> + Send {
-        writer.send(value)
-    }
-
-    #[inline]
-    fn read(reader: &mut Self::Reader) -> impl Future<Output: Answer<u64>> + Send {
-        reader.recv()
     }
 }
 
 pub(crate) struct Kanal;
 
 impl Awaiting for Kanal {
-    type Writer = kanal::AsyncSender<u64>;
-    type Reader = kanal::AsyncReceiver<u64>;
+    const NAME: &'static str = "kanal";
+    channel_of!(kanal::AsyncSender<u64>, send; kanal::AsyncReceiver<u64>, recv);
 
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader) {
         kanal::bounded_async(capacity)
-    }
-
-    #[inline]
-    fn write(writer: &Self::Writer, value: u64) -> impl Future<Output: Answer<()>> + Send {
-        writer.send(value)
-    }
-
-    #[inline]
-    fn read(reader: &mut Self::Reader) -> impl Future<Output: Answer<u64>> + Send {
-        reader.recv()
     }
 }
 
 pub(crate) struct Flume;
 
 impl Awaiting for Flume {
-    type Writer = flume::Sender<u64>;
-    type Reader = flume::Receiver<u64>;
+    const NAME: &'static str = "flume";
+    channel_of!(flume::Sender<u64>, send_async; flume::Receiver<u64>, recv_async);
 
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader) {
         flume::bounded(capacity)
-    }
-
-    #[inline]
-    fn write(writer: &Self::Writer, value: u64) -> impl Future<Output: Answer<()>> + Send {
-        writer.send_async(value)
-    }
-
-    #[inline]
-    fn read(reader: &mut Self::Reader) -> impl Future<Output: Answer<u64>> + Send {
-        reader.recv_async()
     }
 }
 
 pub(crate) struct AsyncChannel;
 
 impl Awaiting for AsyncChannel {
-    type Writer = async_channel::Sender<u64>;
-    type Reader = async_channel::Receiver<u64>;
+    const NAME: &'static str = "async-channel";
+    channel_of!(async_channel::Sender<u64>, send; async_channel::Receiver<u64>, recv);
 
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader) {
         async_channel::bounded(capacity.max(1))
-    }
-
-    #[inline]
-    fn write(writer: &Self::Writer, value: u64) -> impl Future<Output: Answer<()>> + Send {
-        writer.send(value)
-    }
-
-    #[inline]
-    fn read(reader: &mut Self::Reader) -> impl Future<Output: Answer<u64>> + Send {
-        reader.recv()
     }
 }

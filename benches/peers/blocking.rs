@@ -3,87 +3,65 @@
 use super::Blocking;
 use crate::measure::Clock;
 
+/// They have other channels, and one way to use them.
+macro_rules! sends_and_recvs {
+    ($writer:ty, $reader:ty) => {
+        type Writer = $writer;
+        type Reader = $reader;
+
+        #[inline]
+        fn write(writer: &Self::Writer, value: u64) -> Option<()> {
+            writer.send(value).ok()
+        }
+
+        #[inline]
+        fn read(reader: &Self::Reader) -> Option<u64> {
+            reader.recv().ok()
+        }
+    };
+}
+
 pub(crate) struct Crossbeam;
 
 impl Blocking for Crossbeam {
-    type Writer = crossbeam_channel::Sender<u64>;
-    type Reader = crossbeam_channel::Receiver<u64>;
+    const NAME: &'static str = "crossbeam";
+    sends_and_recvs!(crossbeam_channel::Sender<u64>, crossbeam_channel::Receiver<u64>);
 
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader) {
         crossbeam_channel::bounded(capacity)
-    }
-
-    #[inline]
-    fn write(writer: &Self::Writer, value: u64) -> Option<()> {
-        writer.send(value).ok()
-    }
-
-    #[inline]
-    fn read(reader: &Self::Reader) -> Option<u64> {
-        reader.recv().ok()
     }
 }
 
 pub(crate) struct FlumeThreads;
 
 impl Blocking for FlumeThreads {
-    type Writer = flume::Sender<u64>;
-    type Reader = flume::Receiver<u64>;
+    const NAME: &'static str = "flume";
+    sends_and_recvs!(flume::Sender<u64>, flume::Receiver<u64>);
 
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader) {
         flume::bounded(capacity)
-    }
-
-    #[inline]
-    fn write(writer: &Self::Writer, value: u64) -> Option<()> {
-        writer.send(value).ok()
-    }
-
-    #[inline]
-    fn read(reader: &Self::Reader) -> Option<u64> {
-        reader.recv().ok()
     }
 }
 
 pub(crate) struct KanalThreads;
 
 impl Blocking for KanalThreads {
-    type Writer = kanal::Sender<u64>;
-    type Reader = kanal::Receiver<u64>;
+    const NAME: &'static str = "kanal";
+    sends_and_recvs!(kanal::Sender<u64>, kanal::Receiver<u64>);
 
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader) {
         kanal::bounded(capacity)
-    }
-
-    #[inline]
-    fn write(writer: &Self::Writer, value: u64) -> Option<()> {
-        writer.send(value).ok()
-    }
-
-    #[inline]
-    fn read(reader: &Self::Reader) -> Option<u64> {
-        reader.recv().ok()
     }
 }
 
 pub(crate) struct Std;
 
 impl Blocking for Std {
-    type Writer = std::sync::mpsc::SyncSender<u64>;
-    type Reader = std::sync::mpsc::Receiver<u64>;
+    const NAME: &'static str = "std";
+    sends_and_recvs!(std::sync::mpsc::SyncSender<u64>, std::sync::mpsc::Receiver<u64>);
 
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader) {
         std::sync::mpsc::sync_channel(capacity)
-    }
-
-    #[inline]
-    fn write(writer: &Self::Writer, value: u64) -> Option<()> {
-        writer.send(value).ok()
-    }
-
-    #[inline]
-    fn read(reader: &Self::Reader) -> Option<u64> {
-        reader.recv().ok()
     }
 }
 
@@ -91,23 +69,13 @@ impl Blocking for Std {
 pub(crate) struct May;
 
 impl Blocking for May {
-    type Writer = may::sync::mpsc::Sender<u64>;
-    type Reader = may::sync::mpsc::Receiver<u64>;
+    const NAME: &'static str = "may";
+    sends_and_recvs!(may::sync::mpsc::Sender<u64>, may::sync::mpsc::Receiver<u64>);
     /// That of its one worker.
     const CLOCK: Clock = Clock::Thread;
 
     fn channel(_: usize) -> (Self::Writer, Self::Reader) {
         may::sync::mpsc::channel()
-    }
-
-    #[inline]
-    fn write(writer: &Self::Writer, value: u64) -> Option<()> {
-        writer.send(value).ok()
-    }
-
-    #[inline]
-    fn read(reader: &Self::Reader) -> Option<u64> {
-        reader.recv().ok()
     }
 
     fn start<R: Send + 'static>(

@@ -10,6 +10,7 @@ pub(crate) use blocking::{Crossbeam, FlumeThreads, KanalThreads, May, Std};
 
 /// A channel of futures: the peer's own, with nothing around them.
 pub(crate) trait Awaiting: 'static {
+    const NAME: &'static str;
     type Writer: Clone + Send + Sync + 'static;
     type Reader: Send + 'static;
 
@@ -41,6 +42,7 @@ impl<T, E> Answer<T> for Result<T, E> {
 
 /// A channel of threads, or of what blocks like a thread. `None`: the channel has ended.
 pub(crate) trait Blocking: 'static {
+    const NAME: &'static str;
     type Writer: Clone + Send + 'static;
     type Reader: Send + 'static;
     const CLOCK: Clock = Clock::Wall;
