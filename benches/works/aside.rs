@@ -7,19 +7,19 @@ use csp::{Backend, parallel, process};
 
 use super::timed;
 use crate::measure::{Clock, Contender, Scene, Work};
-use crate::peers::on_tokio;
+use crate::peers::{Awaiting, Blocking, Std, Tokio, on_tokio};
 
 /// The time of one call that does nothing, there and back.
 pub fn aside() -> Vec<Work> {
     let work = |name, contenders| Work { name, scene: Scene::Threads, units: 1, contenders };
     let on_coroutine =
         |run: fn(u64) -> Duration| cfg!(feature = "coroutines").then(|| Contender::new("csp", run));
-    let calls = [Contender::new("tokio", spawn_blocking), Contender::new("std", thread)];
+    let calls = [Contender::new(Tokio::NAME, spawn_blocking), Contender::new(Std::NAME, thread)];
     vec![
         work("a blocking call", on_coroutine(io).into_iter().chain(calls).collect()),
         work(
             "work on the pool of rayon",
-            on_coroutine(compute).into_iter().chain([Contender::new("std", thread)]).collect(),
+            on_coroutine(compute).into_iter().chain([Contender::new(Std::NAME, thread)]).collect(),
         ),
     ]
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use csp::{Alternation, Backend, Channel, parallel, process};
 
-use super::{clock_of, on_backend, timed};
+use super::{clock_of, timed};
 use crate::measure::{Clock, Contender, Scene, Work};
-use crate::peers::{Answer as _, AsyncChannel, Awaiting, Kanal, Tokio, on_tokio};
+use crate::peers::{
+    Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, Kanal, Tokio, on_tokio,
+};
 
 /// Which of the guards are ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,21 +38,19 @@ pub(super) fn choice() -> Vec<Work> {
 }
 
 fn work(name: &'static str, guards: usize, ready: Ready) -> Work {
-    let scene = Scene::OneThread;
-    let ours = on_backend(scene, move |backend, n| ours(backend, guards, ready, n));
     let mut peers = vec![
-        Contender::new("crossbeam", move |n| crossbeam(guards, ready, n)),
-        Contender::new("flume", move |n| flume(guards, ready, n)),
+        Contender::new(Crossbeam::NAME, move |n| crossbeam(guards, ready, n)),
+        Contender::new(Flume::NAME, move |n| flume(guards, ready, n)),
     ];
     if guards == 10 {
         // `select!` has as many guards as are written down.
         peers.extend([
-            Contender::new("tokio", move |n| awaiting::<Tokio>(ready, n)),
-            Contender::new("kanal", move |n| awaiting::<Kanal>(ready, n)),
-            Contender::new("async-channel", move |n| awaiting::<AsyncChannel>(ready, n)),
+            Contender::new(Tokio::NAME, move |n| awaiting::<Tokio>(ready, n)),
+            Contender::new(Kanal::NAME, move |n| awaiting::<Kanal>(ready, n)),
+            Contender::new(AsyncChannel::NAME, move |n| awaiting::<AsyncChannel>(ready, n)),
         ]);
     }
-    Work { name, scene, units: 1, contenders: ours.into_iter().chain(peers).collect() }
+    super::work(name, Scene::OneThread, 1, move |backend, n| ours(backend, guards, ready, n), peers)
 }
 
 #[process]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use csp::{Backend, Channel, Reader, Writer, parallel, process};
 
-use super::{clock_of, on_backend, timed};
-use crate::measure::{Clock, Contender, Scene, Work};
+use super::{clock_of, in_both_scenes, peers, timed};
+use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
     KanalThreads, Std, Tokio, on_tokio,
@@ -13,33 +13,13 @@ use crate::peers::{
 
 /// The time of one communication, four of which make one number.
 pub fn commstime() -> Vec<Work> {
-    [
-        (
-            Scene::OneThread,
-            vec![
-                Contender::new("tokio", awaiting::<Tokio>),
-                Contender::new("kanal", awaiting::<Kanal>),
-                Contender::new("flume", awaiting::<Flume>),
-                Contender::new("async-channel", awaiting::<AsyncChannel>),
-            ],
-        ),
-        (
-            Scene::Threads,
-            vec![
-                Contender::new("kanal", blocking::<KanalThreads>),
-                Contender::new("flume", blocking::<FlumeThreads>),
-                Contender::new("crossbeam", blocking::<Crossbeam>),
-                Contender::new("std", blocking::<Std>),
-            ],
-        ),
-    ]
-    .map(|(scene, peers)| Work {
-        name: "commstime",
-        scene,
-        units: 4,
-        contenders: on_backend(scene, ours).into_iter().chain(peers).collect(),
-    })
-    .into()
+    in_both_scenes(
+        "commstime",
+        4,
+        ours,
+        peers!(awaiting: Tokio, Kanal, Flume, AsyncChannel),
+        peers!(blocking: KanalThreads, FlumeThreads, Crossbeam, Std),
+    )
 }
 
 #[process]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use csp::{Backend, Channel, Reader, Writer, parallel, process};
 
-use super::{clock_of, on_backend, timed};
-use crate::measure::{Clock, Contender, Scene, Work};
+use super::{clock_of, in_both_scenes, peers, timed};
+use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
     KanalThreads, Std, Tokio, on_tokio,
@@ -15,33 +15,13 @@ const WRITERS: usize = 10;
 
 /// The time of one value.
 pub fn fan_in() -> Vec<Work> {
-    [
-        (
-            Scene::OneThread,
-            vec![
-                Contender::new("tokio", awaiting::<Tokio>),
-                Contender::new("kanal", awaiting::<Kanal>),
-                Contender::new("flume", awaiting::<Flume>),
-                Contender::new("async-channel", awaiting::<AsyncChannel>),
-            ],
-        ),
-        (
-            Scene::Threads,
-            vec![
-                Contender::new("kanal", blocking::<KanalThreads>),
-                Contender::new("flume", blocking::<FlumeThreads>),
-                Contender::new("crossbeam", blocking::<Crossbeam>),
-                Contender::new("std", blocking::<Std>),
-            ],
-        ),
-    ]
-    .map(|(scene, peers)| Work {
-        name: "fan-in of 10",
-        scene,
-        units: 1,
-        contenders: on_backend(scene, ours).into_iter().chain(peers).collect(),
-    })
-    .into()
+    in_both_scenes(
+        "fan-in of 10",
+        1,
+        ours,
+        peers!(awaiting: Tokio, Kanal, Flume, AsyncChannel),
+        peers!(blocking: KanalThreads, FlumeThreads, Crossbeam, Std),
+    )
 }
 
 #[process]

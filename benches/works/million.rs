@@ -14,8 +14,8 @@ const MILLION: usize = 1_000_000;
 pub const CONTENDERS: &[(&str, bool)] = &[
     #[cfg(feature = "coroutines")]
     ("csp", true),
-    ("kanal", false),
-    ("async-channel", false),
+    (Kanal::NAME, false),
+    (AsyncChannel::NAME, false),
 ];
 
 /// How the million are run: each served as soon as it has started, or all waiting at once.
@@ -35,12 +35,14 @@ pub fn run(contender: &str, way: &str) -> Result<Duration, String> {
                 all_live(Backend::Coroutine, MILLION).map_err(|failure| failure.to_string())?;
             assert!(values.iter().all(Result::is_ok));
         }
-        ("kanal", true) => on_tokio(all_live_futures::<Kanal>(MILLION)).ok_or("one was lost")?,
-        ("kanal", false) => on_tokio(lazy_futures::<Kanal>()).ok_or("one was lost")?,
-        ("async-channel", true) => {
+        (Kanal::NAME, true) => {
+            on_tokio(all_live_futures::<Kanal>(MILLION)).ok_or("one was lost")?
+        }
+        (Kanal::NAME, false) => on_tokio(lazy_futures::<Kanal>()).ok_or("one was lost")?,
+        (AsyncChannel::NAME, true) => {
             on_tokio(all_live_futures::<AsyncChannel>(MILLION)).ok_or("one was lost")?;
         }
-        ("async-channel", false) => {
+        (AsyncChannel::NAME, false) => {
             on_tokio(lazy_futures::<AsyncChannel>()).ok_or("one was lost")?;
         }
         _ => return Err(format!("nobody is called {contender}")),

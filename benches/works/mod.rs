@@ -38,6 +38,39 @@ pub fn all() -> Vec<Work> {
         .collect()
 }
 
+/// A work on one thread and on threads; the peers of either scene.
+fn in_both_scenes(
+    name: &'static str,
+    units: u64,
+    ours: fn(Backend, u64) -> Duration,
+    on_one_thread: Vec<Contender>,
+    on_threads: Vec<Contender>,
+) -> Vec<Work> {
+    vec![
+        work(name, Scene::OneThread, units, ours, on_one_thread),
+        work(name, Scene::Threads, units, ours, on_threads),
+    ]
+}
+
+fn work(
+    name: &'static str,
+    scene: Scene,
+    units: u64,
+    ours: impl Fn(Backend, u64) -> Duration + 'static,
+    peers: impl IntoIterator<Item = Contender>,
+) -> Work {
+    let contenders = on_backend(scene, ours).into_iter().chain(peers).collect();
+    Work { name, scene, units, contenders }
+}
+
+/// The peers for whom a work was written once: `peers!(awaiting: Tokio, Kanal; blocking: May)`.
+macro_rules! peers {
+    ($($run:ident: $($peer:ident),+);+) => {
+        vec![$($(Contender::new($peer::NAME, $run::<$peer>)),+),+]
+    };
+}
+use peers;
+
 /// This library, on each backend compiled in, where that belongs.
 fn on_backend(scene: Scene, run: impl Fn(Backend, u64) -> Duration + 'static) -> Option<Contender> {
     match scene {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use csp::{Backend, Channel, Reader, Writer, parallel, process};
 
-use super::{clock_of, on_backend, timed};
+use super::{clock_of, timed, work};
 use crate::measure::{Clock, Contender, Scene, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
@@ -14,39 +14,26 @@ use crate::peers::{
 /// The time of one value.
 pub fn producer_consumer() -> Vec<Work> {
     let rooms = [("producer–consumer, rendezvous", 0), ("producer–consumer, 100 buffered", 100)];
-    let one_thread = rooms.map(|(name, room)| Work {
-        name,
-        scene: Scene::OneThread,
-        units: 1,
-        contenders: on_backend(Scene::OneThread, move |backend, n| ours(backend, room, n))
-            .into_iter()
-            .chain([
-                Contender::new("tokio", move |n| awaiting::<Tokio>(room, n)),
-                Contender::new("kanal", move |n| awaiting::<Kanal>(room, n)),
-                Contender::new("flume", move |n| awaiting::<Flume>(room, n)),
-                Contender::new("async-channel", move |n| awaiting::<AsyncChannel>(room, n)),
-            ])
-            .collect(),
+    let one_thread = rooms.map(|(name, room)| {
+        let peers = [
+            Contender::new(Tokio::NAME, move |n| awaiting::<Tokio>(room, n)),
+            Contender::new(Kanal::NAME, move |n| awaiting::<Kanal>(room, n)),
+            Contender::new(Flume::NAME, move |n| awaiting::<Flume>(room, n)),
+            Contender::new(AsyncChannel::NAME, move |n| awaiting::<AsyncChannel>(room, n)),
+        ];
+        work(name, Scene::OneThread, 1, move |backend, n| ours(backend, room, n), peers)
     });
     let threads = rooms.map(|(name, room)| {
         let coroutines = cfg!(feature = "coroutines")
             .then(|| Contender::on_engine("csp", move |n| two_schedulers(room, n)));
         let peers = [
-            Contender::new("kanal", move |n| blocking::<KanalThreads>(room, n)),
-            Contender::new("flume", move |n| blocking::<FlumeThreads>(room, n)),
-            Contender::new("crossbeam", move |n| blocking::<Crossbeam>(room, n)),
-            Contender::new("std", move |n| blocking::<Std>(room, n)),
+            Contender::new(KanalThreads::NAME, move |n| blocking::<KanalThreads>(room, n)),
+            Contender::new(FlumeThreads::NAME, move |n| blocking::<FlumeThreads>(room, n)),
+            Contender::new(Crossbeam::NAME, move |n| blocking::<Crossbeam>(room, n)),
+            Contender::new(Std::NAME, move |n| blocking::<Std>(room, n)),
         ];
-        Work {
-            name,
-            scene: Scene::Threads,
-            units: 1,
-            contenders: on_backend(Scene::Threads, move |backend, n| ours(backend, room, n))
-                .into_iter()
-                .chain(coroutines)
-                .chain(peers)
-                .collect(),
-        }
+        let others = coroutines.into_iter().chain(peers);
+        work(name, Scene::Threads, 1, move |backend, n| ours(backend, room, n), others)
     });
     one_thread.into_iter().chain(threads).collect()
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use csp::{Backend, Channel, Reader, Writer, parallel, process};
 
-use super::{clock_of, on_backend, timed};
-use crate::measure::{Clock, Contender, Scene, Work};
+use super::{clock_of, in_both_scenes, peers, timed};
+use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
     KanalThreads, May, Tokio, on_tokio,
@@ -15,33 +15,13 @@ const PROCESSES: usize = 1_000;
 
 /// The time of one of the 1,000 communications of a lap.
 pub fn ring() -> Vec<Work> {
-    [
-        (
-            Scene::OneThread,
-            vec![
-                Contender::new("tokio", awaiting::<Tokio>),
-                Contender::new("kanal", awaiting::<Kanal>),
-                Contender::new("flume", awaiting::<Flume>),
-                Contender::new("async-channel", awaiting::<AsyncChannel>),
-                Contender::new("may", blocking::<May>),
-            ],
-        ),
-        (
-            Scene::Threads,
-            vec![
-                Contender::new("kanal", blocking::<KanalThreads>),
-                Contender::new("flume", blocking::<FlumeThreads>),
-                Contender::new("crossbeam", blocking::<Crossbeam>),
-            ],
-        ),
-    ]
-    .map(|(scene, peers)| Work {
-        name: "ring of 1,000",
-        scene,
-        units: PROCESSES as u64,
-        contenders: on_backend(scene, ours).into_iter().chain(peers).collect(),
-    })
-    .into()
+    in_both_scenes(
+        "ring of 1,000",
+        PROCESSES as u64,
+        ours,
+        peers!(awaiting: Tokio, Kanal, Flume, AsyncChannel; blocking: May),
+        peers!(blocking: KanalThreads, FlumeThreads, Crossbeam),
+    )
 }
 
 #[process]

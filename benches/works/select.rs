@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use csp::{Backend, Channel, Reader, Writer, alt, parallel, process};
 
-use super::{clock_of, on_backend, timed};
-use crate::measure::{Clock, Contender, Scene, Work};
+use super::{clock_of, in_both_scenes, peers, timed};
+use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal, Tokio,
     on_tokio,
@@ -17,31 +17,16 @@ const WRITERS: usize = 10;
 
 /// The time of one choice.
 pub(super) fn select() -> Vec<Work> {
-    [
-        (
-            Scene::OneThread,
-            vec![
-                Contender::new("tokio", awaiting::<Tokio>),
-                Contender::new("kanal", awaiting::<Kanal>),
-                Contender::new("flume", awaiting::<Flume>),
-                Contender::new("async-channel", awaiting::<AsyncChannel>),
-            ],
-        ),
-        (
-            Scene::Threads,
-            vec![
-                Contender::new("flume", |n| blocking::<FlumeThreads>(n, flume_choices)),
-                Contender::new("crossbeam", |n| blocking::<Crossbeam>(n, crossbeam_choices)),
-            ],
-        ),
-    ]
-    .map(|(scene, peers)| Work {
-        name: "select, 10 × 10",
-        scene,
-        units: 1,
-        contenders: on_backend(scene, ours).into_iter().chain(peers).collect(),
-    })
-    .into()
+    in_both_scenes(
+        "select, 10 × 10",
+        1,
+        ours,
+        peers!(awaiting: Tokio, Kanal, Flume, AsyncChannel),
+        vec![
+            Contender::new(FlumeThreads::NAME, |n| blocking::<FlumeThreads>(n, flume_choices)),
+            Contender::new(Crossbeam::NAME, |n| blocking::<Crossbeam>(n, crossbeam_choices)),
+        ],
+    )
 }
 
 #[process]

@@ -6,79 +6,36 @@ use std::time::Duration;
 
 use csp::{Backend, Channel, Failure, Reader, Writer, parallel, process, try_parallel};
 
-use super::{clock_of, on_backend, timed};
+use super::{clock_of, peers, timed, work};
 use crate::measure::{Clock, Contender, Scene, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
-    KanalThreads, May, Std, on_tokio,
+    KanalThreads, May, Std, Tokio, on_tokio,
 };
 
 const REPLICAS: usize = 1_000;
 
 /// The time of one process.
 pub fn spawn() -> Vec<Work> {
-    let work =
-        |name, units: usize, scene, ours: fn(Backend, u64) -> Duration, peers: Vec<_>| Work {
-            name,
-            scene,
-            units: units as u64,
-            contenders: on_backend(scene, ours).into_iter().chain(peers).collect(),
-        };
     use Scene::{OneThread, Threads};
+    let replicas = REPLICAS as u64;
+    let one_peers = vec![
+        Contender::new(Tokio::NAME, one_future),
+        Contender::new(May::NAME, one_blocking::<May>),
+    ];
+    let lazy_peers = vec![
+        Contender::new(Tokio::NAME, lazy_futures),
+        Contender::new(May::NAME, lazy_blocking::<May>),
+    ];
+    let live_peers = peers!(live_futures: Kanal, Flume, AsyncChannel);
+    let live_threads = peers!(live_blocking: KanalThreads, FlumeThreads, Crossbeam);
     vec![
-        work(
-            "spawn and join one",
-            1,
-            OneThread,
-            one,
-            vec![Contender::new("tokio", one_future), Contender::new("may", one_blocking::<May>)],
-        ),
-        work(
-            "1,000 that never block",
-            REPLICAS,
-            OneThread,
-            lazy,
-            vec![
-                Contender::new("tokio", lazy_futures),
-                Contender::new("may", lazy_blocking::<May>),
-            ],
-        ),
-        work(
-            "1,000 live at once",
-            REPLICAS,
-            OneThread,
-            live,
-            vec![
-                Contender::new("kanal", live_futures::<Kanal>),
-                Contender::new("flume", live_futures::<Flume>),
-                Contender::new("async-channel", live_futures::<AsyncChannel>),
-            ],
-        ),
-        work(
-            "spawn and join one",
-            1,
-            Threads,
-            one,
-            vec![Contender::new("std", one_blocking::<Std>)],
-        ),
-        work(
-            "1,000 that never block",
-            REPLICAS,
-            Threads,
-            lazy,
-            vec![Contender::new("std", lazy_blocking::<Std>)],
-        ),
-        work(
-            "1,000 live at once",
-            REPLICAS,
-            Threads,
-            live,
-            vec![
-                Contender::new("kanal", live_blocking::<KanalThreads>),
-                Contender::new("flume", live_blocking::<FlumeThreads>),
-                Contender::new("crossbeam", live_blocking::<Crossbeam>),
-            ],
-        ),
+        work("spawn and join one", OneThread, 1, one, one_peers),
+        work("1,000 that never block", OneThread, replicas, lazy, lazy_peers),
+        work("1,000 live at once", OneThread, replicas, live, live_peers),
+        work("spawn and join one", Threads, 1, one, peers!(one_blocking: Std)),
+        work("1,000 that never block", Threads, replicas, lazy, peers!(lazy_blocking: Std)),
+        work("1,000 live at once", Threads, replicas, live, live_threads),
     ]
 }
 
