@@ -8,7 +8,7 @@ pub use support::body::run;
 pub use support::ledger::{Ledger, Token};
 pub use support::memory::{Counting, held, held_by_all};
 pub use support::outcome::{panic_of, poisoned_by_panic, poisoned_by_reason, retired};
-pub use support::placement::Placement;
+pub use support::placement::{Placement, backend};
 pub use support::random::{Random, rounds, seed};
 pub use support::watchdog::{check, limit, watched};
 

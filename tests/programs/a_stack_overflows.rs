@@ -1,6 +1,7 @@
 //! A process needs more stack than it has, while another waits.
 
-use csp::{Backend, Channel, Reader, parallel, process};
+use csp::{Channel, Reader, parallel, process};
+use csp_tests::backend;
 
 #[process]
 fn descends(depth: u64) -> u64 {
@@ -15,13 +16,6 @@ fn descends(depth: u64) -> u64 {
 fn waits(input: Reader<u32>) {
     let _ = input.read();
     println!("the other went on");
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
-    }
 }
 
 fn main() {

@@ -1,7 +1,8 @@
 //! A ring whose nodes make calls, in a program without threads of its own: whenever a call ends, nobody else may be awake.
 
 use csp::io::Call;
-use csp::{Backend, Channel, Parallel, Reader, Writer, alt, process};
+use csp::{Channel, Parallel, Reader, Writer, alt, process};
+use csp_tests::backend;
 
 const NODES: usize = 5;
 const ROUNDS: u32 = 300;
@@ -30,13 +31,6 @@ fn node(input: Reader<u32>, out: Writer<u32>, first: bool) -> csp::Result<u32> {
         }?;
     }
     Ok(passed)
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
-    }
 }
 
 #[csp::main]

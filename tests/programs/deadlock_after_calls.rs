@@ -1,7 +1,8 @@
 //! A deadlock that shows only in nobody being awake: found although threads that have made calls wait for others, and
 //! not while a call is under way.
 
-use csp::{Backend, Channel, Reader, Writer, process, try_parallel};
+use csp::{Channel, Reader, Writer, process, try_parallel};
+use csp_tests::backend;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -17,13 +18,6 @@ fn reads(input: Reader<u32>) -> csp::Result<u32> {
     csp::alt! { io(call) => (), _ = input.read() => panic!("nobody writes") }?;
     println!("after the calls");
     input.read()
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
-    }
 }
 
 #[csp::main]

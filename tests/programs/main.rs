@@ -227,9 +227,9 @@ fn what_main_leaves_behind_is_named() {
         );
         let place = "tests/programs/main_leaves_things.rs";
         for part in [
-            format!("other/waits: blocked at {place}:7:11 read from Channel<u32> of {place}"),
-            format!("`full`, Channel<i32> of {place}:68:16: 2 values that were never read"),
-            format!("`stays`, Channel<&str> of {place}:77:17: 1 value that was never read"),
+            format!("other/waits: blocked at {place}:8:11 read from Channel<u32> of {place}"),
+            format!("`full`, Channel<i32> of {place}:62:16: 2 values that were never read"),
+            format!("`stays`, Channel<&str> of {place}:71:17: 1 value that was never read"),
         ] {
             assert!(said.contains(&part), "{part}\nin {}", ended.errors);
         }
@@ -237,11 +237,11 @@ fn what_main_leaves_behind_is_named() {
         if cfg!(debug_assertions) {
             for part in [
                 format!(
-                    "`unused`, Channel<u8> of {place}:84:18: its reader of {place}:85:22 was never used"
+                    "`unused`, Channel<u8> of {place}:78:18: its reader of {place}:79:22 was never used"
                 ),
                 // The one that keeps the process alive.
                 format!(
-                    "Channel<u32> of {place}:90:17: its writer of {place}:91:50 was never used"
+                    "Channel<u32> of {place}:84:17: its writer of {place}:85:50 was never used"
                 ),
             ] {
                 assert!(said.contains(&part), "{part}\nin {}", ended.errors);
@@ -279,13 +279,13 @@ fn a_deadlock_that_nobody_does_anything_about_ends_the_program_with_a_report() {
         let place = "tests/programs/main_deadlocks.rs";
         for part in [
             "deadlock: 3 processes wait for one another, and nobody else can wake them",
-            &format!("main: blocked at {place}:33:13 join processes of {place}:33:13"),
-            &format!("main/chooses: blocked at {place}:16:17, in a choice of"),
-            &format!("read from Channel<u64> of {place}:32:57 its writer: main/echo"),
-            &format!("read from `other`, Channel<String> of {place}:14:17, 0 of 3 buffered"),
+            &format!("main: blocked at {place}:27:13 join processes of {place}:27:13"),
+            &format!("main/chooses: blocked at {place}:17:17, in a choice of"),
+            &format!("read from Channel<u64> of {place}:26:57 its writer: main/echo"),
+            &format!("read from `other`, Channel<String> of {place}:15:17, 0 of 3 buffered"),
             "its writer: main/chooses",
             &format!(
-                "main/echo: blocked at {place}:8:28 read from `there`, Channel<u64> of {place}:32:26"
+                "main/echo: blocked at {place}:9:28 read from `there`, Channel<u64> of {place}:26:26"
             ),
             "cycle, below main: chooses → `other` → chooses",
         ] {

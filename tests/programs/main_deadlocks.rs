@@ -1,6 +1,7 @@
 //! Two processes read from each other, and the program does nothing about it.
 
-use csp::{Backend, Channel, Reader, Writer, alt, parallel, process};
+use csp::{Channel, Reader, Writer, alt, parallel, process};
+use csp_tests::backend;
 
 #[process]
 fn echo(input: Reader<u64>, output: Writer<u64>) -> csp::Result {
@@ -18,13 +19,6 @@ fn chooses(input: Reader<u64>, output: Writer<u64>) -> csp::Result {
         _ = read.read() => 0,
     }?;
     Ok(output.write(value)?)
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
-    }
 }
 
 #[csp::main]

@@ -1,17 +1,11 @@
 //! A process waits until a line comes in; signals print the network.
 
-use csp::{Backend, Channel, Reader, process, spawn};
+use csp::{Channel, Reader, process, spawn};
+use csp_tests::backend;
 
 #[process]
 fn waits(orders: Reader<u32>) -> csp::Result<u32> {
     orders.read()
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
-    }
 }
 
 #[csp::main(dump_on_signal)]

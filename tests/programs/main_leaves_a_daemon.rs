@@ -1,18 +1,12 @@
 //! A daemon waits for what never comes.
 
-use csp::{Backend, Channel, Reader, process, spawn};
+use csp::{Channel, Reader, process, spawn};
+use csp_tests::backend;
 
 #[process(daemon)]
 fn waits(input: Reader<u32>) {
     let _ = input.read();
     println!("the daemon went on");
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
-    }
 }
 
 #[csp::main]

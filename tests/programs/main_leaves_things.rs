@@ -1,6 +1,7 @@
 //! Main leaves a process, values and ends behind; and some that it may leave.
 
-use csp::{Backend, Channel, Reader, Writer, parallel, process, spawn};
+use csp::{Channel, Reader, Writer, parallel, process, spawn};
+use csp_tests::backend;
 
 #[process]
 fn waits(input: Reader<u32>) -> csp::Result<u32> {
@@ -35,13 +36,6 @@ fn done(_done: Writer<()>) {}
 #[process]
 fn ends(done: Reader<()>) -> csp::Result {
     csp::alt! { retired(done) => () }
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
-    }
 }
 
 #[csp::main]

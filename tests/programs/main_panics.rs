@@ -1,19 +1,13 @@
 //! `main` itself panics, while what it spawned waits for it.
 
-use csp::{Backend, Channel, Reader, Termination, process, spawn};
+use csp::{Channel, Reader, Termination, process, spawn};
+use csp_tests::backend;
 
 #[process]
 fn waits(input: Reader<u32>) {
     match input.read() {
         Err(Termination::Poisoned(poison)) => println!("{poison}"),
         other => println!("{other:?}"),
-    }
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
     }
 }
 

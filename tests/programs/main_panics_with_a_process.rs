@@ -1,6 +1,7 @@
 //! A process panics and nobody joins it, while another waits for it.
 
-use csp::{Backend, Channel, Reader, Termination, Writer, process, spawn};
+use csp::{Channel, Reader, Termination, Writer, process, spawn};
+use csp_tests::backend;
 
 #[process]
 fn crashes(_output: Writer<u32>, go: Reader<()>) {
@@ -13,13 +14,6 @@ fn printer(input: Reader<u32>) {
     match input.read() {
         Err(Termination::Poisoned(_)) => println!("printer: poisoned"),
         other => println!("printer: {other:?}"),
-    }
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
     }
 }
 

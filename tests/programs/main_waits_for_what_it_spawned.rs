@@ -1,6 +1,7 @@
 //! Leaves two processes behind, that have yet to meet.
 
-use csp::{Backend, Channel, Reader, Writer, process, spawn};
+use csp::{Channel, Reader, Writer, process, spawn};
+use csp_tests::backend;
 use std::process::ExitCode;
 
 #[process]
@@ -15,13 +16,6 @@ fn printer(input: Reader<u32>, go: Reader<()>) {
         println!("{number}");
     }
     println!("{}", csp::current().path());
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
-    }
 }
 
 #[csp::main]

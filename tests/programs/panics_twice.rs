@@ -1,6 +1,7 @@
 //! A process panics, and what it drops panics too: Rust ends the program, at once.
 
-use csp::{Backend, Channel, Reader, Writer, parallel, process};
+use csp::{Channel, Reader, Writer, parallel, process};
+use csp_tests::backend;
 
 struct Explodes;
 
@@ -20,13 +21,6 @@ fn panics_twice(_output: Writer<u32>) {
 fn waits(input: Reader<u32>) {
     let _ = input.read();
     println!("the other went on");
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
-    }
 }
 
 fn main() {

@@ -1,17 +1,11 @@
 //! Without `#[csp::main]`: main waits for a process that waits for main.
 
-use csp::{Backend, Channel, Reader, process, spawn};
+use csp::{Channel, Reader, process, spawn};
+use csp_tests::backend;
 
 #[process]
 fn waits(input: Reader<u32>) -> csp::Result<u32> {
     input.read()
-}
-
-fn backend() -> Backend {
-    match std::env::args().nth(1).as_deref() {
-        Some("thread") => Backend::Thread,
-        _ => Backend::Coroutine,
-    }
 }
 
 fn main() {

@@ -77,3 +77,11 @@ impl Placement {
         )
     }
 }
+
+/// What a program runs its processes on: coroutines, unless it was started with `thread`.
+pub fn backend() -> Backend {
+    match std::env::args().nth(1).as_deref() {
+        Some("thread") => Backend::Thread,
+        _ => Backend::Coroutine,
+    }
+}
