@@ -9,30 +9,44 @@ use super::text::{Style, paragraph};
 use super::value::Value;
 use crate::holders::Who;
 
+/// The hidden beginning of the examples here: a process waits for a value from `orders`, and is seen to.
+macro_rules! clerk_waits {
+    () => {
+        r#"# use csp::report::*;
+# use csp::{Channel, Reader, process};
+# #[process]
+# fn clerk(input: Reader<u32>) -> csp::Result<u32> { input.read() }
+# let orders = Channel::new().named("orders");
+# let writer = orders.writer();
+# let waiting = csp::spawn(clerk(orders.reader()));
+# let here = |p: &&ProcessState| p.path().ends_with("/clerk") && matches!(p.state(), State::Blocked(_));
+# let network = loop {
+#     let network = csp::network();
+#     if network.processes().iter().find(here).is_some() { break network; }
+#     csp::sleep(std::time::Duration::from_millis(1));
+# };
+# let process = network.processes().iter().find(here).unwrap();"#
+    };
+}
+
+/// And their end: it gets the value.
+macro_rules! clerk_goes_on {
+    () => {
+        r#"# writer.write(1)?;
+# assert_eq!(waiting.join(), Ok(1));
+# Ok::<(), csp::WriteError<u32>>(())"#
+    };
+}
+
 /// What a process waits in.
 ///
 /// ```
-/// # use csp::report::*;
-/// # use csp::{Channel, Reader, process};
-/// # #[process]
-/// # fn operation_clerk(input: Reader<u32>) -> csp::Result<u32> { input.read() }
-/// # let orders = Channel::new().named("orders");
-/// # let writer = orders.writer();
-/// # let waiting = csp::spawn(operation_clerk(orders.reader()));
-/// # let here = |p: &&ProcessState| p.path().ends_with("/operation_clerk") && matches!(p.state(), State::Blocked(_));
-/// # let network = loop {
-/// #     let network = csp::network();
-/// #     if network.processes().iter().find(here).is_some() { break network; }
-/// #     csp::sleep(std::time::Duration::from_millis(1));
-/// # };
-/// # let process = network.processes().iter().find(here).unwrap();
+#[doc = clerk_waits!()]
 /// # let State::Blocked(wait) = process.state() else { panic!("it was running") };
 /// let operations: Vec<_> = wait.wants().iter().map(|want| want.operation()).collect();
 /// assert_eq!(operations, [Operation::Read]);
 /// assert_eq!(operations[0].to_string(), "read from");
-/// # writer.write(1)?;
-/// # assert_eq!(waiting.join(), Ok(1));
-/// # Ok::<(), csp::WriteError<u32>>(())
+#[doc = clerk_goes_on!()]
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -71,26 +85,12 @@ pub enum Operation {
 /// other programs.
 ///
 /// ```
-/// # use csp::report::*;
-/// # use csp::{Channel, Reader, process};
-/// # #[process]
-/// # fn network_clerk(input: Reader<u32>) -> csp::Result<u32> { input.read() }
-/// # let orders = Channel::new().named("orders");
-/// # let writer = orders.writer();
-/// # let waiting = csp::spawn(network_clerk(orders.reader()));
-/// # let here = |p: &&ProcessState| p.path().ends_with("/network_clerk") && matches!(p.state(), State::Blocked(_));
-/// # let network = loop {
-/// #     let network = csp::network();
-/// #     if network.processes().iter().find(here).is_some() { break network; }
-/// #     csp::sleep(std::time::Duration::from_millis(1));
-/// # };
+#[doc = clerk_waits!()]
 /// // A process waits for a value from the channel `orders`.
 /// let text = network.to_string();
-/// assert!(text.contains("network_clerk: blocked at") && text.contains("read from `orders`"));
+/// assert!(text.contains("clerk: blocked at") && text.contains("read from `orders`"));
 /// assert!(network.mermaid().starts_with("flowchart"));
-/// # writer.write(1)?;
-/// # assert_eq!(waiting.join(), Ok(1));
-/// # Ok::<(), csp::WriteError<u32>>(())
+#[doc = clerk_goes_on!()]
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Network {
@@ -101,26 +101,12 @@ pub struct Network {
 /// One channel in a [`Network`].
 ///
 /// ```
-/// # use csp::report::*;
-/// # use csp::{Channel, Reader, process};
-/// # #[process]
-/// # fn channel_clerk(input: Reader<u32>) -> csp::Result<u32> { input.read() }
-/// # let orders = Channel::new().named("orders");
-/// # let writer = orders.writer();
-/// # let waiting = csp::spawn(channel_clerk(orders.reader()));
-/// # let here = |p: &&ProcessState| p.path().ends_with("/channel_clerk") && matches!(p.state(), State::Blocked(_));
-/// # let network = loop {
-/// #     let network = csp::network();
-/// #     if network.processes().iter().find(here).is_some() { break network; }
-/// #     csp::sleep(std::time::Duration::from_millis(1));
-/// # };
-/// # let is_here = |channel: &&ChannelState| channel.reading().any(|path| path.ends_with("/channel_clerk"));
+#[doc = clerk_waits!()]
+/// # let is_here = |channel: &&ChannelState| channel.reading().any(|path| path.ends_with("/clerk"));
 /// # let channel = network.channels().iter().find(is_here).unwrap();
 /// assert_eq!((channel.name(), channel.kind()), (Some("orders"), "Channel<u32>"));
 /// assert_eq!((channel.readers(), channel.writers(), channel.capacity()), (1, 1, 0));
-/// # writer.write(1)?;
-/// # assert_eq!(waiting.join(), Ok(1));
-/// # Ok::<(), csp::WriteError<u32>>(())
+#[doc = clerk_goes_on!()]
 /// ```
 #[derive(Clone, Debug)]
 pub struct ChannelState(pub(crate) Thing);
@@ -128,25 +114,10 @@ pub struct ChannelState(pub(crate) Thing);
 /// One process in a [`Network`].
 ///
 /// ```
-/// # use csp::report::*;
-/// # use csp::{Channel, Reader, process};
-/// # #[process]
-/// # fn state_clerk(input: Reader<u32>) -> csp::Result<u32> { input.read() }
-/// # let orders = Channel::new().named("orders");
-/// # let writer = orders.writer();
-/// # let waiting = csp::spawn(state_clerk(orders.reader()));
-/// # let here = |p: &&ProcessState| p.path().ends_with("/state_clerk") && matches!(p.state(), State::Blocked(_));
-/// # let network = loop {
-/// #     let network = csp::network();
-/// #     if network.processes().iter().find(here).is_some() { break network; }
-/// #     csp::sleep(std::time::Duration::from_millis(1));
-/// # };
-/// # let process = network.processes().iter().find(here).unwrap();
-/// assert!(process.path().ends_with("/state_clerk") && !process.is_daemon());
+#[doc = clerk_waits!()]
+/// assert!(process.path().ends_with("/clerk") && !process.is_daemon());
 /// assert!(matches!(process.state(), State::Blocked(_)));
-/// # writer.write(1)?;
-/// # assert_eq!(waiting.join(), Ok(1));
-/// # Ok::<(), csp::WriteError<u32>>(())
+#[doc = clerk_goes_on!()]
 /// ```
 #[derive(Clone, Debug)]
 pub struct ProcessState {
@@ -162,24 +133,10 @@ pub struct ProcessState {
 /// What a process in a [`Network`] was doing.
 ///
 /// ```
-/// # use csp::report::*;
-/// # use csp::{Channel, Reader, process};
-/// # #[process]
-/// # fn enum_clerk(input: Reader<u32>) -> csp::Result<u32> { input.read() }
-/// # let orders = Channel::new().named("orders");
-/// # let writer = orders.writer();
-/// # let waiting = csp::spawn(enum_clerk(orders.reader()));
-/// # let here = |p: &&ProcessState| p.path().ends_with("/enum_clerk") && matches!(p.state(), State::Blocked(_));
-/// # let network = loop {
-/// #     let network = csp::network();
-/// #     if network.processes().iter().find(here).is_some() { break network; }
-/// #     csp::sleep(std::time::Duration::from_millis(1));
-/// # };
+#[doc = clerk_waits!()]
 /// let blocked = network.processes().iter().filter(|p| matches!(p.state(), State::Blocked(_)));
 /// assert!(blocked.count() >= 1);
-/// # writer.write(1)?;
-/// # assert_eq!(waiting.join(), Ok(1));
-/// # Ok::<(), csp::WriteError<u32>>(())
+#[doc = clerk_goes_on!()]
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -202,26 +159,11 @@ pub enum State {
 /// How a process was blocked.
 ///
 /// ```
-/// # use csp::report::*;
-/// # use csp::{Channel, Reader, process};
-/// # #[process]
-/// # fn wait_clerk(input: Reader<u32>) -> csp::Result<u32> { input.read() }
-/// # let orders = Channel::new().named("orders");
-/// # let writer = orders.writer();
-/// # let waiting = csp::spawn(wait_clerk(orders.reader()));
-/// # let here = |p: &&ProcessState| p.path().ends_with("/wait_clerk") && matches!(p.state(), State::Blocked(_));
-/// # let network = loop {
-/// #     let network = csp::network();
-/// #     if network.processes().iter().find(here).is_some() { break network; }
-/// #     csp::sleep(std::time::Duration::from_millis(1));
-/// # };
-/// # let process = network.processes().iter().find(here).unwrap();
+#[doc = clerk_waits!()]
 /// let State::Blocked(wait) = process.state() else { panic!("it was running") };
 /// assert!(!wait.is_alternation() && wait.left().is_none());
 /// println!("it waits at {}", wait.place());
-/// # writer.write(1)?;
-/// # assert_eq!(waiting.join(), Ok(1));
-/// # Ok::<(), csp::WriteError<u32>>(())
+#[doc = clerk_goes_on!()]
 /// ```
 #[derive(Clone, Debug)]
 pub struct Wait {
@@ -234,27 +176,12 @@ pub struct Wait {
 /// One thing that a blocked process waited for; several in an alternation.
 ///
 /// ```
-/// # use csp::report::*;
-/// # use csp::{Channel, Reader, process};
-/// # #[process]
-/// # fn wanted_clerk(input: Reader<u32>) -> csp::Result<u32> { input.read() }
-/// # let orders = Channel::new().named("orders");
-/// # let writer = orders.writer();
-/// # let waiting = csp::spawn(wanted_clerk(orders.reader()));
-/// # let here = |p: &&ProcessState| p.path().ends_with("/wanted_clerk") && matches!(p.state(), State::Blocked(_));
-/// # let network = loop {
-/// #     let network = csp::network();
-/// #     if network.processes().iter().find(here).is_some() { break network; }
-/// #     csp::sleep(std::time::Duration::from_millis(1));
-/// # };
-/// # let process = network.processes().iter().find(here).unwrap();
+#[doc = clerk_waits!()]
 /// # let State::Blocked(wait) = process.state() else { panic!("it was running") };
 /// let [want] = wait.wants() else { panic!("it waits for one thing") };
 /// assert_eq!((want.operation(), want.name()), (Operation::Read, Some("orders")));
 /// assert_eq!(want.kind(), Some("Channel<u32>"));
-/// # writer.write(1)?;
-/// # assert_eq!(waiting.join(), Ok(1));
-/// # Ok::<(), csp::WriteError<u32>>(())
+#[doc = clerk_goes_on!()]
 /// ```
 #[derive(Clone, Debug)]
 pub struct Wanted {
