@@ -48,9 +48,14 @@ fn wait_for(mut time: guard::At, place: &'static Location<'static>) {
 /// for _ in csp::every(Duration::from_millis(1)).take(3) {}
 /// assert!(start.elapsed() >= Duration::from_millis(3));
 /// ```
+///
+/// # Panics
+/// If the period is zero, or longer than the clock can count.
+#[track_caller]
 pub fn every(period: Duration) -> Every {
     assert!(!period.is_zero(), "a period is longer than nothing: the ticks would never end");
-    Every { period, due: Instant::now() + period }
+    let due = Instant::now().checked_add(period).expect("a tick is due when the clock can tell");
+    Every { period, due }
 }
 
 /// The ticks of [`every`]: an iterator without end, whose `next` waits for a tick and says when it was due.
@@ -82,8 +87,8 @@ impl Every {
     /// Goes on to the first tick that is still ahead.
     pub fn advance(&mut self) {
         let late = Instant::now().saturating_duration_since(self.due);
-        let missed = late.as_nanos() / self.period.as_nanos();
-        self.due += self.period * u32::try_from(missed + 1).unwrap_or(u32::MAX);
+        let since_the_last = late.as_nanos() % self.period.as_nanos();
+        self.due += late - Duration::from_nanos_u128(since_the_last) + self.period;
     }
 }
 
@@ -96,5 +101,24 @@ impl Iterator for Every {
         sleep_until(due);
         self.advance();
         Some(due)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_tick_is_ahead_however_many_were_missed() {
+        let late = Duration::from_secs(10);
+        for period in [Duration::from_nanos(1), Duration::from_millis(7), 3 * late] {
+            let mut ticks = every(period);
+            let first = Instant::now() - late;
+            ticks.due = first;
+            let before = Instant::now();
+            ticks.advance();
+            assert!(before < ticks.due() && ticks.due() <= Instant::now() + period, "{period:?}");
+            assert_eq!((ticks.due() - first).as_nanos() % period.as_nanos(), 0, "{period:?}");
+        }
     }
 }
