@@ -99,7 +99,7 @@ pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Options:
 ///
-/// - `dump_on_signal`: `SIGQUIT` (ctrl-\) and `SIGUSR1` print [`csp::network()`] on standard error, and the program goes on.
+/// - `dump_on_signal`: `SIGQUIT` (`ctrl-\`) and `SIGUSR1` print [`csp::network()`] on standard error, and the program goes on.
 ///   `CSP_DUMP` in the environment says how: `text`, unless it is `dot`, `mermaid` or `json`. On Unix.
 /// - `leaks = allow`: what is left behind is not mentioned.
 /// - `crate = path`: where the library is, if not at `::csp`.

@@ -1,9 +1,9 @@
-//! The network, printed when a signal asks for it: `SIGQUIT` (ctrl-\\) or `SIGUSR1`.
+//! The network, printed when a signal asks for it: `SIGQUIT` (`ctrl-\`) or `SIGUSR1`.
 //!
 //! The handler does nothing but write a byte, which a thread of the library's own waits for.
 #![allow(unsafe_code)]
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::IntoRawFd as _;
 use std::os::unix::net::UnixStream;
@@ -67,8 +67,7 @@ pub(crate) fn dump() {
 
 fn print_when_told(mut told: UnixStream) {
     quiet::ignore_this_thread();
-    let mut bytes = [0; 64];
-    while told.read(&mut bytes).is_ok_and(|count| count > 0) {
+    while is_told(&mut told) {
         let network = crate::network();
         let mut text = match std::env::var("CSP_DUMP").as_deref() {
             Ok("dot") => network.dot(),
@@ -80,5 +79,52 @@ fn print_when_told(mut told: UnixStream) {
             text.push('\n');
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// Waits until it is; false: nobody will tell any more.
+fn is_told(told: &mut UnixStream) -> bool {
+    loop {
+        match told.read(&mut [0; 64]) {
+            Ok(count) => return count > 0,
+            // Other handlers may not ask for calls to go on.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::thread::JoinHandleExt as _;
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    use super::*;
+
+    static SIGNALS: AtomicUsize = AtomicUsize::new(0);
+
+    extern "C" fn count(_: libc::c_int) {
+        SIGNALS.fetch_add(1, Ordering::SeqCst);
+    }
+
+    #[test]
+    fn another_signal_does_not_end_who_waits_for_one() {
+        // SAFETY: an action of zeros is a valid one, which interrupts calls, and the handler only counts.
+        unsafe {
+            let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
+            action.sa_sigaction = count as extern "C" fn(libc::c_int) as libc::sighandler_t;
+            libc::sigaction(libc::SIGUSR2, &raw const action, std::ptr::null_mut());
+        }
+        let (mut told, tell) = UnixStream::pair().unwrap();
+        let waits = thread::spawn(move || is_told(&mut told));
+        while SIGNALS.load(Ordering::SeqCst) < 100 && !waits.is_finished() {
+            // SAFETY: the thread has not been joined.
+            unsafe { libc::pthread_kill(waits.as_pthread_t(), libc::SIGUSR2) };
+            thread::yield_now();
+        }
+        assert!(!waits.is_finished(), "nobody has told it anything");
+        drop(tell);
+        assert!(!waits.join().unwrap(), "nobody will");
     }
 }
