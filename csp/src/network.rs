@@ -134,7 +134,7 @@ impl<A: Send + 'static, R: Send + 'static> sealed::Component for Replicated<A, R
     }
 
     fn one_by_one(self, place: &'static Location<'static>) -> Result<Vec<R>, Failure> {
-        self.into_vec().one_by_one(place)
+        self.one_by_one().map(|process| process.one_by_one(place)).collect()
     }
 }
 

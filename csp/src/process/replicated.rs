@@ -7,9 +7,10 @@ use super::{Backend, Process};
 
 /// `n` replicas of a process, as made by `n * process` or `process * n`.
 ///
-/// Every argument is cloned for each replica when that starts, so every channel end in the arguments, wherever
-/// it sits, is a new end of its channel. `0 * process` is none; the arguments are dropped. The replicas are
-/// named `name[0]` to `name[n - 1]`.
+/// Every argument is cloned for each replica, so every channel end in the arguments, wherever it sits, is a new end of its
+/// channel: when the replica starts, in [`parallel!`](crate::parallel) and [`sequence!`](crate::sequence); for all at once where
+/// each goes its own way, as with [`spawn`](crate::spawn) and [`into_vec`](Self::into_vec). `0 * process` is none; the arguments
+/// are dropped. The replicas are named `name[0]` to `name[n - 1]`.
 ///
 /// Idea: replicated `PAR` of occam, multiplication of processes in PyCSP.
 ///
@@ -89,20 +90,20 @@ impl<A, R> Replicated<A, R> {
 
     /// The replicas one by one, each with its arguments, named as they would be.
     pub fn into_vec(self) -> Vec<Process<A, R>> {
+        self.one_by_one().collect()
+    }
+
+    /// Likewise, each cloned when it is asked for.
+    pub(crate) fn one_by_one(self) -> impl Iterator<Item = Process<A, R>> {
         let Self { process: Process { options, arguments, code }, count, clone } = self;
         let mut prototype = Some(arguments);
-        (0..count)
-            .map(|index| {
-                let arguments = if index + 1 == count {
-                    prototype.take()
-                } else {
-                    prototype.as_ref().map(clone)
-                };
-                let name = format!("{}[{index}]", options.name());
-                let arguments = arguments.expect("the last one takes the original");
-                Process { options: options.clone(), arguments, code }.named(name)
-            })
-            .collect()
+        (0..count).map(move |index| {
+            let arguments =
+                if index + 1 == count { prototype.take() } else { prototype.as_ref().map(clone) };
+            let name = format!("{}[{index}]", options.name());
+            let arguments = arguments.expect("the last one takes the original");
+            Process { options: options.clone(), arguments, code }.named(name)
+        })
     }
 }
 
@@ -118,5 +119,32 @@ impl<A, R> IntoIterator for Replicated<A, R> {
 impl<A, R> fmt::Debug for Replicated<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} * {:?}", self.count, self.process)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use crate::{process, sequence};
+
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Clone for Counted {
+        fn clone(&self) -> Self {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Self(Arc::clone(&self.0))
+        }
+    }
+
+    #[process(crate = crate)]
+    fn clones(counted: Counted) -> usize {
+        counted.0.load(Ordering::SeqCst)
+    }
+
+    #[test]
+    fn a_sequence_clones_the_arguments_of_a_replica_when_its_turn_comes() {
+        assert_eq!(sequence!(3 * clones(Counted(Arc::default()))).0, [1, 2, 2]);
     }
 }
