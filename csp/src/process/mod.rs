@@ -55,7 +55,8 @@ impl<A, R> Process<A, R> {
         self
     }
 
-    /// The size of its stack, in bytes. Default: 64 KiB on a coroutine, the standard library's on a thread.
+    /// The size of its stack, in bytes. Unless said, 256 KiB on a coroutine (64 KiB without the feature `slab`), and
+    /// what the standard library gives on a thread.
     pub fn stack(mut self, bytes: usize) -> Self {
         self.options.set().stack = Some(bytes);
         self
