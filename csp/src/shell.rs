@@ -311,7 +311,7 @@ fn waits(program: Arc<Program>, over: Writer<()>) -> io::Result<ExitStatus> {
 
 /// Writes the lines that can be read from `input`, until either ends; how many they were.
 fn pump(input: impl Read + Send, lines: &Writer<String>) -> io::Result<u64> {
-    let mut input = Lines { input, rest: Vec::new() };
+    let mut input = Lines { input, block: vec![0; BLOCK].into(), rest: Vec::new() };
     let mut count = 0;
     while let Some(batch) = aside(|| input.batch())? {
         for line in batch {
@@ -326,6 +326,7 @@ fn pump(input: impl Read + Send, lines: &Writer<String>) -> io::Result<u64> {
 
 struct Lines<R> {
     input: R,
+    block: Box<[u8]>,
     /// The beginning of a line whose end has not come.
     rest: Vec<u8>,
 }
@@ -333,22 +334,24 @@ struct Lines<R> {
 impl<R: Read> Lines<R> {
     /// Some lines, as soon as there is one; None: the end.
     fn batch(&mut self) -> io::Result<Option<Vec<String>>> {
-        let mut block = vec![0; BLOCK];
         loop {
-            let size = match self.input.read(&mut block) {
+            let size = match self.input.read(&mut self.block) {
                 Ok(0) if self.rest.is_empty() => return Ok(None),
                 Ok(0) => return Ok(Some(vec![text(&std::mem::take(&mut self.rest))?])),
                 Ok(size) => size,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            self.rest.extend_from_slice(&block[..size]);
-            if let Some(last) = self.rest.iter().rposition(|byte| *byte == b'\n') {
-                let rest = self.rest.split_off(last + 1);
-                let whole = std::mem::replace(&mut self.rest, rest);
-                let lines = whole[..last].split(|byte| *byte == b'\n').map(text);
-                return lines.collect::<io::Result<_>>().map(Some);
-            }
+            let block = &self.block[..size];
+            // What has come before has none.
+            let Some(last) = block.iter().rposition(|byte| *byte == b'\n') else {
+                self.rest.extend_from_slice(block);
+                continue;
+            };
+            self.rest.extend_from_slice(&block[..last]);
+            let whole = std::mem::replace(&mut self.rest, block[last + 1..].to_vec());
+            let lines = whole.split(|byte| *byte == b'\n').map(text);
+            return lines.collect::<io::Result<_>>().map(Some);
         }
     }
 }

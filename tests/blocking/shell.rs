@@ -40,7 +40,8 @@ fn numbers(n: usize) -> Vec<String> {
 on_each_backend! {
     fn lines_come_back_from_a_file_as_they_went_in(backend) {
         let file = scratch("lines");
-        for lines in [vec![], vec!["one".into()], vec![String::new(); 3], numbers(1000)] {
+        let long = vec!["long".repeat(100_000), "short".into()];
+        for lines in [vec![], vec!["one".into()], vec![String::new(); 3], long, numbers(1000)] {
             let (to, from) = (Channel::new(), Channel::new());
             let written = parallel!(
                 backend.place(says(lines.clone(), to.writer())),
