@@ -17,6 +17,7 @@
 //!
 //! The consumer stops everything by returning: its end retires, the next write to it fails, and so all round.
 
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -26,8 +27,12 @@ use csp::{Backend, Channel, Reader, Writer, multiprocess, parallel};
 #[derive(Parser)]
 struct Arguments {
     /// Seconds to measure on each backend
-    #[arg(long, default_value_t = 1.0)]
-    seconds: f64,
+    #[arg(long, default_value = "1", value_parser = seconds)]
+    seconds: Duration,
+}
+
+fn seconds(text: &str) -> Result<Duration, Box<dyn Error + Send + Sync>> {
+    Ok(Duration::try_from_secs_f64(text.parse()?)?)
 }
 
 #[multiprocess]
@@ -63,13 +68,16 @@ fn consumer(numbers: Reader<u64>, duration: Duration) -> csp::Result<f64> {
     }
     let start = Instant::now();
     let mut loops = 0;
-    while start.elapsed() < duration {
+    loop {
         for _ in 0..BATCH {
             numbers.read()?;
         }
         loops += BATCH;
+        let elapsed = start.elapsed();
+        if elapsed >= duration {
+            return Ok(elapsed.as_nanos() as f64 / loops as f64);
+        }
     }
-    Ok(start.elapsed().as_nanos() as f64 / loops as f64)
 }
 
 fn communication(backend: Backend, duration: Duration) -> csp::Result<f64> {
@@ -85,7 +93,7 @@ fn communication(backend: Backend, duration: Duration) -> csp::Result<f64> {
 
 #[csp::main]
 fn main() -> csp::Result {
-    let duration = Duration::from_secs_f64(Arguments::parse().seconds);
+    let duration = Arguments::parse().seconds;
     let backends = [
         (Backend::Coroutine, cfg!(feature = "coroutines")),
         (Backend::Thread, cfg!(feature = "threads")),

@@ -21,10 +21,10 @@ use indicatif::ProgressBar;
 #[derive(Parser)]
 struct Arguments {
     /// Bags of darts to throw
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     bags: u64,
     /// Darts in a bag
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     darts: u64,
     /// Workers that throw them
     #[arg(long, default_value_t = 10)]
@@ -105,7 +105,7 @@ fn main() {
         consumer(results.reader(), bags),
     );
 
-    let thrown = (bags * darts) as f64;
+    let thrown = bags as f64 * darts as f64;
     let share = hits as f64 / thrown;
     let error = 4.0 * (share * (1.0 - share) / thrown).sqrt();
     println!("π ≈ {:.4} ± {error:.4}", 4.0 * share);

@@ -20,7 +20,7 @@ struct Arguments {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(2..))]
     processes: u16,
     /// Times round
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     cycles: u64,
 }
 
