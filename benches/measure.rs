@@ -82,14 +82,6 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// That of works of a scene.
-    pub fn of(scene: Scene) -> Self {
-        match scene {
-            Scene::OneThread => Self::Thread,
-            Scene::Threads => Self::Wall,
-        }
-    }
-
     /// Starts it; what is returned gives the time since.
     pub fn start(self) -> impl Fn() -> Duration {
         let (wall, thread) = (Instant::now(), thread_time());
