@@ -605,6 +605,8 @@ pub fn current() -> Current {
 /// Waits until all that the calling process has spawned have ended, daemons excepted. What
 /// [`#[csp::main]`](crate::main) does at the end of `main`.
 ///
+/// A process that unwinds does not wait here but, as every process does, at its end.
+///
 /// # Panics
 /// If one of them failed and was not joined.
 ///
@@ -622,6 +624,9 @@ pub fn current() -> Current {
 /// ```
 #[track_caller]
 pub fn shutdown() {
+    if std::thread::panicking() {
+        return;
+    }
     if let Some(failure) = Group::wait_for_children() {
         failure.raise();
     }
@@ -631,8 +636,9 @@ pub fn shutdown() {
 /// [`#[csp::main]`](crate::main), which does this by itself.
 ///
 /// In a child it does not return. Elsewhere, and without the feature `subprocess`, it does nothing. Nobody has to call it: a
-/// child is caught ahead of `main` otherwise, wherever it comes from (a test, a benchmark, a plain program). Called as the first thing in `main`,
-/// children begin with all that the standard library prepares for a `main`: the message for an overflown stack among it.
+/// child is caught ahead of `main` otherwise, wherever it comes from (a test, a benchmark, a plain program). Where this is called as
+/// the first thing in `main`, children begin with all that the standard library prepares for a `main`: the message for an
+/// overflown stack among it.
 ///
 /// ```
 /// csp::init(); // the first statement of `main`

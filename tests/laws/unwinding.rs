@@ -6,7 +6,7 @@ use csp::{
     Alternation, Channel, Erased, Failure, Process, Reader, Termination, Writer, alt, parallel,
     process, spawn, try_parallel,
 };
-use csp_tests::{Arrival, Ledger, Token, on_each_backend, poisoned_by_panic};
+use csp_tests::{Arrival, Ledger, Token, on_each_backend, poisoned_by_panic, run};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -93,6 +93,17 @@ fn crashes_with_a_panic_inside(before: Writer<u32>, after: Writer<u32>) {
     let _catches = Catches;
     let _before = before;
     panic!("the outer panic");
+}
+
+/// In its destructor asks for the end of what its process has spawned, and holds what that waits for.
+struct ShutsDown {
+    _go: Writer<()>,
+}
+
+impl Drop for ShutsDown {
+    fn drop(&mut self) {
+        csp::shutdown();
+    }
 }
 
 /// Whose end is dropped in the middle of a struct whose other part panics.
@@ -238,6 +249,17 @@ on_each_backend! {
         assert_eq!(*joined.lock().unwrap(), [false]);
         drop(over);
         release.join().unwrap();
+    }
+
+    fn a_shutdown_never_blocks_while_its_process_panics(backend) {
+        let children = backend.clone();
+        let failure = try_parallel!(backend.place(run(move || {
+            let go = Channel::new();
+            let _late = ShutsDown { _go: go.writer() };
+            drop(spawn(children.place(crate::processes::hold(0, go.reader()))));
+            panic!("goodbye");
+        })));
+        assert_eq!(failure.unwrap_err().message(), "goodbye");
     }
 
     fn a_panic_that_is_caught_is_nobodys_business(backend) {
