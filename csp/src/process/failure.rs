@@ -26,9 +26,6 @@ use crate::termination::{Cause, Poison};
 #[derive(Clone)]
 pub struct Failure(Arc<Cause>);
 
-/// What is no failure.
-const NONE: &str = "a poison or a choice without guards ends a channel, not a process";
-
 impl Failure {
     pub(crate) fn unstarted(process: String, reason: String) -> Self {
         Self(Arc::new(Cause::Unstarted { process, reason }))
@@ -37,12 +34,6 @@ impl Failure {
     /// One that another OS process has told of.
     #[allow(dead_code, reason = "for a backend that may not be compiled in")]
     pub(crate) fn told(cause: Cause) -> Self {
-        let cause = match cause {
-            Cause::Explicit { process, .. } | Cause::NoGuard { process, .. } => {
-                Cause::Panic { process, message: NONE.to_owned(), place: None }
-            }
-            cause => cause,
-        };
         Self(Arc::new(cause))
     }
 
@@ -94,11 +85,11 @@ impl Failure {
         match &*self.0 {
             Cause::Panic { process, .. }
             | Cause::Unstarted { process, .. }
-            | Cause::Lost { process, .. } => process,
+            | Cause::Lost { process, .. }
+            | Cause::Explicit { process, .. }
+            | Cause::NoGuard { process, .. }
+            | Cause::Serialization { process, .. } => process,
             Cause::Deadlock(deadlock) => deadlock.first(),
-            Cause::Explicit { .. } | Cause::NoGuard { .. } | Cause::Serialization { .. } => {
-                unreachable!("{NONE}")
-            }
         }
     }
 
@@ -107,11 +98,11 @@ impl Failure {
     pub fn message(&self) -> &str {
         match &*self.0 {
             Cause::Panic { message, .. } | Cause::Lost { message, .. } => message,
-            Cause::Unstarted { reason, .. } => reason,
+            Cause::Unstarted { reason, .. }
+            | Cause::Explicit { reason, .. }
+            | Cause::Serialization { reason, .. } => reason,
+            Cause::NoGuard { .. } => "no guard is enabled in an alternation",
             Cause::Deadlock(deadlock) => deadlock.summary(),
-            Cause::Explicit { .. } | Cause::NoGuard { .. } | Cause::Serialization { .. } => {
-                unreachable!("{NONE}")
-            }
         }
     }
 
