@@ -32,6 +32,9 @@ use crate::verdict::{Evidence, Known};
 const PERIOD: Duration = Duration::from_millis(250);
 const LONGEST: u32 = 16;
 
+/// The longest that may be asked for; longer ones are no times that can be added up.
+const DAY: Duration = Duration::from_hours(24);
+
 /// How long it waits, when nobody is awake, to see whether that lasts: a part of the period.
 const GRACE: u32 = 50;
 
@@ -60,7 +63,7 @@ fn period(wish: Option<&str>) -> Option<Duration> {
         wish => {
             let wish = wish.and_then(|wish| wish.parse::<f64>().ok()).filter(|wish| *wish > 0.0);
             let wish = wish.and_then(|wish| Duration::try_from_secs_f64(wish / 1000.0).ok());
-            Some(wish.unwrap_or(PERIOD))
+            Some(wish.unwrap_or(PERIOD).min(DAY))
         }
     }
 }
