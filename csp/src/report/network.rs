@@ -556,12 +556,13 @@ impl ProcessState {
 impl ChannelState {
     fn write(&self, f: &mut dyn fmt::Write, indent: usize) -> fmt::Result {
         let Fill { readers, writers, handles, .. } = self.fill();
-        let ends = [(readers, "reader"), (writers, "writer"), (handles, "handle")];
-        let ends = ends.iter().filter(|(count, _)| *count > 0).map(|&(count, what)| match count {
-            1 => format!("1 {what}"),
-            _ => format!("{count} {what}s"),
-        });
-        let ends: Vec<_> = ends.collect();
+        let ends = [
+            (readers, "reader", "readers"),
+            (writers, "writer", "writers"),
+            (handles, "handle", "handles"),
+        ];
+        let there = ends.into_iter().filter(|(count, ..)| *count > 0);
+        let ends: Vec<_> = there.map(|(count, one, more)| counted(count, one, more)).collect();
         paragraph(f, indent, &format!("{}: {}", self.0, ends.join(", ")), 0, Style::PLAIN)?;
         let named = self.0.holders.iter().filter(|holder| holder.what != "handle");
         let count = named.clone().count();
@@ -575,6 +576,10 @@ impl ChannelState {
             more => paragraph(f, indent + 4, &format!("and {more} more"), 0, Style::PLAIN),
         }
     }
+}
+
+fn counted(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 /// Without the end of the last line.
@@ -608,11 +613,12 @@ impl fmt::Display for ChannelState {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let blocked = self.processes.iter().filter(|p| matches!(p.state, State::Blocked(_)));
-        let (all, blocked) = (self.processes.len(), blocked.count());
-        let channels = self.channels.len();
-        writeln!(f, "network: {all} processes, {blocked} of them blocked; {channels} channels")?;
+        let blocked = blocked.count();
+        let processes = counted(self.processes.len(), "process", "processes");
+        let channels = counted(self.channels.len(), "channel", "channels");
+        writeln!(f, "network: {processes} ({blocked} blocked), {channels}")?;
         self.processes.iter().try_for_each(|process| process.write(f, 0, Style::PLAIN))?;
-        if channels > 0 {
+        if !self.channels.is_empty() {
             writeln!(f, "channels:")?;
         }
         self.channels.iter().try_for_each(|channel| channel.write(f, 0))
