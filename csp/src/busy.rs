@@ -24,7 +24,8 @@ const LOOKS: u32 = 4;
 ///
 /// One second unless said in debug builds of this library, for ever in others; the environment variable `CSP_BUSY` sets
 /// it from outside, in milliseconds, or `off`. It costs a look at each scheduler every quarter of the time, from a thread of the
-/// library's own (`CSP_WATCH=off` does without that thread), and nothing else. `main`, and a thread that schedules coroutines, is not watched while it runs itself.
+/// library's own (`CSP_WATCH=off` does without that thread), and nothing else. `main`, and a thread that
+/// schedules coroutines, is not watched while it runs itself.
 ///
 /// ```
 /// csp::report::busy_after(Some(std::time::Duration::from_secs(5)));

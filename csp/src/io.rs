@@ -108,7 +108,7 @@ impl<T: Send + 'static> Call<T> {
     /// ```
     ///
     /// # Panics
-    /// If the call does.
+    /// If the call does; and if the system has no thread for it.
     #[track_caller]
     #[allow(
         clippy::should_implement_trait,

@@ -25,8 +25,8 @@ pub enum Backend {
     /// An OS thread of its own.
     Thread,
     /// An OS process of its own: the same executable, started again. For functions that are marked
-    /// [`#[multiprocess]`](crate::multiprocess) or `on = subprocess`; others can't be taken there, and fail. Costs more than a millisecond and a
-    /// thread of the parent.
+    /// [`#[multiprocess]`](crate::multiprocess) or `on = subprocess`; others can't be taken there, and fail. Costs
+    /// more than a millisecond and a thread of the parent.
     Subprocess,
 }
 

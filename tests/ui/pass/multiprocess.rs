@@ -31,6 +31,12 @@ where
     value
 }
 
+/// Documented. Names that the library might have for its own.
+#[multiprocess]
+fn between(from: u8, to: u8) -> u8 {
+    to - from
+}
+
 #[csp::main]
 fn main() {
     #[multiprocess]
@@ -39,6 +45,7 @@ fn main() {
     }
 
     let words = [Some("abc".to_owned()), None];
-    let (bags, bag, n) = parallel!(fill(vec![], 0), pass(Bag(3)), inside(words));
-    assert_eq!((bags, bag, n), (vec![Bag(7)], Bag(3), 3));
+    let (bags, bag, n, between) =
+        parallel!(fill(vec![], 0), pass(Bag(3)), inside(words), between(3, 5));
+    assert_eq!((bags, bag, n, between), (vec![Bag(7)], Bag(3), 3, 2));
 }
