@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use csp_macros::process;
 
+use crate::io::Call;
 use crate::termination::{Poison, Termination};
 use crate::{Channel, Reader, Writer, alt, io as aside, park, sleep};
 
@@ -100,7 +101,10 @@ pub fn read_lines(path: PathBuf, lines: Writer<String>) -> io::Result<u64> {
 #[process(crate = crate)]
 pub fn write_lines(lines: Reader<String>, path: PathBuf) -> io::Result<u64> {
     let file = aside(|| File::create(&path)).map_err(Stop::Failed);
-    match file.and_then(|mut file| pour(&lines, None, &mut file)) {
+    let poured = file.and_then(|mut file| {
+        pour(&lines, None, |text| aside(|| put(&mut file, &text)).map_err(Stop::Failed))
+    });
+    match poured {
         Ok(count) => Ok(count),
         Err(Stop::Poisoned(termination)) => Err(io::Error::other(termination)),
         Err(Stop::Failed(error)) => {
@@ -273,14 +277,36 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[process(crate = crate)]
 fn feeds(lines: Reader<String>, pipe: ChildStdin, over: Reader<()>, program: Arc<Program>) {
-    let mut pipe = pipe;
-    match pour(&lines, Some(&over), &mut pipe) {
+    let next = Arc::new(Mutex::new(Vec::new()));
+    let write = Call::new({
+        let (next, mut pipe) = (Arc::clone(&next), pipe);
+        move || {
+            let text = std::mem::take(&mut *lock(&next));
+            put(&mut pipe, &text)
+        }
+    });
+    let mut open = true;
+    // A program that does not read keeps whoever writes to it, but not whoever is to end it.
+    let poured = pour(&lines, Some(&over), |text| {
+        *lock(&next) = text;
+        loop {
+            let written = alt! {
+                written = io(write)      => Some(written),
+                retired(over)            => Some(Ok(())),
+                if open, retired(lines)  => { open = false; None }
+            };
+            if let Some(written) = written.map_err(Stop::Poisoned)? {
+                return written.map_err(Stop::Failed);
+            }
+        }
+    });
+    match poured {
         Ok(_) => {}
         // It has closed its input: it has read enough.
         Err(Stop::Failed(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(why) => program.stop(why),
     }
-    drop(pipe);
+    drop(write);
     program.pass_on();
 }
 
@@ -310,10 +336,17 @@ fn waits(program: Arc<Program>, over: Writer<()>) -> io::Result<ExitStatus> {
 }
 
 /// Writes the lines that can be read from `input`, until either ends; how many they were.
-fn pump(input: impl Read + Send, lines: &Writer<String>) -> io::Result<u64> {
+fn pump(input: impl Read + Send + 'static, lines: &Writer<String>) -> io::Result<u64> {
     let mut input = Lines { input, block: vec![0; BLOCK].into(), rest: Vec::new() };
+    // What says nothing keeps nobody from hearing that the channel has ended.
+    let read = Call::new(move || input.batch());
     let mut count = 0;
-    while let Some(batch) = aside(|| input.batch())? {
+    loop {
+        let batch = alt! {
+            batch = io(read) => batch?,
+            retired(lines)   => None,
+        };
+        let Ok(Some(batch)) = batch else { return Ok(count) };
         for line in batch {
             if lines.write(line).is_err() {
                 return Ok(count);
@@ -321,7 +354,6 @@ fn pump(input: impl Read + Send, lines: &Writer<String>) -> io::Result<u64> {
             count += 1;
         }
     }
-    Ok(count)
 }
 
 struct Lines<R> {
@@ -362,11 +394,16 @@ fn text(line: &[u8]) -> io::Result<String> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
 }
 
-/// Writes the lines into `out` until the channel retires, or `over` does; how many they were.
+fn put(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    out.write_all(text)?;
+    out.flush()
+}
+
+/// Has the lines written, some at a time, until the channel retires, or `over` does; how many they were.
 fn pour(
     lines: &Reader<String>,
     over: Option<&Reader<()>>,
-    out: &mut (impl Write + Send),
+    mut write: impl FnMut(Vec<u8>) -> Result<(), Stop>,
 ) -> Result<u64, Stop> {
     enum Next {
         Line(String),
@@ -386,9 +423,9 @@ fn pour(
             text.push(b'\n');
             count += 1;
         }
-        if text.len() >= BLOCK || !matches!(next, Ok(Next::Line(_))) {
-            aside(|| out.write_all(&text).and_then(|()| out.flush())).map_err(Stop::Failed)?;
-            text.clear();
+        let waits_for_more = text.len() < BLOCK && matches!(next, Ok(Next::Line(_)));
+        if !text.is_empty() && !waits_for_more {
+            write(std::mem::take(&mut text))?;
         }
         match next {
             Ok(Next::End) => return Ok(count),

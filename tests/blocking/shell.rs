@@ -169,6 +169,23 @@ on_each_backend! {
         assert!(heard.unwrap_err().to_string().contains("enough"));
     }
 
+    fn poison_kills_a_program_that_neither_reads_nor_writes(backend) {
+        let (to, from) = (Channel::new(), Channel::new());
+        let (writer, reader) = (to.writer(), from.reader());
+        let (unread, unwritten, ..) = parallel!(
+            backend.place(shell::execute(sh("exec sleep 1000"), Pipes::new().stdin(to.reader()))),
+            backend.place(shell::execute(sh("exec sleep 1000"), Pipes::new().stdout(from.writer()))),
+            backend.place(run(move || {
+                // More than a pipe holds.
+                writer.write("a line of text".repeat(100_000)).unwrap();
+                writer.poison("enough");
+            })),
+            backend.place(run(move || reader.poison("likewise"))),
+        );
+        assert!(unread.unwrap_err().to_string().contains("enough"));
+        assert!(unwritten.unwrap_err().to_string().contains("likewise"));
+    }
+
     fn a_program_that_is_not_there_poisons_with_its_name(backend) {
         let from = Channel::new();
         let reader = from.reader();
