@@ -141,8 +141,9 @@ fn a_panic_of_main_reaches_what_it_spawned() {
 #[test]
 fn a_thread_that_panics_before_all_else_poisons_too() {
     let ended = run(env!("CARGO_BIN_EXE_a_thread_panics_first"), "");
-    assert!(ended.output.contains("poisoned"), "{} {}", ended.output, ended.errors);
-    assert_eq!(ended.code, Some(0));
+    let Ended { code, output, errors } = ended;
+    assert!(output.contains("poisoned") && output.contains("first of all"), "{output} {errors}");
+    assert_eq!(code, Some(0));
 }
 
 /// Where the system tells how many threads there are.

@@ -11,6 +11,7 @@ pub use self::ends::{Extended, IntoIter, Iter, Reader, Writer};
 
 use self::core::Core;
 use crate::holders::{Claim, Held};
+use crate::park::last_panic;
 use crate::sync::Arc;
 use crate::{leaks, registry};
 
@@ -73,6 +74,8 @@ impl<T> Channel<T> {
     }
 
     fn made(capacity: usize, birth: &'static Location<'static>) -> Self {
+        // Who has ends may panic before it does anything else, and is then to be quoted.
+        last_panic::remember();
         let core = Arc::new(Core::new(capacity, birth));
         registry::list(&core, leaks::scope());
         Self { core, claim: Claim::none() }
