@@ -60,7 +60,7 @@ pub fn every(period: Duration) -> Every {
 
 /// The ticks of [`every`]: an iterator without end, whose `next` waits for a tick and says when it was due.
 ///
-/// The ticks do not drift. Of those that nobody waited for in time only the last is given, as Go's `Ticker` does.
+/// The ticks do not drift. Of those that nobody waited for in time only the first is given, as by Go's `Ticker`.
 /// In an alternation, `at(ticks.due())` is the guard; call [`advance`](Self::advance) when it was chosen.
 ///
 /// ```
