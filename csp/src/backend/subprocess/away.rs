@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::bytes::Bytes;
 use super::node::{Came, How, Node, Slot};
-use super::protocol::{ChannelId, Direction, NodeId, Offer, Parcel};
+use super::protocol::{ChannelId, Direction, Few, NodeId, Offer, Parcel};
 use crate::blocked::Blocked;
 use crate::channel::core::{Core, Side};
 use crate::park::Context;
@@ -278,7 +278,7 @@ fn operate(
     let waiter = Waiter::single(context);
     let slot = Slot::new();
     // SAFETY: both stay here until the operation is over.
-    let begun = unsafe { node.begin(vec![offer], &waiter, &slot, How::Alone) };
+    let begun = unsafe { node.begin(Few::one(offer), &waiter, &slot, How::Alone) };
     if !begun.over {
         waiter.wait(why, None);
     }
@@ -353,13 +353,9 @@ impl Beyond {
         self.posts.is_empty()
     }
 
-    fn offers(&mut self) -> Vec<Offer<Bytes>> {
-        let mut offers = Vec::with_capacity(self.posts.len());
-        for (guard, mut post) in self.posts.drain(..) {
-            self.guards.push(guard);
-            offers.extend(post.offer.take());
-        }
-        offers
+    fn offers(&mut self) -> Few<Offer<Bytes>> {
+        self.guards.extend(self.posts.iter().map(|(guard, _)| *guard));
+        self.posts.drain(..).filter_map(|(_, mut post)| post.offer.take()).collect()
     }
 
     /// Offers all of them together, and waits until one of them is performed, or the waiter was committed to another guard, or

@@ -17,6 +17,7 @@ enum Kind {
 }
 
 impl Bytes {
+    #[inline]
     pub(crate) fn copy(bytes: &[u8]) -> Self {
         match bytes.len() {
             length @ 0..=FEW => {
@@ -28,14 +29,16 @@ impl Bytes {
         }
     }
 
-    /// What stands in `message` from `start` on.
-    pub(crate) fn rest(message: Vec<u8>, start: usize) -> Self {
+    /// What stands in `message` from `start` on. It is taken, unless that is little.
+    pub(crate) fn rest(message: &mut Vec<u8>, start: usize) -> Self {
         match message.get(start..) {
             None => Bytes::copy(&[]),
             Some(few) if few.len() <= FEW => Bytes::copy(few),
+            // More room than bytes: it is used again, and would be kept as long as the value.
+            Some(part) if message.capacity() / 2 > message.len() => Bytes::copy(part),
             Some(_) => {
                 let end = message.len();
-                Bytes(Kind::Part(Arc::new(message), start, end))
+                Bytes(Kind::Part(Arc::new(std::mem::take(message)), start, end))
             }
         }
     }
@@ -53,8 +56,8 @@ impl Deref for Bytes {
 }
 
 impl From<Vec<u8>> for Bytes {
-    fn from(bytes: Vec<u8>) -> Self {
-        Bytes::rest(bytes, 0)
+    fn from(mut bytes: Vec<u8>) -> Self {
+        Bytes::rest(&mut bytes, 0)
     }
 }
 

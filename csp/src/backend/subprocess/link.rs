@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::bytes::Bytes;
 use super::protocol::Wild;
 use super::region::Region;
-use super::ring::{Consumer, LONGEST, Producer, SIZE};
+use super::ring::{Consumer, LONGEST, Peek, Producer, SIZE};
 
 /// What the protocol asks of whatever connects two nodes: on one machine or not.
 pub(crate) trait Link: Send {
@@ -15,10 +15,14 @@ pub(crate) trait Link: Send {
     fn flush(&mut self) -> Result<(), Wild>;
     /// Whether anything has been published since this was last asked: the peer is to be notified.
     fn published(&mut self) -> bool;
-    /// The next message, if one is there.
-    fn receive(&mut self) -> Result<Option<Vec<u8>>, Wild>;
+    /// Puts the next message, if one is there, in the place of what `into` holds, and says whether one was.
+    fn receive(&mut self, into: &mut Vec<u8>) -> Result<bool, Wild>;
+    /// What tells whether there is something to receive, from anywhere.
+    fn peek(&self) -> Peek;
     /// Whether there is something to receive, or room for what waits to be sent.
     fn has_news(&self) -> bool;
+    /// Whether anything was received since that was last asked: `made_room` is to be.
+    fn has_consumed(&self) -> bool;
     /// To be asked when all has been received: whether the peer waits for room and is to be notified.
     fn made_room(&mut self) -> bool;
     /// Whether something waits to be sent.
@@ -47,10 +51,14 @@ struct Outgoing {
     sent: usize,
 }
 
-/// A record is a message, a piece of one, or its last piece.
+/// A record is a message, a piece of one, or its last piece; a piece also says how many are to come, above this.
 const WHOLE: u32 = 0;
 const PIECE: u32 = 1;
 const LAST: u32 = 2;
+const KIND: u32 = 3;
+
+/// So much room is made for a message in pieces when its first one has come, and no more, whatever that says.
+const AT_ONCE: usize = 64 << 20;
 
 /// Which of the two processes that a link's memory connects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,12 +98,13 @@ impl RingLink {
         let in_pieces = length > LONGEST;
         loop {
             let end = length.min(message.sent + LONGEST);
-            let tag = match (in_pieces, end == length) {
+            let to_come = (length - end).div_ceil(LONGEST).min(1 << 28) as u32;
+            let tag = match (in_pieces, to_come) {
                 (false, _) => WHOLE,
-                (true, false) => PIECE,
-                (true, true) => LAST,
+                (true, 0) => LAST,
+                (true, _) => PIECE | to_come << 2,
             };
-            if !self.producer.push(tag, &message.part(message.sent, end))? {
+            if !self.producer.push(tag, message.part(message.sent, end))? {
                 return Ok(false);
             }
             self.published = true;
@@ -145,7 +154,7 @@ impl Link for RingLink {
         let bytes = tail.as_deref().unwrap_or_default();
         if self.waiting.is_empty()
             && head.len() + bytes.len() <= LONGEST
-            && self.producer.push(WHOLE, &[head, bytes])?
+            && self.producer.push(WHOLE, [head, bytes])?
         {
             self.published = true;
             return Ok(());
@@ -174,23 +183,44 @@ impl Link for RingLink {
         std::mem::take(&mut self.published)
     }
 
-    fn receive(&mut self) -> Result<Option<Vec<u8>>, Wild> {
+    #[inline]
+    fn receive(&mut self, into: &mut Vec<u8>) -> Result<bool, Wild> {
+        into.clear();
         loop {
-            let tag = self.consumer.pop(&mut self.assembling)?;
-            self.consumed |= tag.is_some();
-            match tag {
-                None => return Ok(None),
-                Some(PIECE) => {}
-                Some(WHOLE | LAST) => return Ok(Some(std::mem::take(&mut self.assembling))),
-                Some(_) => return Err(Wild("a record of no kind")),
+            let first = self.assembling.is_empty();
+            let to = if first { &mut *into } else { &mut self.assembling };
+            let Some(tag) = self.consumer.pop(to)? else { return Ok(false) };
+            self.consumed = true;
+            match tag & KIND {
+                WHOLE if first => return Ok(true),
+                PIECE if first => {
+                    self.assembling = std::mem::take(into);
+                    let to_come = (tag >> 2) as usize * LONGEST;
+                    self.assembling.reserve_exact(to_come.min(AT_ONCE));
+                }
+                PIECE => {}
+                LAST if !first => {
+                    *into = std::mem::take(&mut self.assembling);
+                    return Ok(true);
+                }
+                _ => return Err(Wild("a record of no kind, or out of its order")),
             }
         }
+    }
+
+    fn peek(&self) -> Peek {
+        self.consumer.peek()
     }
 
     fn has_news(&self) -> bool {
         // A request that has been answered must be made again, however little room there was.
         let may_flush = || self.producer.has_room() || !self.producer.is_starving();
         !self.consumer.is_empty() || (!self.waiting.is_empty() && may_flush())
+    }
+
+    #[inline]
+    fn has_consumed(&self) -> bool {
+        self.consumed
     }
 
     fn made_room(&mut self) -> bool {
@@ -205,7 +235,7 @@ impl Link for RingLink {
         self.forget_read()?;
         let mut messages = Vec::new();
         for (tag, bytes) in self.producer.unread()? {
-            match tag {
+            match tag & KIND {
                 WHOLE => messages.push(bytes),
                 LAST => {
                     let message = self.in_pieces.pop_front();
@@ -227,6 +257,11 @@ mod tests {
         let memory = Region::private(LINK);
         let parent = RingLink::new(&memory, Side::Parent).expect("room for a link");
         (parent, RingLink::new(&memory, Side::Child).expect("room for a link"))
+    }
+
+    fn receive(link: &mut RingLink) -> Option<Vec<u8>> {
+        let mut message = Vec::new();
+        link.receive(&mut message).expect("tame").then_some(message)
     }
 
     /// Some numbers, drawn the same every time.
@@ -259,7 +294,7 @@ mod tests {
         for message in &messages {
             send(&mut out, message, &mut seed);
             for _ in 0..draw(&mut seed) % 3 {
-                if let Some(got) = back.receive().expect("tame") {
+                if let Some(got) = receive(&mut back) {
                     assert!(got == messages[received as usize]);
                     received += 1;
                 }
@@ -267,7 +302,7 @@ mod tests {
         }
         while received < 500 {
             assert!(back.has_news());
-            while let Some(got) = back.receive().expect("tame") {
+            while let Some(got) = receive(&mut back) {
                 assert!(got == messages[received as usize]);
                 received += 1;
             }
@@ -290,7 +325,7 @@ mod tests {
             for message in &messages {
                 send(&mut out, message, &mut seed);
                 for _ in 0..draw(&mut seed) % 3 {
-                    arrived.extend(back.receive().expect("tame"));
+                    arrived.extend(receive(&mut back));
                     out.flush().expect("tame");
                 }
             }
@@ -306,12 +341,12 @@ mod tests {
         out.send(&[0; 16], None).expect("tame");
         out.send(&vec![7; 1_000_000], None).expect("tame");
         assert!(out.is_backed_up() && !out.has_news());
-        assert!(back.receive().expect("tame").is_some_and(|small| small.len() == 16));
+        assert!(receive(&mut back).is_some_and(|small| small.len() == 16));
         assert!(back.made_room());
         assert!(out.has_news());
         out.flush().expect("tame");
         assert!(out.is_backed_up() && !out.has_news());
-        assert!(back.receive().expect("tame").is_none());
+        assert!(receive(&mut back).is_none());
         assert!(back.made_room() && out.has_news());
     }
 
@@ -332,7 +367,7 @@ mod tests {
             });
             let mut rings = 0;
             loop {
-                let message = back.receive().expect("tame");
+                let message = receive(&mut back);
                 rings += u32::from(back.made_room());
                 if let Some(message) = message {
                     assert!(message == vec![7; 1_000_000]);

@@ -101,7 +101,11 @@ impl Mailbox {
 
     /// This process's own: where the caller is.
     pub(crate) fn publish_core(&self, core: u32) {
-        self.core.store(core.wrapping_add(1), Ordering::Relaxed);
+        let shown = core.wrapping_add(1);
+        // The line is the peers' too.
+        if self.core.load(Ordering::Relaxed) != shown {
+            self.core.store(shown, Ordering::Relaxed);
+        }
     }
 
     /// The caller is the leader from here on. One at a time: the process sees to that.
@@ -158,36 +162,54 @@ pub(crate) struct Patience {
     together: bool,
 }
 
+/// What a leader that has found nothing does next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wait {
+    /// It looks again.
+    Look,
+    /// So too, and it finds out anew where its peers are.
+    Settle,
+    Sleep,
+}
+
+/// So often it looks before it asks for the time.
+const AT_ONCE: u32 = 16;
 /// No more: with more processes than cores a longer one steals the core that the peer needs.
 const PAUSE: Duration = Duration::from_micros(1);
 /// A yield gives the core away if anybody wants it; sleeping costs some 40 µs on an idle one.
 const YIELD: Duration = Duration::from_micros(50);
 
 impl Patience {
-    /// `peers`: the cores that those were last on who may answer.
-    pub(crate) fn new(core: u32, peers: impl IntoIterator<Item = Option<u32>>) -> Self {
-        let together = peers.into_iter().any(|peer| peer == Some(core));
+    /// `together`: whether one who may answer was last on this core.
+    pub(crate) fn new(together: bool) -> Self {
         Patience { began: None, rounds: 0, together }
     }
 
-    /// Waits a little; false when it is time to sleep.
+    pub(crate) fn settle(&mut self, together: bool) {
+        self.together = together;
+    }
+
+    /// Waits a little.
     #[inline]
-    pub(crate) fn wait(&mut self) -> bool {
+    pub(crate) fn wait(&mut self) -> Wait {
         self.rounds += 1;
-        if !self.together && self.rounds < 16 {
+        if !self.together && self.rounds < AT_ONCE {
             std::hint::spin_loop();
-            return true;
+            return Wait::Look;
+        }
+        if self.rounds == AT_ONCE {
+            return Wait::Settle;
         }
         let began = *self.began.get_or_insert_with(Instant::now);
         let waited = began.elapsed();
         if !self.together && waited < PAUSE {
             std::hint::spin_loop();
-            true
+            Wait::Look
         } else if waited < YIELD {
             futex::give_way();
-            true
+            Wait::Look
         } else {
-            false
+            Wait::Sleep
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Part of a mapping, which stays mapped as long as any part of it is held.
 #[derive(Clone)]
@@ -27,6 +28,7 @@ impl Region {
         length: usize,
         mapping: Arc<dyn Send + Sync>,
     ) -> Self {
+        assert!(start.addr().get().is_multiple_of(128), "mappings begin at pages");
         Region { start, length, _mapping: mapping }
     }
 
@@ -56,7 +58,17 @@ impl Region {
         unsafe { self.start.cast::<T>().as_ref() }
     }
 
+    /// A word at `offset`, a multiple of 8.
+    #[inline(always)]
+    pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
+        assert!(offset.is_multiple_of(8) && offset < self.length && self.length - offset >= 8);
+        // SAFETY: in bounds and aligned, for a region begins at a multiple of 128. Who copies bytes to the same place does so
+        // while nobody else looks at it; a peer that does not keep to that breaks its own messages only.
+        unsafe { self.start.add(offset).cast().as_ref() }
+    }
+
     /// Copies `from` to `offset`. The caller alone writes there, and nobody reads until told by an atomic.
+    #[inline(always)]
     pub(crate) fn write(&self, offset: usize, from: &[u8]) {
         assert!(offset.checked_add(from.len()).is_some_and(|end| end <= self.length));
         // SAFETY: in bounds. A peer that reads before it is told, or writes here, breaks its own messages only: what is
@@ -67,6 +79,7 @@ impl Region {
     }
 
     /// Appends `length` bytes at `offset` to `to`.
+    #[inline(always)]
     pub(crate) fn read(&self, offset: usize, length: usize, to: &mut Vec<u8>) {
         assert!(offset.checked_add(length).is_some_and(|end| end <= self.length));
         to.reserve(length);

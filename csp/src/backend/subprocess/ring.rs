@@ -1,10 +1,12 @@
 //! One direction of a link: a ring of bytes in shared memory, with one producer and one consumer, in different processes.
-//! Invariant: `head <= tail <= head + capacity`; the bytes between are whole records. A record becomes visible by one
-//! store of `tail`: a producer that is killed leaves all of it or nothing.
+//! Invariant: the records between `head` and the producer's own tail are whole, and the word behind the last is zero. A record
+//! becomes visible by one store of its first word: a producer that is killed leaves all of it or nothing. So who looks for a
+//! record looks at the record itself, and a small one is one cache line to fetch.
 //! Neither side believes the other: what a cursor or a length claims is checked against the capacity and what the
 //! side itself has written or read, and bytes are copied out before they are looked at.
 #![allow(unsafe_code)]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use super::protocol::Wild;
@@ -15,7 +17,7 @@ const CAPACITY: u64 = 64 * 1024;
 /// Bytes of shared memory that a ring takes.
 pub(crate) const SIZE: usize = size_of::<Header>() + CAPACITY as usize;
 /// The longest record: several fit, so that one side fills while the other empties.
-pub(crate) const LONGEST: usize = 8 * 1024;
+pub(crate) const LONGEST: usize = 8 * 1024 - PREFIX as usize;
 
 /// Each cursor on its own pair of cache lines: written by one side, looked at by the other.
 #[repr(C, align(128))]
@@ -23,17 +25,19 @@ struct Line<T>(T);
 
 #[repr(C)]
 struct Header {
-    tail: Line<AtomicU64>,
     head: Line<AtomicU64>,
     /// The producer has records that found no place.
     starved: Line<AtomicU32>,
 }
 
-/// What stands before the bytes of each record.
+/// What stands before the bytes of each record: that it is one, its tag, its length.
 const PREFIX: u64 = 8;
+const PUBLISHED: u64 = 1 << 63;
+/// Records begin at cache lines.
+const ALIGN: u64 = 64;
 
 fn padded(length: u64) -> u64 {
-    PREFIX + length.next_multiple_of(8)
+    (PREFIX + length).next_multiple_of(ALIGN)
 }
 
 struct Ring(Region);
@@ -48,33 +52,37 @@ impl Ring {
         unsafe { self.0.header() }
     }
 
+    /// The first word of what begins, or is to begin, at a multiple of [`ALIGN`].
+    #[inline(always)]
+    fn word(&self, at: u64) -> &AtomicU64 {
+        self.0.word(size_of::<Header>() + (at % CAPACITY) as usize)
+    }
+
+    #[inline(always)]
     fn write(&self, at: u64, bytes: &[u8]) {
         let at = (at % CAPACITY) as usize;
         let first = bytes.len().min(CAPACITY as usize - at);
         self.0.write(size_of::<Header>() + at, &bytes[..first]);
-        self.0.write(size_of::<Header>(), &bytes[first..]);
-    }
-
-    fn read(&self, at: u64, length: usize, to: &mut Vec<u8>) {
-        let at = (at % CAPACITY) as usize;
-        let first = length.min(CAPACITY as usize - at);
-        self.0.read(size_of::<Header>() + at, first, to);
-        self.0.read(size_of::<Header>(), length - first, to);
-    }
-
-    /// The record at `at`, of which `available` bytes are there; where the next one begins.
-    fn record(&self, at: u64, available: u64, to: &mut Vec<u8>) -> Result<(u32, u64), Wild> {
-        let start = to.len();
-        self.read(at, PREFIX as usize, to);
-        let mut prefix = [0; 8];
-        prefix.copy_from_slice(&to[start..]);
-        to.truncate(start);
-        let prefix = u64::from_le_bytes(prefix);
-        let (length, tag) = (prefix & 0xffff_ffff, (prefix >> 32) as u32);
-        if length > LONGEST as u64 || padded(length) > available {
-            return Err(Wild("a record longer than what is there"));
+        if first < bytes.len() {
+            self.0.write(size_of::<Header>(), &bytes[first..]);
         }
-        self.read(at + PREFIX, length as usize, to);
+    }
+
+    /// Appends the bytes of the record at `at` that has this prefix; gives its tag, and where the next one begins.
+    #[inline(always)]
+    fn record(&self, at: u64, prefix: u64, to: &mut Vec<u8>) -> Result<(u32, u64), Wild> {
+        let length = prefix & 0xffff_ffff;
+        let tag = ((prefix & !PUBLISHED) >> 32) as u32;
+        if prefix & PUBLISHED == 0 || length > LONGEST as u64 {
+            return Err(Wild("a record longer than any"));
+        }
+        let from = ((at + PREFIX) % CAPACITY) as usize;
+        let first = (length as usize).min(CAPACITY as usize - from);
+        to.reserve(length as usize);
+        self.0.read(size_of::<Header>() + from, first, to);
+        if first < length as usize {
+            self.0.read(size_of::<Header>(), length as usize - first, to);
+        }
         Ok((tag, at + padded(length)))
     }
 }
@@ -88,34 +96,36 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    /// `None` if the region is too small. Its bytes are zero, or a ring's.
+    /// `None` if the region is too small. Its bytes are zero.
     pub(crate) fn new(region: Region) -> Option<Self> {
-        let ring = Ring::new(region)?;
-        let tail = ring.header().tail.0.load(Ordering::Relaxed);
-        let head = ring.header().head.0.load(Ordering::Acquire);
-        Some(Producer { ring, tail, head })
+        Some(Producer { ring: Ring::new(region)?, tail: 0, head: 0 })
+    }
+
+    /// Whether so many bytes find a place, and the word behind them.
+    #[inline(always)]
+    fn fits(&self, size: u64) -> bool {
+        self.tail + size - self.head <= CAPACITY - ALIGN
     }
 
     /// Publishes a record made of `parts`; says whether there was room.
-    pub(crate) fn push(&mut self, tag: u32, parts: &[&[u8]]) -> Result<bool, Wild> {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
+    #[inline]
+    pub(crate) fn push(&mut self, tag: u32, parts: [&[u8]; 2]) -> Result<bool, Wild> {
+        let length = parts[0].len() + parts[1].len();
         assert!(length <= LONGEST, "longer values travel in pieces");
         let size = padded(length as u64);
-        if self.tail + size - self.head > CAPACITY {
+        if !self.fits(size) {
             self.look()?;
-            if self.tail + size - self.head > CAPACITY {
+            if !self.fits(size) {
                 return Ok(false);
             }
         }
-        let prefix = length as u64 | u64::from(tag) << 32;
-        self.ring.write(self.tail, &prefix.to_le_bytes());
-        let mut at = self.tail + PREFIX;
-        for part in parts {
-            self.ring.write(at, part);
-            at += part.len() as u64;
-        }
+        self.ring.write(self.tail + PREFIX, parts[0]);
+        self.ring.write(self.tail + PREFIX + parts[0].len() as u64, parts[1]);
+        // Whatever stood there in an earlier round must not be taken for a record.
+        self.ring.word(self.tail + size).store(0, Ordering::Relaxed);
+        let prefix = PUBLISHED | u64::from(tag) << 32 | length as u64;
+        self.ring.word(self.tail).store(prefix, Ordering::Release);
         self.tail += size;
-        self.ring.header().tail.0.store(self.tail, Ordering::Release);
         Ok(true)
     }
 
@@ -127,7 +137,7 @@ impl Producer {
     /// How far the consumer has read, ever. It acquires: what was read may be written over.
     pub(crate) fn look(&mut self) -> Result<u64, Wild> {
         let head = self.ring.header().head.0.load(Ordering::Acquire);
-        if head < self.head || head > self.tail {
+        if head < self.head || head > self.tail || !head.is_multiple_of(ALIGN) {
             return Err(Wild("more read than was written"));
         }
         self.head = head;
@@ -137,7 +147,7 @@ impl Producer {
     /// Whether the longest record finds room.
     pub(crate) fn has_room(&self) -> bool {
         let head = self.ring.header().head.0.load(Ordering::Acquire);
-        self.tail.wrapping_sub(head) <= CAPACITY - padded(LONGEST as u64)
+        self.tail.wrapping_sub(head) <= CAPACITY - ALIGN - padded(LONGEST as u64)
     }
 
     /// Asks the consumer to ring once it has read some; then look once more for room, by `push`.
@@ -156,9 +166,10 @@ impl Producer {
     pub(crate) fn unread(&mut self) -> Result<Vec<(u32, Vec<u8>)>, Wild> {
         let mut at = self.look()?;
         let mut records = Vec::new();
-        while at != self.tail {
+        while at < self.tail {
             let mut bytes = Vec::new();
-            let (tag, next) = self.ring.record(at, self.tail - at, &mut bytes)?;
+            let prefix = self.ring.word(at).load(Ordering::Relaxed);
+            let (tag, next) = self.ring.record(at, prefix, &mut bytes)?;
             records.push((tag, bytes));
             at = next;
         }
@@ -170,36 +181,50 @@ impl Producer {
 pub(crate) struct Consumer {
     ring: Ring,
     head: u64,
-    /// Where the producer was when last looked at.
-    tail: u64,
+    /// The same, for those who peek.
+    shown: Arc<AtomicU64>,
+}
+
+/// Tells other threads of the consumer's process whether there is something to read.
+pub(crate) struct Peek {
+    ring: Ring,
+    head: Arc<AtomicU64>,
+}
+
+impl Peek {
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Of one who has just moved on it may say that there is something when there is not; that does no harm.
+        let head = self.head.load(Ordering::Relaxed);
+        self.ring.word(head).load(Ordering::Acquire) & PUBLISHED == 0
+    }
 }
 
 impl Consumer {
     pub(crate) fn new(region: Region) -> Option<Self> {
-        let ring = Ring::new(region)?;
-        let head = ring.header().head.0.load(Ordering::Relaxed);
-        Some(Consumer { ring, head, tail: head })
+        Some(Consumer { ring: Ring::new(region)?, head: 0, shown: Arc::default() })
+    }
+
+    pub(crate) fn peek(&self) -> Peek {
+        Peek { ring: Ring(self.ring.0.clone()), head: Arc::clone(&self.shown) }
     }
 
     /// Whether there is nothing to read.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.tail == self.head && self.ring.header().tail.0.load(Ordering::Acquire) == self.head
+        self.ring.word(self.head).load(Ordering::Acquire) & PUBLISHED == 0
     }
 
     /// Appends the next record to `to`; gives its tag.
+    #[inline]
     pub(crate) fn pop(&mut self, to: &mut Vec<u8>) -> Result<Option<u32>, Wild> {
-        if self.tail == self.head {
-            let tail = self.ring.header().tail.0.load(Ordering::Acquire);
-            if tail.wrapping_sub(self.head) > CAPACITY {
-                return Err(Wild("more written than there is room for"));
-            }
-            self.tail = tail;
-            if self.tail == self.head {
-                return Ok(None);
-            }
+        let prefix = self.ring.word(self.head).load(Ordering::Acquire);
+        if prefix & PUBLISHED == 0 {
+            return Ok(None);
         }
-        let (tag, next) = self.ring.record(self.head, self.tail - self.head, to)?;
+        let (tag, next) = self.ring.record(self.head, prefix, to)?;
         self.head = next;
+        self.shown.store(next, Ordering::Relaxed);
         // From here on the record is this side's: if it dies now, nobody else will have it.
         self.ring.header().head.0.store(self.head, Ordering::Release);
         Ok(Some(tag))
@@ -233,7 +258,7 @@ mod tests {
         let (mut wrote, mut read) = (0u32, 0u32);
         let record = |n: u32| vec![n as u8; (n as usize * 37) % (LONGEST + 1)];
         while read < 2000 {
-            while wrote < 2000 && producer.push(wrote, &[&record(wrote)]).expect("tame") {
+            while wrote < 2000 && producer.push(wrote, [&record(wrote), b""]).expect("tame") {
                 wrote += 1;
             }
             assert!(wrote > read, "there is room when all has been read");
@@ -250,7 +275,7 @@ mod tests {
     #[test]
     fn parts_make_one_record() {
         let (mut producer, mut consumer) = ring();
-        assert!(producer.push(7, &[b"head", b"", b"body"]).expect("tame"));
+        assert!(producer.push(7, [b"head", b"body"]).expect("tame"));
         assert_eq!(pop(&mut consumer).expect("a record"), b"headbody");
         assert_eq!(pop(&mut consumer), None);
     }
@@ -259,7 +284,7 @@ mod tests {
     fn what_was_not_read_is_there_for_the_writer() {
         let (mut producer, mut consumer) = ring();
         for n in 0..10u8 {
-            assert!(producer.push(u32::from(n), &[&[n; 3]]).expect("tame"));
+            assert!(producer.push(u32::from(n), [&[n; 3], b""]).expect("tame"));
         }
         for _ in 0..4 {
             pop(&mut consumer);
@@ -272,38 +297,58 @@ mod tests {
     #[test]
     fn a_full_ring_says_so_and_the_reader_is_told_to_ring() {
         let (mut producer, mut consumer) = ring();
-        while producer.push(0, &[&[0; 1000]]).expect("tame") {}
+        while producer.push(0, [&[0; 1000], b""]).expect("tame") {}
         producer.starve();
-        assert!(!producer.push(0, &[&[0; 1000]]).expect("tame"));
+        assert!(!producer.push(0, [&[0; 1000], b""]).expect("tame"));
         assert!(consumer.is_empty() || pop(&mut consumer).is_some());
         assert!(consumer.fed());
         assert!(!consumer.fed());
-        assert!(producer.push(0, &[&[0; 1000]]).expect("tame"));
+        assert!(producer.push(0, [&[0; 1000], b""]).expect("tame"));
     }
 
-    /// Every word of the ring overwritten with every kind of nonsense: errors, never a read out of bounds.
+    /// Bytes that look like a record stay from an earlier round: they are none.
+    #[test]
+    fn what_an_earlier_round_has_left_is_no_record() {
+        let (mut producer, mut consumer) = ring();
+        let lookalike = (PUBLISHED | 5).to_le_bytes();
+        let mut bytes = lookalike.repeat(LONGEST / 8);
+        for round in 0..2000 {
+            bytes.truncate(LONGEST / 8 * 8 - round * 4 % 4096 / 8 * 8);
+            assert!(producer.push(1, [&bytes, b""]).expect("tame"));
+            assert!(pop(&mut consumer).is_some_and(|got| got == bytes));
+            assert_eq!(pop(&mut consumer), None);
+            bytes.resize(LONGEST / 8 * 8, 0);
+            bytes.chunks_exact_mut(8).for_each(|word| word.copy_from_slice(&lookalike));
+        }
+    }
+
+    /// The words of the ring overwritten with every kind of nonsense: errors, never a read out of bounds.
     #[test]
     fn a_wild_peer_spoils_only_its_own_messages() {
         let nonsense = [0u64, 1, 7, 8, 0xffff, CAPACITY, CAPACITY + 1, u64::MAX, u64::MAX / 2];
-        for tail in nonsense {
+        let prefixes = nonsense.iter().flat_map(|word| [*word, *word | PUBLISHED]);
+        for prefix in prefixes {
             for head in nonsense {
-                for prefix in nonsense {
-                    let (mut producer, mut consumer) = ring();
-                    assert!(producer.push(0, &[b"something"]).expect("tame"));
-                    let header = consumer.ring.header();
-                    header.tail.0.store(tail, Ordering::Relaxed);
-                    header.head.0.store(head, Ordering::Relaxed);
-                    consumer.ring.write(0, &prefix.to_le_bytes());
-                    let mut bytes = Vec::new();
-                    for _ in 0..4 {
-                        if consumer.pop(&mut bytes).is_err() {
-                            break;
-                        }
+                let (mut producer, mut consumer) = ring();
+                assert!(producer.push(0, [b"something", b""]).expect("tame"));
+                header_of(&producer).head.0.store(head, Ordering::Relaxed);
+                let peek = consumer.peek();
+                consumer.ring.word(0).store(prefix, Ordering::Relaxed);
+                let _ = peek.is_empty();
+                let mut bytes = Vec::new();
+                for _ in 0..4 {
+                    if consumer.pop(&mut bytes).is_err() {
+                        break;
                     }
-                    let _ = producer.push(0, &[&[0; LONGEST]]);
-                    let _ = producer.unread();
                 }
+                header_of(&producer).head.0.store(head, Ordering::Relaxed);
+                let _ = producer.push(0, [&[0; LONGEST], b""]);
+                let _ = producer.unread();
             }
         }
+    }
+
+    fn header_of(producer: &Producer) -> &Header {
+        producer.ring.header()
     }
 }

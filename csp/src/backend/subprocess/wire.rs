@@ -3,7 +3,7 @@
 
 use super::bytes::Bytes;
 use super::protocol::{
-    ChannelId, Direction, Ending, Message, NodeId, Offer, Parcel, Token, TransitId, Wild,
+    ChannelId, Direction, Ending, Few, Message, NodeId, Offer, Parcel, Token, TransitId, Wild,
 };
 
 pub(crate) type Wired = Message<Bytes, Bytes>;
@@ -54,13 +54,16 @@ mod kind {
 }
 
 impl Front {
+    #[inline]
     fn put(self, to: &mut Vec<u8>) {
-        to.push(self.kind);
-        to.push(self.flags);
-        to.extend(self.guard.to_le_bytes());
-        to.extend(self.count.to_le_bytes());
-        to.extend(self.channel.to_le_bytes());
-        to.extend(self.op.to_le_bytes());
+        let mut bytes = [0; FRONT];
+        bytes[0] = self.kind;
+        bytes[1] = self.flags;
+        bytes[2..4].copy_from_slice(&self.guard.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.count.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.channel.to_le_bytes());
+        bytes[16..].copy_from_slice(&self.op.to_le_bytes());
+        to.extend_from_slice(&bytes);
     }
 }
 
@@ -192,11 +195,13 @@ fn put_offer(guard: u16, offer: Offer<Bytes>, head: &mut Vec<u8>) -> Option<Byte
     };
     let tokens = parcel.as_ref().map_or(0, |parcel| parcel.tokens.len() as u32);
     let length = parcel.as_ref().map_or(0, |parcel| parcel.body.len() as u64);
-    head.extend(guard.to_le_bytes());
-    head.extend(kind.to_le_bytes());
-    head.extend(tokens.to_le_bytes());
-    head.extend(channel.index.to_le_bytes());
-    head.extend(length.to_le_bytes());
+    let mut bytes = [0; 24];
+    bytes[..2].copy_from_slice(&guard.to_le_bytes());
+    bytes[2..4].copy_from_slice(&kind.to_le_bytes());
+    bytes[4..8].copy_from_slice(&tokens.to_le_bytes());
+    bytes[8..16].copy_from_slice(&channel.index.to_le_bytes());
+    bytes[16..].copy_from_slice(&length.to_le_bytes());
+    head.extend_from_slice(&bytes);
     let parcel = parcel?;
     put_tokens(&parcel.tokens, head);
     Some(parcel.body)
@@ -267,32 +272,55 @@ fn direction(flag: u8) -> Direction {
     }
 }
 
-/// A message that has come to the node `me`.
-pub(crate) fn decode(me: NodeId, message: Vec<u8>) -> Result<Wired, Wild> {
-    let mut rest = Rest(&message);
-    let front = Front {
-        kind: rest.array::<1>()?[0],
-        flags: rest.array::<1>()?[0],
-        guard: rest.array().map(u16::from_le_bytes)?,
-        count: rest.array().map(u32::from_le_bytes)?,
-        channel: rest.u64()?,
-        op: rest.u64()?,
+fn front(rest: &mut Rest<'_>) -> Result<Front, Wild> {
+    let bytes = rest.array::<FRONT>()?;
+    let word = |at: usize| {
+        let mut word = [0; 8];
+        word.copy_from_slice(&bytes[at..at + 8]);
+        u64::from_le_bytes(word)
     };
-    debug_assert_eq!(message.len() - rest.0.len(), FRONT);
+    let (first, channel, op) = (word(0), word(8), word(16));
+    Ok(Front {
+        kind: first as u8,
+        flags: (first >> 8) as u8,
+        guard: (first >> 16) as u16,
+        count: (first >> 32) as u32,
+        channel,
+        op,
+    })
+}
+
+/// A message that has come to the node `me`. Its bytes are taken only if a long value is among them.
+pub(crate) fn decode(me: NodeId, message: &mut Vec<u8>) -> Result<Wired, Wild> {
+    let length = message.len();
+    let mut rest = Rest(message);
+    let front = front(&mut rest)?;
     let Front { flags, guard, channel, op, .. } = front;
     let on = |flag| flags & flag != 0;
     let transit = |rest: &mut Rest<'_>| Ok(TransitId { origin: rest.node()?, seq: op });
     Ok(match front.kind {
         kind::POST => {
-            let mut guards = Vec::new();
-            for _ in 0..front.count {
-                guards.push(offer(me, &mut rest)?);
+            let mut guards = Few::new();
+            for _ in 1..front.count {
+                let (guard, offered) = offer(me, &mut rest)?;
+                guards.push((guard, offered.whole(&mut rest)?));
+            }
+            if front.count > 0 {
+                let (guard, offered) = offer(me, &mut rest)?;
+                let offer = match offered {
+                    Offered::Write { channel, tokens, length: last } if last == rest.0.len() => {
+                        let body = Bytes::rest(message, length - last);
+                        Offer::Write { channel, parcel: Parcel { body, tokens } }
+                    }
+                    offered => offered.whole(&mut rest)?,
+                };
+                guards.push((guard, offer));
             }
             Message::Post { op, multi: on(MULTI), guards }
         }
         kind::DONE | kind::CLAIM | kind::COMMIT => {
             let tokens = rest.tokens(if on(PARCEL) { front.count } else { 0 })?;
-            let start = message.len() - rest.0.len();
+            let start = length - rest.0.len();
             let parcel = on(PARCEL).then(|| Parcel { body: Bytes::rest(message, start), tokens });
             let park = on(PARK);
             match front.kind {
@@ -339,23 +367,36 @@ pub(crate) fn decode(me: NodeId, message: Vec<u8>) -> Result<Wired, Wild> {
     })
 }
 
-fn offer(me: NodeId, rest: &mut Rest<'_>) -> Result<(u16, Offer<Bytes>), Wild> {
-    let guard = rest.array().map(u16::from_le_bytes)?;
-    let kind = rest.array().map(u16::from_le_bytes)?;
-    let tokens = rest.array().map(u32::from_le_bytes)?;
+/// A guard but for its value, which comes next.
+enum Offered {
+    Plain(Offer<Bytes>),
+    Write { channel: ChannelId, tokens: Vec<Token>, length: usize },
+}
+
+impl Offered {
+    fn whole(self, rest: &mut Rest<'_>) -> Result<Offer<Bytes>, Wild> {
+        Ok(match self {
+            Self::Plain(offer) => offer,
+            Self::Write { channel, tokens, length } => {
+                let body = Bytes::copy(rest.bytes(length)?);
+                Offer::Write { channel, parcel: Parcel { body, tokens } }
+            }
+        })
+    }
+}
+
+fn offer(me: NodeId, rest: &mut Rest<'_>) -> Result<(u16, Offered), Wild> {
+    let first = rest.u64()?;
+    let (guard, kind, tokens) = (first as u16, (first >> 16) as u16, (first >> 32) as u32);
     let channel = ChannelId { home: me, index: rest.u64()? };
     let length = usize::try_from(rest.u64()?).map_err(|_| SHORT)?;
-    let offer = match kind {
-        0 | 1 => Offer::Read { channel, extended: kind == 1 },
-        2 => Offer::Retired { channel },
-        3 => {
-            let tokens = rest.tokens(tokens)?;
-            let body = Bytes::copy(rest.bytes(length)?);
-            Offer::Write { channel, parcel: Parcel { body, tokens } }
-        }
+    let offered = match kind {
+        0 | 1 => Offered::Plain(Offer::Read { channel, extended: kind == 1 }),
+        2 => Offered::Plain(Offer::Retired { channel }),
+        3 => Offered::Write { channel, tokens: rest.tokens(tokens)?, length },
         _ => return Err(Wild("a guard of no kind")),
     };
-    Ok((guard, offer))
+    Ok((guard, offered))
 }
 
 #[cfg(test)]
@@ -377,13 +418,13 @@ mod tests {
             Message::Post {
                 op: 1,
                 multi: true,
-                guards: vec![
+                guards: Few::from(vec![
                     (0, Offer::Read { channel, extended: false }),
                     (4, Offer::Write { channel, parcel: parcel(100) }),
                     (5, Offer::Read { channel, extended: true }),
                     (6, Offer::Retired { channel }),
                     (7, Offer::Write { channel, parcel: parcel(5) }),
-                ],
+                ]),
             },
             Message::Take { op: 2 },
             Message::Refuse { op: u64::MAX },
@@ -429,7 +470,7 @@ mod tests {
     #[test]
     fn every_message_comes_out_as_it_went_in() {
         for message in samples() {
-            assert_eq!(decode(ME, bytes(message.clone())), Ok(message));
+            assert_eq!(decode(ME, &mut bytes(message.clone())), Ok(message));
         }
     }
 
@@ -439,13 +480,13 @@ mod tests {
         for message in samples() {
             let bytes = bytes(message);
             for length in 0..bytes.len().min(200) {
-                let _ = decode(ME, bytes[..length].to_vec());
+                let _ = decode(ME, &mut bytes[..length].to_vec());
             }
             for at in 0..bytes.len().min(200) {
                 for other in [0, 1, 0x7f, 0xff] {
                     let mut bytes = bytes.clone();
                     bytes[at] = other;
-                    let _ = decode(ME, bytes);
+                    let _ = decode(ME, &mut bytes);
                 }
             }
         }

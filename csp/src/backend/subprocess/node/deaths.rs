@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::peers::{Note, Unread, authors};
-use super::{Inner, Node};
+use super::{Inner, Node, Numbers};
 use crate::backend::subprocess::protocol::{Departure, NodeId};
 use crate::backend::subprocess::wire::{self, Wired};
 use crate::quiet;
@@ -16,9 +16,9 @@ pub(super) struct Deaths {
     /// By the first of those that die together.
     waves: HashMap<u64, Wave>,
     /// Whom nothing is said to any more, with the wave.
-    closing: HashMap<NodeId, u64>,
+    closing: HashMap<NodeId, u64, Numbers>,
     /// Who is dead, and why.
-    dead: HashMap<NodeId, (Departure, String, String)>,
+    dead: HashMap<NodeId, (Departure, String, String), Numbers>,
 }
 
 struct Wave {
@@ -186,7 +186,7 @@ impl Node {
             let unread: Vec<Wired> = unread
                 .iter()
                 .filter(mine)
-                .filter_map(|one| wire::decode(node, one.message.clone()).ok())
+                .filter_map(|one| wire::decode(node, &mut one.message.clone()).ok())
                 .collect();
             inner.deaths.closing.remove(&node);
             inner.deaths.dead.insert(node, (departure, process.clone(), message.clone()));

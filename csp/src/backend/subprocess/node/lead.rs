@@ -1,12 +1,16 @@
 //! Leading: looking into the links for all processes of this OS process, while waiting for something oneself.
 
+use std::cell::Cell;
+use std::sync::TryLockError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Node;
 use super::peers::Peer;
-use crate::backend::subprocess::mailbox::Patience;
+use crate::backend::subprocess::mailbox::{Patience, Wait};
+use crate::backend::subprocess::region::Region;
+use crate::backend::subprocess::ring::Peek;
 use crate::quiet;
 
 /// Whether any node of this OS process has ever had a peer.
@@ -25,6 +29,25 @@ pub(crate) fn is_linked() -> bool {
     LINKED.load(Ordering::Relaxed)
 }
 
+/// What a leader looks at, for which it needs no lock.
+#[derive(Default)]
+pub(super) struct Watched {
+    /// Which peers these are.
+    round: Option<u32>,
+    links: Vec<Watch>,
+    /// One of them was on this core, when last looked at.
+    together: bool,
+}
+
+struct Watch {
+    peek: Peek,
+    mailbox: Region,
+}
+
+std::thread_local! {
+    static LEADS: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Leads until `until`, or the deadline, or not at all if there is nothing to lead, or somebody does. Who makes `until`
 /// true afterwards [`poke`]s.
 pub(crate) fn lead(until: &dyn Fn() -> bool, deadline: Option<Instant>) {
@@ -32,17 +55,24 @@ pub(crate) fn lead(until: &dyn Fn() -> bool, deadline: Option<Instant>) {
     if node.peers.load(Ordering::Relaxed) == 0 {
         return;
     }
-    if node.led.swap(true, Ordering::Acquire) {
-        node.ring_all();
-        return;
-    }
-    node.lead(until, deadline);
-    node.led.store(false, Ordering::Release);
+    let watched = match node.led.try_lock() {
+        Err(TryLockError::WouldBlock) => return node.ring_all(),
+        // What it holds is looked up anew each round.
+        Err(TryLockError::Poisoned(watched)) => &mut *watched.into_inner(),
+        Ok(watched) => &mut { watched },
+    };
+    LEADS.set(true);
+    node.lead(watched, until, deadline);
+    LEADS.set(false);
 }
 
 /// A leader may have to look up: something has changed here.
 pub(crate) fn poke() {
-    Node::here().poke();
+    // A leader that wakes somebody looks whether that was itself.
+    if !LEADS.get() {
+        // If nobody sleeps, nobody has to be woken.
+        let _ = Node::here().mailbox().notify();
+    }
 }
 
 /// The core this thread runs on.
@@ -51,13 +81,19 @@ fn core() -> u32 {
 }
 
 impl Node {
-    fn lead(&'static self, until: &dyn Fn() -> bool, deadline: Option<Instant>) {
-        self.mailbox().publish_core(core());
+    fn lead(
+        &'static self,
+        watched: &mut Watched,
+        until: &dyn Fn() -> bool,
+        deadline: Option<Instant>,
+    ) {
         self.mailbox().lead();
-        let mut patience = None;
+        let mut patience = Patience::new(watched.together);
         let mut began = None;
         loop {
-            self.pump();
+            if self.may_have_news(watched) {
+                self.pump();
+            }
             if until() || self.peers.load(Ordering::Relaxed) == 0 {
                 break;
             }
@@ -66,17 +102,21 @@ impl Node {
             {
                 self.ring_all();
             }
-            if patience.get_or_insert_with(|| self.patience()).wait() {
-                continue;
+            match patience.wait() {
+                Wait::Look => continue,
+                Wait::Settle => {
+                    patience.settle(self.settles(watched));
+                    continue;
+                }
+                Wait::Sleep => {}
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
             }
             self.ring_all();
             let alone = || self.peers.load(Ordering::SeqCst) == 0;
-            self.mailbox().sleep(|| until() || alone() || self.has_news(), deadline);
-            self.mailbox().publish_core(core());
-            patience = None;
+            self.mailbox().sleep(|| until() || alone() || self.has_news(watched), deadline);
+            patience = Patience::new(self.settles(watched));
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
             }
@@ -84,30 +124,57 @@ impl Node {
         self.ring_all();
         // What comes while nobody leads is for the router; what had come before is for the leader.
         for _ in 0..8 {
-            if !self.mailbox().leave(|| self.has_news()) {
+            if !self.mailbox().leave(|| self.has_news(watched)) {
                 return;
             }
             self.mailbox().lead();
             self.pump();
         }
-        if self.mailbox().leave(|| self.has_news()) {
+        if self.mailbox().leave(|| self.has_news(watched)) {
             self.mailbox().wake_router();
         }
     }
 
-    fn patience(&self) -> Patience {
-        let inner = self.lock();
-        Patience::new(core(), inner.peers.all.iter().map(|peer| peer.mailbox().core()))
+    /// Says which core this is; whether one of the peers is on the same.
+    fn settles(&self, watched: &mut Watched) -> bool {
+        let core = core();
+        self.mailbox().publish_core(core);
+        let cores = watched.links.iter().map(|watch| Peer::mailbox_in(&watch.mailbox).core());
+        watched.together = cores.into_iter().any(|peer| peer == Some(core));
+        watched.together
     }
 
-    fn poke(&self) {
-        // If nobody sleeps, nobody has to be woken.
-        let _ = self.mailbox().notify();
+    /// Whether to look into the links. No lock is taken, unless the peers are others than before.
+    #[inline]
+    fn may_have_news(&self, watched: &mut Watched) -> bool {
+        if watched.round != Some(self.round.load(Ordering::SeqCst)) {
+            self.watch(watched);
+        }
+        self.backed_up.load(Ordering::Relaxed)
+            || watched.links.iter().any(|watch| !watch.peek.is_empty())
     }
 
-    fn has_news(&self) -> bool {
+    /// Exactly.
+    fn has_news(&self, watched: &mut Watched) -> bool {
+        self.may_have_news(watched)
+            && (watched.links.iter().any(|watch| !watch.peek.is_empty()) || self.links_have_news())
+    }
+
+    fn links_have_news(&self) -> bool {
         let inner = self.lock();
         inner.peers.all.iter().any(|peer: &Peer| !peer.cut && peer.link.has_news())
+    }
+
+    #[cold]
+    fn watch(&self, watched: &mut Watched) {
+        let inner = self.lock();
+        watched.round = Some(self.round.load(Ordering::SeqCst));
+        let listened = inner.peers.all.iter().filter(|peer| !peer.cut);
+        watched.links = listened
+            .map(|peer| Watch { peek: peer.link.peek(), mailbox: peer.mailbox.clone() })
+            .collect();
+        drop(inner);
+        self.settles(watched);
     }
 
     /// The router serves from here on.
@@ -127,7 +194,7 @@ impl Node {
             if !self.mailbox().is_led() {
                 self.pump();
             }
-            self.mailbox().route(|| self.has_news());
+            self.mailbox().route(|| self.links_have_news());
         }
     }
 }

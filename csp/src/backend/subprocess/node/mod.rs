@@ -17,16 +17,17 @@ mod peers;
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 
 use ipc_channel::ipc::IpcSharedMemory;
 use serde::{Deserialize, Serialize};
 
 use self::deaths::Deaths;
+use self::lead::Watched;
 use self::peers::{Peer, Peers};
 use super::away;
 use super::bytes::Bytes;
@@ -34,8 +35,8 @@ use super::causes::Causes;
 use super::link::{LINK, RingLink, Side};
 use super::mailbox::Mailbox;
 use super::protocol::{
-    ChannelId, Departure, Direction, Ending, Event, Machine, NodeId, Offer, Out, Outcome, Parcel,
-    Token,
+    ChannelId, Departure, Direction, Ending, Event, Few, Machine, NodeId, Numbers, Offer, OpId,
+    Out, Outcome, Parcel, Token,
 };
 use super::region::Region;
 use super::wire::Wired;
@@ -70,8 +71,12 @@ pub(crate) struct Node {
     /// The mailbox, to be sent along.
     memory: IpcSharedMemory,
     mailbox: Region,
-    /// Somebody leads.
-    led: AtomicBool,
+    /// Whoever leads holds it.
+    led: Mutex<Watched>,
+    /// Which peers there are has changed so often.
+    round: Arc<AtomicU32>,
+    /// Something waits to be sent.
+    backed_up: AtomicBool,
     /// A peer has not been told of something that the sender is about to wait upon itself.
     unrung: AtomicBool,
     peers: AtomicUsize,
@@ -84,27 +89,6 @@ pub(crate) struct Node {
 
 /// Who here waits, by the number of the operation.
 type Operations = Lock<HashMap<u64, Standing, Numbers>>;
-
-/// What is counted, or drawn at random, is spread well enough by one multiplication (Knuth).
-type Numbers = BuildHasherDefault<Spread>;
-
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        let spread = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = spread ^ spread >> 32;
-    }
-}
 
 /// A process that waits for an operation.
 #[derive(Clone, Copy)]
@@ -181,6 +165,8 @@ struct Inner {
     /// Channels by which a promised value is to come.
     promises: Vec<ChannelId>,
     head: Vec<u8>,
+    /// What came last.
+    message: Vec<u8>,
 }
 
 static NODE: OnceLock<&'static Node> = OnceLock::new();
@@ -245,13 +231,16 @@ impl Node {
             held_back: Vec::new(),
             promises: Vec::new(),
             head: Vec::new(),
+            message: Vec::new(),
         };
         Box::leak(Box::new(Node {
             id,
             parent,
             memory,
             mailbox,
-            led: AtomicBool::new(false),
+            led: Mutex::default(),
+            round: Arc::clone(&inner.peers.round),
+            backed_up: AtomicBool::new(false),
             unrung: AtomicBool::new(false),
             peers: AtomicUsize::new(0),
             sent: AtomicU64::new(0),
@@ -298,7 +287,7 @@ impl Node {
     /// Waiter and slot stay where they are until the operation is over or was [taken back](Self::take_back).
     pub(crate) unsafe fn begin(
         &'static self,
-        offers: Vec<Offer<Bytes>>,
+        offers: Few<Offer<Bytes>>,
         waiter: &Waiter,
         slot: &Slot,
         how: How,
@@ -323,7 +312,7 @@ impl Node {
     /// Takes an operation back: its process will be woken, unless that is so already.
     pub(crate) fn withdraw(&'static self, op: u64) {
         if self.operations.lock().contains_key(&op) {
-            let op = super::protocol::OpId { node: self.id, seq: op };
+            let op = OpId { node: self.id, seq: op };
             self.with(|machine, out| machine.withdraw(op, out));
         }
     }
@@ -333,7 +322,7 @@ impl Node {
     pub(crate) fn take_back(&'static self, op: u64) {
         let mut inner = self.lock();
         if self.operations.lock().remove(&op).is_some() {
-            let id = super::protocol::OpId { node: self.id, seq: op };
+            let id = OpId { node: self.id, seq: op };
             let Inner { machine, out, .. } = &mut *inner;
             machine.withdraw(id, out);
             self.spread(&mut inner, false);
@@ -341,15 +330,9 @@ impl Node {
     }
 
     /// What has come of operations is told, what was said is sent.
+    #[inline]
     fn spread(&'static self, inner: &mut Inner, lazy: bool) {
-        loop {
-            for event in std::mem::take(&mut inner.out.events) {
-                self.tell(inner, event);
-            }
-            if !self.send_all(inner) && inner.out.events.is_empty() {
-                break;
-            }
-        }
+        self.told(inner);
         self.notify(inner, lazy);
     }
 
@@ -466,7 +449,7 @@ impl Node {
     }
 
     pub(crate) fn finish(&'static self, op: u64, channel: ChannelId) {
-        let op = super::protocol::OpId { node: self.id, seq: op };
+        let op = OpId { node: self.id, seq: op };
         self.with(|machine, out| machine.finish(op, channel, out));
     }
 

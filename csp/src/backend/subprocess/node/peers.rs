@@ -4,11 +4,13 @@
 //! has no link of its own goes to who is nearer.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Inner, Node, Numbers};
+use crate::backend::subprocess::bytes::Bytes;
 use crate::backend::subprocess::link::Link;
 use crate::backend::subprocess::mailbox::{Mailbox, Notified};
 use crate::backend::subprocess::protocol::{ChannelId, Message, NodeId, Offer, Token, Wild};
@@ -19,9 +21,11 @@ use crate::quiet;
 pub(super) struct Peer {
     pub(super) id: NodeId,
     pub(super) link: Box<dyn Link>,
-    mailbox: Region,
+    pub(super) mailbox: Region,
     /// Something was published for it that it has not been told of.
     unrung: bool,
+    /// It is among those that were touched.
+    touched: bool,
     /// It broke the rules, and is not listened to.
     pub(super) cut: bool,
     pub(super) kill: Option<Box<dyn Fn() + Send>>,
@@ -31,15 +35,22 @@ pub(super) struct Peer {
 pub(super) struct Peers {
     pub(super) all: Vec<Peer>,
     places: HashMap<NodeId, usize, Numbers>,
+    /// Those of which something was read, or to whom something was said, since they were last notified; or no more.
+    touched: Vec<NodeId>,
     /// By which peer those are reached that have no link.
-    pub(super) ways: HashMap<NodeId, NodeId>,
+    pub(super) ways: HashMap<NodeId, NodeId, Numbers>,
     parent: Option<NodeId>,
+    /// So often has it changed which peers there are.
+    pub(super) round: Arc<AtomicU32>,
 }
 
 /// A message in another's charge: what comes first in it. The protocol's own messages begin with less.
 const RELAYED: u8 = 100;
 /// Of the nodes themselves.
 const NOTE: u8 = 101;
+
+/// So much room is kept for the next message.
+const KEPT: usize = 512;
 
 /// What nodes say to each other about themselves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,24 +77,29 @@ impl Peer {
     /// None: too little memory.
     pub(super) fn new(id: NodeId, link: Box<dyn Link>, mailbox: Region) -> Option<Self> {
         let enough = mailbox.len() >= size_of::<Mailbox>();
-        enough.then_some(Self { id, link, mailbox, unrung: false, cut: false, kill: None })
+        enough.then_some(Self {
+            id,
+            link,
+            mailbox,
+            unrung: false,
+            touched: false,
+            cut: false,
+            kill: None,
+        })
     }
 
     pub(super) fn mailbox(&self) -> &Mailbox {
+        Self::mailbox_in(&self.mailbox)
+    }
+
+    pub(super) fn mailbox_in(memory: &Region) -> &Mailbox {
         // SAFETY: `repr(C)`, atomics only.
-        unsafe { self.mailbox.header() }
+        unsafe { memory.header() }
     }
 
     pub(super) fn kill_it(&self) {
         if let Some(kill) = &self.kill {
             kill();
-        }
-    }
-
-    /// What it says is nonsense: it is not listened to any more.
-    fn cut(&mut self, _wild: Wild) {
-        if !std::mem::replace(&mut self.cut, true) {
-            self.kill_it();
         }
     }
 
@@ -121,12 +137,14 @@ impl Peers {
     }
 
     fn add(&mut self, peer: Peer) {
+        self.round.fetch_add(1, Ordering::SeqCst);
         self.places.insert(peer.id, self.all.len());
         self.all.push(peer);
     }
 
     pub(super) fn remove(&mut self, id: NodeId) -> Option<Peer> {
         let place = self.places.remove(&id)?;
+        self.round.fetch_add(1, Ordering::SeqCst);
         let peer = self.all.swap_remove(place);
         if let Some(moved) = self.all.get(place) {
             self.places.insert(moved.id, place);
@@ -136,11 +154,38 @@ impl Peers {
 
     pub(super) fn note(&mut self, to: NodeId, note: &Note) {
         let Ok(bytes) = postcard::to_extend(note, vec![NOTE]) else { return };
-        if let Some(peer) = self.get_mut(to)
-            && !peer.cut
-            && let Err(wild) = peer.link.send(&bytes, None)
-        {
-            peer.cut(wild);
+        if let Some(place) = self.places.get(&to) {
+            self.send(*place, &bytes, None);
+        }
+    }
+
+    /// Sends something to a peer, which is to be notified of it.
+    fn send(&mut self, place: usize, head: &[u8], tail: Option<Bytes>) {
+        let peer = &mut self.all[place];
+        if peer.cut {
+            return;
+        }
+        let sent = peer.link.send(head, tail);
+        self.touch(place);
+        if let Err(wild) = sent {
+            self.cut(place, wild);
+        }
+    }
+
+    /// What it says is nonsense: it is not listened to any more.
+    #[cold]
+    fn cut(&mut self, place: usize, _wild: Wild) {
+        let peer = &mut self.all[place];
+        if !std::mem::replace(&mut peer.cut, true) {
+            peer.kill_it();
+            self.round.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn touch(&mut self, place: usize) {
+        let peer = &mut self.all[place];
+        if !std::mem::replace(&mut peer.touched, true) {
+            self.touched.push(peer.id);
         }
     }
 }
@@ -148,7 +193,7 @@ impl Peers {
 /// The ends that a message carries away from the node that sends it.
 fn departing(message: &Wired) -> impl Iterator<Item = &Token> {
     let guards = match message {
-        Message::Post { guards, .. } => guards.as_slice(),
+        Message::Post { guards, .. } => &**guards,
         _ => &[],
     };
     guards.iter().flat_map(|(_, offer)| match offer {
@@ -197,8 +242,7 @@ impl Node {
             let (home, way) = (inner.peers.place(token.channel.home), inner.peers.place(to));
             home != way && home.is_some_and(|home| inner.peers.all[home].link.is_backed_up())
         };
-        let held_back = !inner.held_back.is_empty()
-            && inner.held_back.iter().any(|(other, _)| *other == to)
+        let held_back = inner.held_back.iter().any(|(other, _)| *other == to)
             || departing(&message).any(|token| waits(inner, token));
         if held_back {
             inner.held_back.push((to, message));
@@ -215,25 +259,24 @@ impl Node {
         self.sent.fetch_add(1, Ordering::Relaxed);
         let mut head = std::mem::take(&mut inner.head);
         head.clear();
-        let peer = &mut inner.peers.all[place];
-        if peer.id != to {
+        if inner.peers.all[place].id != to {
             head.push(RELAYED);
             head.extend(self.id.0.to_le_bytes());
             head.extend(to.0.to_le_bytes());
         }
         let tail = wire::encode(message, &mut head);
-        if !peer.cut
-            && let Err(wild) = peer.link.send(&head, tail)
-        {
-            peer.cut(wild);
-        }
+        inner.peers.send(place, &head, tail);
         inner.head = head;
     }
 
     /// Those peers for whom something was published are told. `lazy`: the caller is about to wait for an answer, and
     /// rings if that does not come soon.
     pub(super) fn notify(&self, inner: &mut Inner, lazy: bool) {
-        for peer in &mut inner.peers.all {
+        let mut backed_up = !inner.held_back.is_empty();
+        while let Some(peer) = inner.peers.touched.pop() {
+            let Some(peer) = inner.peers.get_mut(peer) else { continue };
+            peer.touched = false;
+            backed_up |= peer.link.is_backed_up();
             if !(peer.link.published() | peer.link.made_room()) {
                 continue;
             }
@@ -249,6 +292,9 @@ impl Node {
                 }
             }
         }
+        if backed_up {
+            self.backed_up.store(true, Ordering::Relaxed);
+        }
     }
 
     /// What was put off is not put off any longer.
@@ -262,53 +308,69 @@ impl Node {
 
     /// Handles what has come.
     pub(super) fn pump(&'static self) {
-        let mut inner = self.lock();
+        let inner = &mut *self.lock();
         let mut place = 0;
         while place < inner.peers.all.len() {
-            self.drain(&mut inner, place);
+            self.drain(inner, place);
             place += 1;
         }
-        for peer in &mut inner.peers.all {
-            if peer.link.is_backed_up()
-                && let Err(wild) = peer.link.flush()
-            {
-                peer.cut(wild);
+        if self.backed_up.load(Ordering::Relaxed) {
+            self.flush(inner);
+        }
+        self.notify(inner, false);
+    }
+
+    #[cold]
+    fn flush(&'static self, inner: &mut Inner) {
+        for place in 0..inner.peers.all.len() {
+            let link = &mut inner.peers.all[place].link;
+            if link.is_backed_up() {
+                let flushed = link.flush();
+                inner.peers.touch(place);
+                if let Err(wild) = flushed {
+                    inner.peers.cut(place, wild);
+                }
             }
         }
-        if !inner.held_back.is_empty() {
-            for (to, message) in std::mem::take(&mut inner.held_back) {
-                self.send(&mut inner, to, message);
-            }
+        // Said again of those that still are.
+        self.backed_up.store(false, Ordering::Relaxed);
+        for (to, message) in std::mem::take(&mut inner.held_back) {
+            self.send(inner, to, message);
         }
-        self.notify(&mut inner, false);
     }
 
     /// All that has come from one peer.
     pub(super) fn drain(&'static self, inner: &mut Inner, place: usize) {
-        loop {
-            let peer = &mut inner.peers.all[place];
-            if peer.cut {
-                return;
-            }
+        let mut message = std::mem::take(&mut inner.message);
+        while let Some(peer) = inner.peers.all.get_mut(place).filter(|peer| !peer.cut) {
             let from = peer.id;
-            let handled = match peer.link.receive() {
-                Ok(None) => return,
-                Ok(Some(message)) => self.received(inner, from, message),
+            let received = peer.link.receive(&mut message);
+            // Also of a part of a message.
+            if peer.link.has_consumed() {
+                inner.peers.touch(place);
+            }
+            let handled = match received {
+                Ok(false) => break,
+                Ok(true) => self.received(inner, from, &mut message),
                 Err(wild) => Err(wild),
             };
             if let Err(wild) = handled
-                && let Some(peer) = inner.peers.get_mut(from)
+                && let Some(place) = inner.peers.places.get(&from)
             {
-                peer.cut(wild);
+                inner.peers.cut(*place, wild);
             }
+        }
+        if message.capacity() <= KEPT {
+            inner.message = message;
         }
     }
 
+    #[inline]
     fn received(
         &'static self,
         inner: &mut Inner,
         from: NodeId,
-        message: Vec<u8>,
+        message: &mut Vec<u8>,
     ) -> Result<(), Wild> {
         match message.first() {
             Some(&RELAYED) => {
@@ -325,8 +387,7 @@ impl Node {
                     return Err(Wild("a message in another's name"));
                 }
                 if to == self.id {
-                    let rest = rest.to_vec();
-                    return self.handle(inner, author, rest);
+                    return self.handle(inner, author, &mut rest.to_vec());
                 }
                 self.relay(inner, author, to, message);
                 Ok(())
@@ -345,7 +406,7 @@ impl Node {
         &'static self,
         inner: &mut Inner,
         from: NodeId,
-        message: Vec<u8>,
+        message: &mut Vec<u8>,
     ) -> Result<(), Wild> {
         let message = wire::decode(self.id, message)?;
         let Inner { machine, out, .. } = &mut *inner;
@@ -355,10 +416,17 @@ impl Node {
     }
 
     /// Events are told, messages sent; those for whom they are, are notified later.
+    #[inline]
     pub(super) fn told(&'static self, inner: &mut Inner) {
         loop {
-            for event in std::mem::take(&mut inner.out.events) {
-                self.tell(inner, event);
+            if !inner.out.events.is_empty() {
+                let mut events = std::mem::take(&mut inner.out.events);
+                for event in events.drain(..) {
+                    self.tell(inner, event);
+                }
+                if inner.out.events.is_empty() {
+                    inner.out.events = events;
+                }
             }
             if !self.send_all(inner) && inner.out.events.is_empty() {
                 break;
@@ -367,20 +435,15 @@ impl Node {
     }
 
     /// Passes on what is for another. `message` begins with its addresses.
-    fn relay(&'static self, inner: &mut Inner, author: NodeId, to: NodeId, message: Vec<u8>) {
+    fn relay(&'static self, inner: &mut Inner, author: NodeId, to: NodeId, message: &[u8]) {
         if inner.deaths.bounce(author, to, &message[17..]) {
             return;
         }
         let Some(place) = inner.peers.place(to) else {
             return self.bounce(inner, author, to, &message[17..]);
         };
-        let peer = &mut inner.peers.all[place];
         // What is for the peer itself still names its author, who is not this node.
-        if !peer.cut
-            && let Err(wild) = peer.link.send(&message, None)
-        {
-            peer.cut(wild);
-        }
+        inner.peers.send(place, message, None);
     }
 
     /// Waits until all is out, and what was promised is with who reads it, or will never be read.

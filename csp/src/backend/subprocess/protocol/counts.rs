@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::home::{Home, Leaving};
+use super::table::Table;
 use super::{Departure, Direction, Ending, Message, NodeId, OpId, Out, Parcel, TransitId, Wild};
 
 #[cfg(test)]
@@ -15,7 +16,7 @@ use super::faults::Fault;
 
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Counts {
-    channels: BTreeMap<u64, Rows>,
+    channels: Table<u64, Rows>,
     transits: BTreeMap<TransitId, Transit>,
     /// Ended before they were known to have set out: the news came by two ways.
     early: BTreeSet<TransitId>,
@@ -110,11 +111,7 @@ impl Counts {
     }
 
     /// The ends in a value that has come here are in this node's charge.
-    pub(super) fn take_charge<V>(
-        &mut self,
-        parcel: &Parcel<V>,
-        dead: &BTreeMap<NodeId, Departure>,
-    ) {
+    pub(super) fn take_charge<V>(&mut self, parcel: &Parcel<V>, dead: &Table<NodeId, Departure>) {
         for token in &parcel.tokens {
             // Nobody would ever say that its journey is over.
             if dead.contains_key(&token.channel.home) {
@@ -410,7 +407,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     /// Free offers of a dead node go; those in a pair wait for what the other half says.
     fn drop_offers(&mut self, node: NodeId, out: &mut Out<V, P>) {
-        let theirs: Vec<OpId> = self.posts.keys().copied().filter(|op| op.node == node).collect();
+        let theirs: Vec<OpId> = self.posts.keys_of(|op, _| op.node == node);
         for op in theirs {
             let Some(post) = self.posts.get_mut(&op) else {
                 continue;
@@ -430,7 +427,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             return;
         }
         let mut held = Vec::new();
-        for (index, rows) in &mut self.counts.channels {
+        for (index, rows) in &mut *self.counts.channels {
             let mut any = false;
             for direction in [Direction::Read, Direction::Write] {
                 if let Some(ends) = rows.rows.remove(&(node, direction)) {
@@ -442,6 +439,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 held.push(*index);
             }
         }
+        held.sort_unstable();
         for index in held {
             self.given_up(index, node, out);
             self.recount(index, out);

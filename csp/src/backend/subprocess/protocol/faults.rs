@@ -1,7 +1,7 @@
 //! Mistakes that can be planted, to see that the checks find them. Most were made once.
 
 use super::home::{Home, Leaving, Post};
-use super::{OpId, Out, Wild};
+use super::{Few, OpId, Out, Wild};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Fault {
@@ -58,7 +58,7 @@ pub(super) fn post_one_by_one<V: Clone, P: Clone>(
     let (multi, guards) = (post.multi, std::mem::take(&mut post.guards));
     for guard in guards {
         let post = home.posts.entry(op).or_insert_with(|| Post {
-            guards: Vec::new(),
+            guards: Few::new(),
             multi,
             engaged: None,
             leaving: Leaving::Stays,

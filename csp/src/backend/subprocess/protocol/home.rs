@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::counts::Counts;
 use super::pairs::Pair;
+use super::table::Table;
 use super::{
-    ChannelId, Departure, Direction, Ending, Message, NodeId, Offer, OpId, Out, Parcel, Wild,
+    ChannelId, Departure, Direction, Ending, Few, Message, NodeId, Offer, OpId, Out, Parcel, Wild,
 };
 
 #[cfg(test)]
@@ -17,15 +18,15 @@ use super::faults::Fault;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Home<V, P> {
     pub(super) id: NodeId,
-    pub(super) channels: BTreeMap<u64, Channel<V, P>>,
+    pub(super) channels: Table<u64, Channel<V, P>>,
     next: u64,
-    pub(super) posts: BTreeMap<OpId, Post<V>>,
+    pub(super) posts: Table<OpId, Post<V>>,
     /// Undecided pairs, by the operation that names them: the reader if there is one.
-    pub(super) pairs: BTreeMap<OpId, Pair>,
+    pub(super) pairs: Table<OpId, Pair>,
     /// Extended reads that are done and not finished, and the writer that waits for it.
     pub(super) extended: BTreeMap<OpId, Waiting>,
     pub(super) counts: Counts,
-    pub(super) dead: BTreeMap<NodeId, Departure>,
+    pub(super) dead: Table<NodeId, Departure>,
     #[cfg(test)]
     pub(super) fault: Fault,
 }
@@ -48,7 +49,7 @@ pub(super) struct Channel<V, P> {
 /// An operation as it stands here: those of its guards that do.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Post<V> {
-    pub(super) guards: Vec<(u16, Offer<V>)>,
+    pub(super) guards: Few<(u16, Offer<V>)>,
     pub(super) multi: bool,
     /// The pair that it is in, undecided.
     pub(super) engaged: Option<OpId>,
@@ -96,13 +97,13 @@ impl<V: Clone, P: Clone> Home<V, P> {
     pub(super) fn new(id: NodeId) -> Self {
         Home {
             id,
-            channels: BTreeMap::new(),
+            channels: Table::default(),
             next: 0,
-            posts: BTreeMap::new(),
-            pairs: BTreeMap::new(),
+            posts: Table::default(),
+            pairs: Table::default(),
             extended: BTreeMap::new(),
             counts: Counts::default(),
-            dead: BTreeMap::new(),
+            dead: Table::default(),
             #[cfg(test)]
             fault: Fault::None,
         }
@@ -130,7 +131,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         &mut self,
         op: OpId,
         multi: bool,
-        guards: Vec<(u16, Offer<V>)>,
+        guards: Few<(u16, Offer<V>)>,
         out: &mut Out<V, P>,
     ) -> Result<(), Wild> {
         if guards.is_empty()
@@ -167,9 +168,9 @@ impl<V: Clone, P: Clone> Home<V, P> {
         &mut self,
         op: OpId,
         multi: bool,
-        mut guards: Vec<(u16, Offer<V>)>,
+        mut guards: Few<(u16, Offer<V>)>,
         out: &mut Out<V, P>,
-    ) -> Option<Vec<(u16, Offer<V>)>> {
+    ) -> Option<Few<(u16, Offer<V>)>> {
         let [(guard, offer)] = &mut guards[..] else {
             return Some(guards);
         };

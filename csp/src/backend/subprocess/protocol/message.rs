@@ -3,6 +3,8 @@
 //! their home; so on a link the operation's number alone names it: the owner is one of the two who talk.
 //! Ids are never used again.
 
+use super::Few;
+
 /// One OS process. Drawn at random, so that networks that meet later need not have agreed on numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct NodeId(pub(crate) u64);
@@ -102,7 +104,7 @@ pub(crate) enum Message<V, P> {
     Post {
         op: u64,
         multi: bool,
-        guards: Vec<(u16, Offer<V>)>,
+        guards: Few<(u16, Offer<V>)>,
     },
     /// Answers to `Claim`: done, the communication has happened.
     Take {

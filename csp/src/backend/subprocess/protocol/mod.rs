@@ -24,6 +24,7 @@ mod counts;
 mod ends;
 #[cfg(test)]
 mod faults;
+mod few;
 mod home;
 mod message;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod pairs;
 mod sim;
 #[cfg(test)]
 mod stress;
+mod table;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -41,6 +43,9 @@ use std::fmt;
 pub(crate) use self::message::{
     ChannelId, Departure, Direction, Ending, Message, NodeId, Offer, OpId, Parcel, Token, TransitId,
 };
+
+pub(crate) use self::few::Few;
+pub(crate) use self::table::Numbers;
 
 use self::home::Home;
 use self::owner::{Claim, Owner};
@@ -253,7 +258,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
     /// was quicker. The process of a mixed operation withdraws it once it has been served elsewhere.
     pub(crate) fn begin(
         &mut self,
-        guards: Vec<Offer<V>>,
+        guards: Few<Offer<V>>,
         mixed: bool,
         out: &mut Out<V, P>,
     ) -> OpId {

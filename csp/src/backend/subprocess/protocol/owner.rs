@@ -1,10 +1,11 @@
 //! The owner's side: operations of this node's processes. One whose guards stand at one home is decided there; else here.
 //! Invariant: an operation completes once, here, and every `Claim` or `Reserve` is answered once.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::ends::Ends;
-use super::{Ending, Event, Message, NodeId, Offer, OpId, Out, Outcome, Parcel, Wild};
+use super::table::Table;
+use super::{Ending, Event, Few, Message, NodeId, Offer, OpId, Out, Outcome, Parcel, Wild};
 
 #[cfg(test)]
 use super::faults::Fault;
@@ -13,7 +14,7 @@ use super::faults::Fault;
 pub(super) struct Owner<V, P> {
     id: NodeId,
     next: u64,
-    ops: BTreeMap<u64, Op<V, P>>,
+    ops: Table<u64, Op<V, P>>,
     pub(super) ends: Ends,
     #[cfg(test)]
     pub(super) fault: Fault,
@@ -22,7 +23,7 @@ pub(super) struct Owner<V, P> {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Op<V, P> {
     /// The home of each guard that can still be performed.
-    guards: Vec<Option<NodeId>>,
+    guards: Few<Option<NodeId>>,
     multi: bool,
     /// Its process has other guards, and is asked by the gate.
     mixed: bool,
@@ -90,7 +91,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         Owner {
             id,
             next: 0,
-            ops: BTreeMap::new(),
+            ops: Table::default(),
             ends: Ends::new(id),
             #[cfg(test)]
             fault: Fault::None,
@@ -103,7 +104,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
 
     pub(super) fn begin(
         &mut self,
-        offers: Vec<Offer<V>>,
+        offers: Few<Offer<V>>,
         mixed: bool,
         is_dead: impl Fn(NodeId) -> bool,
         out: &mut Out<V, P>,
@@ -125,7 +126,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         {
             let home = offer.channel().home;
             self.ops.insert(seq, op);
-            let guards = offers.into_iter().map(|offer| (0, offer)).collect();
+            let guards = offers.numbered();
             out.to(home, Message::Post { op: seq, multi: false, guards });
             return id;
         }
@@ -146,11 +147,13 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         if let Some(op) = self.ops.get_mut(&seq) {
             op.multi = multi;
         }
-        let mut offers: Vec<(u16, Offer<V>)> = (0u16..).zip(offers).collect();
+        let mut offers = offers.numbered();
         for home in homes {
-            let guards = match multi {
-                true => offers.extract_if(.., |(_, o)| o.channel().home == home).collect(),
-                false => std::mem::take(&mut offers),
+            let guards = match &mut offers {
+                Few::Many(offers) if multi => {
+                    offers.extract_if(.., |(_, o)| o.channel().home == home).collect()
+                }
+                offers => std::mem::take(offers),
             };
             let op = seq;
             out.to(home, Message::Post { op, multi, guards });
@@ -484,8 +487,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
 
     pub(super) fn lost(&mut self, node: NodeId, out: &mut Out<V, P>) {
         self.ends.lost(node);
-        let seqs: Vec<u64> = self.ops.keys().copied().collect();
-        for seq in seqs {
+        for seq in self.ops.keys_of(|_, _| true) {
             let Some(op) = self.ops.get_mut(&seq) else {
                 continue;
             };

@@ -473,8 +473,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     /// All pairs that wait for an answer from a dead node get one: it refuses.
     pub(super) fn refuse_for(&mut self, dead: super::NodeId, out: &mut Out<V, P>) {
-        let waiting: Vec<OpId> =
-            self.pairs.values().map(|pair| pair.asked).filter(|op| op.node == dead).collect();
+        let names = self.pairs.keys_of(|_, pair| pair.asked.node == dead);
+        let waiting: Vec<OpId> = names.iter().map(|name| self.pairs[name].asked).collect();
         for op in waiting {
             #[cfg(test)]
             if self.fault == Fault::DeathSkipsCancelled
