@@ -5,7 +5,7 @@
 //! source ── jobs ───┼─▶ minder[1] ─┼─── results ──▶ sink
 //!                   └─▶    …      ─┘
 //!                        │    ▲
-//!                  tasks ▼    │ answers
+//!                 orders ▼    │ answers
 //!                        worker
 //! ```
 //!
@@ -74,12 +74,12 @@ fn sink(results: Reader<(u64, u64)>) -> BTreeMap<(u64, u64), usize> {
 }
 
 /// A job, and how often it was given to somebody before.
-type Task = (u64, u64);
+type Order = (u64, u64);
 
 #[multiprocess]
-fn worker(tasks: Reader<Task>, answers: Writer<u64>, crash: u64, alone: bool) -> csp::Result {
+fn worker(orders: Reader<Order>, answers: Writer<u64>, crash: u64, alone: bool) -> csp::Result {
     loop {
-        let (job, attempt) = tasks.read()?;
+        let (job, attempt) = orders.read()?;
         if crash > 0 && attempt == 0 && job % crash == crash - 1 {
             match (job / crash) % 3 {
                 0 if alone => std::process::exit(3),
@@ -93,21 +93,21 @@ fn worker(tasks: Reader<Task>, answers: Writer<u64>, crash: u64, alone: bool) ->
 
 /// A worker, and the channels to it.
 struct Hired {
-    tasks: Writer<Task>,
+    orders: Writer<Order>,
     answers: Reader<u64>,
     worker: Spawned<csp::Result>,
 }
 
 impl Hired {
     fn new(crash: u64, on: Backend) -> Self {
-        let (tasks, answers) = (Channel::new(), Channel::new());
+        let (orders, answers) = (Channel::new(), Channel::new());
         let alone = on == Backend::Subprocess && cfg!(feature = "subprocess");
-        let worker = worker(tasks.reader(), answers.writer(), crash, alone).on(on);
-        Self { tasks: tasks.writer(), answers: answers.reader(), worker: spawn(worker) }
+        let worker = worker(orders.reader(), answers.writer(), crash, alone).on(on);
+        Self { orders: orders.writer(), answers: answers.reader(), worker: spawn(worker) }
     }
 
-    fn ask(&self, task: Task) -> csp::Result<u64> {
-        self.tasks.write(task)?;
+    fn ask(&self, order: Order) -> csp::Result<u64> {
+        self.orders.write(order)?;
         self.answers.read()
     }
 }
