@@ -7,6 +7,7 @@ mod defects;
 mod delivery;
 mod extended;
 mod failures;
+mod floors;
 mod many;
 mod misuse;
 mod mobility;
