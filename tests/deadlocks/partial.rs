@@ -74,6 +74,20 @@ pub(crate) const CASES: &[Case] = &[
 /// Ends the ring when it is dropped.
 struct Stop(Arc<AtomicBool>);
 
+impl Stop {
+    /// Until those wait who are to be found with the others: a part of the dead may be found as soon as it is dead.
+    fn until_parents_wait(&self) {
+        until_blocked(&format!("/{ROOT}"));
+    }
+}
+
+fn until_blocked(path: &str) {
+    let blocked = format!("{path}: blocked");
+    while !csp::network().to_string().contains(&blocked) {
+        csp::sleep(Duration::from_millis(1));
+    }
+}
+
 impl Drop for Stop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
@@ -133,7 +147,8 @@ fn writes(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
 }
 
 #[process]
-fn two_read(backend: Placement, _stop: Stop) {
+fn two_read(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (a, b) = (Channel::new(), Channel::new());
     let _ = parallel!(
         backend.place(reads(a.reader(), b.writer()).named("reads[0]")),
@@ -152,7 +167,8 @@ fn one_writes(backend: Placement, _stop: Stop) {
 }
 
 #[process]
-fn of_one(backend: Placement, _stop: Stop) {
+fn of_one(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let own = Channel::new();
     let _ = parallel!(backend.place(reads(own.reader(), own.writer())));
 }
@@ -164,7 +180,8 @@ fn holds(_never_used: Writer<u32>, input: Reader<u32>) -> csp::Result {
 }
 
 #[process]
-fn unused_writer(backend: Placement, _stop: Stop) {
+fn unused_writer(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (a, b) = (Channel::new(), Channel::new());
     let _ = parallel!(
         backend.place(reads(a.reader(), b.writer())),
@@ -192,7 +209,8 @@ fn filled(backend: &Placement, a: &Channel<u32>, b: &Channel<u32>, count: u32) {
 }
 
 #[process]
-fn buffers(backend: Placement, _stop: Stop) {
+fn buffers(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (a, b) = (Channel::buffered(3), Channel::buffered(3));
     filled(&backend, &a, &b, 4);
 }
@@ -221,7 +239,8 @@ fn readers(of: &[Channel<u32>]) -> Vec<Reader<u32>> {
 }
 
 #[process]
-fn choices(backend: Placement, _stop: Stop) {
+fn choices(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (a, b) = (3 * Channel::new(), 2 * Channel::new());
     let _ = parallel!(
         backend.place(chooses(readers(&a), writers(&b)).named("chooses[0]")),
@@ -277,7 +296,8 @@ fn meets(first: Barrier, second: Barrier) {
 }
 
 #[process]
-fn barriers(backend: Placement, _stop: Stop) {
+fn barriers(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (a, b) = (Barrier::new(), Barrier::new());
     let (one, other) = (
         backend.place(meets(a.enrol(), b.enrol()).named("meets[0]")),
@@ -307,7 +327,8 @@ fn walks(steps: Barrier) {
 }
 
 #[process]
-fn enrolled_parent(backend: Placement, _stop: Stop) {
+fn enrolled_parent(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let steps = Barrier::new();
     parallel!(backend.replicas(2, walks(steps.enrol())));
     steps.resign();
@@ -325,7 +346,8 @@ fn late_parent(backend: Placement, _stop: Stop) {
 }
 
 #[process]
-fn early_join(backend: Placement, _stop: Stop) {
+fn early_join(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (a, b) = (Channel::new(), Channel::new());
     let to = a.writer();
     let reads = spawn(backend.place(reads(a.reader(), b.writer())));
@@ -351,7 +373,8 @@ fn source(jobs: Writer<u32>, results: Reader<u32>, sink: Reader<u32>) -> csp::Re
 }
 
 #[process]
-fn starving_farm(backend: Placement, _stop: Stop) {
+fn starving_farm(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (jobs, results, sink) = (Channel::new(), Channel::new(), Channel::new());
     let _kept = sink.writer();
     let _ = parallel!(
@@ -401,10 +424,12 @@ fn strays(input: Reader<u32>) {
 }
 
 #[process]
-fn with_a_daemon(backend: Placement, _stop: Stop) {
+fn with_a_daemon(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (a, b, c) = (Channel::new(), Channel::new(), Channel::new());
     let stray = c.writer();
     let daemon = spawn(backend.place(strays(c.reader())).daemon());
+    until_blocked("/strays (daemon)");
     let _ = parallel!(
         backend.place(reads(a.reader(), b.writer()).named("reads[0]")),
         backend.place(reads(b.reader(), a.writer()).named("reads[1]")),
@@ -428,7 +453,8 @@ fn daemons_alone(backend: Placement, _stop: Stop) {
 }
 
 #[process]
-fn own_read(_backend: Placement, _stop: Stop) {
+fn own_read(_backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let own = Channel::<u32>::new();
     let (input, _output) = (own.reader(), own.writer());
     let _ = input.read();
@@ -440,7 +466,8 @@ fn outlasts(_own: Writer<u32>, other: Reader<u32>) -> csp::Result {
 }
 
 #[process]
-fn retirement(backend: Placement, _stop: Stop) {
+fn retirement(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (a, b) = (Channel::new(), Channel::new());
     let _ = parallel!(
         backend.place(outlasts(a.writer(), b.reader()).named("outlasts[0]")),
@@ -457,7 +484,8 @@ fn relays<T: Send + 'static>(input: Reader<T>, (output, count): (Writer<T>, usiz
 }
 
 #[process]
-fn generic(backend: Placement, _stop: Stop) {
+fn generic(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (a, b) = (Channel::<String>::new(), Channel::<String>::new());
     let _ = parallel!(
         backend.place(relays(a.reader(), (b.writer(), 3)).named("relays[0]")),
@@ -481,7 +509,8 @@ fn gives(ends: Writer<Reader<u32>>, a: Channel<u32>, answer: Reader<u32>) -> csp
 }
 
 #[process]
-fn mobile_end(backend: Placement, _stop: Stop) {
+fn mobile_end(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (ends, a, answer) = (Channel::new(), Channel::new(), Channel::new());
     let _kept = a.writer();
     let _ = parallel!(
@@ -537,7 +566,8 @@ fn philosopher(
 }
 
 #[process]
-fn philosophers(backend: Placement, _stop: Stop) {
+fn philosophers(backend: Placement, stop: Stop) {
+    stop.until_parents_wait();
     let (take, put) = (2 * Channel::new(), 2 * Channel::new());
     let pause = Barrier::new();
     let (one, other) = (

@@ -386,10 +386,21 @@ tests! {
         assert_eq!(child.join(), Err(Termination::Retired));
     }
 
-    fn ten_thousand_communications_after_each_other() {
+    fn a_hundred_thousand_communications_after_each_other() {
+        // Ten thousand of which each may have to wait for its turn of a core; and the others where a turn is of use to many.
+        #[multiprocess]
+        fn sums(inputs: Vec<Reader<u64>>) -> u64 {
+            let sums: Vec<_> = inputs.into_iter().map(sum).collect();
+            parallel!(sums).0.into_iter().sum()
+        }
         let channel = Channel::new();
         let (_, total) = parallel!(numbers(channel.writer(), 10_000), all_of(channel.reader()));
         assert_eq!(total.len(), 10_000);
+        let channels = 90 * Channel::new();
+        let writers: Vec<_> = channels.iter().map(|each| numbers(each.writer(), 1000)).collect();
+        let sums = sums(channels.iter().map(Channel::reader).collect());
+        drop(channels);
+        assert_eq!(parallel!(writers, sums).1, 90 * (0..1000).sum::<u64>());
     }
 
     fn ten_thousand_channels_are_shared_with_a_child() {
