@@ -31,6 +31,14 @@ pub fn result<T: Send + 'static>(value: T) -> T {
     value
 }
 
+/// The result of a process that is a future.
+#[inline(always)]
+pub fn result_async<T: Send + 'static>(
+    future: impl Future<Output = T> + 'static,
+) -> impl Future<Output = T> + 'static {
+    future
+}
+
 /// What a process holds and does not let out.
 pub mod kept {
     use crate::{Barrier, Channel, Reader, Writer};
@@ -147,6 +155,21 @@ pub fn parallel<C: Component>(components: C) -> Output<C> {
     network::expect(network::try_parallel(components))
 }
 
+/// Behind `parallel_async!`.
+#[track_caller]
+pub fn parallel_async<C: Component>(components: C) -> impl Future<Output = Output<C>> {
+    let results = network::try_parallel_async(components);
+    async move { network::expect(results.await) }
+}
+
+/// Behind `try_parallel_async!`.
+#[track_caller]
+pub fn try_parallel_async<C: Component>(
+    components: C,
+) -> impl Future<Output = Result<Output<C>, Failure>> {
+    network::try_parallel_async(components)
+}
+
 /// Behind `try_parallel!`.
 #[track_caller]
 pub fn try_parallel<C: Component>(components: C) -> Result<Output<C>, Failure> {
@@ -157,6 +180,21 @@ pub fn try_parallel<C: Component>(components: C) -> Result<Output<C>, Failure> {
 #[track_caller]
 pub fn sequence<C: Component>(components: C) -> Output<C> {
     network::expect(network::try_sequence(components))
+}
+
+/// Behind `sequence_async!`.
+#[track_caller]
+pub fn sequence_async<C: Component>(components: C) -> impl Future<Output = Output<C>> {
+    let results = network::try_sequence_async(components);
+    async move { network::expect(results.await) }
+}
+
+/// Behind `try_sequence_async!`.
+#[track_caller]
+pub fn try_sequence_async<C: Component>(
+    components: C,
+) -> impl Future<Output = Result<Output<C>, Failure>> {
+    network::try_sequence_async(components)
 }
 
 /// Behind `try_sequence!`.
@@ -172,7 +210,7 @@ pub use csp_macros::{alt, pri_alt};
 
 /// Behind `alt!` and `pri_alt!`.
 pub mod alt {
-    pub use crate::alternation::{Site, choose, first};
+    pub use crate::alternation::{Site, choose, choose_async, first, first_async};
     pub use crate::barrier::sync;
     pub use crate::guard::{
         Guard, Moves, Place, after, at, begin, defer, read, retired, skip, write,

@@ -7,7 +7,13 @@
 //! in the same way.) Nor can a process meet itself: it looks for partners only while it stands nowhere.
 #![allow(unsafe_code)]
 
+mod awaited;
+
 use std::panic::Location;
+use std::time::Instant;
+
+pub(crate) use self::awaited::{Standing, one_async};
+pub use self::awaited::{choose_async, first_async};
 
 use crate::backend::away::{Became, Beyond, Done};
 use crate::blocked::{Blocked, Want};
@@ -191,13 +197,25 @@ enum Waited {
     Retry,
 }
 
-#[inline(never)]
-fn wait<G: Guards + ?Sized>(
+/// No guard is ready: what is left to do while all their channels are locked.
+enum Prepared<'a> {
+    Chosen(usize),
+    Retry,
+    /// To stand with so many offers, and until when.
+    Stand {
+        locked: Locked<'a>,
+        live: u32,
+        timeout: Option<(Instant, usize, usize)>,
+    },
+}
+
+/// Locks all channels and tries all guards again.
+fn prepare<'a, G: Guards + ?Sized>(
     context: &'static Context,
-    guards: &G,
+    guards: &'a G,
     start: usize,
     place: &'static Location<'static>,
-) -> Result<Waited, Termination> {
+) -> Result<Prepared<'a>, Termination> {
     if let Some(termination) = park::unwinding(context) {
         return Err(termination);
     }
@@ -207,8 +225,8 @@ fn wait<G: Guards + ?Sized>(
         let Some(guard) = guards.get(index) else { continue };
         // SAFETY: all are locked.
         match unsafe { guard.attempt() } {
-            Tried::Performed => return Ok(Waited::Chosen(index)),
-            Tried::Come | Tried::Far => return Ok(Waited::Retry),
+            Tried::Performed => return Ok(Prepared::Chosen(index)),
+            Tried::Come | Tried::Far => return Ok(Prepared::Retry),
             Tried::NotReady => live += 1,
             Tried::NotYet => {}
             Tried::Retired => retired = true,
@@ -230,14 +248,45 @@ fn wait<G: Guards + ?Sized>(
         drop(locked);
         return Err(no_guard(context, place));
     }
-    let waiter = Waiter::many(context, live);
+    Ok(Prepared::Stand { locked, live, timeout })
+}
+
+/// Leaves an offer at each.
+///
+/// # Safety
+/// All are locked. Guards and waiter stay where they are until the guards are withdrawn.
+unsafe fn stand<G: Guards + ?Sized>(guards: &G, start: usize, waiter: &Waiter) {
     // In the order of their turns: several may stand in one queue, where the first is served first.
     for index in around(guards.len(), start) {
         let Some(guard) = guards.get(index) else { continue };
-        // SAFETY: all are locked. The guards are borrowed and the waiter stays here until all have been
-        // withdrawn, below; nothing unwinds in between.
-        unsafe { guard.stand(&waiter, index as u32) };
+        // SAFETY: the caller's promise.
+        unsafe { guard.stand(waiter, index as u32) };
     }
+}
+
+#[inline(never)]
+fn wait<G: Guards + ?Sized>(
+    context: &'static Context,
+    guards: &G,
+    start: usize,
+    place: &'static Location<'static>,
+) -> Result<Waited, Termination> {
+    let (locked, live, timeout) = match prepare(context, guards, start, place)? {
+        Prepared::Chosen(index) => return Ok(Waited::Chosen(index)),
+        Prepared::Retry => return Ok(Waited::Retry),
+        Prepared::Stand { locked, .. } if context.is_polled() => {
+            drop(locked);
+            park::refuse_to_wait(
+                "an alternation",
+                "end.read_async().await` as a guard, or `choose_async().await",
+            );
+        }
+        Prepared::Stand { locked, live, timeout } => (locked, live, timeout),
+    };
+    let waiter = Waiter::many(context, live);
+    // SAFETY: all are locked. The guards are borrowed and the waiter stays here until all have been withdrawn, below;
+    // nothing unwinds in between.
+    unsafe { stand(guards, start, &waiter) };
     drop(locked);
     let outcome = waiter.wait(&Choosing { guards, place }, timeout.map(|(deadline, ..)| deadline));
     for (_, guard) in enabled(guards) {
@@ -262,6 +311,9 @@ fn wait_beyond<G: Guards + ?Sized>(
     start: usize,
     place: &'static Location<'static>,
 ) -> Result<Waited, Termination> {
+    if context.is_polled() {
+        crate::awaiting::refuse_beyond();
+    }
     if let Some(termination) = park::unwinding(context) {
         return Err(termination);
     }

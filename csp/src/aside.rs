@@ -3,6 +3,8 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
 
 use crate::blocked::{Blocked, Operation, Want};
 use crate::park::{self, Context, last_panic};
@@ -48,10 +50,36 @@ use crate::waiter::Seat;
 #[track_caller]
 pub fn io<R: Send>(call: impl FnOnce() -> R + Send) -> R {
     let context = park::current();
+    if context.is_polled() {
+        park::refuse_to_wait("a blocking call", "io_async(…).await");
+    }
     if !context.park().has_company() || std::thread::panicking() {
         return call();
     }
     self::call(context, Location::caller(), Operation::Io, pool::run, call)
+}
+
+/// [`io`] in an `async` process: a future, to be awaited. The call is always made by a thread of the pool, also where the
+/// process is a thread, and owns what it works on.
+///
+/// If it is dropped before it is done, the call goes on, and what it returns is dropped.
+///
+/// ```
+/// # use csp::{parallel, process};
+/// #[process]
+/// async fn length(path: &'static str) -> Option<usize> {
+///     let text = csp::io_async(move || std::fs::read_to_string(path)).await;
+///     text.ok().map(|text| text.len())
+/// }
+/// assert_eq!(parallel!(length("no such file")).0, None);
+/// ```
+///
+/// # Panics
+/// If the call does; and if the system has no thread for it.
+pub fn io_async<R: Send + 'static>(
+    call: impl FnOnce() -> R + Send + 'static,
+) -> impl Future<Output = R> {
+    call_async(pool::run, call)
 }
 
 /// What a call has returned, or how it panicked.
@@ -119,6 +147,42 @@ pub(crate) fn call<R: Send>(
         }
         Seat::wait(context, state, |state| &mut state.process, &Away { operation, place });
     }
+}
+
+/// Has another thread make the call once it is awaited.
+pub(crate) async fn call_async<R: Send + 'static>(
+    run: fn(Job<'static>) -> io::Result<()>,
+    call: impl FnOnce() -> R + Send + 'static,
+) -> R {
+    struct Desk<R> {
+        outcome: Option<Outcome<R>>,
+        waker: Option<Waker>,
+    }
+    let desk = Arc::new(Lock::new(Desk { outcome: None, waker: None }));
+    let there = Arc::clone(&desk);
+    let job = Box::new(move || {
+        let outcome = caught(call);
+        let mut desk = there.lock();
+        desk.outcome = Some(outcome);
+        let waker = desk.waker.take();
+        drop(desk);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    });
+    if let Err(error) = run(job) {
+        panic!("{}", no_thread(&error));
+    }
+    let outcome = std::future::poll_fn(|waking| {
+        let mut desk = desk.lock();
+        let outcome = desk.outcome.take();
+        let waker = waking.waker().clone();
+        let before = if outcome.is_none() { desk.waker.replace(waker) } else { Some(waker) };
+        drop(desk);
+        drop(before);
+        outcome.map_or(Poll::Pending, Poll::Ready)
+    });
+    expect(outcome.await)
 }
 
 pub(crate) fn no_thread(error: &io::Error) -> String {

@@ -7,6 +7,8 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::panic::Location;
+use std::pin::Pin;
+use std::task::{self, Poll};
 
 use crate::blocked::{Blocked, Needs, Object, Operation, Want};
 use crate::guard::{Entry, Guard, Stand, Tried};
@@ -14,7 +16,7 @@ use crate::holders::{Claim, Held, Holder, Holders};
 use crate::park::{self, Context};
 use crate::sync::{Arc, Lock, RawLock};
 use crate::termination::{Poison, Termination};
-use crate::waiter::{self, Outcome, Queue, Standing, Waiter};
+use crate::waiter::{self, Awaited, Outcome, Queue, Standing, Waiter};
 
 /// Processes that wait for one another: [`sync`](Self::sync) returns when all that are enrolled have called it.
 ///
@@ -191,9 +193,9 @@ impl Object for Core {
 impl Core {
     #[cold]
     #[track_caller]
-    fn give_up(&self, context: &Context) {
+    fn give_up(&self, context: &Context) -> ! {
         let broken = self.state.lock().broken.clone();
-        give_up(context, broken.expect("only a broken barrier turns one away"));
+        give_up(context, broken.expect("only a broken barrier turns one away"))
     }
 }
 
@@ -242,21 +244,102 @@ impl Barrier {
         let mut state = self.core.state.lock();
         if state.broken.is_some() {
             drop(state);
-            return self.core.give_up(context);
+            self.core.give_up(context);
         }
         if state.complete(1) || std::thread::panicking() {
             drop(state);
             context.communicated();
             return;
         }
+        if context.is_polled() {
+            drop(state);
+            park::refuse_to_wait("a barrier", "sync_async().await");
+        }
         let why =
             Waiting { operation: Operation::Sync, at: &*self.core, place: Location::caller() };
         let served =
             waiter::stand(context, state, |state| &mut state.waiting, Some(()), false, &why);
         if served.outcome == Outcome::Ended {
-            return self.core.give_up(context);
+            self.core.give_up(context);
         }
         context.communicated();
+    }
+}
+
+impl Barrier {
+    /// [`sync`](Self::sync) in an `async` process. Dropped before it is done, it has not come to the barrier.
+    ///
+    /// # Panics
+    /// As [`sync`](Self::sync).
+    #[track_caller]
+    pub fn sync_async(&self) -> impl Future<Output = ()> {
+        Coming { core: &self.core, come: false, awaited: Awaited::new(), place: Location::caller() }
+    }
+}
+
+/// A process at a barrier, which awaits the others.
+struct Coming<'a> {
+    core: &'a Core,
+    come: bool,
+    awaited: Awaited<()>,
+    place: &'static Location<'static>,
+}
+
+impl Future for Coming<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, waking: &mut task::Context<'_>) -> Poll<()> {
+        // SAFETY: nothing is moved out of it.
+        let this = unsafe { self.get_unchecked_mut() };
+        let context = park::current();
+        if !this.come {
+            let mut state = this.core.state.lock();
+            if state.broken.is_some() {
+                drop(state);
+                this.core.give_up(context);
+            }
+            if state.complete(1) || std::thread::panicking() {
+                drop(state);
+                context.communicated();
+                return Poll::Ready(());
+            }
+            this.come = true;
+            // SAFETY: all of it is pinned, and withdrawn by `drop`.
+            unsafe {
+                this.awaited.stand(waking.waker(), &mut state.waiting, Some(()), false, this);
+            }
+            return Poll::Pending;
+        }
+        let Some(outcome) = this.awaited.poll(waking.waker(), this, || this.core.state.lock())
+        else {
+            return Poll::Pending;
+        };
+        this.awaited.clear(this);
+        this.come = false;
+        if outcome == Outcome::Ended {
+            this.core.give_up(context);
+        }
+        context.communicated();
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        if self.come {
+            self.awaited.withdraw(self.core.state.lock(), |state| &mut state.waiting);
+            self.awaited.clear(self);
+        }
+    }
+}
+
+impl Blocked for Coming<'_> {
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        tell(Want { operation: Operation::Sync, object: Some(self.core) });
     }
 }
 
@@ -346,6 +429,10 @@ impl Bucket {
             drop(state);
             give_up(context, poison);
         }
+        if context.is_polled() {
+            drop(state);
+            park::refuse_to_wait("a bucket", "fall_in_async().await");
+        }
         let served =
             waiter::stand(context, state, |state| &mut state.waiting, Some(()), false, &why);
         let broken = self.state.lock().broken.clone();
@@ -353,6 +440,15 @@ impl Bucket {
             Some(poison) if served.outcome == Outcome::Ended => give_up(context, poison),
             _ => context.communicated(),
         }
+    }
+
+    /// [`fall_in`](Self::fall_in) in an `async` process. Dropped before it is done, it is out again.
+    ///
+    /// # Panics
+    /// As [`fall_in`](Self::fall_in).
+    #[track_caller]
+    pub fn fall_in_async(&self) -> impl Future<Output = ()> {
+        Falling { bucket: self, fallen: false, awaited: Awaited::new(), place: Location::caller() }
     }
 
     /// Lets all go that are in the bucket; how many they were.
@@ -369,6 +465,68 @@ impl Bucket {
     /// How many are in the bucket.
     pub fn holding(&self) -> usize {
         self.state.lock().waiting.len()
+    }
+}
+
+/// A process in a bucket, which awaits a flush.
+struct Falling<'a> {
+    bucket: &'a Bucket,
+    fallen: bool,
+    awaited: Awaited<()>,
+    place: &'static Location<'static>,
+}
+
+impl Future for Falling<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, waking: &mut task::Context<'_>) -> Poll<()> {
+        // SAFETY: nothing is moved out of it.
+        let this = unsafe { self.get_unchecked_mut() };
+        let context = park::current();
+        if !this.fallen {
+            let mut state = this.bucket.state.lock();
+            if let Some(poison) = state.broken.clone() {
+                drop(state);
+                give_up(context, poison);
+            }
+            this.fallen = true;
+            // SAFETY: all of it is pinned, and withdrawn by `drop`.
+            unsafe {
+                this.awaited.stand(waking.waker(), &mut state.waiting, Some(()), false, this);
+            }
+            return Poll::Pending;
+        }
+        let Some(outcome) = this.awaited.poll(waking.waker(), this, || this.bucket.state.lock())
+        else {
+            return Poll::Pending;
+        };
+        this.awaited.clear(this);
+        this.fallen = false;
+        let broken = this.bucket.state.lock().broken.clone();
+        match broken {
+            Some(poison) if outcome == Outcome::Ended => give_up(context, poison),
+            _ => context.communicated(),
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Falling<'_> {
+    fn drop(&mut self) {
+        if self.fallen {
+            self.awaited.withdraw(self.bucket.state.lock(), |state| &mut state.waiting);
+            self.awaited.clear(self);
+        }
+    }
+}
+
+impl Blocked for Falling<'_> {
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        tell(Want { operation: Operation::FallIn, object: Some(self.bucket) });
     }
 }
 

@@ -1,11 +1,15 @@
 //! [`Alternation`]: the choice whose guards are not known before the program runs.
 
+#![allow(unsafe_code)]
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::alternation::{Guards, choose_from};
+use crate::alternation::{Guards, Standing, choose_from};
 use crate::barrier::{self, Barrier};
 use crate::channel::core::Core;
 use crate::channel::{Extended, Reader, Writer};
@@ -64,6 +68,8 @@ pub struct Alternation<'a, R> {
     fair: bool,
     start: usize,
     last: Option<usize>,
+    /// What a choice that is awaited stands with.
+    standing: Option<Box<Standing>>,
 }
 
 /// A guard with its closure.
@@ -89,15 +95,30 @@ impl<R> Guards for [(bool, Box<dyn Arm<R> + '_>)] {
 impl<'a, R> Alternation<'a, R> {
     /// A fair one, without guards.
     pub const fn new() -> Self {
-        Self { arms: Vec::new(), timed: Vec::new(), fair: true, start: 0, last: None }
+        Self {
+            arms: Vec::new(),
+            timed: Vec::new(),
+            fair: true,
+            start: 0,
+            last: None,
+            standing: None,
+        }
     }
 
     /// One that takes the first ready guard in order, without guards.
     pub const fn by_priority() -> Self {
-        Self { arms: Vec::new(), timed: Vec::new(), fair: false, start: 0, last: None }
+        Self {
+            arms: Vec::new(),
+            timed: Vec::new(),
+            fair: false,
+            start: 0,
+            last: None,
+            standing: None,
+        }
     }
 
     fn add(&mut self, arm: impl Arm<R> + 'a) -> usize {
+        self.withdraw();
         self.arms.push((true, Box::new(arm)));
         self.arms.len() - 1
     }
@@ -189,6 +210,7 @@ impl<'a, R> Alternation<'a, R> {
 
     /// Takes a guard into the choice, or leaves it out, from the next round on. Guards are enabled when added.
     pub fn enable(&mut self, index: usize, enabled: bool) {
+        self.withdraw();
         self.arms[index].0 = enabled;
     }
 
@@ -215,14 +237,93 @@ impl<'a, R> Alternation<'a, R> {
     #[track_caller]
     pub fn choose(&mut self) -> Result<R, Termination> {
         let place = Location::caller();
-        for &index in &self.timed {
-            self.arms[index].1.begin();
-        }
-        let start = if self.fair { self.start } else { 0 };
+        let start = self.begin_round();
         let index = choose_from(park::current(), &self.arms[..], start, place)?;
         self.start = index + 1;
         self.last = Some(index);
         Ok(self.arms[index].1.perform(place))
+    }
+
+    /// [`choose`](Self::choose) in an `async` process.
+    ///
+    /// Dropped before it is done it leaves no trace, but that a value that it had been handed is the next reader's, as with
+    /// [`read_async`](Reader::read_async).
+    ///
+    /// # Errors
+    /// As [`choose`](Self::choose).
+    #[track_caller]
+    pub fn choose_async(
+        &mut self,
+    ) -> impl Future<Output = Result<R, Termination>> + use<'_, 'a, R> {
+        let place = Location::caller();
+        ChooseAsync { alternation: self, begun: false, place }
+    }
+
+    /// A round begins; where it looks first.
+    fn begin_round(&mut self) -> usize {
+        self.withdraw();
+        for &index in &self.timed {
+            self.arms[index].1.begin();
+        }
+        if self.fair { self.start } else { 0 }
+    }
+
+    /// Nothing stands any more.
+    fn withdraw(&mut self) {
+        if let Some(standing) = &mut self.standing {
+            standing.withdraw();
+        }
+    }
+}
+
+impl<R> Drop for Alternation<'_, R> {
+    fn drop(&mut self) {
+        self.withdraw();
+    }
+}
+
+struct ChooseAsync<'c, 'a, R> {
+    alternation: &'c mut Alternation<'a, R>,
+    begun: bool,
+    place: &'static Location<'static>,
+}
+
+impl<R> Future for ChooseAsync<'_, '_, R> {
+    type Output = Result<R, Termination>;
+
+    fn poll(mut self: Pin<&mut Self>, waking: &mut Context<'_>) -> Poll<Self::Output> {
+        let (place, begun) = (self.place, std::mem::replace(&mut self.begun, true));
+        let alternation = &mut *self.alternation;
+        let start = match begun {
+            false => alternation.begin_round(),
+            true if alternation.fair => alternation.start,
+            true => 0,
+        };
+        let standing = alternation.standing.get_or_insert_with(|| Box::new(Standing::new(place)));
+        if !begun {
+            let guards = alternation.arms.iter();
+            // SAFETY: it is in a box, the guards are in others, and whatever changes them withdraws first.
+            unsafe {
+                standing.begin(guards.map(|(enabled, arm)| enabled.then(|| arm.guard())), place);
+            }
+        }
+        // SAFETY: as above.
+        let Poll::Ready(chosen) = (unsafe { standing.poll(start, waking.waker()) }) else {
+            return Poll::Pending;
+        };
+        let index = match chosen {
+            Ok(index) => index,
+            Err(termination) => return Poll::Ready(Err(termination)),
+        };
+        alternation.start = index + 1;
+        alternation.last = Some(index);
+        Poll::Ready(Ok(alternation.arms[index].1.perform(place)))
+    }
+}
+
+impl<R> Drop for ChooseAsync<'_, '_, R> {
+    fn drop(&mut self) {
+        self.alternation.withdraw();
     }
 }
 

@@ -52,6 +52,9 @@ use crate::report::Operation;
 #[track_caller]
 pub fn compute<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     let context = park::current();
+    if context.is_polled() {
+        park::refuse_to_wait("a computation", "compute_async(…).await");
+    }
     if !context.park().has_company() {
         return work();
     }
@@ -61,4 +64,25 @@ pub fn compute<R: Send>(work: impl FnOnce() -> R + Send) -> R {
         return aside::expect(outcome.expect("what panics was caught"));
     }
     aside::call(context, Location::caller(), Operation::Compute, backend::compute, work)
+}
+
+/// [`compute`] in an `async` process: a future, to be awaited. The work owns what it works on.
+///
+/// If it is dropped before it is done, the work goes on, and what it returns is dropped.
+///
+/// ```
+/// # use csp::{parallel, process};
+/// #[process]
+/// async fn sum(n: u64) -> u64 {
+///     csp::compute_async(move || (1..=n).sum()).await
+/// }
+/// assert_eq!(parallel!(sum(10)).0, 55);
+/// ```
+///
+/// # Panics
+/// If the work does.
+pub fn compute_async<R: Send + 'static>(
+    work: impl FnOnce() -> R + Send + 'static,
+) -> impl Future<Output = R> {
+    aside::call_async(backend::compute, work)
 }

@@ -13,6 +13,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::pin::Pin;
+use std::task::{self, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::backend::away::{Done, Post};
@@ -23,7 +25,7 @@ use crate::holders::Claim;
 use crate::park::Context;
 use crate::sync::{Arc, RawLock};
 use crate::termination::Termination;
-use crate::waiter::{Partner, Standing, Waiter};
+use crate::waiter::{Customer, Gate, Made, Partner, Promise, Standing, Waiter};
 
 /// What trying a guard has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,22 @@ pub(crate) unsafe trait Stand {
 
     /// After `Performed`, with no lock held. False: the partner could not keep its word, nothing was performed.
     fn finish(&self, context: &'static Context, place: &'static Location<'static>) -> bool;
+
+    /// Called before a choice that is awaited tries it; `try_alone` does this itself.
+    fn begin(&self) {}
+
+    /// [`finish`](Self::finish), awaited.
+    fn poll_finish(
+        &self,
+        context: &'static Context,
+        place: &'static Location<'static>,
+        _waker: &Waker,
+    ) -> Poll<bool> {
+        Poll::Ready(self.finish(context, place))
+    }
+
+    /// It was chosen, and nobody asks for what it gives: a future was dropped.
+    fn undo(&self) {}
 
     /// How the channel has ended, if that is why the guard can't be ready any more.
     fn ended(&self) -> Option<Termination> {
@@ -218,6 +236,8 @@ pub(crate) struct Input<T, C> {
     extended: bool,
     value: Cell<Option<T>>,
     kept: Cell<Option<Kept>>,
+    /// The value that is made for it; awaited.
+    promise: Cell<Option<Arc<Promise<T>>>>,
 }
 
 impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
@@ -228,6 +248,7 @@ impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
             extended,
             value: Cell::new(None),
             kept: Cell::new(None),
+            promise: Cell::new(None),
         }
     }
 
@@ -341,6 +362,62 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
         self.at.core().learn(Side::Reader, termination);
     }
 
+    fn poll_finish(
+        &self,
+        _: &'static Context,
+        _: &'static Location<'static>,
+        waker: &Waker,
+    ) -> Poll<bool> {
+        if let Some(writer) = self.at.partner.take() {
+            match writer.take() {
+                Some(value) => {
+                    self.value.set(Some(value));
+                    if self.extended {
+                        self.kept.set(Some(Kept::Writer(writer.hold())));
+                    } else {
+                        writer.wake();
+                    }
+                }
+                None => self.promise.set(Some(writer.order_later(self.extended))),
+            }
+        }
+        let promise = self.promise.take().or_else(|| self.at.standing.offer()?.promise());
+        let Some(promise) = promise else { return Poll::Ready(true) };
+        match promise.poll(waker) {
+            None => {
+                self.promise.set(Some(promise));
+                Poll::Pending
+            }
+            Some(Made::Value(value, held)) => {
+                self.value.set(Some(value));
+                self.kept.set(held.map(Kept::Writer));
+                Poll::Ready(true)
+            }
+            Some(Made::Nothing) => Poll::Ready(false),
+        }
+    }
+
+    fn undo(&self) {
+        let offer = self.at.standing.offer();
+        let promise = self.promise.take().or_else(|| offer?.promise());
+        let (value, held) = match promise {
+            Some(promise) => match promise.abandon() {
+                Some(Made::Value(value, held)) => (Some(value), held.map(Kept::Writer)),
+                Some(Made::Nothing) | None => (None, None),
+            },
+            None => (
+                self.value.take().or_else(|| offer?.served()),
+                self.kept.take().or_else(|| offer?.held().map(Kept::Writer)),
+            ),
+        };
+        if let Some(value) = value {
+            self.at.core().give_back(value, self.extended && held.is_none());
+        }
+        if let Some(held) = held {
+            drop(self.at.core().release(Some(held)));
+        }
+    }
+
     fn ended(&self) -> Option<Termination> {
         self.at.ended()
     }
@@ -397,12 +474,18 @@ impl<T> Guard for Begin<'_, T> {
 pub struct Write<'a, T> {
     at: AtChannel<T, &'a Arc<Core<T>>>,
     value: Cell<Option<T>>,
+    /// The end of the extended read that has the value; awaited.
+    gate: Cell<Option<Arc<Gate>>>,
 }
 
 /// The guard `end.write(value)`.
 #[inline(always)]
 pub fn write<T>(end: &Writer<T>, value: T) -> Write<'_, T> {
-    Write { at: AtChannel::new(end.core(), Side::Writer), value: Cell::new(Some(value)) }
+    Write {
+        at: AtChannel::new(end.core(), Side::Writer),
+        value: Cell::new(Some(value)),
+        gate: Cell::new(None),
+    }
 }
 
 impl<T> Write<'_, T> {
@@ -489,6 +572,29 @@ unsafe impl<T> Stand for Write<'_, T> {
         self.at.core().learn(Side::Writer, termination);
     }
 
+    fn poll_finish(
+        &self,
+        _: &'static Context,
+        _: &'static Location<'static>,
+        waker: &Waker,
+    ) -> Poll<bool> {
+        if let Some(reader) = self.at.partner.take() {
+            if self.at.core().keeps_its_writer(&reader) {
+                self.gate.set(Some(reader.wake_and_await()));
+            } else {
+                reader.wake();
+            }
+        }
+        let gate = self.gate.take().or_else(|| self.at.standing.offer()?.gate());
+        match gate {
+            Some(gate) if !gate.poll(waker) => {
+                self.gate.set(Some(gate));
+                Poll::Pending
+            }
+            _ => Poll::Ready(true),
+        }
+    }
+
     fn ended(&self) -> Option<Termination> {
         self.at.ended()
     }
@@ -533,7 +639,7 @@ impl<T, C: Borrow<Arc<Core<T>>>> Output<T, C> {
 
     /// The reader that the guard was chosen for, or its room in the buffer.
     pub(crate) fn handover(&self, place: &'static Location<'static>) -> Handover<T> {
-        let partner = self.at.partner.take();
+        let partner = self.at.partner.take().map(Partner::into_customer);
         let reader = partner.or_else(|| self.at.standing.offer()?.customer());
         let promised = self.promised.take();
         Handover { core: Arc::clone(self.at.core()), reader, promised, place, done: false }
@@ -548,6 +654,10 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Output<T, C> {
 
     fn try_alone(&self, _: &Context, _: &'static Location<'static>) -> Tried {
         self.perform(&mut self.at.core().state().lock())
+    }
+
+    fn undo(&self) {
+        drop(self.handover(Location::caller()));
     }
 
     unsafe fn attempt(&self) -> Tried {
@@ -621,7 +731,7 @@ impl<T> Guard for Defer<'_, T> {
 pub struct Handover<T> {
     core: Arc<Core<T>>,
     /// None: room was reserved in the buffer.
-    reader: Option<Partner<T>>,
+    reader: Option<Customer<T>>,
     /// Or it was promised beyond this OS process.
     promised: Option<Writer<T>>,
     place: &'static Location<'static>,
@@ -637,16 +747,75 @@ impl<T> Handover<T> {
             drop(promised.core().write(value, self.place));
             return;
         }
+        let context = crate::park::current();
         match self.reader.take() {
-            Some(reader) => {
+            Some(Customer::Waits(reader)) => {
                 reader.put(value);
                 if reader.is_extended() {
-                    self.core.serve_extended(crate::park::current(), reader, self.place);
+                    self.core.serve_extended(context, reader, self.place);
                 } else {
                     reader.wake();
                 }
             }
+            Some(Customer::Awaits(promise)) => {
+                self.core.keep_promise(context, &promise, value, self.place);
+            }
             None => self.core.fill(Some(value)),
+        }
+    }
+
+    /// The same; what is left to wait for, if anything, is awaited.
+    pub fn deliver_async(mut self, value: T) -> Delivery {
+        self.done = true;
+        if let Some(promised) = self.promised.take() {
+            drop(promised.core().write(value, self.place));
+            return Delivery(None);
+        }
+        let gate = match self.reader.take() {
+            Some(Customer::Waits(reader)) => {
+                reader.put(value);
+                if self.core.keeps_its_writer(&reader) {
+                    Some(reader.wake_and_await())
+                } else {
+                    reader.wake();
+                    None
+                }
+            }
+            Some(Customer::Awaits(promise))
+                if promise.is_extended() && self.core.capacity() == 0 =>
+            {
+                match promise.keep_and_await(value) {
+                    Ok(gate) => Some(gate),
+                    Err(made) => {
+                        self.core.return_made(made);
+                        None
+                    }
+                }
+            }
+            Some(Customer::Awaits(promise)) => {
+                self.core.keep_promise(crate::park::current(), &promise, value, self.place);
+                None
+            }
+            None => {
+                self.core.fill(Some(value));
+                None
+            }
+        };
+        Delivery(gate)
+    }
+}
+
+/// The end of an extended read, awaited by its writer.
+#[must_use = "a writer goes on only when its reader has done"]
+pub struct Delivery(Option<Arc<Gate>>);
+
+impl Future for Delivery {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, waking: &mut task::Context<'_>) -> Poll<()> {
+        match &self.0 {
+            Some(gate) if !gate.poll(waking.waker()) => Poll::Pending,
+            _ => Poll::Ready(()),
         }
     }
 }
@@ -661,7 +830,10 @@ impl<T> Drop for Handover<T> {
             return;
         }
         match self.reader.take() {
-            Some(reader) => reader.disappoint(),
+            Some(Customer::Waits(reader)) => reader.disappoint(),
+            Some(Customer::Awaits(promise)) => {
+                let _ = promise.keep(Made::Nothing);
+            }
             None => self.core.fill(None),
         }
     }
@@ -741,6 +913,12 @@ impl<T> Guard for Copied<'_, T> {
 pub struct Delivered;
 
 impl Delivered {
+    /// Nothing is left to do.
+    #[inline(always)]
+    pub fn deliver_async<M>(self, _: M) -> std::future::Ready<()> {
+        std::future::ready(())
+    }
+
     /// Nothing is left to do.
     #[inline(always)]
     pub fn deliver<M>(self, _: M) {}

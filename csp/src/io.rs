@@ -43,6 +43,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Mutex, PoisonError};
+use std::task::{Poll, Waker};
 
 use crate::alternation::choose_from;
 use crate::aside::{self, Outcome};
@@ -223,6 +224,23 @@ unsafe impl<T: Send + 'static, C: Borrow<Call<T>>> Stand for Due<T, C> {
 
     fn finish(&self, context: &'static Context, place: &'static Location<'static>) -> bool {
         self.results.finish(context, place)
+    }
+
+    fn begin(&self) {
+        self.call.borrow().begin();
+    }
+
+    fn poll_finish(
+        &self,
+        context: &'static Context,
+        place: &'static Location<'static>,
+        waker: &Waker,
+    ) -> Poll<bool> {
+        self.results.poll_finish(context, place, waker)
+    }
+
+    fn undo(&self) {
+        self.results.undo();
     }
 
     fn ended(&self) -> Option<Termination> {

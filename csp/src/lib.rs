@@ -73,6 +73,7 @@
 pub mod __private;
 mod alternation;
 mod aside;
+mod awaiting;
 mod backend;
 mod barrier;
 mod blocked;
@@ -112,11 +113,13 @@ mod watch;
 
 pub use csp_macros::{io, main, multiprocess, process, test};
 
-pub use aside::io;
+pub use aside::{io, io_async};
 pub use barrier::{Barrier, Bucket};
-pub use channel::{Channel, Extended, IntoIter, Iter, Reader, Writer};
+pub use channel::{
+    BeginAsync, Channel, Extended, IntoIter, Iter, ReadAsync, Reader, WriteAsync, Writer,
+};
 pub use choice::Alternation;
-pub use compute::compute;
+pub use compute::{compute, compute_async};
 pub use network::{
     Component, Current, Members, Output, Parallel, Sequence, Spawn, Spawned, current, init,
     shutdown, spawn,
@@ -125,4 +128,4 @@ pub use process::{Backend, Erased, Failure, Process, Replicated};
 pub use report::Network;
 pub use survey::network;
 pub use termination::{Cause, Poison, Result, Termination, WriteError};
-pub use timer::{Every, every, sleep, sleep_until};
+pub use timer::{Every, every, sleep, sleep_async, sleep_until, sleep_until_async};

@@ -80,6 +80,46 @@ macro_rules! try_sequence {
     ($($process:expr),* $(,)?) => { $crate::__private::try_sequence(($($process,)*)) };
 }
 
+/// [`parallel!`](crate::parallel) in an `async` process: a future, to be awaited. Nothing is started before.
+///
+/// If it is dropped before it is done, the processes go on as if they had been spawned.
+///
+/// ```
+/// use csp::{parallel, parallel_async, process};
+///
+/// #[process]
+/// async fn half(n: f64) -> f64 { n / 2.0 }
+/// #[process]
+/// async fn halves() -> f64 {
+///     let (one, others) = parallel_async!(half(1.0), 2 * half(3.0)).await;
+///     one + others[0] + others[1]
+/// }
+///
+/// assert_eq!(parallel!(halves()).0, 3.5);
+/// ```
+#[macro_export]
+macro_rules! parallel_async {
+    ($($process:expr),* $(,)?) => { $crate::__private::parallel_async(($($process,)*)) };
+}
+
+/// [`try_parallel!`](crate::try_parallel) in an `async` process: a future, to be awaited.
+#[macro_export]
+macro_rules! try_parallel_async {
+    ($($process:expr),* $(,)?) => { $crate::__private::try_parallel_async(($($process,)*)) };
+}
+
+/// [`sequence!`](crate::sequence) in an `async` process: a future, to be awaited.
+#[macro_export]
+macro_rules! sequence_async {
+    ($($process:expr),* $(,)?) => { $crate::__private::sequence_async(($($process,)*)) };
+}
+
+/// [`try_sequence!`](crate::try_sequence) in an `async` process: a future, to be awaited.
+#[macro_export]
+macro_rules! try_sequence_async {
+    ($($process:expr),* $(,)?) => { $crate::__private::try_sequence_async(($($process,)*)) };
+}
+
 /// Waits until one of its guards is ready, performs that one, whole, and runs its arm; the others leave no trace.
 ///
 /// ```

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::backend;
 use crate::park::{self, Children as _};
-use crate::process::group::Group;
-use crate::process::job::{Joinable, Outcome, Replicas, Single, drop_quietly};
+use crate::process::group::{Ended, Group};
+use crate::process::job::{Join, Joinable, Outcome, Replicas, Single, drop_quietly};
 use crate::process::{Erased, Failure, Process, Replicated};
 
 /// What [`parallel!`](crate::parallel) and [`sequence!`](crate::sequence) take: a process, a replicated process,
@@ -68,6 +68,10 @@ mod sealed {
         /// Called when all have ended and one has failed: drops what the others have returned.
         fn discard(started: Self::Started);
         fn one_by_one(self, place: &'static Location<'static>) -> Result<Self::Output, Failure>;
+        fn one_by_one_async(
+            self,
+            place: &'static Location<'static>,
+        ) -> impl Future<Output = Result<Self::Output, Failure>>;
     }
 
     /// One run of a network.
@@ -111,6 +115,13 @@ impl<A: Send + 'static, R: Send + 'static> sealed::Component for Process<A, R> {
     fn one_by_one(self, place: &'static Location<'static>) -> Result<R, Failure> {
         run(self, place)
     }
+
+    fn one_by_one_async(
+        self,
+        place: &'static Location<'static>,
+    ) -> impl Future<Output = Result<R, Failure>> {
+        run_async(self, place)
+    }
 }
 
 impl<A: Send + 'static, R: Send + 'static> sealed::Component for Replicated<A, R> {
@@ -136,6 +147,13 @@ impl<A: Send + 'static, R: Send + 'static> sealed::Component for Replicated<A, R
     fn one_by_one(self, place: &'static Location<'static>) -> Result<Vec<R>, Failure> {
         self.one_by_one().map(|process| process.one_by_one(place)).collect()
     }
+
+    fn one_by_one_async(
+        self,
+        place: &'static Location<'static>,
+    ) -> impl Future<Output = Result<Vec<R>, Failure>> {
+        self.into_vec().one_by_one_async(place)
+    }
 }
 
 impl<C: sealed::Component> sealed::Component for Vec<C> {
@@ -156,6 +174,17 @@ impl<C: sealed::Component> sealed::Component for Vec<C> {
 
     fn one_by_one(self, place: &'static Location<'static>) -> Result<Self::Output, Failure> {
         self.into_iter().map(|component| component.one_by_one(place)).collect()
+    }
+
+    async fn one_by_one_async(
+        self,
+        place: &'static Location<'static>,
+    ) -> Result<Self::Output, Failure> {
+        let mut outputs = Vec::with_capacity(self.len());
+        for component in self {
+            outputs.push(component.one_by_one_async(place).await?);
+        }
+        Ok(outputs)
     }
 }
 
@@ -179,6 +208,14 @@ impl<C: sealed::Component, const N: usize> sealed::Component for [C; N] {
         let outputs = Vec::from(self).one_by_one(place)?;
         Ok(outputs.try_into().unwrap_or_else(|_| unreachable!("as many outputs as components")))
     }
+
+    async fn one_by_one_async(
+        self,
+        place: &'static Location<'static>,
+    ) -> Result<Self::Output, Failure> {
+        let outputs = Vec::from(self).one_by_one_async(place).await?;
+        Ok(outputs.try_into().unwrap_or_else(|_| unreachable!("as many outputs as components")))
+    }
 }
 
 impl<C: sealed::Component> sealed::Component for Option<C> {
@@ -199,6 +236,16 @@ impl<C: sealed::Component> sealed::Component for Option<C> {
 
     fn one_by_one(self, place: &'static Location<'static>) -> Result<Self::Output, Failure> {
         self.map(|component| component.one_by_one(place)).transpose()
+    }
+
+    async fn one_by_one_async(
+        self,
+        place: &'static Location<'static>,
+    ) -> Result<Self::Output, Failure> {
+        match self {
+            Some(component) => component.one_by_one_async(place).await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -234,6 +281,15 @@ macro_rules! tuples {
                 let ($($component,)*) = self;
                 Ok(($($component.one_by_one(place)?,)*))
             }
+
+            #[allow(non_snake_case, unused_variables)]
+            async fn one_by_one_async(
+                self,
+                place: &'static Location<'static>,
+            ) -> Result<Self::Output, Failure> {
+                let ($($component,)*) = self;
+                Ok(($($component.one_by_one_async(place).await?,)*))
+            }
         }
     };
 }
@@ -267,6 +323,55 @@ fn run<C: Component>(
         }
         None => Ok(C::output(started)),
     }
+}
+
+async fn run_async<C: Component>(
+    component: C,
+    place: &'static Location<'static>,
+) -> Result<Output<C>, Failure> {
+    assert!(
+        !std::thread::panicking(),
+        "a process that unwinds can't run others: it would have to wait for them"
+    );
+    let run = Run { group: Arc::new(Group::new(place)), place };
+    let started = component.start(&run);
+    let unfinished = Unfinished(&run.group);
+    Ended::new(Arc::clone(&run.group)).await;
+    drop(unfinished);
+    match run.group.take_failure() {
+        Some(failure) => {
+            C::discard(started);
+            Err(failure)
+        }
+        None => Ok(C::output(started)),
+    }
+}
+
+/// Processes that run while somebody awaits their end. If that is dropped before, they are its process's children.
+struct Unfinished<'a>(&'a Arc<Group>);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.0.has_ended() {
+            Group::adopt(self.0);
+        }
+    }
+}
+
+/// [`try_parallel`], awaited.
+#[track_caller]
+pub(crate) fn try_parallel_async<C: Component>(
+    components: C,
+) -> impl Future<Output = Result<Output<C>, Failure>> {
+    run_async(components, Location::caller())
+}
+
+/// [`try_sequence`], awaited.
+#[track_caller]
+pub(crate) fn try_sequence_async<C: Component>(
+    components: C,
+) -> impl Future<Output = Result<Output<C>, Failure>> {
+    components.one_by_one_async(Location::caller())
 }
 
 /// Runs all at once; returns when all have ended.
@@ -416,6 +521,41 @@ impl<R> Spawned<R> {
         process.join(Location::caller())
     }
 
+    /// [`join`](Self::join) in an `async` process. Dropped before it is done, it leaves the process alone.
+    ///
+    /// # Panics
+    /// As [`join`](Self::join).
+    ///
+    /// ```
+    /// # use csp::{parallel, process, spawn};
+    /// #[process]
+    /// async fn fibonacci(n: u32) -> u64 {
+    ///     match n {
+    ///         0 | 1 => u64::from(n),
+    ///         _ => {
+    ///             let other = spawn(fibonacci(n - 1));
+    ///             let (one,) = csp::parallel_async!(fibonacci(n - 2)).await;
+    ///             one + other.join_async().await
+    ///         }
+    ///     }
+    /// }
+    /// assert_eq!(parallel!(fibonacci(10)).0, 55);
+    /// ```
+    #[track_caller]
+    pub fn join_async(self) -> impl Future<Output = R> {
+        let joined = self.try_join_async();
+        async move { expect(joined.await) }
+    }
+
+    /// [`try_join`](Self::try_join) in an `async` process.
+    ///
+    /// # Errors
+    /// As [`try_join`](Self::try_join).
+    #[track_caller]
+    pub fn try_join_async(mut self) -> impl Future<Output = Result<R, Failure>> {
+        Join::new(self.process.take(), Location::caller())
+    }
+
     /// Whether the process has ended.
     pub fn has_ended(&self) -> bool {
         self.process.as_ref().is_some_and(|process| process.has_ended())
@@ -472,7 +612,7 @@ pub struct Sequence<R> {
 }
 
 macro_rules! set {
-    ($name:ident, $try:ident) => {
+    ($name:ident, $try:ident, $try_async:ident) => {
         impl<R: Send + 'static> $name<R> {
             /// An empty one.
             pub const fn new() -> Self {
@@ -502,6 +642,25 @@ macro_rules! set {
             pub fn try_run(self) -> Result<Vec<R>, Failure> {
                 $try(self.processes)
             }
+
+            /// [`run`](Self::run) in an `async` process.
+            ///
+            /// # Panics
+            /// As [`run`](Self::run).
+            #[track_caller]
+            pub fn run_async(self) -> impl Future<Output = Vec<R>> {
+                let results = self.try_run_async();
+                async move { expect(results.await) }
+            }
+
+            /// [`try_run`](Self::try_run) in an `async` process.
+            ///
+            /// # Errors
+            /// As [`try_run`](Self::try_run).
+            #[track_caller]
+            pub fn try_run_async(self) -> impl Future<Output = Result<Vec<R>, Failure>> {
+                $try_async(self.processes)
+            }
         }
 
         impl<R: Send + 'static> Default for $name<R> {
@@ -518,8 +677,8 @@ macro_rules! set {
     };
 }
 
-set!(Parallel, try_parallel);
-set!(Sequence, try_sequence);
+set!(Parallel, try_parallel, try_parallel_async);
+set!(Sequence, try_sequence, try_sequence_async);
 
 /// What can be added to a [`Parallel`] or a [`Sequence`]. This trait is sealed.
 ///

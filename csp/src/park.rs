@@ -48,16 +48,74 @@ pub(crate) trait Park: Sync {
     fn has_company(&self) -> bool {
         false
     }
+
+    /// [`unpark`](Self::unpark) of a waiter, of which `state` is: where that is awaited it is marked as woken first.
+    #[inline]
+    fn wake_awaiting(&self, _state: &sync::AtomicU32) {
+        self.unpark();
+    }
+
+    /// An operation that is awaited stands, and `why` is what it waits for; until it says [`forgets`](Self::forgets) of it.
+    fn awaits(&self, _why: NonNull<dyn Blocked>) {}
+
+    /// That operation stands no longer.
+    fn forgets(&self, _why: *const ()) {}
+
+    /// Whether an operation that is awaited, and polled with this waker from now on, still wakes the right one.
+    fn is_for(&self, _waker: &std::task::Waker) -> bool {
+        false
+    }
+}
+
+/// A process that is a future, while it is polled.
+pub(crate) trait Polled {
+    fn identity(&self) -> Identity;
+    fn write_path(&self, out: &mut dyn fmt::Write) -> fmt::Result;
 }
 
 /// Is shown processes, one after the other, each while it can't change what it does.
 pub(crate) trait Observer {
     /// What follows belongs to this thread, or scheduler.
     fn agent(&mut self, agent: usize);
-    fn process(&mut self, context: &'static Context, activity: Activity<'_>);
+    fn process(&mut self, process: Subject<'_>, activity: Activity<'_>);
     /// So many processes of this name have not started.
     #[allow(dead_code, reason = "coroutines may not have")]
     fn unstarted(&mut self, first: &Identity, count: usize);
+}
+
+/// A process that is shown.
+#[derive(Clone, Copy)]
+pub(crate) enum Subject<'a> {
+    Context(&'static Context),
+    /// One that is a future, on its own thread.
+    #[allow(dead_code, reason = "for coroutines")]
+    Polled(&'a dyn Polled),
+}
+
+impl Subject<'_> {
+    /// Shows who it is, if it is somebody; see [`Context::shown`].
+    pub(crate) fn shown<R>(&self, look: impl FnOnce(&Identity) -> R) -> Option<R> {
+        match self {
+            Self::Context(context) => context.shown(look),
+            Self::Polled(polled) => Some(look(&polled.identity())),
+        }
+    }
+
+    /// See [`Context::hide`].
+    pub(crate) fn is_hidden(&self) -> bool {
+        match self {
+            Self::Context(context) => context.is_hidden(),
+            Self::Polled(_) => false,
+        }
+    }
+
+    /// Tells it from every other that is alive.
+    pub(crate) fn address(&self) -> usize {
+        match self {
+            Self::Context(context) => std::ptr::from_ref(*context).addr(),
+            Self::Polled(polled) => std::ptr::from_ref(*polled).addr(),
+        }
+    }
 }
 
 /// What a process is seen doing.
@@ -250,6 +308,16 @@ pub(crate) struct Context {
     pub(crate) children: RefCell<Option<Arc<dyn Children>>>,
     /// What the backend puts in order when the thread ends.
     pub(crate) at_exit: Cell<Option<fn()>>,
+    /// The process that is polled here.
+    polled: Cell<Option<&'static dyn Polled>>,
+}
+
+/// What a process that is a future carries with it from one poll to the next, if it has any of it.
+#[derive(Default)]
+pub(crate) struct Kept {
+    stopping: Option<Poison>,
+    wheels: Wheels,
+    children: Option<Arc<dyn Children>>,
 }
 
 per_thread! {
@@ -280,6 +348,9 @@ pub(crate) fn clear_errand() {
 #[allow(dead_code, reason = "only coroutines have stacks that the library answers for")]
 pub(crate) fn write_path(out: &mut dyn fmt::Write) -> fmt::Result {
     let context = CURRENT.with(Cell::get).ok_or(fmt::Error)?;
+    if let Some(polled) = context.polled.get() {
+        return polled.write_path(out);
+    }
     let identity = context.identity.try_lock().ok_or(fmt::Error)?;
     let identity = identity.as_ref().ok_or(fmt::Error)?;
     identity.of.write_path(identity.index, out)
@@ -313,6 +384,7 @@ impl Context {
             wheels: Wheels::new(),
             children: RefCell::new(None),
             at_exit: Cell::new(None),
+            polled: Cell::new(None),
         }
     }
 
@@ -410,7 +482,54 @@ impl Context {
         self.hidden.store(before.hidden, Ordering::Release);
     }
 
+    /// From now on `polled` is the process that runs here, and this what it has kept.
+    #[inline]
+    pub(crate) fn resume(
+        &self,
+        polled: &'static dyn Polled,
+        kept: Option<&mut Kept>,
+        retire_on_panic: bool,
+    ) {
+        self.polled.set(Some(polled));
+        self.retire_on_panic.set(retire_on_panic);
+        if let Some(Kept { stopping, wheels, children }) = kept {
+            self.berth.stopped.set(stopping.is_some());
+            self.stopping.replace(stopping.take());
+            self.wheels.swap(wheels);
+            self.children.replace(children.take());
+        }
+    }
+
+    /// It is polled no longer. What it is to keep, if anything.
+    #[inline]
+    pub(crate) fn suspend(&self) -> Option<Kept> {
+        self.polled.set(None);
+        let kept =
+            self.berth.stopped.get() || self.wheels.used.get() || self.children.borrow().is_some();
+        kept.then(|| self.keep())
+    }
+
+    #[cold]
+    fn keep(&self) -> Kept {
+        let mut kept = Kept {
+            stopping: self.stopping.take().filter(|_| self.berth.stopped.replace(false)),
+            wheels: Wheels::new(),
+            children: self.children.take(),
+        };
+        self.wheels.swap(&mut kept.wheels);
+        kept
+    }
+
+    /// Whether the process that runs is a future: it awaits and does not wait.
+    #[inline(always)]
+    pub(crate) fn is_polled(&self) -> bool {
+        self.polled.get().is_some()
+    }
+
     pub(crate) fn identity(&self) -> Identity {
+        if let Some(polled) = self.polled.get() {
+            return polled.identity();
+        }
         self.identity.lock().clone().expect("a process that runs has begun")
     }
 
@@ -422,12 +541,22 @@ impl Context {
 
     /// The process that runs, told apart from all others.
     pub(crate) fn who(&self) -> Who {
+        if let Some(polled) = self.polled.get() {
+            return polled.identity().who();
+        }
         self.shown(Identity::who).expect("a process that runs has begun")
     }
 
     /// The poison that it has met, if it has not communicated since.
     pub(crate) fn poison(&self) -> Option<Poison> {
         self.stopping.borrow().clone()
+    }
+
+    /// No process is seen here: others are polled, which are shown by those who poll them.
+    #[allow(dead_code, reason = "for coroutines")]
+    pub(crate) fn be_nobody(&self) {
+        let before = self.identity.lock().take();
+        drop(before);
     }
 
     /// The deadlock that has stopped the process, if one has and it has not communicated since.
@@ -469,6 +598,11 @@ impl Context {
         if let Termination::Poisoned(poison) = termination {
             self.stop(poison.clone());
         }
+    }
+
+    /// Whether a poison stops it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.berth.stopped.get()
     }
 
     pub(crate) fn stop(&self, poison: Poison) {
@@ -522,6 +656,12 @@ pub(crate) struct Wheels {
     used: Cell<bool>,
 }
 
+impl Default for Wheels {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Wheels {
     const fn new() -> Self {
         Self {
@@ -546,6 +686,12 @@ impl Wheels {
     #[inline(always)]
     pub(crate) fn set(&self, place: usize, turn: usize) {
         self.near(place).set((place, turn));
+    }
+
+    fn swap(&self, other: &mut Self) {
+        self.near.iter().zip(&other.near).for_each(|(mine, its)| mine.swap(its));
+        self.far.swap(&other.far);
+        self.used.swap(&other.used);
     }
 
     #[cold]
@@ -623,6 +769,15 @@ pub(crate) fn unwinding(context: &Context) -> Option<Termination> {
         Termination::Poisoned(context.panic_poison())
     }
     std::thread::panicking().then(|| instead(context))
+}
+
+/// A process that is a future would have to wait: it says so, for it would hold up all others of its thread.
+#[cold]
+#[track_caller]
+pub(crate) fn refuse_to_wait(operation: &str, instead: &str) -> ! {
+    panic!(
+        "{operation} would hold up all other `async` processes of its thread: in one of these write `{instead}`"
+    )
 }
 
 /// Message and place of the panic that a thread is in, as the hook saw it.
@@ -902,7 +1057,7 @@ pub(crate) mod plain {
                 None if self.look.why().is_some() => Activity::Ready,
                 None => Activity::Running,
             };
-            observer.process(self.context, activity);
+            observer.process(super::Subject::Context(self.context), activity);
         }
     }
 

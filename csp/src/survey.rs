@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::backend;
 use crate::blocked::{Object, Want};
 use crate::holders::{Held, Who};
-use crate::park::{Activity, Context, Identity, Named, Observer};
+use crate::park::{Activity, Identity, Named, Observer, Subject};
 use crate::registry;
 use crate::report::{ChannelState, HolderName, Network, ProcessState, State, Thing, Wait, Wanted};
 use crate::verdict::{Evidence, Known};
@@ -146,8 +146,8 @@ struct Census(HashMap<usize, (String, usize)>);
 impl Observer for Census {
     fn agent(&mut self, _: usize) {}
 
-    fn process(&mut self, context: &'static Context, _: Activity<'_>) {
-        let _ = context.shown(|identity| {
+    fn process(&mut self, process: Subject<'_>, _: Activity<'_>) {
+        let _ = process.shown(|identity| {
             let Identity { of, index } = identity;
             let path = || (of.path(*index), 0);
             self.0.entry(identity.who().job).or_insert_with(path).1 += 1;
@@ -187,12 +187,12 @@ pub(crate) fn name_of(what: Held) -> &'static str {
 impl Observer for Words {
     fn agent(&mut self, _: usize) {}
 
-    fn process(&mut self, context: &'static Context, activity: Activity<'_>) {
-        if context.is_hidden() {
+    fn process(&mut self, process: Subject<'_>, activity: Activity<'_>) {
+        if process.is_hidden() {
             return;
         }
         let is_blocked = matches!(activity, Activity::Blocked { .. });
-        let identity = context.shown(|identity| {
+        let identity = process.shown(|identity| {
             let of = &identity.of;
             let shown = || (identity.who(), of.path(identity.index), of.is_daemon(), of.scope());
             self.is_wanted(&**of, is_blocked).then(shown)
@@ -242,8 +242,8 @@ impl Observer for Numbers {
         self.agent = agent;
     }
 
-    fn process(&mut self, context: &'static Context, activity: Activity<'_>) {
-        let identity = context
+    fn process(&mut self, process: Subject<'_>, activity: Activity<'_>) {
+        let identity = process
             .shown(|identity| (identity.who(), identity.of.group(), identity.of.is_daemon()));
         let Some((who, group, daemon)) = identity else { return };
         let waits = match activity {
@@ -262,7 +262,7 @@ impl Observer for Numbers {
             }
             _ => None,
         };
-        let context = std::ptr::from_ref(context).addr();
+        let context = process.address();
         let agent = self.agent;
         self.evidence.processes.push(Known { who, group, daemon, agent, context, waits });
     }
@@ -284,9 +284,9 @@ impl Observer for Both {
         self.numbers.agent(agent);
     }
 
-    fn process(&mut self, context: &'static Context, activity: Activity<'_>) {
-        self.words.process(context, activity);
-        self.numbers.process(context, activity);
+    fn process(&mut self, process: Subject<'_>, activity: Activity<'_>) {
+        self.words.process(process, activity);
+        self.numbers.process(process, activity);
     }
 
     fn unstarted(&mut self, first: &Identity, count: usize) {

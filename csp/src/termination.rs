@@ -88,6 +88,10 @@ impl Poison {
         Self(Arc::new(cause))
     }
 
+    pub(crate) fn of(cause: Arc<Cause>) -> Self {
+        Self(cause)
+    }
+
     pub(crate) fn into_cause(self) -> Arc<Cause> {
         self.0
     }

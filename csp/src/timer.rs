@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::alternation::choose_from;
+use crate::alternation::{self, choose_from};
 use crate::guard::{self, Guard as _};
 use crate::park;
 
@@ -35,7 +35,38 @@ pub fn sleep_until(instant: Instant) {
     wait_for(guard::at(instant), Location::caller());
 }
 
+/// [`sleep`] in an `async` process.
+///
+/// ```
+/// # use std::time::{Duration, Instant};
+/// # use csp::{parallel, process};
+/// #[process]
+/// async fn doze() {
+///     csp::sleep_async(Duration::from_millis(2)).await;
+/// }
+/// # let start = Instant::now();
+/// # parallel!(3 * doze());
+/// # assert!(start.elapsed() >= Duration::from_millis(2));
+/// ```
+#[track_caller]
+pub fn sleep_async(duration: Duration) -> impl Future<Output = ()> {
+    await_time(guard::after(duration), Location::caller())
+}
+
+/// [`sleep_until`] in an `async` process.
+#[track_caller]
+pub fn sleep_until_async(instant: Instant) -> impl Future<Output = ()> {
+    await_time(guard::at(instant), Location::caller())
+}
+
+async fn await_time(mut time: guard::At, place: &'static Location<'static>) {
+    let _ = alternation::one_async(time.offer(), place).await;
+}
+
 fn wait_for(mut time: guard::At, place: &'static Location<'static>) {
+    if park::current().is_polled() {
+        park::refuse_to_wait("to sleep", "sleep_async(duration).await");
+    }
     // A process that unwinds does not wait, and has no other way to fail here.
     let _ = choose_from(park::current(), &[time.offer()][..], 0, place);
 }
@@ -82,6 +113,18 @@ impl Every {
     /// When the next tick is due.
     pub fn due(&self) -> Instant {
         self.due
+    }
+
+    /// The next tick, in an `async` process; as `next`, it says when it was due.
+    #[track_caller]
+    pub fn next_async(&mut self) -> impl Future<Output = Instant> {
+        let place = Location::caller();
+        async move {
+            let due = self.due;
+            await_time(guard::at(due), place).await;
+            self.advance();
+            due
+        }
     }
 
     /// Goes on to the first tick that is still ahead.

@@ -297,7 +297,8 @@ fn is_known(operation: Operation) -> bool {
         | Operation::Io
         | Operation::Compute
         | Operation::Timeout
-        | Operation::Skip => false,
+        | Operation::Skip
+        | Operation::Await => false,
     }
 }
 

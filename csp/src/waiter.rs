@@ -19,14 +19,17 @@
 //!   anew, and so finds what has passed it by.
 #![allow(unsafe_code)]
 
+mod awaited;
+
 use std::cell::UnsafeCell;
 use std::marker::PhantomPinned;
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
+pub(crate) use self::awaited::{Awaited, AwaitedMany, Gate, Made, Promise, Sitting, mark_woken};
 use crate::blocked::Blocked;
-use crate::park::{Context, Park};
-use crate::sync::{self, AtomicU32, Cell, Guard, Ordering};
+use crate::park::{Context, Park, refuse_to_wait};
+use crate::sync::{self, Arc, AtomicU32, Cell, Guard, Ordering};
 
 const OFFERING: u32 = 0;
 const WITHDRAWN: u32 = 1;
@@ -36,6 +39,8 @@ const RESERVED: u32 = 4;
 /// Another OS process decides about it, which takes as long as a message does: nobody waits for that but its own process.
 const HELD: u32 = 5;
 const COMMITTED: u32 = 6;
+/// Beside another: an awaiting waiter was woken, and nobody touches it any more.
+const WOKEN: u32 = 1 << 31;
 
 /// What became of a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +59,14 @@ pub(crate) enum Outcome {
 pub(crate) struct Waiter {
     state: AtomicU32,
     single: bool,
+    /// It lies in a future, and may be dropped at any time: see [`Awaited`].
+    awaits: bool,
     /// Its offers at channels that have not ended.
     live: AtomicU32,
     /// Of the process that waits.
     context: &'static Context,
-    park: &'static dyn Park,
+    /// Changes, of an awaiting one, only while it can't be committed.
+    park: std::cell::Cell<&'static dyn Park>,
     _pinned: PhantomPinned,
 }
 
@@ -79,9 +87,10 @@ impl Waiter {
         Self {
             state: AtomicU32::new(OFFERING),
             single,
+            awaits: false,
             live: AtomicU32::new(live),
             context,
-            park: context.park(),
+            park: std::cell::Cell::new(context.park()),
             _pinned: PhantomPinned,
         }
     }
@@ -126,7 +135,10 @@ impl Waiter {
     /// The last thing the committer does with a waiter.
     #[inline(always)]
     pub(crate) fn wake(&self) {
-        let (context, park) = (self.context, self.park);
+        if self.awaits {
+            return self.park.get().wake_awaiting(&self.state);
+        }
+        let (context, park) = (self.context, self.park.get());
         unpark(context, park);
     }
 
@@ -146,7 +158,7 @@ impl Waiter {
 
     #[inline(always)]
     fn outcome(&self) -> Outcome {
-        match self.state.load(Ordering::Relaxed) {
+        match self.state.load(Ordering::Relaxed) & !WOKEN {
             ENDED => Outcome::Ended,
             RETRY => Outcome::Retry,
             WITHDRAWN => Outcome::Withdrawn,
@@ -174,7 +186,7 @@ impl Waiter {
 
     /// Whether its thread has nothing else to run while it waits.
     pub(crate) fn is_alone(&self) -> bool {
-        self.park.is_alone()
+        self.park.get().is_alone()
     }
 
     /// What has been decided, by a call of its own process: nobody wakes it.
@@ -235,8 +247,9 @@ pub(crate) struct Offer<T> {
     extended: bool,
     /// The writer it keeps waiting.
     held: Cell<Option<Held>>,
-    /// For a writer whose value is still to be made: the reader it is made for.
-    customer: Cell<Option<Partner<T>>>,
+    /// For a writer whose value is still to be made: the reader it is made for. For a reader that awaits: the value
+    /// that is made for it.
+    customer: Cell<Option<Customer<T>>>,
 }
 
 impl<T> Offer<T> {
@@ -264,8 +277,24 @@ impl<T> Offer<T> {
         self.held.take()
     }
 
-    pub(crate) fn customer(&self) -> Option<Partner<T>> {
+    pub(crate) fn customer(&self) -> Option<Customer<T>> {
         self.customer.take()
+    }
+
+    /// Of a reader that awaits: the value that is made for it.
+    pub(crate) fn promise(&self) -> Option<Arc<Promise<T>>> {
+        match self.customer.take() {
+            Some(Customer::Awaits(promise)) => Some(promise),
+            _ => None,
+        }
+    }
+
+    /// Of a writer that awaits: the end of the extended read that has its value.
+    pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
+        match self.held.take() {
+            Some(Held::Awaits(gate)) => Some(gate),
+            _ => None,
+        }
     }
 }
 
@@ -517,10 +546,15 @@ impl<T> Partner<T> {
             self.disappoint();
             return None;
         }
+        if context.is_polled() {
+            self.disappoint();
+            refuse_to_wait("a read", "read_async().await");
+        }
         let waiter = Waiter::single(context);
         let offer = Offer::new(&waiter, 0, None, extended);
         waiter.commit(0);
-        self.offer().customer.set(Some(Partner { offer: NonNull::from(&offer) }));
+        let customer = Partner { offer: NonNull::from(&offer) };
+        self.offer().customer.set(Some(Customer::Waits(customer)));
         self.wake();
         match waiter.wait(why, None) {
             Outcome::Retry => None,
@@ -549,30 +583,80 @@ impl<T> Partner<T> {
 
     /// Wakes such a reader, and keeps the calling writer waiting until the reader has done.
     pub(crate) fn wake_and_wait(self, context: &'static Context, why: &dyn Blocked) {
+        if context.is_polled() {
+            self.wake();
+            refuse_to_wait("a write", "write_async(value).await");
+        }
         let writer = Waiter::single(context);
         writer.leave(COMMITTED);
-        self.offer().held.set(Some(Held { waiter: NonNull::from(&writer) }));
+        self.offer().held.set(Some(Held::Waits(NonNull::from(&writer))));
         self.wake();
         writer.wait(why, None);
+    }
+
+    /// Wakes such a reader; who writes awaits the gate.
+    pub(crate) fn wake_and_await(self) -> Arc<Gate> {
+        let gate = Arc::new(Gate::new());
+        self.offer().held.set(Some(Held::Awaits(Arc::clone(&gate))));
+        self.wake();
+        gate
     }
 
     #[inline(always)]
     pub(crate) fn wake(self) {
         // SAFETY: the waiter lives until it is woken.
-        let &Waiter { context, park, .. } = unsafe { self.offer().waiter.as_ref() };
-        unpark(context, park);
+        unsafe { self.offer().waiter.as_ref() }.wake();
     }
 
     /// Keeps it waiting some more.
     pub(crate) fn hold(self) -> Held {
-        Held { waiter: self.offer().waiter }
+        if self.awaits() {
+            // Not for so long as a reader likes: it may be dropped.
+            let gate = Arc::new(Gate::new());
+            self.offer().held.set(Some(Held::Awaits(Arc::clone(&gate))));
+            self.wake();
+            return Held::Awaits(gate);
+        }
+        Held::Waits(self.offer().waiter)
     }
+
+    /// Whether it lies in a future, and so is to be woken without delay.
+    fn awaits(&self) -> bool {
+        // SAFETY: the waiter lives until it is woken.
+        unsafe { self.offer().waiter.as_ref() }.awaits
+    }
+
+    /// Such a writer makes its value now: wakes it. The value is awaited.
+    pub(crate) fn order_later(self, extended: bool) -> Arc<Promise<T>> {
+        let promise = Arc::new(Promise::new(extended));
+        self.offer().customer.set(Some(Customer::Awaits(Arc::clone(&promise))));
+        self.wake();
+        promise
+    }
+
+    /// A reader whose value is made only now.
+    pub(crate) fn into_customer(self) -> Customer<T> {
+        if !self.awaits() {
+            return Customer::Waits(self);
+        }
+        let promise = Arc::new(Promise::new(self.is_extended()));
+        self.offer().customer.set(Some(Customer::Awaits(Arc::clone(&promise))));
+        self.wake();
+        Customer::Awaits(promise)
+    }
+}
+
+/// A reader that a value is made for.
+pub(crate) enum Customer<T> {
+    Waits(Partner<T>),
+    Awaits(Arc<Promise<T>>),
 }
 
 /// A writer whose value was taken and which waits until it is released.
 #[must_use = "the writer waits until it is released"]
-pub(crate) struct Held {
-    waiter: NonNull<Waiter>,
+pub(crate) enum Held {
+    Waits(NonNull<Waiter>),
+    Awaits(Arc<Gate>),
 }
 
 // SAFETY: all that is done with it is to unpark, which any thread may do.
@@ -583,8 +667,11 @@ unsafe impl Sync for Held {}
 impl Held {
     /// Called once, as the last thing that is done with it.
     pub(crate) fn release(&self) {
-        // SAFETY: the waiter is committed and not yet woken, so it waits.
-        unsafe { self.waiter.as_ref() }.wake();
+        match self {
+            // SAFETY: the waiter is committed and not yet woken, so it waits.
+            Self::Waits(waiter) => unsafe { waiter.as_ref() }.wake(),
+            Self::Awaits(gate) => gate.open(),
+        }
     }
 }
 

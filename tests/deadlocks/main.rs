@@ -6,6 +6,7 @@
 
 mod alive;
 mod classic;
+mod futures;
 mod goker;
 mod partial;
 mod snapshots;
@@ -50,7 +51,7 @@ const fn clean_once(name: &'static str, run: fn(&Placement)) -> Case {
 }
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [snapshots::CASES, classic::CASES, partial::CASES, alive::CASES, goker::CASES]
+    [snapshots::CASES, classic::CASES, partial::CASES, alive::CASES, goker::CASES, futures::CASES]
         .into_iter()
         .flatten()
 }

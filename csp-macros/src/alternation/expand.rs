@@ -25,10 +25,14 @@ pub(super) fn choice(
             ::core::result::Result::<_, #krate::Termination>::Ok((|| ::core::unreachable!())())
         });
     }
-    let choose = match order {
-        Order::Fair => quote!(choose),
-        Order::Priority => quote!(first),
+    let awaits = arms.iter().find_map(|arm| arm.awaits);
+    let choose = match (order, awaits) {
+        (Order::Fair, None) => quote!(choose),
+        (Order::Priority, None) => quote!(first),
+        (Order::Fair, Some(_)) => quote!(choose_async),
+        (Order::Priority, Some(_)) => quote!(first_async),
     };
+    let wait = awaits.map(|awaits| quote!(.#awaits));
     let guards: Vec<_> =
         (0..arms.len()).map(|index| numbered("guard", index, Span::call_site())).collect();
     let types: Vec<_> = (0..arms.len()).map(|index| format_ident!("Value{index}")).collect();
@@ -39,7 +43,7 @@ pub(super) fn choice(
         true => index.to_token_stream(),
         false => quote!(_),
     });
-    let bodies = arms.iter().zip(&variants).map(|(arm, variant)| body(variant, arm));
+    let bodies = arms.iter().zip(&variants).map(|(arm, variant)| body(variant, arm, awaits));
 
     quote!({
         #report
@@ -51,7 +55,7 @@ pub(super) fn choice(
             use #krate::__private::alt as __alt;
             static __SITE: __alt::Site = __alt::Site::new();
             #(#setups)*
-            let chosen = __alt::#choose(&__SITE, [#(__alt::Guard::offer(&mut #guards)),*]);
+            let chosen = __alt::#choose(&__SITE, [#(__alt::Guard::offer(&mut #guards)),*]) #wait;
             match chosen {
                 #(::core::result::Result::Ok(#indices) => {
                     ::core::result::Result::Ok(__Chosen::#variants(__alt::Guard::value(#guards)))
@@ -158,8 +162,13 @@ fn make(arm: &Arm, end: &impl ToTokens) -> TokenStream {
 }
 
 /// The user's arm, after what is left to do for its guard.
-fn body(variant: &Ident, arm: &Arm) -> TokenStream {
+fn body(variant: &Ident, arm: &Arm, awaits: Option<Token![await]>) -> TokenStream {
     let body = &arm.body;
+    let deliver = |place| {
+        let name = if awaits.is_some() { "deliver_async" } else { "deliver" };
+        Ident::new(name, place)
+    };
+    let wait = awaits.map(|awaits| quote!(.#awaits));
     let value = numbered("value", 0, Span::call_site());
     let finish = match (&arm.guard, &arm.pattern) {
         (Guard::Read(_) | Guard::Begin(_) | Guard::Io(_), Some(pattern)) => {
@@ -171,17 +180,20 @@ fn body(variant: &Ident, arm: &Arm) -> TokenStream {
             quote!(let #held = #value;)
         }
         (Guard::Write(_, place), _) if stays(arm, place) => {
-            quote_spanned!(local(across(place).0)=> #value.deliver(#place);)
+            let at = local(across(place).0);
+            let deliver = deliver(at);
+            quote_spanned!(at=> #value.#deliver(#place) #wait;)
         }
         (Guard::WriteWith(_, make), _) => {
             let (first, last) = across(make);
             let name = numbered("make", 0, first);
             let made = quote_spanned!(local(last)=> #name());
+            let deliver = deliver(local(first));
             // A closure that changes what it captures is called through a variable that may change.
             quote_spanned! {local(first)=>
                 #[allow(unused_mut)]
                 let mut #name = #make;
-                #value.deliver(#made);
+                #value.#deliver(#made) #wait;
             }
         }
         _ => quote!(let _ = { #value };),

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
-use syn::{Expr, ExprCall, ExprMethodCall, Pat, parse_quote, spanned::Spanned};
+use syn::{Expr, ExprCall, ExprMethodCall, Pat, Token, parse_quote, spanned::Spanned};
 
 use super::{
     Order,
@@ -15,6 +15,8 @@ pub(super) struct Arm {
     pub(super) precondition: Option<Expr>,
     pub(super) pattern: Option<Pat>,
     pub(super) guard: Guard,
+    /// The `await` of a guard in an `async` process.
+    pub(super) awaits: Option<Token![await]>,
     /// Where the guard says what it is: `read`, `after`.
     pub(super) name: Span,
     pub(super) body: Expr,
@@ -48,10 +50,26 @@ pub(super) fn arms(
         );
     }
     let arms = alternation.arms.into_iter().enumerate();
-    arms.filter_map(|(index, arm)| {
-        self::arm(order, index + 1 == count && !unfinished, arm, mistakes)
-    })
-    .collect()
+    let arms: Vec<Arm> = arms
+        .filter_map(|(index, arm)| {
+            self::arm(order, index + 1 == count && !unfinished, arm, mistakes)
+        })
+        .collect();
+    if arms.iter().any(|arm| arm.awaits.is_some()) {
+        for arm in arms.iter().filter(|arm| arm.awaits.is_none() && arm.guard.communicates()) {
+            mistakes.at(
+                Ident::new("_", arm.name),
+                "all guards of an alternation await or none does: another here does",
+            );
+        }
+    }
+    arms
+}
+
+impl Guard {
+    fn communicates(&self) -> bool {
+        !matches!(self, Self::Retired(_) | Self::After(_) | Self::At(_) | Self::Io(_) | Self::Skip)
+    }
 }
 
 fn arm(order: Order, last: bool, arm: model::Arm, mistakes: &mut Mistakes) -> Option<Arm> {
@@ -64,15 +82,16 @@ fn arm(order: Order, last: bool, arm: model::Arm, mistakes: &mut Mistakes) -> Op
             "a precondition stands before its guard: write `if condition, guard => …`",
         );
     }
-    let (guard, name) = match guard(&arm.guard) {
+    let (form, awaits) = without_await(&arm.guard);
+    let (guard, name) = match guard(form, awaits) {
         Ok(guard) => guard,
         Err((tokens, message)) => {
             mistakes.at(tokens, message);
             return None;
         }
     };
-    let mut checked =
-        Arm { precondition: arm.precondition, pattern: arm.pattern, guard, name, body: arm.body };
+    let (precondition, pattern, body) = (arm.precondition, arm.pattern, arm.body);
+    let mut checked = Arm { precondition, pattern, guard, awaits, name, body };
     if let Some(pattern) = &checked.pattern
         && !matches!(checked.guard, Guard::Read(_) | Guard::Begin(_) | Guard::Io(_))
     {
@@ -103,14 +122,23 @@ fn wrong<T>(tokens: impl ToTokens, message: impl Into<String>) -> Result<T, Wron
     Err((tokens.into_token_stream(), message.into()))
 }
 
-fn guard(expr: &Expr) -> Result<(Guard, Span), Wrong> {
+/// A guard, and its `.await`.
+fn without_await(expr: &Expr) -> (&Expr, Option<Token![await]>) {
     match expr {
-        Expr::MethodCall(call) => Ok((communication(call)?, call.method.span())),
+        Expr::Await(awaits) => (&awaits.base, Some(awaits.await_token)),
+        Expr::Group(group) => without_await(&group.expr),
+        other => (other, None),
+    }
+}
+
+fn guard(expr: &Expr, awaits: Option<Token![await]>) -> Result<(Guard, Span), Wrong> {
+    match expr {
+        Expr::MethodCall(call) => Ok((communication(call, awaits)?, call.method.span())),
         Expr::Call(call) => Ok((condition(call)?, call.func.span())),
         Expr::Path(path) if path.path.is_ident("skip") => Ok((Guard::Skip, path.span())),
         Expr::Path(path) if path.path.is_ident("default") => default(expr),
         Expr::Infer(_) => default(expr),
-        Expr::Group(group) => guard(&group.expr),
+        Expr::Group(group) => guard(&group.expr, awaits),
         Expr::Try(attempt) => wrong(
             attempt.question_token,
             "a guard has no `?`: the alternation ends as a whole, put the `?` behind it",
@@ -129,32 +157,59 @@ fn default<T>(expr: &Expr) -> Result<T, Wrong> {
     )
 }
 
-fn communication(call: &ExprMethodCall) -> Result<Guard, Wrong> {
+fn communication(call: &ExprMethodCall, awaits: Option<Token![await]>) -> Result<Guard, Wrong> {
     if let Some(turbofish) = &call.turbofish {
         return wrong(turbofish, "a guard has no type arguments: its channel has the type");
     }
     let end = || (*call.receiver).clone();
     let arguments: Vec<_> = call.args.iter().cloned().collect();
-    let (form, takes) = match (&*call.method.to_string(), &*arguments) {
+    let method = call.method.to_string();
+    let (name, is_async) = match method.strip_suffix("_async") {
+        Some(name) => (name, true),
+        None => (&*method, false),
+    };
+    const KNOWN: &[&str] = &["read", "begin", "sync", "write", "write_with"];
+    if KNOWN.contains(&name) {
+        match (is_async, awaits) {
+            (true, None) => {
+                return wrong(
+                    &call.method,
+                    format!(
+                        "in an `async` process a guard awaits: write `.await` behind `{method}(…)`"
+                    ),
+                );
+            }
+            (false, Some(awaits)) => {
+                return wrong(
+                    awaits,
+                    format!(
+                        "a guard that awaits has its awaiting form: write `{name}_async(…).await`"
+                    ),
+                );
+            }
+            _ => {}
+        }
+    }
+    let (form, takes) = match (name, &*arguments) {
         ("read", []) => return Ok(Guard::Read(end())),
         ("begin", []) => return Ok(Guard::Begin(end())),
         ("sync", []) => return Ok(Guard::Sync(end())),
         ("write", [value]) => return Ok(Guard::Write(end(), value.clone())),
         ("write_with", [value]) => return Ok(Guard::WriteWith(end(), value.clone())),
-        ("read" | "begin" | "sync", _) => (format!("end.{}()", call.method), "nothing"),
-        ("write", _) => ("end.write(value)".into(), "one value"),
-        ("write_with", _) => ("end.write_with(|| value)".into(), "one closure"),
-        (other, _) => {
+        ("read" | "begin" | "sync", _) => ("()", "nothing"),
+        ("write", _) => ("(value)", "one value"),
+        ("write_with", _) => ("(|| value)", "one closure"),
+        _ => {
             return wrong(
                 &call.method,
                 format!(
-                    "a communication is `read`, `begin`, `write`, `write_with` or `sync`: `{other}` is none"
+                    "a communication is `read`, `begin`, `write`, `write_with` or `sync`: `{method}` is none"
                 ),
             );
         }
     };
     let place: &dyn ToTokens = if arguments.is_empty() { &call.method } else { &call.args };
-    wrong(place, format!("`{}` takes {takes}: write `{form}`", call.method))
+    wrong(place, format!("`{method}` takes {takes}: write `end.{method}{form}`"))
 }
 
 fn condition(call: &ExprCall) -> Result<Guard, Wrong> {

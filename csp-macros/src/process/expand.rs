@@ -15,10 +15,13 @@ use crate::{
     spans::{across, local, path_at},
 };
 
-pub(super) fn function(kind: Kind, options: &Options, function: Function) -> TokenStream {
+pub(super) fn function(
+    kind: Kind,
+    portable: bool,
+    options: &Options,
+    function: Function,
+) -> TokenStream {
     let definition = definition(kind, options, &function);
-    let portable = kind == Kind::Multiprocess
-        || options.on.as_ref().is_some_and(|backend| backend == "Subprocess");
     function
         .configured()
         .into_iter()
@@ -58,6 +61,7 @@ fn constructor(
     // Another name, so that a process that names itself in its body gets the constructor.
     sig.ident = Ident::new("__csp_body", name.span());
     let body_fn = &sig.ident;
+    let is_async = sig.asyncness.is_some();
     let turbofish = turbofish(&generics.params);
     let owned = parameters.iter().map(|(name, ty)| {
         let mut name = name.clone();
@@ -66,7 +70,19 @@ fn constructor(
     });
     let call = quote!(#body_fn #turbofish (#(#names),*));
     let returned = match &sig.output {
-        ReturnType::Type(_, ty) if !is_never(ty) => bounded(krate, "result", ty, &call),
+        ReturnType::Type(_, ty) if !is_never(ty) => {
+            let function = if is_async { "result_async" } else { "result" };
+            bounded(krate, function, ty, &call)
+        }
+        ReturnType::Type(..) if is_async => quote! {
+            async move {
+                #[allow(unreachable_code)]
+                {
+                    let never: ::core::convert::Infallible = #call.await;
+                    never
+                }
+            }
+        },
         _ => call,
     };
 
@@ -101,7 +117,8 @@ fn constructor(
             }
         }
     } else {
-        quote!(#krate::__private::Code::new(|(#(#names,)*)| #body))
+        let new = if is_async { quote!(awaiting) } else { quote!(new) };
+        quote!(#krate::__private::Code::#new(|(#(#names,)*)| #body))
     };
 
     let mut block = Group::new(

@@ -29,9 +29,11 @@ pub(crate) fn attribute(kind: Kind, options: TokenStream, item: TokenStream) -> 
         let report = mistakes.report();
         return quote::quote!(#report #item);
     };
-    let verdict = validate::function(&function, &mut mistakes);
+    let portable = kind == Kind::Multiprocess
+        || options.on.as_ref().is_some_and(|backend| backend == "Subprocess");
+    let verdict = validate::function(&function, portable, &mut mistakes);
     match mistakes.report() {
-        None => expand::function(kind, &options, function),
+        None => expand::function(kind, portable, &options, function),
         Some(report) => fallback::function(&report, &options, &verdict, &function),
     }
 }
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn mistakes_are_independent() {
         assert_eq!(
-            mistakes("async unsafe extern \"C\" fn f(&self, x: &u8, y: impl Tr, z: _) -> &u8 {}"),
+            mistakes("const unsafe extern \"C\" fn f(&self, x: &u8, y: impl Tr, z: _) -> &u8 {}"),
             8
         );
     }

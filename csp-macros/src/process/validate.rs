@@ -20,9 +20,10 @@ pub(super) struct Verdict {
     pub(super) stands: bool,
 }
 
-pub(super) fn function(function: &Function, mistakes: &mut Mistakes) -> Verdict {
+/// `portable`: it may run in another OS process.
+pub(super) fn function(function: &Function, portable: bool, mistakes: &mut Mistakes) -> Verdict {
     attrs(function, mistakes);
-    qualifiers(function, mistakes);
+    qualifiers(function, portable, mistakes);
     let arguments: Vec<_> =
         function.sig.inputs.iter().map(|input| argument(input, mistakes)).collect();
     let result = match &function.sig.output {
@@ -62,7 +63,7 @@ pub(super) fn makes_a_process(attr: &Attribute) -> bool {
     matches!(name.as_deref(), Some("process" | "multiprocess"))
 }
 
-fn qualifiers(function: &Function, mistakes: &mut Mistakes) {
+fn qualifiers(function: &Function, portable: bool, mistakes: &mut Mistakes) {
     let sig = &function.sig;
     if let Some(constness) = sig.constness {
         mistakes.at(
@@ -70,10 +71,10 @@ fn qualifiers(function: &Function, mistakes: &mut Mistakes) {
             "a process is not `const`: it communicates, which only a running program does",
         );
     }
-    if let Some(asyncness) = sig.asyncness {
+    if let Some(asyncness) = sig.asyncness.filter(|_| portable) {
         mistakes.at(
             asyncness,
-            "a process is not `async`: it waits where it reads and writes, without `await`",
+            "a process with an OS process of its own is not `async`: it has that to itself, so it may wait",
         );
     }
     if let Safety::Unsafe(unsafety) = &sig.safety {

@@ -2,6 +2,7 @@
 
 #[cfg(all(feature = "coroutines", not(loom)))]
 mod coroutines;
+mod futures;
 // An engine of the coroutines, for targets that it knows; elsewhere an empty one stands in.
 #[cfg(feature = "compute")]
 mod rayon;
@@ -71,6 +72,8 @@ pub(crate) fn start(work: Arc<dyn Work>) {
     crate::watch::start();
     let wanted = work.options().on().filter(|wanted| COMPILED_IN.contains(wanted));
     match wanted.unwrap_or(COMPILED_IN[0]) {
+        #[cfg(all(feature = "coroutines", not(loom)))]
+        Backend::Coroutine if work.futures().is_some() => futures::start(work),
         #[cfg(all(feature = "coroutines", not(loom)))]
         Backend::Coroutine => coroutines::start(work),
         #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]

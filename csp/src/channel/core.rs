@@ -4,6 +4,8 @@
 //! - No reader and writer wait here that could serve each other: one of the two is committed elsewhere,
 //!   or both are the same process, or an extended read keeps back the room between them.
 //! - Readers wait only when the buffer is empty, writers only when it has no room.
+//! - A value that a reader was handed and did not take, as it was a future that was dropped, stands first in the buffer,
+//!   room or not.
 //! - `ended` never goes back; poison may follow retirement, not the other way round. Of an ended channel
 //!   both queues are empty, of a poisoned one the buffer too.
 //!
@@ -26,7 +28,7 @@ use crate::registry::{Listed, Listing};
 use crate::report::Fill;
 use crate::sync::{Arc, Guard, Lock};
 use crate::termination::{Poison, Termination, WriteError};
-use crate::waiter::{self, Held, Outcome, Partner, Queue};
+use crate::waiter::{self, Held, Made, Outcome, Partner, Promise, Queue};
 
 /// What the ends and handles of one channel share.
 #[allow(missing_debug_implementations, reason = "nobody outside sees it")]
@@ -40,8 +42,8 @@ pub struct Core<T> {
 }
 
 pub(crate) struct State<T> {
-    readers: Queue<T>,
-    writers: Queue<T>,
+    pub(crate) readers: Queue<T>,
+    pub(crate) writers: Queue<T>,
     /// Who waits for the channel to retire.
     pub(crate) watchers: Queue<()>,
     buffer: VecDeque<T>,
@@ -140,14 +142,14 @@ impl<T> State<T> {
     /// A value for a reader. An `extended` read keeps the room of a value that was in the buffer.
     #[inline(always)]
     pub(crate) fn find(&mut self, extended: bool) -> Found<T> {
-        if self.capacity == 0 {
+        if self.capacity == 0 && self.buffer.is_empty() {
             return match self.writers.commit_first() {
                 Some(writer) => Found::With(writer),
                 None => Found::Nothing,
             };
         }
         let Some(value) = self.buffer.pop_front() else { return Found::Nothing };
-        if extended {
+        if extended && self.capacity > 0 {
             self.held += 1;
         } else {
             self.refill();
@@ -221,6 +223,23 @@ impl<T> State<T> {
     /// Whether other OS processes have ends of the channel.
     pub(crate) fn is_away(&self) -> bool {
         self.away.is_some()
+    }
+
+    /// A value that a reader was handed and has not taken: the next one's.
+    fn take_back(&mut self, value: T) -> Option<T> {
+        if self.ended.as_ref().is_some_and(|ended| ended.poison().is_some())
+            || self.reader_ends == 0
+        {
+            return Some(value);
+        }
+        match self.readers.commit_first() {
+            Some(reader) => {
+                self.hand(&reader, value);
+                reader.wake();
+            }
+            None => self.buffer.push_front(value),
+        }
+        None
     }
 
     /// Whether the channel is retired and has nothing left to read.
@@ -505,6 +524,10 @@ impl<T> Core<T> {
         if let Some(termination) = park::unwinding(context) {
             return Err(termination);
         }
+        if context.is_polled() {
+            drop(state);
+            park::refuse_to_wait("a read", "read_async().await");
+        }
         let why = self.at(Operation::Read, place);
         let served =
             waiter::stand(context, state, |state| &mut state.readers, None, extended, &why);
@@ -546,6 +569,11 @@ impl<T> Core<T> {
         }
     }
 
+    /// Whether the writer of what a reader was given is to wait until that has done.
+    pub(crate) fn keeps_its_writer(&self, reader: &Partner<T>) -> bool {
+        reader.is_extended() && self.capacity == 0 && !std::thread::panicking()
+    }
+
     /// Lets a reader go on that has its value but keeps its writer, which is the caller.
     #[cold]
     pub(crate) fn serve_extended(
@@ -579,6 +607,10 @@ impl<T> Core<T> {
         if let Some(termination) = park::unwinding(context) {
             return Err(WriteError { value, termination });
         }
+        if context.is_polled() {
+            drop(state);
+            park::refuse_to_wait("a write", "write_async(value).await");
+        }
         let why = self.at(Operation::Write, place);
         let served =
             waiter::stand(context, state, |state| &mut state.writers, Some(value), false, &why);
@@ -610,6 +642,9 @@ impl<T> Core<T> {
         extended: bool,
         place: &'static Location<'static>,
     ) -> Result<(T, Option<Kept>), Termination> {
+        if context.is_polled() {
+            crate::awaiting::refuse_beyond();
+        }
         loop {
             if let Some(termination) = park::unwinding(context) {
                 return Err(termination);
@@ -659,6 +694,9 @@ impl<T> Core<T> {
         value: T,
         place: &'static Location<'static>,
     ) -> Result<(), WriteError<T>> {
+        if context.is_polled() {
+            crate::awaiting::refuse_beyond();
+        }
         if let Some(termination) = park::unwinding(context) {
             return Err(WriteError { value, termination });
         }
@@ -673,6 +711,43 @@ impl<T> Core<T> {
                 Err(WriteError { value, termination })
             }
         }
+    }
+
+    /// The value for a reader that awaits it.
+    pub(crate) fn keep_promise(
+        &self,
+        context: &'static Context,
+        promise: &Promise<T>,
+        value: T,
+        place: &'static Location<'static>,
+    ) {
+        let waits = promise.is_extended() && self.capacity == 0 && !std::thread::panicking();
+        let kept = match waits {
+            true => promise.keep_and_wait(value, context, &self.at(Operation::Release, place)),
+            false => promise.keep(Made::Value(value, None)),
+        };
+        if let Err(made) = kept {
+            self.return_made(made);
+        }
+    }
+
+    /// A value that was made for a reader that has gone.
+    pub(crate) fn return_made(&self, made: Made<T>) {
+        if let Made::Value(value, _) = made {
+            self.give_back(value, false);
+        }
+    }
+
+    /// A reader that was a future, and was dropped, gives back what it was handed. `room`: it kept that of the value.
+    #[cold]
+    pub(crate) fn give_back(&self, value: T, room: bool) {
+        let mut state = self.state.lock();
+        state.held -= usize::from(room && self.capacity > 0);
+        let late = state.take_back(value);
+        // Its room, if the value went to another reader.
+        state.refill();
+        drop(state);
+        drop(late);
     }
 
     /// The value that room was reserved for; None: it was never made.
@@ -708,7 +783,12 @@ impl<T> Core<T> {
         self.capacity.clamp(2, 64) as u32
     }
 
-    fn at(&self, operation: Operation, place: &'static Location<'static>) -> Waiting<'_, T> {
+    /// What a process waits for that is at such an operation here.
+    pub(crate) fn at(
+        &self,
+        operation: Operation,
+        place: &'static Location<'static>,
+    ) -> Waiting<'_, T> {
         Waiting { core: self, operation, place }
     }
 
@@ -870,7 +950,7 @@ impl<T> Listing for Core<T> {
 }
 
 /// A process at a read or a write.
-struct Waiting<'a, T> {
+pub(crate) struct Waiting<'a, T> {
     core: &'a Core<T>,
     operation: Operation,
     place: &'static Location<'static>,

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 
+use super::awaited::{BeginAsync, ReadAsync, WriteAsync};
 use super::core::{Core, Release, Side};
 use crate::holders::{Claim, Held};
 use crate::leaks::Use;
@@ -203,6 +204,46 @@ impl<T> Reader<T> {
         Ok(Extended::new(value, release))
     }
 
+    /// [`read`](Self::read) in an `async` process.
+    ///
+    /// Nothing happens until it is awaited. It may be dropped before it is done: then nothing was read. (If it was
+    /// handed a value that it has not returned, that goes to the channel's next reader, before all others. Only if no
+    /// reading end is left it is dropped, as buffered values are.)
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// # use csp::{parallel, process, Channel, Reader, Writer};
+    /// #[process]
+    /// async fn sum(numbers: Reader<u64>) -> u64 {
+    ///     let mut sum = 0;
+    ///     while let Ok(number) = numbers.read_async().await {
+    ///         sum += number;
+    ///     }
+    ///     sum
+    /// }
+    /// # #[process]
+    /// # fn source(out: Writer<u64>) -> csp::Result { for n in 0..5 { out.write(n)?; } Ok(()) }
+    /// # let numbers = Channel::new();
+    /// # assert_eq!(parallel!(source(numbers.writer()), sum(numbers.reader())).1, 10);
+    /// ```
+    #[track_caller]
+    #[inline]
+    pub fn read_async(&self) -> ReadAsync<'_, T> {
+        ReadAsync::new(&self.0.core, Location::caller())
+    }
+
+    /// [`begin`](Self::begin) in an `async` process; of a drop holds what is said of [`read_async`](Self::read_async), and
+    /// the writer goes on.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    #[track_caller]
+    pub fn begin_async(&self) -> BeginAsync<'_, T> {
+        BeginAsync::new(&self.0.core, Location::caller())
+    }
+
     /// The values one by one, until the channel ends; [`termination`](Self::termination) then says how.
     #[track_caller]
     pub fn iter(&self) -> Iter<'_, T> {
@@ -264,6 +305,35 @@ impl<T> Writer<T> {
     #[inline]
     pub fn write(&self, value: T) -> Result<(), WriteError<T>> {
         self.0.core().write(value, Location::caller())
+    }
+
+    /// [`write`](Self::write) in an `async` process.
+    ///
+    /// Nothing happens until it is awaited. If it is dropped before it is done, the value was written or is dropped with
+    /// it: written if a reader (or the buffer) had it by then, and not written at all if not. To keep a value, offer
+    /// it in [`alt!`](crate::alt).
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    ///
+    /// ```
+    /// # use csp::{parallel, process, Channel, Reader, Writer};
+    /// #[process]
+    /// async fn ticks(out: Writer<u32>) -> csp::Result {
+    ///     for tick in 0..3 {
+    ///         out.write_async(tick).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # #[process]
+    /// # fn all(input: Reader<u32>) -> Vec<u32> { input.iter().collect() }
+    /// # let channel = Channel::new();
+    /// # assert_eq!(parallel!(ticks(channel.writer()), all(channel.reader())).1, [0, 1, 2]);
+    /// ```
+    #[track_caller]
+    #[inline]
+    pub fn write_async(&self, value: T) -> WriteAsync<'_, T> {
+        WriteAsync::new(&self.0.core, value, Location::caller())
     }
 
     /// How the channel has ended, if it has.

@@ -1,5 +1,6 @@
 //! Channels and their ends.
 
+mod awaited;
 pub(crate) mod core;
 mod ends;
 
@@ -7,6 +8,7 @@ use std::fmt;
 use std::ops::Mul;
 use std::panic::Location;
 
+pub use self::awaited::{BeginAsync, ReadAsync, WriteAsync};
 pub use self::ends::{Extended, IntoIter, Iter, Reader, Writer};
 
 use self::core::Core;

@@ -3,9 +3,11 @@
 //! Plain data, for the macros to fill and a backend to use: whether there is a way to another OS process, a backend knows.
 #![allow(missing_debug_implementations, reason = "nobody outside sees them")]
 
+use super::{Awaiting, Body};
+
 /// The function of a process. One for each instance of a generic function.
 pub struct Code<A, R> {
-    pub(crate) body: fn(A) -> R,
+    pub(crate) body: Body<A, R>,
     pub(crate) depart: Option<Depart<A, R>>,
 }
 
@@ -23,7 +25,16 @@ impl<A, R> Copy for Code<A, R> {}
 impl<A, R> Code<A, R> {
     /// A function that runs in this OS process only.
     pub const fn new(body: fn(A) -> R) -> Self {
-        Self { body, depart: None }
+        Self { body: Body::Waits(body), depart: None }
+    }
+
+    /// A function that gives a future. It runs in this OS process only.
+    pub fn awaiting<F: Future<Output = R> + 'static>(body: fn(A) -> F) -> Self
+    where
+        A: 'static,
+        R: 'static,
+    {
+        Self { body: Body::Awaits(Awaiting::of(body)), depart: None }
     }
 
     /// It runs in another one too.

@@ -72,6 +72,11 @@ impl Failure {
         Self(Arc::new(Cause::Panic { process: context.path(), message, place }))
     }
 
+    /// What the ends of the process are poisoned with.
+    pub(crate) fn into_poison(self) -> Poison {
+        Poison::of(self.0)
+    }
+
     /// Panics with the failure's text; caught in a process, that is this failure again.
     #[track_caller]
     pub(crate) fn raise(self) -> ! {

@@ -1,19 +1,24 @@
 //! Processes on the way from their start to their results.
 #![allow(missing_debug_implementations, reason = "nobody outside sees a job")]
+#![allow(unsafe_code)]
 
+use std::alloc::Layout;
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll, Waker};
 
 use super::code::{Code, Entry};
 use super::definition::OnPanic;
 use super::group::Group;
-use super::{Failure, Options, Process, Replicated};
+use super::{Awaiting, Body, Failure, Options, Process, Replicated};
 use crate::blocked::{Blocked, Needs, Object, Operation, Want};
 use crate::park::{self, Context, Identity, Named};
 use crate::sync::Lock;
 use crate::termination::{Cause, Poison};
-use crate::waiter::{self, Queue, Seat};
+use crate::waiter::{self, Queue, Seat, Sitting};
 
 /// What a backend runs: `count` processes that are alike.
 pub(crate) trait Work: Named {
@@ -25,17 +30,60 @@ pub(crate) trait Work: Named {
     fn run_away(&self, index: usize, there: &mut dyn There);
     /// Gives one up that can't be started; its arguments are dropped.
     fn refuse(&self, index: usize, reason: &str);
+    /// None: they wait; `run` runs them. Else `run` does not, and they are polled.
+    fn futures(&self) -> Option<&dyn Futures> {
+        None
+    }
+    /// Whether it is a process to whoever looks; false: only to the backend.
+    #[allow(dead_code, reason = "for coroutines")]
+    fn is_seen(&self) -> bool {
+        true
+    }
+}
+
+/// Of processes that are futures. Each has a place for its future, and is the one that runs while it is begun or polled.
+pub(crate) trait Futures {
+    /// How much room one takes.
+    fn layout(&self) -> Layout;
+
+    /// Makes the future of one. None: it is there, to be polled.
+    ///
+    /// # Safety
+    /// The place is free, and has room for `layout`.
+    unsafe fn begin(&self, index: usize, place: *mut u8) -> Option<Over>;
+
+    /// Polls it. When it is over nothing is left in its place.
+    ///
+    /// # Safety
+    /// It was begun there, has not been moved, and is not over.
+    unsafe fn poll(
+        &self,
+        index: usize,
+        place: *mut u8,
+        waking: &mut task::Context<'_>,
+    ) -> Poll<Over>;
+
+    /// Its children have ended too, perhaps one with a failure; the other is what it had come to.
+    fn end(&self, index: usize, outcome: Box<dyn Any>, failure: Option<Failure>);
+}
+
+/// The function of a process is over.
+pub(crate) enum Over {
+    /// And so is the process.
+    Whole,
+    /// This it has come to, and has children that have not ended.
+    Children(Arc<Group>, Box<dyn Any>),
 }
 
 /// Runs one process of `work` here.
 pub(crate) fn run(work: &Arc<dyn Work>, index: usize) {
-    within(work, index, || work.run(index));
+    as_process(work, index, || work.run(index));
 }
 
 /// Has one process of `work` run in another OS process; here its name is taken by whoever waits for it.
 #[allow(dead_code, reason = "for a backend that may not be compiled in")]
 pub(crate) fn run_away(work: &Arc<dyn Work>, index: usize, there: &mut dyn There) {
-    within(work, index, || work.run_away(index, there));
+    as_process(work, index, || work.run_away(index, there));
 }
 
 /// An OS process that one process is to run in.
@@ -50,10 +98,11 @@ pub(crate) trait There {
 
 /// Gives one process of `work` up that can't be started: its end says why, and so do its channel ends.
 pub(crate) fn refuse(work: &Arc<dyn Work>, index: usize, reason: &str) {
-    within(work, index, || work.refuse(index, reason));
+    as_process(work, index, || work.refuse(index, reason));
 }
 
-fn within(work: &Arc<dyn Work>, index: usize, f: impl FnOnce()) {
+/// Does something as a process of `work`.
+pub(crate) fn as_process(work: &Arc<dyn Work>, index: usize, f: impl FnOnce()) {
     let context = park::current();
     let of: Arc<dyn Named> = work.clone();
     let before =
@@ -66,20 +115,31 @@ pub(crate) type Outcome<R> = Result<R, Failure>;
 
 /// The outcome of a process: of its function, and of all that it spawned.
 pub(crate) fn live<R>(body: impl FnOnce() -> R) -> Outcome<R> {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
+    let outcome = judge(catch(body));
+    with_children(outcome, Group::wait_for_children())
+}
+
+fn catch<R>(body: impl FnOnce() -> R) -> Outcome<R> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
         let failure = Failure::caught(park::current(), &*payload);
         drop_quietly(payload);
         failure
-    });
-    let outcome = match (outcome, park::current().deadlock()) {
+    })
+}
+
+fn judge<R>(outcome: Outcome<R>) -> Outcome<R> {
+    match (outcome, park::current().deadlock()) {
         // What it returns is not what it was to compute.
         (Ok(result), Some(poison)) => {
             drop_quietly(result);
             Err(Failure::deadlocked(poison))
         }
         (outcome, _) => outcome,
-    };
-    match Group::wait_for_children() {
+    }
+}
+
+fn with_children<R>(outcome: Outcome<R>, failure: Option<Failure>) -> Outcome<R> {
+    match failure {
         Some(failure) if outcome.is_ok() => {
             drop_quietly(outcome);
             Err(failure)
@@ -114,6 +174,66 @@ fn live_away<A, R>(
         }
     };
     live(away).and_then(|outcome| outcome)
+}
+
+/// What becomes of a process whose future has come to this: it has ended, or waits for its children.
+fn over<R: 'static>(outcome: Outcome<R>, end: impl FnOnce(Outcome<R>)) -> Over {
+    let outcome = judge(outcome);
+    match Group::take_children() {
+        Some(children) if !children.has_ended() => Over::Children(children, Box::new(outcome)),
+        children => {
+            let failure = children.and_then(|children| children.take_failure());
+            end(with_children(outcome, failure));
+            Over::Whole
+        }
+    }
+}
+
+/// Begins and polls the futures of a job, whose results go to `end`.
+struct Polling<'a, A, R> {
+    body: &'a Awaiting<A, R>,
+    retire_on_panic: bool,
+}
+
+impl<A, R: 'static> Polling<'_, A, R> {
+    unsafe fn begin(
+        &self,
+        arguments: impl FnOnce() -> A,
+        place: *mut u8,
+        end: impl FnOnce(Outcome<R>),
+    ) -> Option<Over> {
+        // SAFETY: the caller's promise.
+        let begun = catch(|| unsafe { self.body.begin(arguments(), place) });
+        begun.err().map(|failure| over(Err(failure), end))
+    }
+
+    unsafe fn poll(
+        &self,
+        place: *mut u8,
+        waking: &mut task::Context<'_>,
+        end: impl FnOnce(Outcome<R>),
+    ) -> Poll<Over> {
+        // SAFETY: the caller's promise.
+        let outcome = match catch(|| unsafe { self.body.poll(place, waking) }) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => Ok(result),
+            Err(failure) => {
+                // What the future still holds is dropped only now, when it unwinds no longer.
+                if !self.retire_on_panic && !park::current().is_stopped() {
+                    park::current().stop(failure.clone().into_poison());
+                }
+                Err(failure)
+            }
+        };
+        // SAFETY: the caller's promise. It is over, and not polled again.
+        let _ = catch_unwind(AssertUnwindSafe(|| unsafe { self.body.drop(place) }));
+        Poll::Ready(over(outcome, end))
+    }
+}
+
+fn ended<R: 'static>(outcome: Box<dyn Any>, failure: Option<Failure>) -> Outcome<R> {
+    let outcome = outcome.downcast::<Outcome<R>>().expect("what it came to before");
+    with_children(*outcome, failure)
 }
 
 fn unstarted<A>(arguments: A, reason: &str) -> Failure {
@@ -219,6 +339,21 @@ impl<A, R> Single<A, R> {
         self.header.group.leave(1);
     }
 
+    /// What it has ended with, or why nobody waits for that.
+    fn joined(&self) -> Outcome<R> {
+        let mut end = self.end.lock();
+        match (end.outcome.take(), end.broken.take()) {
+            (Some(outcome), _) => outcome,
+            (None, Some(poison)) => {
+                end.unjoined = true;
+                drop(end);
+                park::current().stop(poison.clone());
+                Err(Failure::deadlocked(poison))
+            }
+            (None, None) => unreachable!("a process is joined once"),
+        }
+    }
+
     /// The outcome, if it has ended and nobody has taken it.
     pub(crate) fn take_outcome(&self) -> Option<Outcome<R>> {
         self.end.lock().outcome.take()
@@ -262,11 +397,16 @@ impl<A: Send + 'static, R: Send + 'static> Work for Single<A, R> {
     }
 
     fn run(&self, _: usize) {
-        self.end(live(|| (self.code.body)(self.arguments())));
+        let Body::Waits(body) = self.code.body else { unreachable!("a future is polled") };
+        self.end(live(|| body(self.arguments())));
     }
 
     fn run_away(&self, _: usize, there: &mut dyn There) {
         self.end(live_away(self.code, || self.arguments(), there));
+    }
+
+    fn futures(&self) -> Option<&dyn Futures> {
+        matches!(self.code.body, Body::Awaits(_)).then_some(self)
     }
 
     fn refuse(&self, _: usize, reason: &str) {
@@ -278,6 +418,18 @@ impl<A: Send + 'static, R: Send + 'static> Work for Single<A, R> {
 pub(crate) trait Joinable<R>: Send + Sync {
     /// Waits for its end.
     fn join(&self, place: &'static Location<'static>) -> Outcome<R>;
+    /// Awaits it; `sitting` and `why` are where the caller waits.
+    ///
+    /// # Safety
+    /// Both are pinned, and before they are dropped `leave` is called.
+    unsafe fn poll_join(
+        &self,
+        sitting: &Sitting,
+        waker: &Waker,
+        why: &dyn Blocked,
+    ) -> Poll<Outcome<R>>;
+    fn leave(&self, sitting: &Sitting, why: &dyn Blocked);
+    fn object(&self) -> &dyn Object;
     fn has_ended(&self) -> bool;
     /// Nobody will ask for its outcome.
     fn abandon(&self);
@@ -293,21 +445,51 @@ impl<A: Send, R: Send> Joinable<R> for Single<A, R> {
             drop(end);
             self.abandon();
             return Err(Failure::unwinding(park::current()));
+        } else if park::current().is_polled() {
+            drop(end);
+            self.abandon();
+            park::refuse_to_wait("to join a process", "join_async().await");
         } else {
             let why = Joining { process: self, place };
             Seat::wait(park::current(), end, |end| &mut end.joiner, &why);
         }
-        let mut end = self.end.lock();
-        match (end.outcome.take(), end.broken.take()) {
-            (Some(outcome), _) => outcome,
-            (None, Some(poison)) => {
-                end.unjoined = true;
-                drop(end);
-                park::current().stop(poison.clone());
-                Err(Failure::deadlocked(poison))
+        self.joined()
+    }
+
+    unsafe fn poll_join(
+        &self,
+        sitting: &Sitting,
+        waker: &Waker,
+        why: &dyn Blocked,
+    ) -> Poll<Outcome<R>> {
+        if sitting.sits() {
+            if !sitting.poll(waker, why, || self.end.lock(), |end| &mut end.joiner) {
+                return Poll::Pending;
             }
-            (None, None) => unreachable!("a process is joined once"),
+            self.leave(sitting, why);
+            return Poll::Ready(self.joined());
         }
+        let mut end = self.end.lock();
+        if end.ended {
+            drop(end);
+            return Poll::Ready(self.joined());
+        }
+        if std::thread::panicking() {
+            drop(end);
+            self.abandon();
+            return Poll::Ready(Err(Failure::unwinding(park::current())));
+        }
+        // SAFETY: the caller's promise.
+        unsafe { sitting.sit(waker, &mut end.joiner, why) };
+        Poll::Pending
+    }
+
+    fn leave(&self, sitting: &Sitting, why: &dyn Blocked) {
+        sitting.leave(self.end.lock(), |end| &mut end.joiner, why);
+    }
+
+    fn object(&self) -> &dyn Object {
+        self
     }
 
     fn has_ended(&self) -> bool {
@@ -354,6 +536,59 @@ impl<A: Send, R: Send> Object for Single<A, R> {
         let mut end = self.end.lock();
         end.broken = Some(poison.clone());
         end.joiner.call();
+    }
+}
+
+/// The end of a process, awaited.
+pub(crate) struct Join<R> {
+    /// None: it was joined.
+    process: Option<Arc<dyn Joinable<R>>>,
+    sitting: Sitting,
+    place: &'static Location<'static>,
+}
+
+impl<R> Join<R> {
+    pub(crate) fn new(
+        process: Option<Arc<dyn Joinable<R>>>,
+        place: &'static Location<'static>,
+    ) -> Self {
+        Self { process, sitting: Sitting::new(), place }
+    }
+}
+
+impl<R> Future for Join<R> {
+    type Output = Outcome<R>;
+
+    fn poll(self: Pin<&mut Self>, waking: &mut task::Context<'_>) -> Poll<Outcome<R>> {
+        // SAFETY: what sits stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        let process = this.process.as_ref().expect("a process is joined once");
+        // SAFETY: it is pinned, and `drop` leaves.
+        let polled = unsafe { process.poll_join(&this.sitting, waking.waker(), this) };
+        if polled.is_ready() {
+            this.process = None;
+        }
+        polled
+    }
+}
+
+impl<R> Drop for Join<R> {
+    fn drop(&mut self) {
+        if let Some(process) = &self.process {
+            process.leave(&self.sitting, self);
+            process.abandon();
+        }
+    }
+}
+
+impl<R> Blocked for Join<R> {
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        let object = self.process.as_ref().map(|process| process.object());
+        tell(Want { operation: Operation::Join, object });
     }
 }
 
@@ -518,11 +753,16 @@ impl<A: Send + 'static, R: Send + 'static> Work for Replicas<A, R> {
     }
 
     fn run(&self, index: usize) {
-        self.end(index, live(|| (self.code.body)(self.arguments())));
+        let Body::Waits(body) = self.code.body else { unreachable!("a future is polled") };
+        self.end(index, live(|| body(self.arguments())));
     }
 
     fn run_away(&self, index: usize, there: &mut dyn There) {
         self.end(index, live_away(self.code, || self.arguments(), there));
+    }
+
+    fn futures(&self) -> Option<&dyn Futures> {
+        matches!(self.code.body, Body::Awaits(_)).then_some(self)
     }
 
     fn refuse(&self, index: usize, reason: &str) {
@@ -533,3 +773,46 @@ impl<A: Send + 'static, R: Send + 'static> Work for Replicas<A, R> {
         self.end(index, Err(failure));
     }
 }
+
+macro_rules! futures {
+    ($job:ident, $index:ident, $end:expr) => {
+        impl<A: Send + 'static, R: Send + 'static> $job<A, R> {
+            fn polling(&self) -> Polling<'_, A, R> {
+                let Body::Awaits(body) = &self.code.body else { unreachable!("it is no future") };
+                let on_panic = self.header.options.on_panic();
+                Polling { body, retire_on_panic: on_panic == OnPanic::Retire }
+            }
+        }
+
+        impl<A: Send + 'static, R: Send + 'static> Futures for $job<A, R> {
+            fn layout(&self) -> Layout {
+                self.polling().body.layout()
+            }
+
+            unsafe fn begin(&self, $index: usize, place: *mut u8) -> Option<Over> {
+                let end = |outcome| $end(self, outcome);
+                // SAFETY: the caller's promise.
+                unsafe { self.polling().begin(|| self.arguments(), place, end) }
+            }
+
+            unsafe fn poll(
+                &self,
+                $index: usize,
+                place: *mut u8,
+                waking: &mut task::Context<'_>,
+            ) -> Poll<Over> {
+                let end = |outcome| $end(self, outcome);
+                // SAFETY: the caller's promise.
+                unsafe { self.polling().poll(place, waking, end) }
+            }
+
+            fn end(&self, $index: usize, outcome: Box<dyn Any>, failure: Option<Failure>) {
+                let outcome = ended(outcome, failure);
+                $end(self, outcome);
+            }
+        }
+    };
+}
+
+futures!(Single, _index, |job: &Self, outcome| Single::end(job, outcome));
+futures!(Replicas, index, |job: &Self, outcome| Replicas::end(job, index, outcome));

@@ -1,5 +1,6 @@
 //! Processes: values that say what to run, and what happens while one runs.
 
+pub(crate) mod body;
 pub(crate) mod code;
 pub(crate) mod definition;
 pub(crate) mod failure;
@@ -8,7 +9,9 @@ pub(crate) mod job;
 mod replicated;
 
 use std::fmt;
+use std::pin::Pin;
 
+pub(crate) use self::body::{Awaiting, Body};
 use self::code::{Code, Departure};
 pub use self::definition::Backend;
 pub(crate) use self::definition::Options;
@@ -84,11 +87,14 @@ impl<A: Send + 'static, R: 'static> Process<A, R> {
     /// ```
     pub fn erased(self) -> Process<Erased<R>, R> {
         let Self { options, arguments, code } = self;
+        let hidden = match code.body {
+            Body::Waits(_) => Code::new(|erased: Erased<R>| erased.0.run()),
+            Body::Awaits(_) => Code::awaiting(|erased: Erased<R>| erased.0.future()),
+        };
         Process {
             options,
             arguments: Erased(Box::new(Hidden { arguments, code })),
-            code: Code::new(|erased: Erased<R>| erased.0.run())
-                .portable(|erased| erased.0.depart()),
+            code: hidden.portable(|erased| erased.0.depart()),
         }
     }
 }
@@ -110,6 +116,7 @@ pub struct Erased<R>(Box<dyn Hiding<R> + Send>);
 
 trait Hiding<R> {
     fn run(self: Box<Self>) -> R;
+    fn future(self: Box<Self>) -> Pin<Box<dyn Future<Output = R>>>;
     fn depart(&self) -> Result<Departure<R>, String>;
 }
 
@@ -120,7 +127,13 @@ struct Hidden<A, R> {
 
 impl<A, R> Hiding<R> for Hidden<A, R> {
     fn run(self: Box<Self>) -> R {
-        (self.code.body)(self.arguments)
+        let Body::Waits(body) = self.code.body else { unreachable!("a future is polled") };
+        body(self.arguments)
+    }
+
+    fn future(self: Box<Self>) -> Pin<Box<dyn Future<Output = R>>> {
+        let Body::Awaits(body) = self.code.body else { unreachable!("it is no future") };
+        body.boxed(self.arguments)
     }
 
     fn depart(&self) -> Result<Departure<R>, String> {

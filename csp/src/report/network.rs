@@ -77,6 +77,8 @@ pub enum Operation {
     Timeout,
     /// The guard `skip`.
     Skip,
+    /// For a future that is not of this library, in an `async` process.
+    Await,
 }
 
 /// The processes and channels of this program, each as it was when it was looked at: see [`network`](crate::network()).
@@ -438,7 +440,9 @@ impl Operation {
             Self::Read | Self::Write | Self::Retirement | Self::Sync | Self::FallIn => true,
             // The other has agreed and will come.
             Self::Handover | Self::Release => false,
-            Self::JoinAll | Self::Io | Self::Compute | Self::Timeout | Self::Skip => false,
+            Self::JoinAll | Self::Io | Self::Compute | Self::Timeout | Self::Skip | Self::Await => {
+                false
+            }
         }
     }
 }
@@ -459,6 +463,7 @@ impl fmt::Display for Operation {
             Self::Compute => "the end of a computation",
             Self::Timeout => "timeout",
             Self::Skip => "skip",
+            Self::Await => "await a future",
         })
     }
 }

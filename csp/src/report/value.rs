@@ -105,6 +105,7 @@ impl From<Operation> for Value {
             Operation::JoinAll => "join_all",
             Operation::Timeout => "timeout",
             Operation::Skip => "skip",
+            Operation::Await => "await",
             Operation::Io => "io",
             Operation::Compute => "compute",
         })

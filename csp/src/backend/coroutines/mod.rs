@@ -24,6 +24,11 @@ pub(super) fn start(work: Arc<dyn Work>) {
     Scheduler::of_this_thread().start(work);
 }
 
+/// Makes this thread a scheduler, if it is none.
+pub(super) fn make_scheduler() {
+    Scheduler::of_this_thread();
+}
+
 /// Shows the coroutines of all schedulers, one after the other; gives the observer back.
 pub(super) fn survey<O: Observer + Send + 'static>(mut observer: O) -> O {
     for scheduler in Scheduler::all() {

@@ -26,9 +26,10 @@ use super::marks;
 use super::questions::Questions;
 use super::timers::Timers;
 use crate::backend::away;
+use crate::backend::futures;
 use crate::blocked::Blocked;
 use crate::busy::Turn;
-use crate::park::{self, Activity, Context, Identity, Observer, Park, Ready};
+use crate::park::{self, Activity, Context, Identity, Observer, Park, Ready, Subject};
 use crate::patience::Patience;
 use crate::process::job::{self, Work};
 use crate::quiet;
@@ -569,6 +570,7 @@ impl Scheduler {
                 coroutine.wake();
             }
         }
+        futures::take_letters();
     }
 
     /// What the process of this context waits for, if it is one of this scheduler's and parked.
@@ -576,8 +578,11 @@ impl Scheduler {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let mut coroutines = self.host.get().into_iter().chain(all.iter().copied());
         let found =
-            coroutines.find(|coroutine| ptr::from_ref(coroutine.context()).addr() == context)?;
-        found.context().berth.shown().filter(|_| found.deadline().is_none())
+            coroutines.find(|coroutine| ptr::from_ref(coroutine.context()).addr() == context);
+        match found {
+            Some(found) => found.context().berth.shown().filter(|_| found.deadline().is_none()),
+            None => futures::why(context),
+        }
     }
 
     pub(super) fn all() -> Vec<&'static Self> {
@@ -633,12 +638,14 @@ impl Scheduler {
                 None if ptr::eq(running, coroutine.context()) => Activity::Running,
                 None => Activity::Ready,
             };
-            observer.process(coroutine.context(), activity);
+            observer.process(Subject::Context(coroutine.context()), activity);
         }
-        for Unstarted { work, next } in &*self.unstarted.borrow() {
+        let unstarted = self.unstarted.borrow();
+        for Unstarted { work, next } in unstarted.iter().filter(|next| next.work.is_seen()) {
             let first = Identity { of: work.clone(), index: *next };
             observer.unstarted(&first, work.count() - next);
         }
+        futures::show(observer);
     }
 
     /// Shows what can be shown of a scheduler that does not answer: who keeps it from that.
@@ -648,10 +655,10 @@ impl Scheduler {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // SAFETY: a context is never freed.
         if let Some(running) = unsafe { running.as_ref() } {
-            observer.process(running, Activity::Running);
+            observer.process(Subject::Context(running), Activity::Running);
         }
         for other in all.into_iter().filter(|other| !ptr::eq(running, other.context())) {
-            observer.process(other.context(), Activity::Unseen);
+            observer.process(Subject::Context(other.context()), Activity::Unseen);
         }
     }
 }

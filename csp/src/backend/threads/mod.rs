@@ -17,7 +17,10 @@ pub(super) fn start(work: Arc<dyn Work>) {
         let started = thread.spawn(move || {
             // The thread itself, which goes by the name of its process.
             park::current().hide();
-            job::run(&process, index);
+            match process.futures() {
+                Some(_) => super::futures::run_alone(&process, index),
+                None => job::run(&process, index),
+            }
         });
         if let Err(error) = started {
             let reason = format!(

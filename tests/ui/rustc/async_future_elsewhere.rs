@@ -1,9 +1,10 @@
 use csp::{Reader, process};
 
+fn on_any_thread<F: Future + Send>(_: F) {}
+
 #[process]
-async fn worker(jobs: Reader<u64>) -> csp::Result {
-    jobs.read()?;
-    Ok(())
+async fn worker(jobs: Reader<u64>) {
+    on_any_thread(jobs.read_async());
 }
 
 fn main() {

@@ -1,0 +1,188 @@
+//! Where the futures of processes lie: many of one job together, each behind its head.
+//!
+//! Invariant: `refs` counts the heads that have been made and not freed, and the batch's place in the list of its host,
+//! which it has until all its processes are over.
+#![allow(unsafe_code)]
+
+use std::alloc::{self, Layout};
+use std::cell::Cell;
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+
+use crate::awaiting::{Crowd, Head, Home};
+use crate::park::Identity;
+use crate::process::definition::OnPanic;
+use crate::process::job::{Futures, Work, drop_quietly};
+
+/// As much as is made at a time, in bytes.
+const SIZE: usize = 32 << 10;
+
+#[repr(C)]
+pub(super) struct Batch {
+    /// The first: heads point at it.
+    home: Home,
+    work: Arc<dyn Work>,
+    retires_on_panic: bool,
+    /// The index of the first.
+    first: usize,
+    places: usize,
+    begun: Cell<usize>,
+    live: Cell<usize>,
+    refs: AtomicUsize,
+    /// Where the first lies, and how far from one to the next.
+    start: usize,
+    stride: usize,
+    future: usize,
+    layout: Layout,
+    /// The others of the same host.
+    pub(super) next: Cell<Option<NonNull<Batch>>>,
+    pub(super) previous: Cell<Option<NonNull<Batch>>>,
+}
+
+impl Batch {
+    /// Room for processes of `work` from the index `first` on.
+    pub(super) fn new(
+        crowd: &'static Crowd,
+        work: Arc<dyn Work>,
+        first: usize,
+        most: usize,
+    ) -> NonNull<Self> {
+        let future = work.futures().expect("they are futures").layout();
+        let (cell, offset) = Layout::new::<Head>().extend(future).expect("a size in bytes");
+        let cell = cell.pad_to_align();
+        let places = (work.count() - first).min(most).min((SIZE / cell.size()).max(1));
+        let cells = Layout::from_size_align(cell.size() * places, cell.align());
+        let (layout, start) =
+            Layout::new::<Self>().extend(cells.expect("a size")).expect("a size in bytes");
+        // SAFETY: the size is not 0.
+        let place = NonNull::new(unsafe { alloc::alloc(layout) }.cast::<Self>());
+        let Some(place) = place else { alloc::handle_alloc_error(layout) };
+        let home = Home {
+            crowd,
+            identity: |head| Self::of(head).identity(head),
+            write_path: |head, out| {
+                let batch = Self::of(head);
+                batch.work.write_path(batch.index(head), out)
+            },
+            free: Self::free,
+        };
+        let batch = Self {
+            home,
+            retires_on_panic: work.options().on_panic() == OnPanic::Retire,
+            work,
+            first,
+            places,
+            begun: Cell::new(0),
+            live: Cell::new(0),
+            refs: AtomicUsize::new(1),
+            stride: cell.size(),
+            start,
+            future: offset,
+            layout,
+            next: Cell::new(None),
+            previous: Cell::new(None),
+        };
+        // SAFETY: it has been allocated for this.
+        unsafe { place.write(batch) };
+        place
+    }
+
+    /// The one that a head lies in.
+    pub(super) fn of(head: &Head) -> &Self {
+        // SAFETY: all heads are made by `begin`, with a home that is the first field of a batch.
+        unsafe { &*std::ptr::from_ref(head.home()).cast() }
+    }
+
+    pub(super) fn futures(&self) -> &dyn Futures {
+        self.work.futures().expect("they are futures")
+    }
+
+    pub(super) fn retires_on_panic(&self) -> bool {
+        self.retires_on_panic
+    }
+
+    fn cell(&self, number: usize) -> NonNull<Head> {
+        // SAFETY: it lies in what was allocated.
+        unsafe { NonNull::from(self).cast::<u8>().add(self.start + number * self.stride).cast() }
+    }
+
+    pub(super) fn index(&self, head: &Head) -> usize {
+        let distance = std::ptr::from_ref(head).addr() - std::ptr::from_ref(self).addr();
+        self.first + (distance - self.start) / self.stride
+    }
+
+    pub(super) fn identity(&self, head: &Head) -> Identity {
+        Identity { of: self.work.clone(), index: self.index(head) }
+    }
+
+    /// Where the future of a head lies.
+    pub(super) fn place(&self, head: NonNull<Head>) -> *mut u8 {
+        // SAFETY: it lies in the same cell.
+        unsafe { head.cast::<u8>().add(self.future).as_ptr() }
+    }
+
+    /// One head more; its future is not there yet.
+    pub(super) fn begin(&self) -> NonNull<Head> {
+        let number = self.begun.get();
+        assert!(number < self.places, "there is room for it");
+        self.begun.set(number + 1);
+        self.live.set(self.live.get() + 1);
+        self.refs.fetch_add(1, Ordering::Relaxed);
+        let head = self.cell(number);
+        // SAFETY: the place is free; and a batch is freed no sooner than its heads.
+        unsafe { head.write(Head::new(NonNull::from(&self.home))) };
+        head
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.begun.get() == self.places
+    }
+
+    /// One of its processes is over; true: all are, and no further will be begun.
+    pub(super) fn one_less(&self) -> bool {
+        self.live.set(self.live.get() - 1);
+        self.live.get() == 0 && self.is_full()
+    }
+
+    /// Its processes that are not over.
+    pub(super) fn live(&self) -> impl Iterator<Item = NonNull<Head>> {
+        let heads = (0..self.begun.get()).map(|number| self.cell(number));
+        // SAFETY: those that have been begun are there as long as the batch is in its list.
+        heads.filter(|head| unsafe { !head.as_ref().is_over() })
+    }
+
+    /// Its place in the list goes.
+    ///
+    /// # Safety
+    /// Called once; it is not used afterwards.
+    pub(super) unsafe fn release(this: NonNull<Self>) {
+        // SAFETY: it is there until here.
+        if unsafe { this.as_ref() }.refs.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            // SAFETY: that was the last.
+            let Self { work, layout, .. } = unsafe { this.read() };
+            // SAFETY: as it was allocated.
+            unsafe { alloc::dealloc(this.as_ptr().cast(), layout) };
+            drop_quietly(work);
+        }
+    }
+
+    /// # Safety
+    /// See [`Home::free`].
+    unsafe fn free(head: NonNull<Head>) {
+        // SAFETY: it is still there.
+        let batch = NonNull::from(Self::of(unsafe { head.as_ref() }));
+        // SAFETY: nobody uses it any more.
+        unsafe { head.drop_in_place() };
+        // SAFETY: the head's share.
+        unsafe { Self::release(batch) };
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batch({} × {})", self.places, self.work.name(self.first))
+    }
+}
