@@ -13,20 +13,23 @@
 #![allow(unsafe_code)]
 
 use std::any::Any;
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 use std::time::Instant;
 
 use crate::blocked::{Blocked, Operation, Want};
 use crate::park::{Context, Identity, Kept, Park, Polled};
 use crate::process::Failure;
+use crate::sync::{
+    Arc, AtomicBool, AtomicU32, Cell, Mutex, MutexGuard, Ordering, UnsafeCell, fence, per_thread,
+};
 use crate::waiter::mark_woken;
 
 /// What heads have in common that lie together, and what they need of those above.
@@ -49,7 +52,7 @@ pub(crate) struct Head {
     over: Cell<bool>,
     /// The operation that stands; further ones are in `rare`.
     why: Cell<Option<NonNull<dyn Blocked>>>,
-    rare: Cell<Option<Box<Rare>>>,
+    rare: std::cell::Cell<Option<Box<Rare>>>,
 }
 
 /// What few processes have.
@@ -67,16 +70,18 @@ pub(crate) type Ending = Pin<Box<dyn Future<Output = (Box<dyn Any>, Option<Failu
 // SAFETY: see the invariants above.
 unsafe impl Sync for Head {}
 
-std::thread_local! {
+per_thread! {
     /// One of this thread's: who sees to deadlines that are awaited by strangers.
-    static CROWD: Cell<Option<&'static Crowd>> = const { Cell::new(None) };
-    static THREAD: Cell<u8> = const { Cell::new(0) };
+    static CROWD: std::cell::Cell<Option<&'static Crowd>> = std::cell::Cell::new(None);
+}
+per_thread! {
+    static THREAD: u8 = 0;
 }
 
 /// Tells this thread from all others that are alive.
 #[inline]
 fn this_thread() -> usize {
-    THREAD.with(|thread| ptr::from_ref(thread).addr())
+    THREAD.with(|thread: &u8| ptr::from_ref(thread).addr())
 }
 
 impl Head {
@@ -90,7 +95,7 @@ impl Head {
             ready: Cell::new(false),
             over: Cell::new(false),
             why: Cell::new(None),
-            rare: Cell::new(None),
+            rare: std::cell::Cell::new(None),
         }
     }
 
@@ -231,7 +236,7 @@ impl Park for Head {
         self.wake();
     }
 
-    fn wake_awaiting(&self, state: &crate::sync::AtomicU32) {
+    fn wake_awaiting(&self, state: &AtomicU32) {
         if self.is_of_this_thread() {
             // Nothing else happens on this thread in between.
             mark_woken(state);
@@ -357,7 +362,7 @@ impl Park for Stranger {
         }
     }
 
-    fn wake_awaiting(&self, state: &crate::sync::AtomicU32) {
+    fn wake_awaiting(&self, state: &AtomicU32) {
         // SAFETY: all are made by `awaiter`, in an `Arc`, of which the operation still has its share.
         let this = unsafe {
             Arc::increment_strong_count(self);
@@ -373,11 +378,12 @@ impl Park for Stranger {
     }
 
     fn is_for(&self, waker: &Waker) -> bool {
-        let mut mine = self.lock();
-        match &mut *mine {
-            Some(mine) => mine.clone_from(waker),
-            None => *mine = Some(waker.clone()),
+        if self.lock().as_ref().is_some_and(|mine| mine.will_wake(waker)) {
+            return true;
         }
+        let new = waker.clone();
+        let before = self.lock().replace(new);
+        drop(before);
         true
     }
 }
@@ -405,7 +411,7 @@ pub(crate) struct Crowd {
     /// Who polls them; written while nobody is asleep, read by who has found it asleep.
     host: UnsafeCell<Option<&'static dyn Park>>,
     timers: RefCell<BTreeMap<(Instant, u64), Timer>>,
-    armed: Cell<u64>,
+    armed: std::cell::Cell<u64>,
     /// Whose it is; 0: nobody's.
     thread: AtomicUsize,
 }
@@ -421,7 +427,7 @@ unsafe impl Sync for Crowd {}
 unsafe impl Send for Crowd {}
 
 impl Crowd {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             ready: RefCell::new(VecDeque::new()),
             inbox: Mutex::new(Vec::new()),
@@ -429,7 +435,7 @@ impl Crowd {
             asleep: AtomicBool::new(false),
             host: UnsafeCell::new(None),
             timers: RefCell::new(BTreeMap::new()),
-            armed: Cell::new(0),
+            armed: std::cell::Cell::new(0),
             thread: AtomicUsize::new(0),
         }
     }
@@ -437,13 +443,13 @@ impl Crowd {
     /// From now on it is this thread's.
     pub(crate) fn join_thread(&'static self) {
         self.thread.store(this_thread(), Ordering::Relaxed);
-        CROWD.set(Some(self));
+        CROWD.with(|crowd| crowd.set(Some(self)));
     }
 
     /// The thread ends.
     pub(crate) fn leave_thread(&'static self) {
         self.thread.store(0, Ordering::Relaxed);
-        CROWD.set(None);
+        CROWD.with(|crowd| crowd.set(None));
     }
 
     /// The next that is ready.
@@ -470,10 +476,16 @@ impl Crowd {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many letters nobody has taken in.
+    #[cfg(loom)]
+    pub(crate) fn mail(&self) -> usize {
+        self.letters().len()
+    }
+
     /// From another thread.
     fn post(&self, head: NonNull<Head>) {
         self.letters().push(Letter(head));
-        self.news.store(true, Ordering::SeqCst);
+        self.news.swap(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         self.rouse();
     }
@@ -502,6 +514,7 @@ impl Crowd {
     pub(crate) fn take_letters(&self) {
         if self.news.load(Ordering::Relaxed) && self.news.swap(false, Ordering::SeqCst) {
             let letters = std::mem::take(&mut *self.letters());
+
             for Letter(head) in letters {
                 // SAFETY: the letter's reference.
                 let there = unsafe { head.as_ref() };
@@ -534,7 +547,8 @@ impl Crowd {
     pub(crate) fn sleep(&self, context: &'static Context, why: &dyn Blocked) {
         // SAFETY: nobody is asleep, so nobody reads it.
         unsafe { *self.host.get() = Some(context.park()) };
-        self.asleep.store(true, Ordering::SeqCst);
+        // Exchanged, not stored: so are all changes of it in one order, whoever makes them.
+        self.asleep.swap(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         let deadline = self.timers.borrow().first_key_value().map(|((deadline, _), _)| *deadline);
         if self.news.load(Ordering::SeqCst) {
@@ -579,7 +593,7 @@ impl Alarm {
     /// If none runs here: nobody would see to it.
     #[track_caller]
     pub(crate) fn new(deadline: Instant, waker: &Waker) -> Self {
-        let crowd = Head::of(waker).map(|head| head.home().crowd).or_else(|| CROWD.get()).expect(
+        let crowd = Head::of(waker).map(|head| head.home().crowd).or_else(|| CROWD.with(std::cell::Cell::get)).expect(
             "a deadline is awaited in an `async` process: another executor has timers of its own",
         );
         let number = crowd.armed.get() + 1;
@@ -594,6 +608,20 @@ impl Alarm {
         };
         self.crowd.timers.borrow_mut().insert(self.key, timer);
         self
+    }
+
+    /// The operation is polled with this waker now.
+    pub(crate) fn follow(&self, waker: &Waker) {
+        if Head::of(waker).is_some() {
+            // It was so before, or the operation would stand anew.
+            return;
+        }
+        let timer = Timer::Stranger(waker.clone());
+        let mut timers = self.crowd.timers.borrow_mut();
+        let before = timers.get_mut(&self.key).map(|before| std::mem::replace(before, timer));
+        drop(timers);
+        // Whoever is dropped with its waker may have alarms too.
+        drop(before);
     }
 }
 

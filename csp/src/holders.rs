@@ -45,9 +45,11 @@ pub(crate) struct Holders {
     free: u32,
 }
 
+/// As small as can be: a million processes hold a million ends.
 #[derive(Clone, Copy)]
 enum Slot {
-    Held(Holder),
+    /// A [`Holder`].
+    Held { job: usize, index: u32, what: Held, sure: bool },
     /// And the one that is free after it.
     Free(u32),
 }
@@ -55,14 +57,18 @@ enum Slot {
 impl Holders {
     /// Of those that hold something and are known.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Holder> {
-        self.slots.iter().filter_map(|slot| match slot {
-            Slot::Held(holder) => Some(*holder),
+        self.slots.iter().filter_map(|slot| match *slot {
+            Slot::Held { job, index, what, sure } => {
+                Some(Holder { who: Who { job, index: index as usize }, what, sure })
+            }
             Slot::Free(_) => None,
         })
     }
 
     fn put(&mut self, claim: &Claim, holder: Holder) {
-        let held = Slot::Held(holder);
+        let Holder { who, what, sure } = holder;
+        let index = u32::try_from(who.index).expect("no job has so many replicas");
+        let held = Slot::Held { job: who.job, index, what, sure };
         match claim.slot() {
             Some(slot) => self.slots[slot] = held,
             None => {

@@ -224,6 +224,8 @@ pub(crate) struct Berth {
     pub(crate) late: Cell<bool>,
     /// A poison has reached the process.
     stopped: Cell<bool>,
+    /// Whoever runs here polls others, and one of them runs: it can't wait.
+    polls: Cell<bool>,
 }
 
 /// The processes of one thread that could go on, first in first out.
@@ -375,6 +377,7 @@ impl Context {
                 armed: Cell::new(false),
                 late: Cell::new(false),
                 stopped: Cell::new(false),
+                polls: Cell::new(false),
             },
             park: Cell::new(park),
             identity: Shown::new(None),
@@ -491,6 +494,7 @@ impl Context {
         retire_on_panic: bool,
     ) {
         self.polled.set(Some(polled));
+        self.berth.polls.set(true);
         self.retire_on_panic.set(retire_on_panic);
         if let Some(Kept { stopping, wheels, children }) = kept {
             self.berth.stopped.set(stopping.is_some());
@@ -504,6 +508,7 @@ impl Context {
     #[inline]
     pub(crate) fn suspend(&self) -> Option<Kept> {
         self.polled.set(None);
+        self.berth.polls.set(false);
         let kept =
             self.berth.stopped.get() || self.wheels.used.get() || self.children.borrow().is_some();
         kept.then(|| self.keep())
@@ -523,7 +528,7 @@ impl Context {
     /// Whether the process that runs is a future: it awaits and does not wait.
     #[inline(always)]
     pub(crate) fn is_polled(&self) -> bool {
-        self.polled.get().is_some()
+        self.berth.polls.get()
     }
 
     pub(crate) fn identity(&self) -> Identity {

@@ -16,17 +16,21 @@ mod checked;
 pub(crate) mod word;
 
 #[cfg(loom)]
-pub(crate) use checked::{AtomicU32, Cell};
+use checked::Word;
 #[cfg(loom)]
-use checked::{UnsafeCell, Word};
+pub(crate) use checked::{AtomicU32, Cell, UnsafeCell};
 #[cfg(loom)]
-pub(crate) use loom::{sync::Mutex, thread};
+pub(crate) use loom::{
+    sync::atomic::{AtomicBool, fence},
+    sync::{Mutex, MutexGuard},
+    thread,
+};
 pub(crate) use std::sync::{Arc, atomic::Ordering};
 #[cfg(not(loom))]
 pub(crate) use std::{
     cell::{Cell, UnsafeCell},
-    sync::Mutex,
-    sync::atomic::AtomicU32,
+    sync::atomic::{AtomicBool, AtomicU32, fence},
+    sync::{Mutex, MutexGuard},
     thread,
 };
 #[cfg(not(loom))]

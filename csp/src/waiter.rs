@@ -66,7 +66,7 @@ pub(crate) struct Waiter {
     /// Of the process that waits.
     context: &'static Context,
     /// Changes, of an awaiting one, only while it can't be committed.
-    park: std::cell::Cell<&'static dyn Park>,
+    park: Cell<&'static dyn Park>,
     _pinned: PhantomPinned,
 }
 
@@ -90,7 +90,7 @@ impl Waiter {
             awaits: false,
             live: AtomicU32::new(live),
             context,
-            park: std::cell::Cell::new(context.park()),
+            park: Cell::new(context.park()),
             _pinned: PhantomPinned,
         }
     }

@@ -74,9 +74,11 @@ impl Choice {
                 },
                 Stage::Stands(timeout) => {
                     let come = timeout.filter(|(deadline, _)| *deadline <= Instant::now());
-                    let outcome = match self.awaited.poll(waker, come.is_some()) {
-                        None => return Poll::Pending,
-                        Some(outcome) => outcome,
+                    let Some(outcome) = self.awaited.poll(waker, come.is_some()) else {
+                        if let Some(alarm) = &self.alarm {
+                            alarm.follow(waker);
+                        }
+                        return Poll::Pending;
                     };
                     self.clear(guards, why);
                     match (outcome, come) {

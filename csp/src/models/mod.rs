@@ -21,6 +21,7 @@ mod barrier;
 mod buffered;
 mod deferred;
 mod extended;
+mod futures;
 mod lock;
 mod park;
 mod plain;
@@ -59,8 +60,10 @@ fn explore<P: Processes>(setup: impl Fn() -> P + Send + Sync + 'static) -> BTree
     check(bound(P::COUNT), move |judge| {
         CENSUS.set(0);
         LIVES.with_borrow_mut(Vec::clear);
+        futures::begin();
         Life::begin("setup");
         setup().run(|outcome| {
+            futures::end();
             assert_eq!(CENSUS.get(), 0, "values lost (>0) or doubled (<0), with {outcome:?}");
             judge(outcome);
         });

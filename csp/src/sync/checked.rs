@@ -171,6 +171,11 @@ impl AtomicU32 {
         if failed() { Err(0) } else { self.word.compare_exchange(current, new, success, failure) }
     }
 
+    pub(crate) fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
+        self.life.check();
+        if failed() { 0 } else { self.word.fetch_add(value, order) }
+    }
+
     pub(crate) fn fetch_sub(&self, value: u32, order: Ordering) -> u32 {
         self.life.check();
         if failed() { 0 } else { self.word.fetch_sub(value, order) }

@@ -212,8 +212,8 @@ impl<T> Awaited<T> {
         lock: impl FnOnce() -> S,
     ) -> Option<Outcome> {
         let Stood { waiter, offer } = self.stood().expect("it stands");
-        if waiter.state.load(Ordering::Acquire) & WOKEN == 0 {
-            if waiter.park.get().is_for(waker) {
+        if !is_woken(waiter) {
+            if waits_for(waiter, waker) {
                 return None;
             }
             let locked = lock();
@@ -276,9 +276,23 @@ fn becomes(waiter: &Waiter, waker: &Waker, why: &dyn Blocked) {
     park.awaits(unsafe { forever(why) });
 }
 
+fn is_woken(waiter: &Waiter) -> bool {
+    waiter.state.load(Ordering::Acquire) & WOKEN != 0
+}
+
+/// Whether it is for whom `waker` wakes to come back when it is woken, which it is not yet.
+fn waits_for(waiter: &Waiter, waker: &Waker) -> bool {
+    // It may be woken before it knows of the waker, and then not by that; but it says so first.
+    waiter.park.get().is_for(waker) && !is_woken(waiter)
+}
+
 /// Waits for the few instructions until a waiter that is committed is woken.
 fn settle(waiter: &Waiter) {
-    while waiter.state.load(Ordering::Acquire) & WOKEN == 0 {
+    while !is_woken(waiter) {
+        // A model that has failed is left by all.
+        if cfg!(loom) && std::thread::panicking() {
+            return;
+        }
         sync::spin();
     }
 }
@@ -327,10 +341,10 @@ impl AwaitedMany {
     /// What it has come to; None: nothing yet. If its time has `come`, or others are to be woken than before, it withdraws.
     pub(crate) fn poll(&self, waker: &Waker, come: bool) -> Option<Outcome> {
         let waiter = self.waiter();
-        if waiter.state.load(Ordering::Acquire) & WOKEN != 0 {
+        if is_woken(waiter) {
             return Some(waiter.outcome());
         }
-        if !come && waiter.park.get().is_for(waker) {
+        if !come && waits_for(waiter, waker) {
             return None;
         }
         Some(self.withdraw())
@@ -396,8 +410,8 @@ impl Sitting {
         seat: impl FnOnce(&mut S) -> &mut Seat,
     ) -> bool {
         let waiter = self.waiter().expect("it sits");
-        if waiter.state.load(Ordering::Acquire) & WOKEN == 0 {
-            if waiter.park.get().is_for(waker) {
+        if !is_woken(waiter) {
+            if waits_for(waiter, waker) {
                 return false;
             }
             let mut locked = lock();
