@@ -6,12 +6,14 @@
 //!
 //! Main writes a number for each reader; the crowd runs them all and adds up what they return. On coroutines a
 //! process that has not started costs no stack, and one that ends hands its stack to the next. A thread is far
-//! dearer, so without coroutines fewer are asked for unless you say otherwise.
+//! dearer, so without coroutines fewer are asked for unless you say otherwise. With `--kind async` the readers are futures,
+//! which have no stack at all: with `--live` too, all of them wait before the first number is written.
 
 use std::fs;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use csp::{Channel, Reader, parallel, process, spawn};
 
 const READERS: usize = if cfg!(feature = "coroutines") { 1_000_000 } else { 2_000 };
@@ -22,27 +24,59 @@ struct Arguments {
     /// How many
     #[arg(long, default_value_t = READERS)]
     readers: usize,
+    /// What they are
+    #[arg(long, value_enum, default_value_t = Kind::Stack)]
+    kind: Kind,
+    /// Start all of them before the first is served
+    #[arg(long)]
+    live: bool,
 }
+
+/// What a process is.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// A function with a stack
+    Stack,
+    /// A future
+    Async,
+}
+
+/// Those who are still to start.
+static ABSENT: AtomicUsize = AtomicUsize::new(0);
 
 #[process]
 fn reader(numbers: Reader<u64>) -> csp::Result<u64> {
+    ABSENT.fetch_sub(1, Ordering::Relaxed);
     numbers.read()
 }
 
 #[process]
-fn crowd(numbers: Reader<u64>, count: usize) -> csp::Result<u64> {
-    let (read,) = parallel!(count * reader(numbers));
+async fn async_reader(numbers: Reader<u64>) -> csp::Result<u64> {
+    ABSENT.fetch_sub(1, Ordering::Relaxed);
+    numbers.read_async().await
+}
+
+#[process]
+fn crowd(numbers: Reader<u64>, count: usize, kind: Kind) -> csp::Result<u64> {
+    let read = match kind {
+        Kind::Stack => parallel!(count * reader(numbers)).0,
+        Kind::Async => parallel!(count * async_reader(numbers)).0,
+    };
     read.into_iter().sum()
 }
 
 #[csp::main]
 fn main() -> csp::Result {
-    let count = Arguments::parse().readers;
+    let Arguments { readers: count, kind, live } = Arguments::parse();
+    ABSENT.store(count, Ordering::Relaxed);
     let start = Instant::now();
 
     let numbers = Channel::new();
-    let crowd = spawn(crowd(numbers.reader(), count));
+    let crowd = spawn(crowd(numbers.reader(), count, kind));
     let numbers = numbers.writer();
+    while live && ABSENT.load(Ordering::Relaxed) > 0 {
+        csp::sleep(Duration::from_millis(1));
+    }
     for number in 0..count {
         numbers.write(number as u64)?;
     }

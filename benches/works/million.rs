@@ -1,10 +1,12 @@
 //! A million processes. What they take at most is the OS process's, so each measurement has one of its own.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use csp::{Backend, Channel, Reader, Writer, parallel, process};
 
-use super::spawn::{all_live, all_live_futures};
+use super::spawn::all_live;
 use crate::measure::Clock;
 use crate::peers::{Answer as _, AsyncChannel, Awaiting, Kanal, on_tokio};
 
@@ -14,9 +16,14 @@ const MILLION: usize = 1_000_000;
 pub const CONTENDERS: &[(&str, bool)] = &[
     #[cfg(feature = "coroutines")]
     ("csp", true),
+    #[cfg(feature = "coroutines")]
+    (ASYNC, false),
     (Kanal::NAME, false),
     (AsyncChannel::NAME, false),
 ];
+
+/// Ours that are futures.
+const ASYNC: &str = "csp async";
 
 /// How the million are run: each served as soon as it has started, or all waiting at once.
 pub const WAYS: &[&str] = &["lazily started", "live and blocked"];
@@ -35,12 +42,11 @@ pub fn run(contender: &str, way: &str) -> Result<Duration, String> {
                 all_live(Backend::Coroutine, MILLION).map_err(|failure| failure.to_string())?;
             assert!(values.iter().all(Result::is_ok));
         }
-        (Kanal::NAME, true) => {
-            on_tokio(all_live_futures::<Kanal>(MILLION)).ok_or("one was lost")?
-        }
+        (ASYNC, _) => asyncs(live)?,
+        (Kanal::NAME, true) => on_tokio(live_futures::<Kanal>()).ok_or("one was lost")?,
         (Kanal::NAME, false) => on_tokio(lazy_futures::<Kanal>()).ok_or("one was lost")?,
         (AsyncChannel::NAME, true) => {
-            on_tokio(all_live_futures::<AsyncChannel>(MILLION)).ok_or("one was lost")?;
+            on_tokio(live_futures::<AsyncChannel>()).ok_or("one was lost")?;
         }
         (AsyncChannel::NAME, false) => {
             on_tokio(lazy_futures::<AsyncChannel>()).ok_or("one was lost")?;
@@ -69,6 +75,79 @@ fn lazy() -> Result<(), String> {
     let sum = values.into_iter().sum::<csp::Result<u64>>().map_err(|end| end.to_string())?;
     assert_eq!(sum, MILLION as u64 * (MILLION as u64 - 1) / 2);
     Ok(())
+}
+
+/// Those that have started.
+static HERE: AtomicUsize = AtomicUsize::new(0);
+
+fn are_all_here() -> bool {
+    HERE.load(Ordering::Relaxed) == MILLION
+}
+
+/// Who is to be told when all have started; it has room for that.
+static COMPLETE: Mutex<Option<Writer<()>>> = Mutex::new(None);
+
+/// One more has started. Apart from its future, which is to be small.
+#[inline(never)]
+fn is_here() -> csp::Result {
+    HERE.fetch_add(1, Ordering::Relaxed);
+    match are_all_here().then(|| COMPLETE.lock().expect("nobody panics").take()).flatten() {
+        Some(complete) => Ok(complete.write(())?),
+        None => Ok(()),
+    }
+}
+
+#[process]
+async fn one_async(input: Reader<u64>) -> csp::Result<u64> {
+    is_here()?;
+    input.read_async().await
+}
+
+/// Feeds them, as soon as all have started.
+#[process]
+async fn patient_feeder(complete: Option<Reader<()>>, out: Writer<u64>) -> csp::Result {
+    if let Some(complete) = &complete {
+        complete.read_async().await?;
+    }
+    for n in 0..MILLION as u64 {
+        out.write_async(n).await?;
+    }
+    Ok(())
+}
+
+fn asyncs(live: bool) -> Result<(), String> {
+    let (channel, complete) = (Channel::new(), Channel::buffered(1));
+    let begin = live.then(|| complete.reader());
+    *COMPLETE.lock().expect("nobody panics") = live.then(|| complete.writer());
+    let ones = MILLION * one_async(channel.reader()).on(Backend::Coroutine);
+    let feeder = patient_feeder(begin, channel.writer()).on(Backend::Coroutine);
+    let (values, _) = parallel!(ones, feeder);
+    let sum = values.into_iter().sum::<csp::Result<u64>>().map_err(|end| end.to_string())?;
+    assert_eq!(sum, MILLION as u64 * (MILLION as u64 - 1) / 2);
+    Ok(())
+}
+
+async fn live_futures<P: Awaiting<Reader: Clone>>() -> Option<()> {
+    let (out, input) = P::channel(0);
+    let futures: Vec<_> = (0..MILLION)
+        .map(|_| {
+            let mut input = input.clone();
+            tokio::spawn(async move {
+                HERE.fetch_add(1, Ordering::Relaxed);
+                P::read(&mut input).await.value()
+            })
+        })
+        .collect();
+    while !are_all_here() {
+        tokio::task::yield_now().await;
+    }
+    for n in 0..MILLION as u64 {
+        P::write(&out, n).await.value()?;
+    }
+    for future in futures {
+        future.await.ok()??;
+    }
+    Some(())
 }
 
 async fn lazy_futures<P: Awaiting<Reader: Clone>>() -> Option<()> {

@@ -143,7 +143,7 @@ async fn live_future<P: Awaiting>(
 }
 
 /// So many futures that all wait before the first is let go on.
-pub(super) async fn all_live_futures<P: Awaiting<Reader: Clone>>(all: usize) -> Option<()> {
+async fn all_live_futures<P: Awaiting<Reader: Clone>>(all: usize) -> Option<()> {
     let ((out, input), (complete, mut completion)) = (P::channel(0), P::channel(0));
     let here = Arc::new(AtomicUsize::new(0));
     let futures: Vec<_> = (0..all)

@@ -210,6 +210,7 @@ enum Prepared<'a> {
 }
 
 /// Locks all channels and tries all guards again.
+#[inline(always)]
 fn prepare<'a, G: Guards + ?Sized>(
     context: &'static Context,
     guards: &'a G,
@@ -255,6 +256,7 @@ fn prepare<'a, G: Guards + ?Sized>(
 ///
 /// # Safety
 /// All are locked. Guards and waiter stay where they are until the guards are withdrawn.
+#[inline(always)]
 unsafe fn stand<G: Guards + ?Sized>(guards: &G, start: usize, waiter: &Waiter) {
     // In the order of their turns: several may stand in one queue, where the first is served first.
     for index in around(guards.len(), start) {

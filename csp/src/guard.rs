@@ -25,7 +25,7 @@ use crate::holders::Claim;
 use crate::park::Context;
 use crate::sync::{Arc, RawLock};
 use crate::termination::Termination;
-use crate::waiter::{Customer, Gate, Made, Partner, Promise, Standing, Waiter};
+use crate::waiter::{Customer, Gate, Made, Partner, Promise, Slot, Standing, Waiter};
 
 /// What trying a guard has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,7 +237,7 @@ pub(crate) struct Input<T, C> {
     value: Cell<Option<T>>,
     kept: Cell<Option<Kept>>,
     /// The value that is made for it; awaited.
-    promise: Cell<Option<Arc<Promise<T>>>>,
+    promise: Slot<Promise<T>>,
 }
 
 impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
@@ -248,7 +248,7 @@ impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
             extended,
             value: Cell::new(None),
             kept: Cell::new(None),
-            promise: Cell::new(None),
+            promise: Slot::new(),
         }
     }
 
@@ -378,14 +378,14 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
                         writer.wake();
                     }
                 }
-                None => self.promise.set(Some(writer.order_later(self.extended))),
+                None => self.promise.put(writer.order_later(self.extended)),
             }
         }
         let promise = self.promise.take().or_else(|| self.at.standing.offer()?.promise());
         let Some(promise) = promise else { return Poll::Ready(true) };
         match promise.poll(waker) {
             None => {
-                self.promise.set(Some(promise));
+                self.promise.put(promise);
                 Poll::Pending
             }
             Some(Made::Value(value, held)) => {
@@ -475,7 +475,7 @@ pub struct Write<'a, T> {
     at: AtChannel<T, &'a Arc<Core<T>>>,
     value: Cell<Option<T>>,
     /// The end of the extended read that has the value; awaited.
-    gate: Cell<Option<Arc<Gate>>>,
+    gate: Slot<Gate>,
 }
 
 /// The guard `end.write(value)`.
@@ -484,7 +484,7 @@ pub fn write<T>(end: &Writer<T>, value: T) -> Write<'_, T> {
     Write {
         at: AtChannel::new(end.core(), Side::Writer),
         value: Cell::new(Some(value)),
-        gate: Cell::new(None),
+        gate: Slot::new(),
     }
 }
 
@@ -580,7 +580,7 @@ unsafe impl<T> Stand for Write<'_, T> {
     ) -> Poll<bool> {
         if let Some(reader) = self.at.partner.take() {
             if self.at.core().keeps_its_writer(&reader) {
-                self.gate.set(Some(reader.wake_and_await()));
+                self.gate.put(reader.wake_and_await());
             } else {
                 reader.wake();
             }
@@ -588,11 +588,16 @@ unsafe impl<T> Stand for Write<'_, T> {
         let gate = self.gate.take().or_else(|| self.at.standing.offer()?.gate());
         match gate {
             Some(gate) if !gate.poll(waker) => {
-                self.gate.set(Some(gate));
+                self.gate.put(gate);
                 Poll::Pending
             }
             _ => Poll::Ready(true),
         }
+    }
+
+    fn undo(&self) {
+        // It does not wait for the end of an extended read.
+        drop(self.gate.take().or_else(|| self.at.standing.offer()?.gate()));
     }
 
     fn ended(&self) -> Option<Termination> {

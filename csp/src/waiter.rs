@@ -26,6 +26,8 @@ use std::marker::PhantomPinned;
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
+#[cfg(loom)]
+pub(crate) use self::awaited::shares;
 pub(crate) use self::awaited::{Awaited, AwaitedMany, Gate, Made, Promise, Sitting, mark_woken};
 use crate::blocked::Blocked;
 use crate::park::{Context, Park, refuse_to_wait};
@@ -136,10 +138,15 @@ impl Waiter {
     #[inline(always)]
     pub(crate) fn wake(&self) {
         if self.awaits {
-            return self.park.get().wake_awaiting(&self.state);
+            return self.wake_awaiting();
         }
         let (context, park) = (self.context, self.park.get());
         unpark(context, park);
+    }
+
+    #[inline(never)]
+    fn wake_awaiting(&self) {
+        self.park.get().wake_awaiting(&self.state);
     }
 
     /// Parks until the waiter is committed or ended, or has withdrawn at its deadline. Every offer must
@@ -249,7 +256,7 @@ pub(crate) struct Offer<T> {
     held: Cell<Option<Held>>,
     /// For a writer whose value is still to be made: the reader it is made for. For a reader that awaits: the value
     /// that is made for it.
-    customer: Cell<Option<Customer<T>>>,
+    customer: Cell<Option<Word>>,
 }
 
 impl<T> Offer<T> {
@@ -278,12 +285,23 @@ impl<T> Offer<T> {
     }
 
     pub(crate) fn customer(&self) -> Option<Customer<T>> {
-        self.customer.take()
+        // SAFETY: such words are made by `is_for` only, and this was taken.
+        self.customer.take().map(|word| match unsafe { word.unpack() } {
+            Either::Left(offer) => Customer::Waits(Partner { offer }),
+            Either::Right(promise) => Customer::Awaits(promise),
+        })
+    }
+
+    fn is_for(&self, customer: Customer<T>) {
+        self.customer.set(Some(match customer {
+            Customer::Waits(Partner { offer }) => Word::of(offer),
+            Customer::Awaits(promise) => Word::of_share(promise),
+        }));
     }
 
     /// Of a reader that awaits: the value that is made for it.
     pub(crate) fn promise(&self) -> Option<Arc<Promise<T>>> {
-        match self.customer.take() {
+        match self.customer() {
             Some(Customer::Awaits(promise)) => Some(promise),
             _ => None,
         }
@@ -291,9 +309,9 @@ impl<T> Offer<T> {
 
     /// Of a writer that awaits: the end of the extended read that has its value.
     pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
-        match self.held.take() {
-            Some(Held::Awaits(gate)) => Some(gate),
-            _ => None,
+        match self.held.take()?.unpack() {
+            Either::Left(_) => None,
+            Either::Right(gate) => Some(gate),
         }
     }
 }
@@ -554,7 +572,7 @@ impl<T> Partner<T> {
         let offer = Offer::new(&waiter, 0, None, extended);
         waiter.commit(0);
         let customer = Partner { offer: NonNull::from(&offer) };
-        self.offer().customer.set(Some(Customer::Waits(customer)));
+        self.offer().is_for(Customer::Waits(customer));
         self.wake();
         match waiter.wait(why, None) {
             Outcome::Retry => None,
@@ -589,7 +607,7 @@ impl<T> Partner<T> {
         }
         let writer = Waiter::single(context);
         writer.leave(COMMITTED);
-        self.offer().held.set(Some(Held::Waits(NonNull::from(&writer))));
+        self.offer().held.set(Some(Held::waits(NonNull::from(&writer))));
         self.wake();
         writer.wait(why, None);
     }
@@ -597,7 +615,7 @@ impl<T> Partner<T> {
     /// Wakes such a reader; who writes awaits the gate.
     pub(crate) fn wake_and_await(self) -> Arc<Gate> {
         let gate = Arc::new(Gate::new());
-        self.offer().held.set(Some(Held::Awaits(Arc::clone(&gate))));
+        self.offer().held.set(Some(Held::awaits(Arc::clone(&gate))));
         self.wake();
         gate
     }
@@ -613,11 +631,11 @@ impl<T> Partner<T> {
         if self.awaits() {
             // Not for so long as a reader likes: it may be dropped.
             let gate = Arc::new(Gate::new());
-            self.offer().held.set(Some(Held::Awaits(Arc::clone(&gate))));
+            self.offer().held.set(Some(Held::awaits(Arc::clone(&gate))));
             self.wake();
-            return Held::Awaits(gate);
+            return Held::awaits(gate);
         }
-        Held::Waits(self.offer().waiter)
+        Held::waits(self.offer().waiter)
     }
 
     /// Whether it lies in a future, and so is to be woken without delay.
@@ -629,7 +647,7 @@ impl<T> Partner<T> {
     /// Such a writer makes its value now: wakes it. The value is awaited.
     pub(crate) fn order_later(self, extended: bool) -> Arc<Promise<T>> {
         let promise = Arc::new(Promise::new(extended));
-        self.offer().customer.set(Some(Customer::Awaits(Arc::clone(&promise))));
+        self.offer().is_for(Customer::Awaits(Arc::clone(&promise)));
         self.wake();
         promise
     }
@@ -640,7 +658,7 @@ impl<T> Partner<T> {
             return Customer::Waits(self);
         }
         let promise = Arc::new(Promise::new(self.is_extended()));
-        self.offer().customer.set(Some(Customer::Awaits(Arc::clone(&promise))));
+        self.offer().is_for(Customer::Awaits(Arc::clone(&promise)));
         self.wake();
         Customer::Awaits(promise)
     }
@@ -652,12 +670,9 @@ pub(crate) enum Customer<T> {
     Awaits(Arc<Promise<T>>),
 }
 
-/// A writer whose value was taken and which waits until it is released.
+/// A writer whose value was taken and which waits until it is released: its waiter, or the gate that it awaits.
 #[must_use = "the writer waits until it is released"]
-pub(crate) enum Held {
-    Waits(NonNull<Waiter>),
-    Awaits(Arc<Gate>),
-}
+pub(crate) struct Held(Word);
 
 // SAFETY: all that is done with it is to unpark, which any thread may do.
 unsafe impl Send for Held {}
@@ -665,13 +680,88 @@ unsafe impl Send for Held {}
 unsafe impl Sync for Held {}
 
 impl Held {
+    fn waits(waiter: NonNull<Waiter>) -> Self {
+        Self(Word::of(waiter))
+    }
+
+    pub(super) fn awaits(gate: Arc<Gate>) -> Self {
+        Self(Word::of_share(gate))
+    }
+
+    fn unpack(self) -> Either<Waiter, Gate> {
+        // SAFETY: it is made of one of these, above, and ends here.
+        unsafe { self.0.unpack() }
+    }
+
     /// Called once, as the last thing that is done with it.
     pub(crate) fn release(&self) {
-        match self {
+        match Self(self.0).unpack() {
             // SAFETY: the waiter is committed and not yet woken, so it waits.
-            Self::Waits(waiter) => unsafe { waiter.as_ref() }.wake(),
-            Self::Awaits(gate) => gate.open(),
+            Either::Left(waiter) => unsafe { waiter.as_ref() }.wake(),
+            Either::Right(gate) => gate.open(),
         }
+    }
+
+    /// Nobody waits after all.
+    fn forget(self) {
+        drop(self.unpack());
+    }
+}
+
+/// Where something is, or a share in it, in one word; nothing is dropped with that. So what never has a share, as processes with
+/// stacks do not, has nothing to look for in the end.
+#[derive(Clone, Copy)]
+struct Word(NonNull<()>);
+
+/// The other of the two, as it was put into a [`Word`].
+enum Either<L, R> {
+    Left(NonNull<L>),
+    Right(Arc<R>),
+}
+
+impl Word {
+    const SHARE: usize = 1;
+
+    fn of<L>(place: NonNull<L>) -> Self {
+        const { assert!(align_of::<L>() > Self::SHARE) };
+        Self(place.cast())
+    }
+
+    fn of_share<R>(share: Arc<R>) -> Self {
+        const { assert!(align_of::<R>() > Self::SHARE) };
+        let place = Arc::into_raw(share).map_addr(|address| address | Self::SHARE);
+        // SAFETY: it is no null pointer.
+        Self(unsafe { NonNull::new_unchecked(place.cast_mut()) }.cast())
+    }
+
+    /// # Safety
+    /// It was made of one of the two, and a share is taken out of it once.
+    unsafe fn unpack<L, R>(self) -> Either<L, R> {
+        if self.0.addr().get() & Self::SHARE == 0 {
+            return Either::Left(self.0.cast());
+        }
+        let place = self.0.as_ptr().map_addr(|address| address & !Self::SHARE);
+        // SAFETY: the share that was put into it; the caller's promise.
+        Either::Right(unsafe { Arc::from_raw(place.cast::<R>()) })
+    }
+}
+
+/// A share that its owner takes out, or leaves for ever: nothing is dropped with it.
+pub(crate) struct Slot<T>(std::cell::Cell<Option<NonNull<T>>>);
+
+impl<T> Slot<T> {
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self(std::cell::Cell::new(None))
+    }
+
+    pub(crate) fn put(&self, share: Arc<T>) {
+        self.0.set(NonNull::new(Arc::into_raw(share).cast_mut()));
+    }
+
+    pub(crate) fn take(&self) -> Option<Arc<T>> {
+        // SAFETY: it was put there, and is taken once.
+        self.0.take().map(|share| unsafe { Arc::from_raw(share.as_ptr()) })
     }
 }
 

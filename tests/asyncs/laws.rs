@@ -143,7 +143,8 @@ on_each_backend! {
     fn poison_wakes_those_who_wait_and_is_passed_on(backend) {
         let (a, b) = (Channel::new(), Channel::new());
         let (sent, _, passed, end) = parallel!(
-            backend.place(source(5, a.writer())),
+            // More than there is time for: the poisoner comes to its turn.
+            backend.place(source(u32::MAX, a.writer())),
             backend.place(poisons(a.reader(), "enough")),
             backend.place(relay(a.reader(), b.writer())),
             backend.place(reads_until_it_ends(b.reader())),

@@ -335,6 +335,8 @@ impl<T> Drop for Writing<'_, T> {
     fn drop(&mut self) {
         if let WriteStage::Stands(awaited) = &self.stage {
             awaited.withdraw(self.core.state().lock(), |state| &mut state.writers);
+            // It does not wait for the end of an extended read.
+            drop(awaited.offer().gate());
             awaited.clear(self);
         }
     }

@@ -47,6 +47,7 @@ pub(crate) struct State<T> {
     /// Who waits for the channel to retire.
     pub(crate) watchers: Queue<()>,
     buffer: VecDeque<T>,
+    /// Or [`RETURNED`], where there is no room but a value all the same.
     capacity: usize,
     /// Room in the buffer that extended reads keep back, or that is kept for a value still to be made.
     held: usize,
@@ -63,6 +64,9 @@ pub(crate) struct State<T> {
 }
 
 pub(crate) use crate::leaks::Side;
+
+/// A reader has given a value back to a channel without room. That stands in the word that each operation looks at anyway.
+const RETURNED: usize = 1 << (usize::BITS - 1);
 
 /// What an extended read keeps waiting.
 #[must_use = "a writer waits for it"]
@@ -117,7 +121,12 @@ pub(crate) enum Placed<T> {
 impl<T> State<T> {
     #[inline(always)]
     fn has_room(&self) -> bool {
-        self.buffer.len() + self.held < self.capacity
+        self.buffer.len() + self.held < self.room()
+    }
+
+    #[inline(always)]
+    fn room(&self) -> usize {
+        self.capacity & !RETURNED
     }
 
     fn ends(&mut self, side: Side) -> &mut usize {
@@ -142,14 +151,16 @@ impl<T> State<T> {
     /// A value for a reader. An `extended` read keeps the room of a value that was in the buffer.
     #[inline(always)]
     pub(crate) fn find(&mut self, extended: bool) -> Found<T> {
-        if self.capacity == 0 && self.buffer.is_empty() {
+        if self.capacity == 0 {
             return match self.writers.commit_first() {
                 Some(writer) => Found::With(writer),
                 None => Found::Nothing,
             };
         }
         let Some(value) = self.buffer.pop_front() else { return Found::Nothing };
-        if extended && self.capacity > 0 {
+        if self.room() == 0 {
+            self.takes_returned();
+        } else if extended {
             self.held += 1;
         } else {
             self.refill();
@@ -177,7 +188,7 @@ impl<T> State<T> {
     #[inline(always)]
     fn hand(&mut self, reader: &Partner<T>, value: T) {
         reader.put(value);
-        if self.capacity > 0 && reader.is_extended() {
+        if self.room() > 0 && reader.is_extended() {
             self.held += 1;
         }
     }
@@ -237,9 +248,21 @@ impl<T> State<T> {
                 self.hand(&reader, value);
                 reader.wake();
             }
-            None => self.buffer.push_front(value),
+            None => {
+                self.buffer.push_front(value);
+                if self.room() == 0 {
+                    self.capacity = RETURNED;
+                }
+            }
         }
         None
+    }
+
+    #[cold]
+    fn takes_returned(&mut self) {
+        if self.buffer.is_empty() {
+            self.capacity = 0;
+        }
     }
 
     /// Whether the channel is retired and has nothing left to read.

@@ -21,6 +21,7 @@ use crate::process::code::Code;
 use crate::process::definition::Definition;
 use crate::process::group::Ended;
 use crate::process::job::{self, Join, Single};
+use crate::waiter::shares;
 
 thread_local! {
     /// What is kept until the next execution, so that whatever is touched too late is found.
@@ -33,6 +34,7 @@ thread_local! {
 /// An execution begins.
 pub(super) fn begin() {
     HEADS.set(0);
+    shares::COUNT.set(0);
     CROWDS.with_borrow_mut(Vec::clear);
     KEPT.with_borrow_mut(VecDeque::clear);
 }
@@ -40,6 +42,7 @@ pub(super) fn begin() {
 /// All processes have ended: a head is freed once nothing refers to it, and only letters still may.
 pub(super) fn end() {
     let letters: usize = CROWDS.with_borrow(|crowds| crowds.iter().map(|crowd| crowd.mail()).sum());
+    assert_eq!(shares::COUNT.get(), 0, "gates or promises kept for nothing");
     assert_eq!(HEADS.get(), letters as isize, "heads kept for nothing (>0) or freed twice (<0)");
 }
 
@@ -521,15 +524,31 @@ fn a_write_awaits_the_end_of_an_extended_read() {
     assert_eq!(seen, BTreeSet::from([((Ok(()), 1), Ok(1))]));
 }
 
+/// The server waits for its client in the middle of the read: which may have gone.
 #[test]
 fn a_write_that_is_dropped_does_not_wait_for_an_extended_read() {
     let seen = explore(|| {
-        let channel = Channel::new();
+        let (channel, gone) = (Channel::new(), Channel::new());
         let (reader, writer) = (channel.reader(), channel.writer());
-        let writing = async move { once(write_async(&writer, 1)).await };
-        (move || drive(writing), move || serve(&reader, &Work::new()))
+        let (told, tells) = (gone.reader(), gone.writer());
+        let writing = async move {
+            let wrote = once(write_async(&writer, 1)).await;
+            drop(writer);
+            (wrote, write_async(&tells, 2).await)
+        };
+        let serving = move || {
+            let begun = reader.begin();
+            let told = read(&told);
+            (begun.map(|value| value.0).map_err(How::from), told)
+        };
+        (move || drive(writing), serving)
     });
-    assert_eq!(seen, BTreeSet::from([(Some(Ok(())), Ok(1)), (None, Ok(1)), (None, Err(RETIRED)),]));
+    assert_eq!(
+        seen,
+        BTreeSet::from(
+            [((None, Ok(())), (Ok(1), Ok(2))), ((None, Ok(())), (Err(RETIRED), Ok(2))),]
+        )
+    );
 }
 
 fn deliver(handover: Handover<Value>) -> Chose {

@@ -21,11 +21,37 @@ pub(crate) struct Gate(Lock<Gated>);
 struct Gated {
     open: bool,
     waker: Option<Waker>,
+    _counted: Counted,
+}
+
+/// In a model: how many gates and promises there are.
+#[cfg(loom)]
+pub(crate) mod shares {
+    std::thread_local! {
+        pub(crate) static COUNT: std::cell::Cell<isize> = const { std::cell::Cell::new(0) };
+    }
+}
+
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        #[cfg(loom)]
+        shares::COUNT.set(shares::COUNT.get() + 1);
+        Self
+    }
+}
+
+#[cfg(loom)]
+impl Drop for Counted {
+    fn drop(&mut self) {
+        shares::COUNT.set(shares::COUNT.get() - 1);
+    }
 }
 
 impl Gate {
     pub(super) fn new() -> Self {
-        Self(Lock::new(Gated { open: false, waker: None }))
+        Self(Lock::new(Gated { open: false, waker: None, _counted: Counted::new() }))
     }
 
     pub(super) fn open(&self) {
@@ -60,6 +86,7 @@ struct Promised<T> {
     waker: Option<Waker>,
     /// The reader has gone.
     abandoned: bool,
+    _counted: Counted,
 }
 
 /// What has become of a promise.
@@ -70,9 +97,23 @@ pub(crate) enum Made<T> {
     Nothing,
 }
 
+impl<T> Made<T> {
+    /// It was made in vain: its writer goes on.
+    fn unkept(self) -> Self {
+        match self {
+            Self::Value(value, held) => {
+                held.into_iter().for_each(Held::forget);
+                Self::Value(value, None)
+            }
+            Self::Nothing => Self::Nothing,
+        }
+    }
+}
+
 impl<T> Promise<T> {
     pub(super) fn new(extended: bool) -> Self {
-        let state = Promised { made: None, waker: None, abandoned: false };
+        let state =
+            Promised { made: None, waker: None, abandoned: false, _counted: Counted::new() };
         Self { state: Lock::new(state), extended }
     }
 
@@ -108,7 +149,8 @@ impl<T> Promise<T> {
         }
         let writer = Waiter::single(context);
         writer.leave(COMMITTED);
-        self.keep(Made::Value(value, Some(Held::Waits(NonNull::from(&writer)))))?;
+        self.keep(Made::Value(value, Some(Held::waits(NonNull::from(&writer)))))
+            .map_err(Made::unkept)?;
         writer.wait(why, None);
         Ok(())
     }
@@ -116,7 +158,8 @@ impl<T> Promise<T> {
     /// The same by one that awaits it.
     pub(crate) fn keep_and_await(&self, value: T) -> Result<Arc<Gate>, Made<T>> {
         let gate = Arc::new(Gate::new());
-        self.keep(Made::Value(value, Some(Held::Awaits(Arc::clone(&gate)))))?;
+        self.keep(Made::Value(value, Some(Held::awaits(Arc::clone(&gate)))))
+            .map_err(Made::unkept)?;
         Ok(gate)
     }
 
@@ -419,8 +462,6 @@ impl Sitting {
                 becomes(waiter, waker, why);
                 return false;
             }
-            drop(locked);
-            settle(waiter);
         }
         true
     }
@@ -434,13 +475,11 @@ impl Sitting {
     ) {
         let Some(waiter) = self.waiter() else { return };
         let seat = seat(&mut locked);
+        // Else it was called, and that is done under this lock.
         if seat.is_of(waiter) {
             seat.0 = None;
-            drop(locked);
-        } else {
-            drop(locked);
-            settle(waiter);
         }
+        drop(locked);
         waiter.park.get().forgets(thin(why));
         // SAFETY: nobody else refers to it any more.
         unsafe { *self.0.get() = None };
