@@ -138,6 +138,7 @@ impl There for Child {
         let mut exit = None;
         for news in hearing {
             match news {
+                #[cfg(test)]
                 News::Note(_) => {}
                 News::Ended(ended) => told = Some(ended),
                 News::Exited(how) => exit = Some(how),

@@ -149,14 +149,12 @@ fn run(
     }
 }
 
-/// What comes from the parent besides `Start`; and its end, which is this process's end.
+/// After `Start` comes nothing (but notes, in tests) until the parent's end, which is this process's end.
 fn watch(messages: IpcReceiver<ToChild>) {
     let watch = move || {
-        while let Some(message) = receive(&messages) {
-            let handler = NOTES.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(handler) = &*handler {
-                handler(message);
-            }
+        while let Some(_message) = receive(&messages) {
+            #[cfg(test)]
+            notes::heard(_message);
         }
         die();
     };
@@ -164,16 +162,6 @@ fn watch(messages: IpcReceiver<ToChild>) {
     if builder.spawn(watch).is_err() {
         die();
     }
-}
-
-type Handler = Box<dyn Fn(ToChild) + Send>;
-
-/// Who is to have what comes from the parent.
-static NOTES: Mutex<Option<Handler>> = Mutex::new(None);
-
-/// Says who is to have what comes from the parent after `Start`.
-pub(crate) fn on_note(handler: impl Fn(ToChild) + Send + 'static) {
-    *NOTES.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(handler));
 }
 
 fn receive(messages: &IpcReceiver<ToChild>) -> Option<ToChild> {
@@ -191,4 +179,26 @@ fn receive(messages: &IpcReceiver<ToChild>) -> Option<ToChild> {
 fn die() -> ! {
     // SAFETY: ends the process, whatever its threads do.
     unsafe { libc::_exit(FAILED) }
+}
+
+/// What a test says to a child that it has started.
+#[cfg(test)]
+pub(crate) mod notes {
+    use std::sync::{Mutex, PoisonError};
+
+    use super::ToChild;
+
+    type Handler = Box<dyn Fn(ToChild) + Send>;
+
+    static HANDLER: Mutex<Option<Handler>> = Mutex::new(None);
+
+    pub(crate) fn on_note(handler: impl Fn(ToChild) + Send + 'static) {
+        *HANDLER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(handler));
+    }
+
+    pub(super) fn heard(message: ToChild) {
+        if let Some(handler) = &*HANDLER.lock().unwrap_or_else(PoisonError::into_inner) {
+            handler(message);
+        }
+    }
 }

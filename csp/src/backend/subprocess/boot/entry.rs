@@ -20,10 +20,6 @@ pub static ENTRIES: [Entry];
 static ANCHOR: Entry = Entry::new("", 0, || "", |_| Err(String::new()));
 
 impl Entry {
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
-    }
-
     pub(crate) fn id(&'static self) -> EntryId {
         EntryId {
             name: self.name.to_owned(),

@@ -14,13 +14,16 @@ use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+#[cfg(test)]
+use super::Blob;
 use super::child;
 use super::warden::{self, Exit, Killer};
-use super::{Blob, Call, DEEPEST, Ended, FromChild, ToChild, VARIABLE};
+use super::{Call, DEEPEST, Ended, FromChild, ToChild, VARIABLE};
 
 /// What is heard of a child. The last is always `Exited`.
 #[derive(Debug)]
 pub(crate) enum News {
+    #[cfg(test)]
     Note(Blob),
     Ended(Ended),
     Exited(Exit),
@@ -57,6 +60,7 @@ impl Iterator for Hearing {
     fn next(&mut self) -> Option<News> {
         while let Some(messages) = &self.messages {
             match receive(messages) {
+                #[cfg(test)]
                 Some(FromChild::Note(note)) => return Some(News::Note(note)),
                 Some(FromChild::Ended(ended)) => return Some(News::Ended(ended)),
                 Some(FromChild::Hello { .. }) => {}

@@ -21,7 +21,7 @@ mod tests;
 
 use std::fmt;
 
-use ipc_channel::ipc::{IpcSender, IpcSharedMemory};
+use ipc_channel::ipc::IpcSender;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use self::entry::EntryId;
@@ -36,12 +36,7 @@ const DEEPEST: u32 = 16;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToChild {
     Start(Box<Start>),
-    /// A link to another process: its rings and its mailbox.
-    Link {
-        about: Blob,
-        shared: IpcSharedMemory,
-    },
-    /// Something that is not for the rings.
+    #[cfg(test)]
     Note(Blob),
 }
 
@@ -70,7 +65,10 @@ pub(crate) struct Passport {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromChild {
-    Hello { control: IpcSender<ToChild> },
+    Hello {
+        control: IpcSender<ToChild>,
+    },
+    #[cfg(test)]
     Note(Blob),
     Ended(Ended),
 }

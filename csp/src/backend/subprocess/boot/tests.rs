@@ -70,7 +70,7 @@ entry!(
 entry!(
     ECHO = |_| {
         let (send, notes) = mpsc::channel();
-        child::on_note(move |message| {
+        child::notes::on_note(move |message| {
             let _ = send.send(message);
         });
         child::tell_parent(FromChild::Note(Blob(Vec::new())));

@@ -20,7 +20,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 
 use ipc_channel::ipc::IpcSharedMemory;
@@ -81,7 +81,8 @@ pub(crate) struct Node {
     unrung: AtomicBool,
     peers: AtomicUsize,
     /// Messages sent, ever.
-    sent: AtomicU64,
+    #[cfg(test)]
+    sent: std::sync::atomic::AtomicU64,
     operations: Arc<Operations>,
     routing: Once,
     inner: Mutex<Inner>,
@@ -243,20 +244,23 @@ impl Node {
             backed_up: AtomicBool::new(false),
             unrung: AtomicBool::new(false),
             peers: AtomicUsize::new(0),
-            sent: AtomicU64::new(0),
+            #[cfg(test)]
+            sent: std::sync::atomic::AtomicU64::new(0),
             operations,
             routing: Once::new(),
             inner: Mutex::new(inner),
         }))
     }
 
+    #[cfg(test)]
     pub(crate) fn id(&self) -> NodeId {
         self.id
     }
 
     /// Messages sent, ever.
+    #[cfg(test)]
     pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.sent.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

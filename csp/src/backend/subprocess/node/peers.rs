@@ -256,6 +256,7 @@ impl Node {
         let Some(place) = inner.peers.place(to) else {
             return self.unreachable(inner, to, message);
         };
+        #[cfg(test)]
         self.sent.fetch_add(1, Ordering::Relaxed);
         let mut head = std::mem::take(&mut inner.head);
         head.clear();

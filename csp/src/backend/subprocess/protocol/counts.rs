@@ -174,12 +174,6 @@ impl Counts {
 }
 
 impl<V: Clone, P: Clone> Home<V, P> {
-    pub(super) fn add_handle(&mut self, index: u64) {
-        if let Some(rows) = self.counts.channels.get_mut(&index) {
-            rows.handles += 1;
-        }
-    }
-
     pub(super) fn drop_handle(&mut self, index: u64, out: &mut Out<V, P>) {
         if let Some(rows) = self.counts.channels.get_mut(&index) {
             rows.handles = rows.handles.saturating_sub(1);

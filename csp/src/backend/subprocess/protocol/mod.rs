@@ -147,11 +147,6 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.home.create(capacity)
     }
 
-    /// One more handle of a channel of this home: something that can still make ends.
-    pub(crate) fn add_handle(&mut self, channel: ChannelId) {
-        self.home.add_handle(channel.index);
-    }
-
     pub(crate) fn drop_handle(&mut self, channel: ChannelId, out: &mut Out<V, P>) {
         self.home.drop_handle(channel.index, out);
         self.settle(out);
