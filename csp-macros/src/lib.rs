@@ -23,6 +23,10 @@ use process::Kind;
 ///
 /// The body owns its arguments; they and the result are `Send + 'static`, whatever the process will run on.
 ///
+/// An `async fn` is a process without a stack: a future, which awaits where others wait, by operations that have `_async`
+/// behind their names. It meets the others on the same channels. What it keeps over an `.await` need not be `Send`, for it stays
+/// on its thread.
+///
 /// Options, all of them optional:
 ///
 /// - `name = "…"`: one step of the paths in which the process is named; the function's name unless said.
@@ -50,9 +54,20 @@ use process::Kind;
 ///     input.iter().sum()
 /// }
 ///
-/// let channel = Channel::new();
-/// let (_, sum) = parallel!(producer(channel.writer(), 4), consumer(channel.reader()));
-/// assert_eq!(sum, 6);
+/// #[process]
+/// async fn doubles(input: Reader<u64>, out: Writer<u64>) -> csp::Result {
+///     loop {
+///         out.write_async(2 * input.read_async().await?).await?;
+///     }
+/// }
+///
+/// let (plain, doubled) = (Channel::new(), Channel::new());
+/// let (.., sum) = parallel!(
+///     producer(plain.writer(), 4),
+///     doubles(plain.reader(), doubled.writer()),
+///     consumer(doubled.reader()),
+/// );
+/// assert_eq!(sum, 12);
 /// ```
 #[proc_macro_attribute]
 pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {

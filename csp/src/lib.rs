@@ -54,7 +54,9 @@
 //! | `serde` | (reports can be serialised) | |
 //! | `subprocess` | an OS process, for [`#[multiprocess]`](multiprocess) functions; on Linux | |
 //!
-//! `#[process]` runs on coroutines where they are compiled in, else on threads. All may meet on one channel.
+//! `#[process]` runs on coroutines where they are compiled in, else on threads. All may meet on one channel. A `#[process]` that
+//! is an `async fn` has no stack: it is a future, polled by a coroutine or thread of the library's, and awaits where others wait
+//! ([`read_async`](Reader::read_async), [`parallel_async!`] and so on).
 //! `main`, and any thread, is a process too: it may read, write, choose and spawn.
 //!
 //! A coroutine runs until it waits in an operation of this crate. A loop that computes without communicating, or a

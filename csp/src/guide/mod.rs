@@ -14,8 +14,8 @@
 //! | [mistakes](misuse) | what happens to each, and the test that shows it |
 //! | [coming from elsewhere](coming_from) | PyCSP, Go, occam, JCSP, tokio, crossbeam |
 //!
-//! Every program here is a file of `examples/guide`, compiled and run as a documentation test, and what it prints is
-//! checked; the pictures are made from a line of text each. `cargo run -p csp-examples --bin guide -- choice` runs one.
+//! Every program here is compiled and run as a documentation test. Those that print are files of `examples/guide`, and what they
+//! print is checked: `cargo run -p csp-examples --bin guide -- choice` runs one. The pictures are made from a line of text each.
 
 macro_rules! chapters {
     ($($name:ident)*) => { $(
