@@ -59,7 +59,7 @@ pub fn io<R: Send>(call: impl FnOnce() -> R + Send) -> R {
     self::call(context, Location::caller(), Operation::Io, pool::run, call)
 }
 
-/// [`io`] in an `async` process: a future, to be awaited. The call is always made by a thread of the pool, also where the
+/// [`io`](fn@crate::io) in an `async` process: a future, to be awaited. The call is always made by a thread of the pool, also where the
 /// process is a thread, and owns what it works on.
 ///
 /// If it is dropped before it is done, the call goes on, and what it returns is dropped.
