@@ -9,6 +9,7 @@
 
 mod awaited;
 
+use std::cell::LazyCell;
 use std::panic::Location;
 use std::time::Instant;
 
@@ -240,16 +241,22 @@ fn prepare<'a, G: Guards + ?Sized>(
     if live == 0 && retired {
         return Err(Termination::Retired);
     }
-    let timeout = enabled(guards)
-        .filter_map(|(index, guard)| {
-            Some((guard.deadline()?, turn(guards.len(), start, index), index))
-        })
-        .min();
+    let timeout = timeout(guards, start);
     if live == 0 && timeout.is_none() {
         drop(locked);
         return Err(no_guard(context, place));
     }
     Ok(Prepared::Stand { locked, live, timeout })
+}
+
+/// When the first time comes, with the turn and the index of its guard. All are counted from one moment, lest of two that are
+/// equal, or nearly so, the wrong one be first.
+fn timeout<G: Guards + ?Sized>(guards: &G, start: usize) -> Option<(Instant, usize, usize)> {
+    let now = LazyCell::new(Instant::now as fn() -> Instant);
+    let times = enabled(guards).filter_map(|(index, guard)| {
+        Some((guard.deadline(&now)?, turn(guards.len(), start, index), index))
+    });
+    times.min()
 }
 
 /// Leaves an offer at each.
@@ -339,11 +346,7 @@ fn wait_beyond<G: Guards + ?Sized>(
             }
         }
     }
-    let timeout = enabled(guards)
-        .filter_map(|(index, guard)| {
-            Some((guard.deadline()?, turn(guards.len(), start, index), index))
-        })
-        .min();
+    let timeout = timeout(guards, start);
     let mixed = live > 1;
     let waiter = if mixed { Waiter::many(context, live) } else { Waiter::single(context) };
     if mixed {

@@ -9,7 +9,7 @@
 #![allow(missing_debug_implementations, reason = "what only macros see")]
 
 use std::borrow::Borrow;
-use std::cell::Cell;
+use std::cell::{Cell, LazyCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -114,7 +114,7 @@ pub(crate) unsafe trait Stand {
     fn told(&self, _termination: &Termination) {}
 
     /// When a guard without a partner becomes ready.
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, _now: &LazyCell<Instant>) -> Option<Instant> {
         None
     }
 
@@ -989,12 +989,12 @@ unsafe impl Stand for At {
         true
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, now: &LazyCell<Instant>) -> Option<Instant> {
         // So far in the future that it never comes: some thirty years.
         const NEVER: Duration = Duration::from_secs(1 << 30);
         let deadline = match (self.when, self.counted_from_here.get()) {
             (When::At(instant), _) | (When::After(_), Some(instant)) => instant,
-            (When::After(duration), None) => Instant::now() + duration.min(NEVER),
+            (When::After(duration), None) => **now + duration.min(NEVER),
         };
         self.counted_from_here.set(Some(deadline));
         Some(deadline)

@@ -117,10 +117,9 @@ on_each_backend! {
     fn fairness_of_times_that_had_to_be_waited_for(backend) {
         let hits = backend.spawn(|| {
             let mut hits = [0; 5];
-            let wait = Duration::from_micros(20);
+            let t = Duration::from_micros(20);
             for _ in 0..200 {
-                let due = Instant::now() + wait;
-                hits[alt! { at(due) => 0, at(due) => 1, at(due) => 2, at(due) => 3, at(due) => 4 }?] += 1;
+                hits[alt! { after(t) => 0, after(t) => 1, after(t) => 2, after(t) => 3, after(t) => 4 }?] += 1;
             }
             Ok::<_, Termination>(hits)
         });
