@@ -9,6 +9,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr};
@@ -297,7 +298,7 @@ pub(crate) struct Context {
     pub(crate) berth: Berth,
     park: Cell<&'static dyn Park>,
     /// None: no process runs here. Other threads may look.
-    identity: Shown<Option<Identity>>,
+    identity: Shown<Option<Lent>>,
     /// The poison that reached it last, while it has not communicated since.
     stopping: RefCell<Option<Poison>>,
     /// `on_panic = retire`
@@ -353,9 +354,11 @@ pub(crate) fn write_path(out: &mut dyn fmt::Write) -> fmt::Result {
     if let Some(polled) = context.polled.get() {
         return polled.write_path(out);
     }
-    let identity = context.identity.try_lock().ok_or(fmt::Error)?;
-    let identity = identity.as_ref().ok_or(fmt::Error)?;
-    identity.of.write_path(identity.index, out)
+    let write = |identity: &Option<Lent>| {
+        let Identity { of, index } = identity.as_deref().ok_or(fmt::Error)?;
+        of.write_path(*index, out)
+    };
+    context.identity.mine_now(write).ok_or(fmt::Error)?
 }
 
 /// Makes `context` the one that runs; for schedulers.
@@ -453,16 +456,37 @@ impl Context {
         self.park.replace(park).replaced();
     }
 
-    /// A process begins: nothing of the one before is left.
-    pub(crate) fn begin(&self, identity: Identity, retire_on_panic: bool) -> Before {
-        self.berth.stopped.set(false);
-        self.stopping.replace(None);
+    /// A process begins: nothing of the one before is left. It is one of `of`, which is lent for as long as it runs: nothing
+    /// is counted.
+    ///
+    /// # Safety
+    /// `of` is what an `Arc` points to, and what is returned is given to [`end`](Self::end) before the last of these is dropped.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn begin(
+        &self,
+        of: *const dyn Named,
+        index: usize,
+        retire_on_panic: bool,
+    ) -> Before {
+        // SAFETY: the caller's promise; it is never dropped.
+        let of = unsafe { Arc::from_raw(of) };
+        self.begin_as(Lent::new(Identity { of, index }), retire_on_panic)
+    }
+
+    /// As `begin`, of a process that leaves its identity to nobody.
+    #[inline]
+    pub(crate) fn begin_as(&self, identity: Lent, retire_on_panic: bool) -> Before {
+        self.communicated();
         self.wheels.clear();
-        Before {
-            identity: self.identity.lock().replace(identity),
+        // Only this thread changes it.
+        let hidden = self.hidden.load(Ordering::Relaxed);
+        let before = Before {
+            identity: self.identity.replace(Some(identity)),
             retire_on_panic: self.retire_on_panic.replace(retire_on_panic),
-            hidden: self.hidden.swap(false, Ordering::Release),
-        }
+            hidden,
+        };
+        self.hidden.store(false, Ordering::Release);
+        before
     }
 
     /// The process that runs is about to tell of its end: from then on people do not see it.
@@ -476,11 +500,9 @@ impl Context {
 
     /// A process has ended; its thread is again what it was before.
     pub(crate) fn end(&self, before: Before) {
-        self.berth.stopped.set(false);
-        self.stopping.replace(None);
-        let ended = std::mem::replace(&mut *self.identity.lock(), before.identity);
-        drop(ended);
+        self.communicated();
         self.retire_on_panic.set(before.retire_on_panic);
+        self.identity.replace(before.identity);
         // After the identity has changed.
         self.hidden.store(before.hidden, Ordering::Release);
     }
@@ -535,13 +557,27 @@ impl Context {
         if let Some(polled) = self.polled.get() {
             return polled.identity();
         }
-        self.identity.lock().clone().expect("a process that runs has begun")
+        let identity = self.identity.mine(|identity| identity.as_deref().cloned());
+        identity.expect("a process that runs has begun")
     }
 
     /// Shows the process that runs here, if one does; any thread may look. It is not handed out, for its last
     /// owner drops what is the user's.
     pub(crate) fn shown<R>(&self, look: impl FnOnce(&Identity) -> R) -> Option<R> {
-        self.identity.lock().as_ref().map(look)
+        let look = |identity: &Option<Lent>| identity.as_deref().map(look);
+        match self.is_of_this_thread() {
+            true => self.identity.mine(look),
+            false => self.identity.look(look),
+        }
+    }
+
+    /// Whether it is the current thread that it belongs to; that of a scheduler has many.
+    fn is_of_this_thread(&self) -> bool {
+        let ready = self.berth.ready.load(Ordering::Relaxed);
+        CURRENT.with(Cell::get).is_some_and(|here| {
+            std::ptr::eq(here, self)
+                || !ready.is_null() && here.berth.ready.load(Ordering::Relaxed) == ready
+        })
     }
 
     /// The process that runs, told apart from all others.
@@ -560,8 +596,7 @@ impl Context {
     /// No process is seen here: others are polled, which are shown by those who poll them.
     #[allow(dead_code, reason = "for coroutines")]
     pub(crate) fn be_nobody(&self) {
-        let before = self.identity.lock().take();
-        drop(before);
+        self.identity.replace(None);
     }
 
     /// The deadlock that has stopped the process, if one has and it has not communicated since.
@@ -728,9 +763,12 @@ fn suspend(suspender: Suspender) {
     unsafe { suspender.suspend() };
 }
 
+/// An identity that somebody else drops.
+pub(crate) type Lent = ManuallyDrop<Identity>;
+
 /// What [`Context::begin`] replaced.
 pub(crate) struct Before {
-    identity: Option<Identity>,
+    identity: Option<Lent>,
     retire_on_panic: bool,
     hidden: bool,
 }
@@ -762,8 +800,8 @@ impl Named for PlainName {
 /// From now on this thread, which runs no other process, goes by this name.
 pub(crate) fn rename_thread(name: &str, scope: u32) {
     let of = Arc::new(PlainName { name: name.to_owned(), scope });
-    let before = current().identity.lock().replace(Identity { of, index: 0 });
-    drop(before);
+    let before = current().identity.replace(Some(Lent::new(Identity { of, index: 0 })));
+    drop(before.map(Lent::into_inner));
 }
 
 /// A process that unwinds is not to wait for others: this is what its operations return instead.
@@ -978,8 +1016,9 @@ fn adopt() -> &'static Context {
     let context = plain.context;
     context.park_with(plain.park);
     let name = std::thread::current().name().unwrap_or("thread").to_owned();
-    *context.identity.lock() =
-        Some(Identity { of: Arc::new(PlainName { name, scope: 0 }), index: 0 });
+    let identity = Identity { of: Arc::new(PlainName { name, scope: 0 }), index: 0 };
+    // By `rename_thread`, or when the thread ends.
+    context.identity.replace(Some(Lent::new(identity)));
     context.hidden.store(false, Ordering::Relaxed);
     switch_to(context);
     plain.park.in_use.store(true, Ordering::Relaxed);
@@ -991,6 +1030,7 @@ fn adopt() -> &'static Context {
 pub(crate) mod plain {
     #![allow(unsafe_code)]
 
+    use std::mem::ManuallyDrop;
     use std::sync::PoisonError;
     use std::time::Instant;
 
@@ -1093,8 +1133,7 @@ pub(crate) mod plain {
                 let _ = CURRENT.try_with(|current| current.set(None));
                 plain.park.in_use.store(false, Ordering::Relaxed);
                 quiet::leave();
-                let ended = plain.context.identity.lock().take();
-                drop(ended);
+                drop(plain.context.identity.replace(None).map(ManuallyDrop::into_inner));
                 *plain.park.thread.lock().unwrap() = None;
                 if !cfg!(loom) {
                     IDLE.lock().unwrap().push(plain);

@@ -13,6 +13,8 @@ use crate::backend::slab;
 #[cfg(loom)]
 mod checked;
 #[cfg_attr(loom, allow(dead_code, reason = "a model of its own takes it"))]
+pub(crate) mod shown;
+#[cfg_attr(loom, allow(dead_code, reason = "a model of its own takes it"))]
 pub(crate) mod word;
 
 #[cfg(loom)]
@@ -25,6 +27,8 @@ pub(crate) use loom::{
     sync::{Mutex, MutexGuard},
     thread,
 };
+#[cfg(not(loom))]
+pub(crate) use shown::Shown;
 pub(crate) use std::sync::{Arc, atomic::Ordering};
 #[cfg(not(loom))]
 pub(crate) use std::{
@@ -59,9 +63,7 @@ pub(crate) fn spin() {
     std::thread::yield_now();
 }
 
-/// A lock for what only those look at who look at the whole network. The models, which never do, have a cell.
-#[cfg(not(loom))]
-pub(crate) type Shown<T> = Lock<T>;
+/// The models, in which nobody looks, have a cell, because what is kept in it outlives an execution.
 #[cfg(loom)]
 pub(crate) struct Shown<T>(std::cell::RefCell<T>);
 
@@ -71,12 +73,20 @@ impl<T> Shown<T> {
         Self(std::cell::RefCell::new(data))
     }
 
-    pub(crate) fn lock(&self) -> std::cell::RefMut<'_, T> {
-        self.0.borrow_mut()
+    pub(crate) fn replace(&self, data: T) -> T {
+        self.0.replace(data)
     }
 
-    pub(crate) fn try_lock(&self) -> Option<std::cell::RefMut<'_, T>> {
-        self.0.try_borrow_mut().ok()
+    pub(crate) fn mine<R>(&self, read: impl FnOnce(&T) -> R) -> R {
+        read(&self.0.borrow())
+    }
+
+    pub(crate) fn mine_now<R>(&self, read: impl FnOnce(&T) -> R) -> Option<R> {
+        self.0.try_borrow().ok().map(|shown| read(&shown))
+    }
+
+    pub(crate) fn look<R>(&self, read: impl FnOnce(&T) -> R) -> R {
+        self.mine(read)
     }
 }
 
@@ -134,7 +144,11 @@ impl<T> Lock<T> {
 
     /// For what one thread alone may come to use: this one.
     pub(crate) fn owned(data: T) -> Self {
-        Self { word: new_word(true), data: UnsafeCell::new(data) }
+        Self::owned_if(true, data)
+    }
+
+    pub(crate) fn owned_if(owned: bool, data: T) -> Self {
+        Self { word: new_word(owned), data: UnsafeCell::new(data) }
     }
 
     pub(crate) fn get_mut(&mut self) -> &mut T {
@@ -153,13 +167,6 @@ impl<T> Lock<T> {
     pub(crate) fn lock_unhurried(&self, moments: impl FnOnce() -> u32) -> Guard<'_, T> {
         self.word.acquire(here(), moments);
         Guard { lock: self }
-    }
-
-    /// None: somebody holds it, perhaps this thread.
-    #[cfg(not(loom))]
-    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
-        // Not `then_some`: a guard made in vain would release what others hold.
-        self.word.try_acquire(here()).then(|| Guard { lock: self })
     }
 
     /// The data of a lock that the caller holds by [`RawLock::acquire`].
@@ -236,20 +243,5 @@ impl<T> Drop for Guard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         self.lock.word.release();
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::Lock;
-
-    #[test]
-    fn a_lock_that_is_tried_in_vain_stays_locked() {
-        let lock = Lock::new(());
-        let held = lock.lock();
-        assert!(lock.try_lock().is_none());
-        assert!(lock.try_lock().is_none());
-        drop(held);
-        assert!(lock.try_lock().is_some());
     }
 }

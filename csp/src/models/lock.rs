@@ -1,10 +1,10 @@
-//! The word of a lock that belongs to one thread until another comes.
+//! The word of a lock that belongs to one thread until another comes, and what one thread shows to others.
 //!
 //! The barrier that every thread passes is a fence here, and the order of the owner's instructions another: what two such
 //! fences order, those two do.
 
 use super::*;
-use crate::sync::word::Word;
+use crate::sync::{shown::Shown, word::Word};
 
 struct Locked {
     word: Word,
@@ -71,28 +71,44 @@ fn two_come_to_an_owner() {
     assert_eq!(seen, BTreeSet::from([4]));
 }
 
-/// Nobody else can try what is the owner's.
-#[test]
-fn what_is_tried_in_vain_is_not_taken() {
-    fn attempt(locked: &Locked, here: usize) {
-        if locked.word.try_acquire(here) {
-            locked.step();
+/// What one thread changes so often, others look at.
+fn explore_shown(changes: u32, looks: usize, lookers: usize, bound: usize) -> BTreeSet<Vec<u32>> {
+    struct There(Shown<[u32; 2]>);
+    // SAFETY: the other threads do nothing but look.
+    unsafe impl Sync for There {}
+
+    check(bound, move |judge| {
+        let there = Arc::new(There(Shown::new([0; 2])));
+        let others: Vec<_> = (0..lookers)
+            .map(|_| {
+                let there = Arc::clone(&there);
+                thread::spawn(move || -> Vec<_> {
+                    (0..looks).map(|_| there.0.look(|&[one, two]| (one, two))).collect()
+                })
+            })
+            .collect();
+        for n in 1..=changes {
+            assert_eq!(there.0.mine(|shown| shown[0]), n - 1);
+            assert_eq!(there.0.replace([n; 2]), [n - 1; 2]);
         }
-    }
-    let seen = explore_lock(&[(OWNER, 2), (OTHERS[0], 1)], attempt, 6);
-    assert_eq!(seen, BTreeSet::from([2]));
+        let seen = others.into_iter().flat_map(|other| {
+            let seen = other.join().unwrap();
+            assert!(seen.is_sorted() && seen.iter().all(|(one, two)| one == two));
+            seen.into_iter().map(|(one, _)| one)
+        });
+        judge(seen.collect());
+    })
 }
 
-/// One that is fought for may be tried in vain by either.
 #[test]
-fn what_is_shared_is_tried_by_all() {
-    fn act(locked: &Locked, here: usize) {
-        if here == OTHERS[0] {
-            locked.count(here);
-        } else if locked.word.try_acquire(here) {
-            locked.step();
-        }
-    }
-    let seen = explore_lock(&[(OWNER, 1), (OTHERS[0], 1), (OTHERS[1], 1)], act, 3);
-    assert_eq!(seen, BTreeSet::from([1, 2, 3]));
+fn one_looks_at_what_changes() {
+    let seen = explore_shown(2, 2, 1, 6);
+    let all = [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [2, 2]].map(|seen| seen.to_vec());
+    assert_eq!(seen, BTreeSet::from(all));
+}
+
+#[test]
+fn two_look_at_what_changes() {
+    let seen = explore_shown(2, 1, 2, 3);
+    assert_eq!(seen, (0..9).map(|both| vec![both / 3, both % 3]).collect());
 }

@@ -174,15 +174,18 @@ thread_local! {
 struct Life {
     post: Post,
     context: OnceCell<Context>,
+    of: Arc<dyn Named>,
 }
 
 impl Life {
     fn begin(name: &'static str) -> &'static Self {
-        let life = Box::leak(Box::new(Self { post: Post::new(), context: OnceCell::new() }));
+        let (context, of): (_, Arc<dyn Named>) = (OnceCell::new(), Arc::new(Name(name)));
+        let life = Box::leak(Box::new(Self { post: Post::new(), context, of }));
         LIVES.with_borrow_mut(|lives| lives.push(Remains(NonNull::from(&mut *life))));
         let life: &'static Self = life;
         let context = life.context.get_or_init(|| Context::new(&life.post));
-        context.begin(Identity { of: Arc::new(Name(name)), index: 0 }, false);
+        // SAFETY: it never ends, and its name is dropped when the context is.
+        unsafe { context.begin(Arc::as_ptr(&life.of), 0, false) };
         switch_to(context);
         life
     }

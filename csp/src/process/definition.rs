@@ -98,31 +98,27 @@ impl Definition {
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     definition: &'static Definition,
+    /// What is changed most often.
+    on: Option<Backend>,
     changed: Option<Box<Changed>>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Changed {
     pub(crate) name: Option<String>,
-    pub(crate) on: Option<Backend>,
     pub(crate) stack: Option<usize>,
     pub(crate) daemon: bool,
 }
 
 impl Options {
     pub(crate) fn new(definition: &'static Definition) -> Self {
-        Self { definition, changed: None }
+        Self { definition, on: definition.on, changed: None }
     }
 
     pub(crate) fn set(&mut self) -> &mut Changed {
         let definition = self.definition;
         self.changed.get_or_insert_with(|| {
-            Box::new(Changed {
-                name: None,
-                on: definition.on,
-                stack: definition.stack,
-                daemon: definition.daemon,
-            })
+            Box::new(Changed { name: None, stack: definition.stack, daemon: definition.daemon })
         })
     }
 
@@ -135,11 +131,16 @@ impl Options {
 
     /// What the process was told to run on, by its value or its function.
     pub(crate) fn on(&self) -> Option<Backend> {
-        let on = match &self.changed {
-            Some(changed) => changed.on,
-            None => self.definition.on,
-        };
-        on.or(self.definition.multiprocess.then_some(Backend::Subprocess))
+        self.on.or(self.definition.multiprocess.then_some(Backend::Subprocess))
+    }
+
+    pub(crate) fn set_on(&mut self, backend: Backend) {
+        self.on = Some(backend);
+    }
+
+    /// Whether it stays on the thread that starts it, as far as is asked for.
+    pub(crate) fn stays_here(&self) -> bool {
+        matches!(self.on(), None | Some(Backend::Coroutine))
     }
 
     pub(crate) fn stack(&self) -> Option<usize> {

@@ -34,7 +34,7 @@ struct State {
 impl Group {
     pub(crate) fn new(place: &'static Location<'static>) -> Self {
         let state = State { live: 0, failure: None, waiting: Seat::new(), adopted_by: None };
-        Self { state: Lock::new(state), place }
+        Self { state: Lock::owned(state), place }
     }
 
     pub(crate) fn enter(&self, n: usize) {

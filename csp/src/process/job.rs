@@ -15,7 +15,7 @@ use super::definition::OnPanic;
 use super::group::Group;
 use super::{Awaiting, Body, Failure, Options, Process, Replicated};
 use crate::blocked::{Blocked, Needs, Object, Operation, Want};
-use crate::park::{self, Context, Identity, Named};
+use crate::park::{self, Before, Context, Identity, Named};
 use crate::sync::Lock;
 use crate::termination::{Cause, Poison};
 use crate::waiter::{self, Queue, Seat, Sitting};
@@ -103,12 +103,19 @@ pub(crate) fn refuse(work: &Arc<dyn Work>, index: usize, reason: &str) {
 
 /// Does something as a process of `work`.
 pub(crate) fn as_process(work: &Arc<dyn Work>, index: usize, f: impl FnOnce()) {
+    struct End(&'static Context, Option<Before>);
+    impl Drop for End {
+        fn drop(&mut self) {
+            self.0.end(self.1.take().expect("it is dropped once"));
+        }
+    }
     let context = park::current();
-    let of: Arc<dyn Named> = work.clone();
-    let before =
-        context.begin(Identity { of, index }, work.options().on_panic() == OnPanic::Retire);
+    let retire_on_panic = work.options().on_panic() == OnPanic::Retire;
+    let of: *const dyn Work = Arc::as_ptr(work);
+    // SAFETY: it is ended before this returns, and the work is borrowed for as long.
+    let before = unsafe { context.begin(of, index, retire_on_panic) };
+    let _end = End(context, Some(before));
     f();
-    context.end(before);
 }
 
 pub(crate) type Outcome<R> = Result<R, Failure>;
@@ -311,11 +318,12 @@ impl<A, R> Single<A, R> {
     ) -> Self {
         let Process { options, arguments, code } = process;
         let end = End { outcome: None, ended: false, unjoined, joiner: Seat::new(), broken: None };
+        let here = options.stays_here();
         Self {
             header: Header::new(options, group),
             code,
-            arguments: Lock::new(Some(arguments)),
-            end: Lock::new(end),
+            arguments: Lock::owned_if(here, Some(arguments)),
+            end: Lock::owned_if(here, end),
             place,
         }
     }
@@ -651,17 +659,21 @@ impl<A, R> Drop for Lent<'_, A, R> {
 impl<A, R> Replicas<A, R> {
     pub(crate) fn new(replicated: Replicated<A, R>, group: Arc<Group>) -> Self {
         let Replicated { process: Process { options, arguments, code }, count, clone } = replicated;
+        let here = options.stays_here();
         Self {
             header: Header::new(options, group),
             code,
             clone,
             count,
-            prototype: Lock::new(Prototype {
-                arguments: (count > 0).then_some(arguments),
-                left: count,
-                waiting: Queue::new(),
-            }),
-            outcomes: Lock::new((0..count).map(|_| None).collect()),
+            prototype: Lock::owned_if(
+                here,
+                Prototype {
+                    arguments: (count > 0).then_some(arguments),
+                    left: count,
+                    waiting: Queue::new(),
+                },
+            ),
+            outcomes: Lock::owned_if(here, (0..count).map(|_| None).collect()),
         }
     }
 

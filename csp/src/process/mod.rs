@@ -54,7 +54,7 @@ impl<A, R> Process<A, R> {
 
     /// Says what this process runs on. A backend that is not compiled in is replaced by the one that is.
     pub fn on(mut self, backend: Backend) -> Self {
-        self.options.set().on = Some(backend);
+        self.options.set_on(backend);
         self
     }
 

@@ -220,13 +220,6 @@ impl Word {
         }
     }
 
-    pub(crate) fn try_acquire(&self, _: usize) -> bool {
-        let Ok(guard) = self.mutex.try_lock() else { return false };
-        // SAFETY: as in `acquire`.
-        unsafe { *self.guard.get() = Some(std::mem::transmute(guard)) };
-        true
-    }
-
     pub(crate) fn release(&self) {
         // SAFETY: called by the holder only.
         let guard = unsafe { (*self.guard.get()).take() };

@@ -79,14 +79,6 @@ impl Word {
         owns
     }
 
-    /// False: somebody is in, perhaps this thread; or it is another's.
-    pub(crate) fn try_acquire(&self, here: usize) -> bool {
-        match self.owner.load(Ordering::Acquire) {
-            NOBODY => self.shared.try_acquire(here),
-            owner => owner == here && !self.in_use.load(Ordering::Relaxed) && self.enter(here),
-        }
-    }
-
     /// Takes it from its owner. By whoever has taken `shared`, so that there is one.
     #[cold]
     #[inline(never)]
@@ -128,10 +120,6 @@ impl Exchanged {
         if self.0.swap(true, Ordering::Acquire) {
             self.wait(moments());
         }
-    }
-
-    fn try_acquire(&self, _: usize) -> bool {
-        !self.0.swap(true, Ordering::Acquire)
     }
 
     #[cold]

@@ -95,6 +95,9 @@ type Letter = Option<&'static Coroutine>;
 struct Unstarted {
     work: Arc<dyn Work>,
     next: usize,
+    count: usize,
+    /// The bytes of stack that each wants.
+    stack: usize,
 }
 
 // SAFETY: from other threads only `scheduler` and its `inbox` are used; the rest is its thread's own.
@@ -244,21 +247,26 @@ impl Coroutine {
         self.own.berth.suspender.set(suspender.inlined());
         let scheduler = self.scheduler;
         while !scheduler.ending.get() {
+            // Its job, of which the next process may be one too.
+            let mut held = None;
             for _ in 0..TURNS {
-                let why = scheduler.refusing.borrow().clone();
+                let why = if refusing { scheduler.refusing.borrow().clone() } else { None };
                 if refusing && why.is_none() {
-                    return;
+                    break;
                 }
-                let Some((work, index)) = scheduler.take_unstarted(self.stack.get()) else { break };
+                let Some(index) = scheduler.take_unstarted(self.stack.get(), &mut held) else {
+                    break;
+                };
+                let work = held.as_ref().expect("it was just taken");
                 match why {
-                    Some(why) => job::refuse(&work, index, &why),
-                    None => marks::run(&work, index),
+                    Some(why) => job::refuse(work, index, &why),
+                    None => marks::run(work, index),
                 }
-                job::drop_quietly(work);
                 if !scheduler.ready.is_empty() {
                     break;
                 }
             }
+            job::drop_quietly(held);
             {
                 let mut idle = scheduler.idle.borrow_mut();
                 if refusing || idle.len() >= engine::worth_keeping() {
@@ -346,21 +354,34 @@ impl Scheduler {
     }
 
     pub(super) fn start(&self, work: Arc<dyn Work>) {
-        self.unstarted.borrow_mut().push_back(Unstarted { work, next: 0 });
+        let stack = engine::stack_size(work.options().stack());
+        let count = work.count();
+        self.unstarted.borrow_mut().push_back(Unstarted { work, next: 0, count, stack });
     }
 
-    /// The next process that has not started, if it is content with a stack of this size. The jobs take
-    /// turns: behind a million replicas of a reader the one writer does not wait for them all.
-    fn take_unstarted(&self, stack: usize) -> Option<(Arc<dyn Work>, usize)> {
+    /// The next process that has not started, if it is content with a stack of this size; its job is put where the one is that
+    /// was taken from before. The jobs take turns: behind a million replicas of a reader the one writer does not wait for
+    /// them all.
+    fn take_unstarted(&self, stack: usize, held: &mut Option<Arc<dyn Work>>) -> Option<usize> {
         let mut queue = self.unstarted.borrow_mut();
-        if queue.front()?.stack() != stack {
-            return None;
-        }
-        let Unstarted { work, next } = queue.pop_front()?;
-        if next + 1 < work.count() {
-            queue.push_back(Unstarted { work: Arc::clone(&work), next: next + 1 });
-        }
-        Some((work, next))
+        let first = queue.front_mut().filter(|first| first.stack == stack)?;
+        let index = first.next;
+        first.next += 1;
+        let before = if first.next == first.count {
+            held.replace(queue.pop_front()?.work)
+        } else {
+            let is_held = held
+                .as_ref()
+                .is_some_and(|held| ptr::addr_eq(&raw const **held, &raw const *first.work));
+            let work = (!is_held).then(|| Arc::clone(&first.work));
+            if queue.len() > 1 {
+                queue.rotate_left(1);
+            }
+            work.and_then(|work| held.replace(work))
+        };
+        drop(queue);
+        job::drop_quietly(before);
+        Some(index)
     }
 
     /// The loop; returns when it is the host's turn.
@@ -394,7 +415,7 @@ impl Scheduler {
 
     /// Runs the next process that has not started. `alone`: no other is ready.
     fn start_next(&'static self, alone: bool) -> bool {
-        let Some(stack) = self.unstarted.borrow().front().map(Unstarted::stack) else {
+        let Some(stack) = self.unstarted.borrow().front().map(|first| first.stack) else {
             return false;
         };
         let idle = {
@@ -641,9 +662,11 @@ impl Scheduler {
             observer.process(Subject::Context(coroutine.context()), activity);
         }
         let unstarted = self.unstarted.borrow();
-        for Unstarted { work, next } in unstarted.iter().filter(|next| next.work.is_seen()) {
+        for Unstarted { work, next, count, .. } in
+            unstarted.iter().filter(|next| next.work.is_seen())
+        {
             let first = Identity { of: work.clone(), index: *next };
-            observer.unstarted(&first, work.count() - next);
+            observer.unstarted(&first, count - next);
         }
         futures::show(observer);
     }
@@ -660,12 +683,6 @@ impl Scheduler {
         for other in all.into_iter().filter(|other| !ptr::eq(running, other.context())) {
             observer.process(Subject::Context(other.context()), Activity::Unseen);
         }
-    }
-}
-
-impl Unstarted {
-    fn stack(&self) -> usize {
-        engine::stack_size(self.work.options().stack())
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::boot::{self, child::passport};
 use super::carry::{Ends, Packing, Unpacking};
 use super::node;
-use crate::park::{self, Identity, Named};
+use crate::park::{self, Identity, Lent, Named};
 use crate::process::Failure;
 use crate::process::job::live;
 
@@ -46,7 +46,8 @@ pub(super) fn run<A, R>(
 ) -> Result<Vec<u8>, String> {
     let context = park::current();
     let retires = passport().retires_on_panic;
-    let before = context.begin(Identity { of: Arc::new(Sent), index: 0 }, retires);
+    // The one process of this OS process.
+    let before = context.begin_as(Lent::new(Identity { of: Arc::new(Sent), index: 0 }), retires);
     let mut refused = None;
     let outcome = live(|| match unpacked(take) {
         Ok(arguments) => Some(body(arguments)),
