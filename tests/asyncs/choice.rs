@@ -5,6 +5,8 @@ use csp::{
 };
 use csp_tests::{Ledger, Token, on_each_backend};
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[process]
@@ -63,19 +65,21 @@ async fn prefers(one: Reader<u32>, other: Reader<u32>) -> Vec<bool> {
 }
 
 #[process]
-async fn polls(stop: Reader<()>) -> csp::Result<u64> {
-    let mut n = 0;
+async fn polls(stop: Reader<()>, polled: Arc<AtomicBool>) -> csp::Result {
     loop {
         pri_alt! {
-            stop.read_async().await => return Ok(n),
-            skip                    => n += 1,
+            stop.read_async().await => return Ok(()),
+            skip                    => polled.store(true, Ordering::Relaxed),
         }?;
     }
 }
 
+/// When the other has found nothing at least once.
 #[process]
-async fn stops(stop: Writer<()>) -> csp::Result {
-    csp::sleep_async(Duration::from_millis(2)).await;
+async fn stops(stop: Writer<()>, polled: Arc<AtomicBool>) -> csp::Result {
+    while !polled.load(Ordering::Relaxed) {
+        csp::sleep_async(Duration::from_micros(100)).await;
+    }
     Ok(stop.write_async(()).await?)
 }
 
@@ -118,12 +122,12 @@ on_each_backend! {
     }
 
     fn who_polls_lets_the_others_go_on(backend) {
-        let stop = Channel::new();
-        let (polled, _) = parallel!(
-            backend.place(polls(stop.reader())),
-            backend.place(stops(stop.writer())),
+        let (stop, polled) = (Channel::new(), Arc::new(AtomicBool::new(false)));
+        let ends = parallel!(
+            backend.place(polls(stop.reader(), Arc::clone(&polled))),
+            backend.place(stops(stop.writer(), polled)),
         );
-        assert!(polled.unwrap() > 0);
+        assert_eq!(ends, (Ok(()), Ok(())));
     }
 
     fn a_timeout_comes_when_nothing_else_does(backend) {
