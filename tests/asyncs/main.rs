@@ -3,3 +3,4 @@
 mod choice;
 mod drops;
 mod laws;
+mod tokio;
