@@ -14,8 +14,6 @@ use csp::{
 use csp_tests::{Random, rounds, seed};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::tests;
-
 const WORKERS: usize = 4;
 const JOBS: u64 = 600;
 
@@ -151,11 +149,12 @@ fn farm(random: &mut Random, sums: &mut Sums) {
     sums.lost += lost;
 }
 
-tests! {
-    fn a_farm_survives_its_workers() {
-        let kills = rounds(400);
-        for part in 0..4 {
-            parallel!(arena(4 * seed() + part, kills as usize / 4));
-        }
+#[test]
+fn a_farm_survives_its_workers() {
+    let kills = rounds(400) as usize / 4;
+    // Each part may take as long as a test.
+    for part in 0..4 {
+        let arena = move || parallel!(arena(4 * seed() + part, kills)).0;
+        csp_tests::watched("farm::a_farm_survives_its_workers", arena);
     }
 }
