@@ -110,9 +110,16 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
     place: &'static Location<'static>,
 ) -> Result<usize, Termination> {
     loop {
-        let (mut live, mut far) = (false, false);
+        let (mut live, mut far, mut asked) = (false, false, false);
         for index in around(guards.len(), start) {
             let Some(guard) = guards.get(index) else { continue };
+            // It has a partner here, but others have their turn before it.
+            if far && !asked && guard.is_likely() {
+                asked = true;
+                if let Some(index) = ask(context, guards, start, index, place)? {
+                    return Ok(index);
+                }
+            }
             match guard.try_alone(context, place) {
                 Tried::NotReady => live = true,
                 Tried::Far => far = true,
@@ -444,28 +451,42 @@ fn poll<G: Guards + ?Sized>(
     place: &'static Location<'static>,
     live: bool,
 ) -> Result<usize, Termination> {
-    if let Some(termination) = park::unwinding(context) {
-        return Err(termination);
-    }
-    let before = around(guards.len(), start).take_while(|index| *index != come);
-    if let Some(mut beyond) = offers(context, guards, before)? {
-        beyond.ask(context, &Choosing { guards, place });
-        match beyond.became() {
-            Became::Done(index, done) => {
-                if let Waited::Done(index) = performed(context, guards, index, done, place)? {
-                    context.communicated();
-                    return Ok(index);
-                }
-            }
-            Became::Ended(indices, termination) => told(context, guards, &indices, termination)?,
-            Became::Nothing => {}
-        }
+    if let Some(index) = ask(context, guards, start, come, place)? {
+        return Ok(index);
     }
     if !live && all_retired(guards) {
         return Err(Termination::Retired);
     }
     context.pass();
     Ok(come)
+}
+
+/// Those that are away and have their turn before the guard `ready` are asked whether they have a partner; which was performed.
+#[cold]
+fn ask<G: Guards + ?Sized>(
+    context: &'static Context,
+    guards: &G,
+    start: usize,
+    ready: usize,
+    place: &'static Location<'static>,
+) -> Result<Option<usize>, Termination> {
+    if let Some(termination) = park::unwinding(context) {
+        return Err(termination);
+    }
+    let before = around(guards.len(), start).take_while(|index| *index != ready);
+    let Some(mut beyond) = offers(context, guards, before)? else { return Ok(None) };
+    beyond.ask(context, &Choosing { guards, place });
+    match beyond.became() {
+        Became::Done(index, done) => {
+            if let Waited::Done(index) = performed(context, guards, index, done, place)? {
+                context.communicated();
+                return Ok(Some(index));
+            }
+        }
+        Became::Ended(indices, termination) => told(context, guards, &indices, termination)?,
+        Became::Nothing => {}
+    }
+    Ok(None)
 }
 
 /// How far behind `start` a guard has its turn.

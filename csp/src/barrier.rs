@@ -14,6 +14,7 @@ use crate::blocked::{Blocked, Needs, Object, Operation, Want};
 use crate::guard::{Entry, Guard, Stand, Tried};
 use crate::holders::{Claim, Held, Holder, Holders};
 use crate::park::{self, Context};
+use crate::place::Place;
 use crate::sync::{Arc, Lock, RawLock};
 use crate::termination::{Poison, Termination};
 use crate::waiter::{self, Awaited, Outcome, Queue, Standing, Waiter};
@@ -175,8 +176,8 @@ impl Object for Core {
         None
     }
 
-    fn birth(&self) -> &'static Location<'static> {
-        self.birth
+    fn birth(&self) -> Place {
+        self.birth.into()
     }
 
     fn needs(&self) -> Needs {
@@ -549,8 +550,8 @@ impl Object for Bucket {
         None
     }
 
-    fn birth(&self) -> &'static Location<'static> {
-        self.birth
+    fn birth(&self) -> Place {
+        self.birth.into()
     }
 
     fn needs(&self) -> Needs {

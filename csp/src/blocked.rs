@@ -7,6 +7,7 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::holders::Holder;
+use crate::place::Place;
 use crate::report::Fill;
 pub(crate) use crate::report::Operation;
 use crate::termination::Poison;
@@ -45,7 +46,7 @@ pub(crate) trait Object {
     fn name(&self) -> Option<String>;
 
     /// Where it was made.
-    fn birth(&self) -> &'static Location<'static>;
+    fn birth(&self) -> Place;
 
     /// Who can end a wait there.
     fn needs(&self) -> Needs;

@@ -118,6 +118,11 @@ pub(crate) unsafe trait Stand {
         None
     }
 
+    /// Whether it would be performed if it were tried now, as far as that can be told.
+    fn is_likely(&self) -> bool {
+        false
+    }
+
     /// What the guard waits for.
     fn want(&self) -> Want<'_>;
 }
@@ -208,6 +213,11 @@ impl<T, C: Borrow<Arc<Core<T>>>> AtChannel<T, C> {
 
     fn ended(&self) -> Option<Termination> {
         self.core().termination(self.side)
+    }
+
+    #[cold]
+    fn is_likely(&self) -> bool {
+        self.core().state().lock().is_likely(self.side)
     }
 
     fn want(&self) -> Want<'_> {
@@ -350,7 +360,7 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
     ) -> Result<bool, Termination> {
         let Some(far) = self.at.core().away() else { return Ok(false) };
         let (opened, finish) = far.came(context, done, self.extended)?;
-        let found = Core::opened(opened, finish, context, self.extended, place);
+        let found = Core::opened(opened, finish, context, self.extended, place)?;
         Ok(found.is_some_and(|(value, kept)| {
             self.value.set(Some(value));
             self.kept.set(kept);
@@ -416,6 +426,10 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
         if let Some(held) = held {
             drop(self.at.core().release(Some(held)));
         }
+    }
+
+    fn is_likely(&self) -> bool {
+        self.at.is_likely()
     }
 
     fn ended(&self) -> Option<Termination> {
@@ -491,7 +505,7 @@ pub fn write<T>(end: &Writer<T>, value: T) -> Write<'_, T> {
 impl<T> Write<'_, T> {
     #[inline(always)]
     fn perform(&self, state: &mut State<T>) -> Tried {
-        let value = self.value.take().expect("a value is written once");
+        let value = self.value.take().unwrap_or_else(|| self.again());
         match state.place(value) {
             Placed::With(reader) => self.at.partner.set(Some(reader)),
             Placed::InBuffer => {}
@@ -501,6 +515,13 @@ impl<T> Write<'_, T> {
             }
         }
         Tried::Performed
+    }
+
+    /// The value that it has offered before: its channel was shared meanwhile, and it begins anew.
+    #[cold]
+    #[inline(never)]
+    fn again(&self) -> T {
+        self.take().expect("a value is written once")
     }
 
     /// The value, if it was not written.
@@ -600,6 +621,10 @@ unsafe impl<T> Stand for Write<'_, T> {
         drop(self.gate.take().or_else(|| self.at.standing.offer()?.gate()));
     }
 
+    fn is_likely(&self) -> bool {
+        self.at.is_likely()
+    }
+
     fn ended(&self) -> Option<Termination> {
         self.at.ended()
     }
@@ -626,7 +651,19 @@ impl<T> Guard for Write<'_, T> {
 pub(crate) struct Output<T, C> {
     at: AtChannel<T, C>,
     /// Where the value is to be written that was promised beyond this OS process.
-    promised: Cell<Option<Writer<T>>>,
+    promised: Cell<Option<Promised<T>>>,
+}
+
+/// Where a late value is to be written. Not written, because its maker panicked or another guard was chosen, it retires: the
+/// process may go on, and has met no poison.
+struct Promised<T>(Option<Writer<T>>);
+
+impl<T> Drop for Promised<T> {
+    fn drop(&mut self) {
+        if let Some(end) = self.0.take() {
+            end.retire();
+        }
+    }
 }
 
 impl<T, C: Borrow<Arc<Core<T>>>> Output<T, C> {
@@ -686,19 +723,24 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Output<T, C> {
     /// A promise: the value comes by a channel of its own, once it is made.
     fn post(&self, _: &'static Context) -> Result<Option<Post>, Termination> {
         let Some(far) = self.at.core().away() else { return Ok(None) };
-        // With room for it: if the reader dies before it sees the promise, that is for the next one, whenever it comes.
-        let late = Arc::new(Core::new(1, self.at.core().birth()));
+        // A rendezvous, as the channel is; if the reader dies before it has seen the promise, it gets room for the value, which is
+        // then for the next one, whenever that comes.
+        let late = Arc::new(Core::new(self.at.core().capacity().min(1), self.at.core().birth()));
         let promised = Writer::new(Arc::clone(&late));
         late.join(Side::Reader);
         let post = far.post_late(&late);
         late.leave(Side::Reader, &Claim::none());
         late.drop_handle(&Claim::none());
-        self.promised.set(Some(promised));
+        self.promised.set(Some(Promised(Some(promised))));
         post.map(Some)
     }
 
     fn told(&self, termination: &Termination) {
         self.at.core().learn(Side::Writer, termination);
+    }
+
+    fn is_likely(&self) -> bool {
+        self.at.is_likely()
     }
 
     fn ended(&self) -> Option<Termination> {
@@ -738,7 +780,7 @@ pub struct Handover<T> {
     /// None: room was reserved in the buffer.
     reader: Option<Customer<T>>,
     /// Or it was promised beyond this OS process.
-    promised: Option<Writer<T>>,
+    promised: Option<Promised<T>>,
     place: &'static Location<'static>,
     done: bool,
 }
@@ -747,9 +789,9 @@ impl<T> Handover<T> {
     /// Hands the value over. It waits only for a reader that reads by extended rendezvous.
     pub fn deliver(mut self, value: T) {
         self.done = true;
-        if let Some(promised) = self.promised.take() {
+        if let Some(end) = self.promised.take().and_then(|mut promise| promise.0.take()) {
             // Whoever it was promised to may be gone; then it is as if that one had read it.
-            drop(promised.core().write(value, self.place));
+            drop(end.core().write(value, self.place));
             return;
         }
         let context = crate::park::current();
@@ -772,8 +814,8 @@ impl<T> Handover<T> {
     /// The same; what is left to wait for, if anything, is awaited.
     pub fn deliver_async(mut self, value: T) -> Delivery {
         self.done = true;
-        if let Some(promised) = self.promised.take() {
-            drop(promised.core().write(value, self.place));
+        if let Some(end) = self.promised.take().and_then(|mut promise| promise.0.take()) {
+            drop(end.core().write(value, self.place));
             return Delivery(None);
         }
         let gate = match self.reader.take() {
@@ -830,7 +872,7 @@ impl<T> Drop for Handover<T> {
         if self.done {
             return;
         }
-        // The value was never made: its maker panicked. Who it was promised to sees that by its channel.
+        // The value was never made: its maker panicked. Who it was promised to sees its channel retire.
         if self.promised.take().is_some() {
             return;
         }

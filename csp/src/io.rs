@@ -94,7 +94,7 @@ impl<T: Send + 'static> Call<T> {
     /// A call that has not begun.
     #[track_caller]
     pub fn new(call: impl FnMut() -> T + Send + 'static) -> Self {
-        let results = Arc::new(Core::new(1, Location::caller()));
+        let results = Arc::new(Core::new(1, Location::caller().into()));
         let line = Line { call: Mutex::new(Box::new(call)), results };
         Self { line: Arc::new(line), unshared: PhantomData }
     }

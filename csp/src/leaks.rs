@@ -10,7 +10,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use std::time::Duration;
 use crate::backend;
 use crate::blocked::Object;
 use crate::park;
+use crate::place::Place;
 use crate::registry;
 use crate::report::text::{Style, paragraph};
 use crate::report::{ProcessState, State, Wanted};
@@ -35,7 +35,7 @@ static LOST: Mutex<BTreeMap<Origin, Lost>> = Mutex::new(BTreeMap::new());
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Origin {
     scope: u32,
-    birth: &'static Location<'static>,
+    birth: Place,
     name: Option<String>,
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct Use(#[cfg(debug_assertions)] Option<&'static sites::Site>);
 #[cfg(not(debug_assertions))]
 impl Use {
     #[inline(always)]
-    pub(crate) fn of(_: &dyn Object, _: u32, _: Side, _: &'static Location<'static>) -> Self {
+    pub(crate) fn of(_: &dyn Object, _: u32, _: Side, _: Place) -> Self {
         Self()
     }
 
@@ -112,11 +112,11 @@ pub(crate) use sites::told;
 #[cfg(debug_assertions)]
 mod sites {
     use super::{
-        ASKED, AtomicBool, BTreeMap, Location, Mutex, Object, Ordering, Origin, Side, Use, lock,
+        ASKED, AtomicBool, BTreeMap, Mutex, Object, Ordering, Origin, Place, Side, Use, lock,
     };
 
     /// By the line that makes them.
-    type Sites = BTreeMap<&'static Location<'static>, &'static Site>;
+    type Sites = BTreeMap<Place, &'static Site>;
 
     static SITES: Mutex<BTreeMap<(Origin, Side), Sites>> = Mutex::new(BTreeMap::new());
 
@@ -127,12 +127,7 @@ mod sites {
     }
 
     impl Use {
-        pub(crate) fn of(
-            channel: &dyn Object,
-            scope: u32,
-            side: Side,
-            place: &'static Location<'static>,
-        ) -> Self {
+        pub(crate) fn of(channel: &dyn Object, scope: u32, side: Side, place: Place) -> Self {
             if cfg!(loom) || !ASKED.load(Ordering::Relaxed) {
                 return Self(None);
             }
@@ -168,14 +163,14 @@ mod sites {
     }
 
     /// What `show` is shown is forgotten.
-    pub(super) fn unused(scope: u32, mut show: impl FnMut(&Origin, &str, Side, &Location<'_>)) {
+    pub(super) fn unused(scope: u32, mut show: impl FnMut(&Origin, &str, Side, Place)) {
         lock(&SITES).retain(|(origin, side), sites| {
             if origin.scope != scope {
                 return true;
             }
             for (place, site) in sites {
                 if !site.used.load(Ordering::Relaxed) {
-                    show(origin, &site.kind, *side, place);
+                    show(origin, &site.kind, *side, *place);
                 }
             }
             false

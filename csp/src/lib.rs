@@ -95,6 +95,7 @@ mod models;
 mod network;
 mod park;
 mod patience;
+mod place;
 pub mod plug;
 mod pool;
 mod process;

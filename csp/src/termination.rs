@@ -92,6 +92,12 @@ impl Poison {
         Self(cause)
     }
 
+    /// A value could not be taken apart, or not be put together again.
+    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    pub(crate) fn is_of_serialization(&self) -> bool {
+        matches!(self.cause(), Cause::Serialization { .. })
+    }
+
     pub(crate) fn into_cause(self) -> Arc<Cause> {
         self.0
     }

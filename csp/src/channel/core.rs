@@ -24,6 +24,7 @@ use crate::blocked::{self, Blocked, Needs, Object, Operation, Want};
 use crate::holders::{Claim, Held as Holding, Holder, Holders};
 use crate::leaks::{self, Use};
 use crate::park::{self, Context};
+use crate::place::{Birth, Place};
 use crate::registry::{Listed, Listing};
 use crate::report::Fill;
 use crate::sync::{Arc, Guard, Lock};
@@ -38,7 +39,7 @@ pub struct Core<T> {
     state: Lock<State<T>>,
     capacity: usize,
     name: OnceLock<Box<str>>,
-    birth: &'static Location<'static>,
+    birth: Birth,
 }
 
 pub(crate) struct State<T> {
@@ -231,6 +232,14 @@ impl<T> State<T> {
         }
     }
 
+    /// Whether there is somebody here on the other side, or something in the buffer, or room in it.
+    pub(crate) fn is_likely(&self, side: Side) -> bool {
+        match side {
+            Side::Reader => !self.buffer.is_empty() || self.writers.len() > 0,
+            Side::Writer => self.readers.len() > 0 || (self.has_room() && self.ended.is_none()),
+        }
+    }
+
     /// Whether other OS processes have ends of the channel.
     pub(crate) fn is_away(&self) -> bool {
         self.away.is_some()
@@ -281,7 +290,7 @@ impl<T> State<T> {
 }
 
 impl<T> Core<T> {
-    pub(crate) fn new(capacity: usize, birth: &'static Location<'static>) -> Self {
+    pub(crate) fn new(capacity: usize, birth: Birth) -> Self {
         Self {
             listed: Listed::none(),
             state: Lock::owned(State {
@@ -307,10 +316,10 @@ impl<T> Core<T> {
 
     /// A channel of which one end has come from another OS process; it is counted.
     #[allow(dead_code, reason = "for a backend that may not be compiled in")]
-    pub(crate) fn far(far: Far<T>, side: Side, capacity: usize) -> Self {
-        let mut core = Self::new(capacity, Location::caller());
+    pub(crate) fn far(far: Far<T>, side: Side, capacity: usize, birth: Birth) -> Self {
+        let mut core = Self::new(capacity, birth);
         let state = core.state.get_mut();
-        state.away = Some(Away::new(far, true));
+        state.away = Some(Away::new(far, true, None));
         (state.capacity, state.handles) = (0, 0);
         *state.ends(side) = 1;
         core
@@ -328,7 +337,7 @@ impl<T> Core<T> {
         let far = Far::share(self.capacity, ends, handles, ended.as_ref(), codec);
         let buffer = std::mem::take(&mut state.buffer);
         state.capacity = 0;
-        state.away = Some(Away::new(far, buffer.is_empty()));
+        state.away = Some(Away::new(far, buffer.is_empty(), ended));
         state.readers.begin_anew();
         state.writers.begin_anew();
         state.watchers.begin_anew();
@@ -364,6 +373,10 @@ impl<T> Core<T> {
 
     /// A side of a channel that is away was told how it has ended.
     pub(crate) fn learn(&self, side: Side, termination: &Termination) {
+        // Of one value only: the channel is as it was.
+        if termination.poison().is_some_and(Poison::is_of_serialization) {
+            return;
+        }
         if let Some(away) = &mut self.state.lock().away {
             away.tell(side, termination);
         }
@@ -386,7 +399,7 @@ impl<T> Core<T> {
         self.capacity
     }
 
-    pub(crate) fn birth(&self) -> &'static Location<'static> {
+    pub(crate) fn birth(&self) -> Birth {
         self.birth
     }
 
@@ -418,7 +431,7 @@ impl<T> Core<T> {
 
     /// What is known of the use of an end that is made here.
     #[inline(always)]
-    pub(crate) fn made(&self, side: Side, place: &'static Location<'static>) -> Use {
+    pub(crate) fn made(&self, side: Side, place: Place) -> Use {
         Use::of(self, self.listed.scope(), side, place)
     }
 
@@ -427,7 +440,9 @@ impl<T> Core<T> {
     pub(crate) fn meet_end(&self, context: &Context, side: Side) -> Termination {
         self.told(side);
         let mut state = self.state.lock();
-        let ended = state.ended.clone().expect("only an ended channel turns one away");
+        let before = || state.away.as_ref()?.before().cloned();
+        let ended = state.ended.clone().or_else(before);
+        let ended = ended.expect("only an ended channel turns one away");
         let unread = std::mem::take(&mut state.unread);
         drop(state);
         drop(unread);
@@ -675,7 +690,8 @@ impl<T> Core<T> {
             let read = far.read(context, extended, &self.at(Operation::Read, place));
             match read {
                 Ok((opened, finish)) => {
-                    if let Some(found) = Self::opened(opened, finish, context, extended, place) {
+                    let opened = Self::opened(opened, finish, context, extended, place);
+                    if let Some(found) = opened? {
                         context.communicated();
                         return Ok(found);
                     }
@@ -689,21 +705,26 @@ impl<T> Core<T> {
         }
     }
 
-    /// The value, if it was one; else the one that was promised. None: the promise was not kept.
+    /// The value, if it was one; else the one that was promised. None: the promise was not kept. An error: it was, and the value
+    /// could not be put together.
     pub(crate) fn opened(
         opened: Opened<T>,
         finish: Option<Finish>,
         context: &'static Context,
         extended: bool,
         place: &'static Location<'static>,
-    ) -> Option<(T, Option<Kept>)> {
+    ) -> Result<Option<(T, Option<Kept>)>, Termination> {
         match opened {
-            Opened::Value(value) => Some((value, finish.map(Kept::Far))),
+            Opened::Value(value) => Ok(Some((value, finish.map(Kept::Far)))),
             Opened::Late(late) => {
                 finish.iter().for_each(Finish::release);
-                let found = late.read_late(context, extended, place).ok();
+                let found = late.read_late(context, extended, place);
                 late.leave(Side::Reader, &Claim::none());
-                found
+                match found {
+                    Ok(found) => Ok(Some(found)),
+                    Err(end) if end.poison().is_some_and(Poison::is_of_serialization) => Err(end),
+                    Err(_) => Ok(None),
+                }
             }
         }
     }
@@ -910,7 +931,7 @@ impl<T> fmt::Display for Core<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.write_str(name),
-            None => self.birth.fmt(f),
+            None => self.birth.place().fmt(f),
         }
     }
 }
@@ -928,8 +949,8 @@ impl<T> Object for Core<T> {
         Core::name(self).map(str::to_owned)
     }
 
-    fn birth(&self) -> &'static Location<'static> {
-        self.birth
+    fn birth(&self) -> Place {
+        self.birth.place()
     }
 
     fn needs(&self) -> Needs {

@@ -144,14 +144,14 @@ pub struct Writer<T>(End<T>);
 impl<T> Reader<T> {
     #[track_caller]
     pub(super) fn new(core: Arc<Core<T>>) -> Self {
-        let used = core.made(Side::Reader, Location::caller());
+        let used = core.made(Side::Reader, Location::caller().into());
         Self(End::new(core, Side::Reader, used))
     }
 
     /// An end that has come from another OS process; it is counted.
     #[allow(dead_code, reason = "for a backend that may not be compiled in")]
     pub(crate) fn arrived(core: Arc<Core<T>>) -> Self {
-        let used = core.made(Side::Reader, core.birth());
+        let used = core.made(Side::Reader, core.birth().place());
         Self(End { core, side: Side::Reader, retired: false, claim: Claim::none(), used })
     }
 
@@ -271,14 +271,14 @@ impl<T> Reader<T> {
 impl<T> Writer<T> {
     #[track_caller]
     pub(crate) fn new(core: Arc<Core<T>>) -> Self {
-        let used = core.made(Side::Writer, Location::caller());
+        let used = core.made(Side::Writer, Location::caller().into());
         Self(End::new(core, Side::Writer, used))
     }
 
     /// An end that has come from another OS process; it is counted.
     #[allow(dead_code, reason = "for a backend that may not be compiled in")]
     pub(crate) fn arrived(core: Arc<Core<T>>) -> Self {
-        let used = core.made(Side::Writer, core.birth());
+        let used = core.made(Side::Writer, core.birth().place());
         Self(End { core, side: Side::Writer, retired: false, claim: Claim::none(), used })
     }
 

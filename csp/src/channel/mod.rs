@@ -14,6 +14,7 @@ pub use self::ends::{Extended, IntoIter, Iter, Reader, Writer};
 use self::core::Core;
 use crate::holders::{Claim, Held};
 use crate::park::last_panic;
+use crate::place::Birth;
 use crate::sync::Arc;
 use crate::{leaks, registry};
 
@@ -66,16 +67,16 @@ impl<T> Channel<T> {
     #[track_caller]
     #[allow(clippy::new_without_default, reason = "a channel is known by the place it is made")]
     pub fn new() -> Self {
-        Self::made(0, Location::caller())
+        Self::made(0, Location::caller().into())
     }
 
     /// A channel with room for `capacity` values between its writers and readers; 0 is a rendezvous.
     #[track_caller]
     pub fn buffered(capacity: usize) -> Self {
-        Self::made(capacity, Location::caller())
+        Self::made(capacity, Location::caller().into())
     }
 
-    fn made(capacity: usize, birth: &'static Location<'static>) -> Self {
+    fn made(capacity: usize, birth: Birth) -> Self {
         // Who has ends may panic before it does anything else, and is then to be quoted.
         last_panic::remember();
         let core = Arc::new(Core::new(capacity, birth));

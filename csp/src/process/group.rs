@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use super::Failure;
 use crate::blocked::{Blocked, Needs, Object, Operation, Want};
 use crate::park::{self, Children};
+use crate::place::Place;
 use crate::sync::Lock;
 use crate::termination::Poison;
 use crate::waiter::{Seat, Sitting};
@@ -171,8 +172,8 @@ impl Object for Group {
         None
     }
 
-    fn birth(&self) -> &'static Location<'static> {
-        self.place
+    fn birth(&self) -> Place {
+        self.place.into()
     }
 
     fn needs(&self) -> Needs {

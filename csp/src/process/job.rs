@@ -16,6 +16,7 @@ use super::group::Group;
 use super::{Awaiting, Body, Failure, Options, Process, Replicated};
 use crate::blocked::{Blocked, Needs, Object, Operation, Want};
 use crate::park::{self, Before, Context, Identity, Named};
+use crate::place::Place;
 use crate::sync::Lock;
 use crate::termination::{Cause, Poison};
 use crate::waiter::{self, Queue, Seat, Sitting};
@@ -532,8 +533,8 @@ impl<A: Send, R: Send> Object for Single<A, R> {
         Some(Named::path(self, 0))
     }
 
-    fn birth(&self) -> &'static Location<'static> {
-        self.place
+    fn birth(&self) -> Place {
+        self.place.into()
     }
 
     fn needs(&self) -> Needs {

@@ -43,6 +43,7 @@ pub(crate) mod text;
 mod value;
 
 pub use crate::busy::busy_after;
+pub use crate::place::Place;
 
 pub use self::deadlock::Deadlock;
 pub(crate) use self::deadlock::Link;

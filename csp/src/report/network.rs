@@ -8,6 +8,7 @@ use super::graph::Graph;
 use super::text::{Style, paragraph};
 use super::value::Value;
 use crate::holders::Who;
+use crate::place::Place;
 
 /// The hidden beginning of the examples here: a process waits for a value from `orders`, and is seen to.
 macro_rules! clerk_waits {
@@ -198,7 +199,7 @@ pub(crate) struct Thing {
     pub(crate) address: usize,
     pub(crate) kind: String,
     pub(crate) name: Option<String>,
-    pub(crate) birth: &'static Location<'static>,
+    pub(crate) birth: Place,
     pub(crate) holders: Vec<HolderName>,
     pub(crate) fill: Option<Fill>,
 }
@@ -254,11 +255,9 @@ impl Network {
     pub(crate) fn sort(&mut self) {
         self.processes.sort_by(|a, b| natural(&a.path).cmp(natural(&b.path)));
         self.channels.sort_by(|ChannelState(a), ChannelState(b)| {
-            let place =
-                |thing: &Thing| (thing.birth.file(), thing.birth.line(), thing.birth.column());
             let (a_name, b_name) = (a.name.as_deref(), b.name.as_deref());
             let names = || natural(a_name.unwrap_or("")).cmp(natural(b_name.unwrap_or("")));
-            place(a).cmp(&place(b)).then_with(names)
+            a.birth.cmp(&b.birth).then_with(names)
         });
     }
 }
@@ -275,7 +274,7 @@ impl ChannelState {
     }
 
     /// Where it was made.
-    pub fn birth(&self) -> &'static Location<'static> {
+    pub fn birth(&self) -> Place {
         self.0.birth
     }
 
@@ -394,7 +393,7 @@ impl Wanted {
     }
 
     /// Where that was made.
-    pub fn birth(&self) -> Option<&'static Location<'static>> {
+    pub fn birth(&self) -> Option<Place> {
         Some(self.object.as_ref()?.birth)
     }
 

@@ -7,6 +7,7 @@ use super::deadlock::Deadlock;
 use super::network::{
     ChannelState, Fill, HolderName, Network, Operation, ProcessState, State, Thing, Wait, Wanted,
 };
+use crate::place::Place;
 
 /// `Display` gives JSON, in one line.
 pub(crate) enum Value {
@@ -39,6 +40,12 @@ impl From<usize> for Value {
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
         Self::Text(value.to_owned())
+    }
+}
+
+impl From<Place> for Value {
+    fn from(place: Place) -> Self {
+        Self::Text(place.to_string())
     }
 }
 

@@ -14,6 +14,10 @@ pub(crate) enum Suspender {}
 #[derive(Debug)]
 pub(super) struct NoStack;
 
+pub(crate) fn floor_of(_: usize) -> Option<usize> {
+    None
+}
+
 pub(super) fn stack_size(_: Option<usize>) -> usize {
     0
 }

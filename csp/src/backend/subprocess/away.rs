@@ -28,6 +28,8 @@ struct Inside<T> {
     ready: bool,
     /// How it has ended for readers and writers, as far as these were told.
     told: [Option<Termination>; 2],
+    /// How it had ended before it was away: who was woken by that may come to ask only now.
+    before: Option<Termination>,
 }
 
 /// How a channel that is away is reached.
@@ -86,8 +88,12 @@ impl Finish {
 }
 
 impl<T> Away<T> {
-    pub(crate) fn new(far: Far<T>, ready: bool) -> Self {
-        Self(Box::new(Inside { far, ready, told: [None, None] }))
+    pub(crate) fn new(far: Far<T>, ready: bool, before: Option<Termination>) -> Self {
+        Self(Box::new(Inside { far, ready, told: [None, None], before }))
+    }
+
+    pub(crate) fn before(&self) -> Option<&Termination> {
+        self.0.before.as_ref()
     }
 
     /// None: not yet.

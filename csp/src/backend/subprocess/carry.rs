@@ -5,18 +5,20 @@
 
 use std::any::type_name;
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::away::{Codec, Far, Opened};
 use super::bytes::Bytes;
+use super::codec::{self, Failed};
 use super::node::{Node, Received};
 use super::protocol::{ChannelId, Direction, NodeId, Parcel, Token, TransitId};
 use crate::channel::core::{Core, Side};
 use crate::channel::{Reader, Writer};
 use crate::park;
+use crate::place::Birth;
 use crate::sync::Arc;
 use crate::termination::{Cause, Poison, Termination};
 use crate::{leaks, registry};
@@ -95,12 +97,10 @@ impl Drop for Session {
 }
 
 /// Runs the user's code; what it panics of is an error.
-fn guarded<T, R>(what: &str, act: impl FnOnce() -> postcard::Result<R>) -> Result<R, String> {
+fn guarded<T, R>(what: &str, act: impl FnOnce() -> Result<R, Failed>) -> Result<R, String> {
     match catch_unwind(AssertUnwindSafe(act)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            Err(format!("`{what}` of `{}` failed: {}", type_name::<T>(), told(&error)))
-        }
+        Ok(Err(error)) => Err(format!("`{what}` of `{}` failed: {error}", type_name::<T>())),
         Err(payload) => {
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
@@ -112,15 +112,6 @@ fn guarded<T, R>(what: &str, act: impl FnOnce() -> postcard::Result<R>) -> Resul
     }
 }
 
-std::thread_local! {
-    /// The text of the last error of the user's: postcard does not keep it.
-    static ERROR: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-fn told(error: &postcard::Error) -> String {
-    ERROR.take().unwrap_or_else(|| error.to_string())
-}
-
 /// Packs a value up for `via`, who has charge of it next.
 fn pack_for<T: Serialize>(
     value: &T,
@@ -129,8 +120,7 @@ fn pack_for<T: Serialize>(
     start: Vec<u8>,
 ) -> Result<(Vec<u8>, Vec<Token>), String> {
     let session = Session::begin(node, What::Packing { via, tokens: Vec::new() });
-    ERROR.set(None);
-    let bytes = guarded::<T, _>("Serialize", || postcard::to_extend(value, start))?;
+    let bytes = guarded::<T, _>("Serialize", || codec::pack(value, start))?;
     Ok((bytes, session.packed()))
 }
 
@@ -168,7 +158,9 @@ fn decode<T: Serialize + DeserializeOwned>(received: Received) -> Result<Opened<
             let node = received.node;
             let (_, _, mut tokens) = apart(received);
             let token = tokens.pop().ok_or("a promise of nothing")?;
-            let core = Core::far(Far::new(node, token.channel, codec::<T>()), Side::Reader, 0);
+            let far = Far::new(node, token.channel, ways::<T>());
+            // Nobody hears of it: it goes with the value.
+            let core = Core::far(far, Side::Reader, 0, Location::caller().into());
             Ok(Opened::Late(Arc::new(core)))
         }
         _ => Err("a value of no kind".to_owned()),
@@ -187,11 +179,10 @@ fn unpack_from<T: DeserializeOwned>(
 ) -> Result<T, String> {
     let tokens = tokens.into_iter().map(Some).collect();
     let _session = Session::begin(node, What::Unpacking(tokens));
-    ERROR.set(None);
-    guarded::<T, _>("Deserialize", || postcard::from_bytes(bytes))
+    guarded::<T, _>("Deserialize", || codec::unpack(&mut &bytes[..]))
 }
 
-pub(crate) fn codec<T: Serialize + DeserializeOwned>() -> Codec<T> {
+pub(crate) fn ways<T: Serialize + DeserializeOwned>() -> Codec<T> {
     Codec { encode: encode::<T>, decode: decode::<T> }
 }
 
@@ -209,18 +200,13 @@ pub(crate) fn promise<T>(late: &Arc<Core<T>>, far: &Far<T>) -> Result<Parcel<Byt
 
 /// Appends a value. The ends in it go along if somebody is [packing](Packing).
 pub(crate) fn put<T: Serialize>(value: &T, to: &mut Vec<u8>) -> Result<(), String> {
-    ERROR.set(None);
-    let bytes = std::mem::take(to);
-    *to = postcard::to_extend(value, bytes).map_err(|error| told(&error))?;
+    *to = codec::pack(value, std::mem::take(to)).map_err(|error| error.to_string())?;
     Ok(())
 }
 
 /// Takes the value in front. The ends in it are those that are being [unpacked](Unpacking).
 pub(crate) fn take<T: DeserializeOwned>(from: &mut &[u8]) -> Result<T, String> {
-    ERROR.set(None);
-    let (value, rest) = postcard::take_from_bytes(from).map_err(|error| told(&error))?;
-    *from = rest;
-    Ok(value)
+    codec::unpack(from).map_err(|error| error.to_string())
 }
 
 /// The ends among the arguments of a process, or in its result.
@@ -302,6 +288,8 @@ struct End {
     values: u64,
     capacity: usize,
     name: Option<String>,
+    /// Where its channel was made: file, line, column.
+    birth: (String, u32, u32),
 }
 
 /// FNV-1a (Fowler, Noll, Vo).
@@ -313,13 +301,6 @@ fn kind<T>() -> u64 {
 const ELSEWHERE: &str = "a channel end can leave its OS process only in a value that is written to a channel, or among the \
     arguments or in the result of a process: nobody else would count it";
 
-/// An error with a text of ours, which is kept: postcard's own does not keep it.
-fn fail<E>(text: String, error: fn(String) -> E) -> E {
-    let failed = error(text.clone());
-    ERROR.set(Some(text));
-    failed
-}
-
 fn send<T, S>(core: &Arc<Core<T>>, side: Side, serializer: S) -> Result<S::Ok, S::Error>
 where
     T: Serialize + DeserializeOwned,
@@ -330,9 +311,9 @@ where
         _ => None,
     });
     let Some((node, via)) = packing else {
-        return Err(fail(ELSEWHERE.to_owned(), ser::Error::custom));
+        return Err(ser::Error::custom(ELSEWHERE));
     };
-    let far = core.share(codec::<T>()).map_err(|text| fail(text, ser::Error::custom))?;
+    let far = core.share(ways::<T>()).map_err(ser::Error::custom)?;
     let token = node.depart(far.channel(), side.into(), via);
     let place = carrying(|carrying| match carrying {
         Some(Carrying { what: What::Packing { tokens, .. }, .. }) => {
@@ -342,7 +323,9 @@ where
         _ => u32::MAX,
     });
     let name = core.name().map(str::to_owned);
-    End { place, values: kind::<T>(), capacity: core.capacity(), name }.serialize(serializer)
+    let made = core.birth().place();
+    let birth = (made.file().to_owned(), made.line(), made.column());
+    End { place, values: kind::<T>(), capacity: core.capacity(), name, birth }.serialize(serializer)
 }
 
 fn receive<'de, T, D>(side: Side, deserializer: D) -> Result<Arc<Core<T>>, D::Error>
@@ -354,12 +337,12 @@ where
     let unpacking =
         carrying(|carrying| matches!(carrying, Some(Carrying { what: What::Unpacking(_), .. })));
     if !unpacking {
-        return Err(fail(ELSEWHERE.to_owned(), de::Error::custom));
+        return Err(de::Error::custom(ELSEWHERE));
     }
     let end = End::deserialize(deserializer)?;
     if end.values != kind::<T>() {
         let text = format!("this end is not of a channel of `{}`", type_name::<T>());
-        return Err(fail(text, de::Error::custom));
+        return Err(de::Error::custom(text));
     }
     let taken = carrying(|carrying| match carrying {
         Some(Carrying { node, what: What::Unpacking(tokens), .. }) => {
@@ -369,9 +352,11 @@ where
         _ => None,
     });
     let Some((node, token)) = taken else {
-        return Err(fail("this end is not in the value".to_owned(), de::Error::custom));
+        return Err(de::Error::custom("this end is not in the value"));
     };
-    let core = Core::far(Far::new(node, token.channel, codec::<T>()), side, end.capacity);
+    let (file, line, column) = end.birth;
+    let birth = Birth::there(file, line, column);
+    let core = Core::far(Far::new(node, token.channel, ways::<T>()), side, end.capacity, birth);
     if let Some(name) = end.name {
         core.set_name(name.into_boxed_str());
     }

@@ -8,7 +8,7 @@ use crate::termination::{Cause, Poison, Termination};
 /// As many as are told apart; what is older is taken for another if it comes again.
 const KNOWN: usize = 1024;
 /// So many bytes say which poison it is.
-const IDENTITY: usize = 16;
+pub(crate) const IDENTITY: usize = 16;
 
 pub(crate) struct Causes {
     me: NodeId,
@@ -35,6 +35,23 @@ impl Causes {
         let bytes = Bytes::from(bytes);
         self.know(poison.clone(), bytes.clone());
         bytes
+    }
+
+    /// By which this poison is known again, wherever it comes to.
+    pub(crate) fn identity(&mut self, poison: &Poison) -> [u8; IDENTITY] {
+        self.encode(poison)[..IDENTITY].try_into().expect("an identity and a cause")
+    }
+
+    /// The poison of that identity.
+    pub(crate) fn met(&mut self, identity: [u8; IDENTITY], cause: Cause) -> Poison {
+        let known = |(_, bytes): &&(Poison, Bytes)| bytes.get(..IDENTITY) == Some(&identity[..]);
+        if let Some((poison, _)) = self.known.iter().find(known) {
+            return poison.clone();
+        }
+        let bytes = [&identity[..], &told::encode(&cause)].concat();
+        let poison = Poison::new(cause);
+        self.know(poison.clone(), Bytes::from(bytes));
+        poison
     }
 
     fn know(&mut self, poison: Poison, bytes: Bytes) {

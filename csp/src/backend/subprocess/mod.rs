@@ -5,7 +5,7 @@
 //!   [`link`], [`wire`]: messages of them.
 //! - [`boot`]: how a child is started, found to be dead, and taken along by its parent's death.
 //! - [`parent`], [`child`]: a process in a child, seen by its parent and by itself. [`portable`]: what macros make of it.
-//! - [`node`]: this OS process's part in the network; [`carry`]: values as bytes; [`away`]: what channels know of all this.
+//! - [`node`]: this OS process's part in the network; [`carry`], [`codec`], [`depth`]: values as bytes; [`away`]: what channels know of all this.
 #![cfg_attr(loom, allow(dead_code, reason = "the models take parts of it"))]
 
 #[cfg(loom)]
@@ -23,6 +23,10 @@ mod carry;
 mod causes;
 #[cfg(not(loom))]
 mod child;
+#[cfg(not(loom))]
+mod codec;
+#[cfg(not(loom))]
+mod depth;
 mod futex;
 #[cfg(not(loom))]
 mod link;

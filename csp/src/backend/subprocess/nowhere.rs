@@ -64,8 +64,12 @@ pub(crate) fn lead(_: &dyn Fn() -> bool, _: Option<Instant>) {}
 pub(crate) fn poke() {}
 
 impl<T> Away<T> {
-    pub(crate) fn new(far: Far<T>, _: bool) -> Self {
+    pub(crate) fn new(far: Far<T>, _: bool, _: Option<Termination>) -> Self {
         match far.0 {}
+    }
+
+    pub(crate) fn before(&self) -> Option<&Termination> {
+        match self.0 {}
     }
 
     pub(crate) fn far(&self) -> Option<Far<T>> {

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::causes::IDENTITY;
+use super::node::Node;
 use crate::process::Failure;
 use crate::report::{Deadlock, Told};
-use crate::termination::{Cause, Poison, Termination};
+use crate::termination::{Cause, Poison, Termination, WriteError};
 
 #[derive(Serialize, Deserialize)]
 enum Sent<'a> {
@@ -96,15 +98,35 @@ pub(crate) fn decode(bytes: &[u8]) -> Cause {
     )
 }
 
+/// It stays the same poison, wherever in the network it is met again.
 impl Serialize for Poison {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Sent::of(self.cause()).serialize(serializer)
+        let identity = Node::linked().map(|node| node.identity(self));
+        (identity, Sent::of(self.cause())).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Poison {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Sent::deserialize(deserializer).map(|sent| Poison::new(sent.arrived()))
+        let (identity, sent) = <(Option<[u8; IDENTITY]>, Sent<'_>)>::deserialize(deserializer)?;
+        let cause = sent.arrived();
+        Ok(match (identity, Node::linked()) {
+            (Some(identity), Some(node)) => node.met(identity, cause),
+            _ => Poison::new(cause),
+        })
+    }
+}
+
+impl<T: Serialize> Serialize for WriteError<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.value, &self.termination).serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for WriteError<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (value, termination) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { value, termination })
     }
 }
 
@@ -178,8 +200,7 @@ mod tests {
         }
         // What can't be a failure is told as one: it has a process and a message.
         for cause in causes() {
-            let bytes = postcard::to_stdvec(&Poison::new(cause)).unwrap();
-            let failure: Failure = postcard::from_bytes(&bytes).unwrap();
+            let failure: Failure = postcard::from_bytes(&encode(&cause)).unwrap();
             let _ = (failure.process().len(), failure.message().len(), failure.place());
         }
     }

@@ -51,6 +51,7 @@ mod kind {
     pub(super) const SETTLED: u8 = 21;
     pub(super) const ASK: u8 = 22;
     pub(super) const GONE: u8 = 23;
+    pub(super) const RETURNED: u8 = 24;
 }
 
 impl Front {
@@ -134,6 +135,10 @@ pub(crate) fn encode(message: Wired, head: &mut Vec<u8>) -> Option<Bytes> {
         Message::Drop { channel, transit } => {
             Front { channel, ..of(kind::DROP, transit.seq) }.put(head);
             head.extend(transit.origin.0.to_le_bytes());
+            None
+        }
+        Message::Returned { channel } => {
+            Front { channel, ..of(kind::RETURNED, 0) }.put(head);
             None
         }
         Message::Settled { transit } => {
@@ -350,6 +355,7 @@ pub(crate) fn decode(me: NodeId, message: &mut Vec<u8>) -> Result<Wired, Wild> {
             Message::MoveIn { channel, direction: direction(flags), transit }
         }
         kind::DROP => Message::Drop { channel, transit: transit(&mut rest)? },
+        kind::RETURNED => Message::Returned { channel },
         kind::SETTLED => Message::Settled { transit: transit(&mut rest)? },
         kind::ASK => Message::Ask { transit: transit(&mut rest)?, dead: NodeId(channel) },
         kind::GONE => Message::Gone { transit: transit(&mut rest)?, dead: NodeId(channel) },

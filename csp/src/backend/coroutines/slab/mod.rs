@@ -83,6 +83,12 @@ pub(super) fn stack_size(asked: Option<usize>) -> usize {
     asked.map_or(STACK, |bytes| Class::of(bytes).map_or(bytes, Class::bytes))
 }
 
+/// Where the usable part begins of the stack that this address lies in, if it is one of ours.
+#[allow(dead_code, reason = "for a backend that may not be compiled in")]
+pub(crate) fn floor_of(address: usize) -> Option<usize> {
+    region::Slot::at(address).map(region::Slot::floor)
+}
+
 /// Runs `f`, and says how many bytes of the present stack were in use at once meanwhile.
 pub(super) fn measure(f: impl FnOnce()) -> Option<usize> {
     usage::begin();

@@ -31,7 +31,7 @@ use self::lead::Watched;
 use self::peers::{Peer, Peers};
 use super::away;
 use super::bytes::Bytes;
-use super::causes::Causes;
+use super::causes::{Causes, IDENTITY};
 use super::link::{LINK, RingLink, Side};
 use super::mailbox::Mailbox;
 use super::protocol::{
@@ -41,7 +41,7 @@ use super::protocol::{
 use super::region::Region;
 use super::wire::Wired;
 use crate::sync::{Cell, Lock};
-use crate::termination::{Poison, Termination};
+use crate::termination::{Cause, Poison, Termination};
 use crate::waiter::Waiter;
 
 pub(crate) use self::lead::{is_linked, lead, poke};
@@ -204,6 +204,15 @@ impl Node {
             let memory = IpcSharedMemory::from_byte(0, size_of::<Mailbox>());
             Node::new(draw(), None, memory)
         })
+    }
+
+    /// The same, if it has anything to do with others.
+    pub(crate) fn linked() -> Option<&'static Node> {
+        #[cfg(test)]
+        if let Some(node) = HERE.get() {
+            return Some(node);
+        }
+        NODE.get().copied()
     }
 
     fn new(id: NodeId, parent: Option<NodeId>, memory: IpcSharedMemory) -> &'static Node {
@@ -466,10 +475,12 @@ impl Node {
         self.with(|machine, out| machine.depart(channel, direction, via, out))
     }
 
-    /// A value will be stored in this channel that has been committed already: this OS process lasts until it is taken.
+    /// A value will be written to this channel that has been committed already. If it comes to be stored there, because its
+    /// reader has died, this OS process lasts until it is taken.
     pub(crate) fn promises(&'static self, channel: ChannelId) {
         let mut inner = self.lock();
         let Inner { promises, machine, .. } = &mut *inner;
+        machine.promise(channel);
         promises.retain(|promise| machine.has_stored(*promise).is_some());
         promises.push(channel);
     }
@@ -494,6 +505,16 @@ impl Node {
         let mut inner = self.lock();
         let ending = inner.machine.ending(channel, direction)?;
         Some(inner.causes.termination(&ending))
+    }
+
+    /// By which a poison is known again, wherever it comes to.
+    pub(crate) fn identity(&'static self, poison: &Poison) -> [u8; IDENTITY] {
+        self.lock().causes.identity(poison)
+    }
+
+    /// The poison of that identity.
+    pub(crate) fn met(&'static self, identity: [u8; IDENTITY], cause: Cause) -> Poison {
+        self.lock().causes.met(identity, cause)
     }
 
     pub(crate) fn termination(&'static self, ending: &Ending<Bytes>) -> Termination {

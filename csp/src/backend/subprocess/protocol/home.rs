@@ -40,6 +40,8 @@ pub(super) struct Channel<V, P> {
     pub(super) on_offer: Option<usize>,
     /// Places promised to writers that have not answered.
     pub(super) promised: usize,
+    /// The one value that it is for has been promised to a reader of another channel.
+    pub(super) late: bool,
     pub(super) readers: VecDeque<(OpId, u16)>,
     pub(super) writers: VecDeque<(OpId, u16)>,
     pub(super) watchers: VecDeque<(OpId, u16)>,
@@ -117,6 +119,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             stored: VecDeque::new(),
             on_offer: None,
             promised: 0,
+            late: false,
             readers: VecDeque::new(),
             writers: VecDeque::new(),
             watchers: VecDeque::new(),
@@ -287,7 +290,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 }
             }
             Offer::Retired { .. } => {
-                if !matches!(channel.ending, Some(Ending::Retired)) {
+                if !matches!(channel.ending, Some(Ending::Retired)) || !channel.stored.is_empty() {
                     return false;
                 }
                 self.fire_watcher(op, guard, index, out);
@@ -470,6 +473,16 @@ impl<V: Clone, P: Clone> Home<V, P> {
             }
         }
         given
+    }
+
+    /// Whoever a late value was promised to is dead: its writer waits no longer, and it is kept for the next one.
+    pub(super) fn returned(&mut self, index: u64, out: &mut Out<V, P>) {
+        if let Some(channel) = self.channels.get_mut(&index)
+            && channel.late
+        {
+            channel.capacity = 1;
+            self.stir(index, out);
+        }
     }
 
     fn forget_offer(&mut self, op: OpId, guard: u16, offer: Offer<V>, out: &mut Out<V, P>) {

@@ -203,6 +203,10 @@ pub(crate) enum Message<V, P> {
         channel: u64,
         transit: TransitId,
     },
+    /// A reading end has come back with a value that a dead reader had not taken.
+    Returned {
+        channel: u64,
+    },
 
     // Between the home of an end in transit and the home of the channel that carries it.
     /// The journey is over; no need to remember it.

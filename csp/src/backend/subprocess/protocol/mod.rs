@@ -225,6 +225,13 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.home.ending(channel.index, direction)
     }
 
+    /// A channel of this home, a rendezvous, is for one value that has been promised to a reader of another.
+    pub(crate) fn promise(&mut self, channel: ChannelId) {
+        if let Some(channel) = self.home.channels.get_mut(&channel.index) {
+            channel.late = true;
+        }
+    }
+
     /// Whether a channel of this home has values that nobody has taken; None: it is forgotten.
     pub(crate) fn has_stored(&self, channel: ChannelId) -> Option<bool> {
         self.home.channels.get(&channel.index).map(|channel| !channel.stored.is_empty())
@@ -366,6 +373,10 @@ impl<V: Clone, P: Clone> Machine<V, P> {
             }
             Message::Drop { channel, transit } => {
                 self.home.dropped(from, channel, transit, out);
+                Ok(())
+            }
+            Message::Returned { channel } => {
+                self.home.returned(channel, out);
                 Ok(())
             }
             Message::Settled { transit } => {

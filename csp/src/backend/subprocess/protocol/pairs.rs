@@ -3,7 +3,7 @@
 //! Invariant: `asked` owes exactly one answer; who is `held` cannot be completed by anybody else.
 
 use super::home::{Home, Leaving, Waiting};
-use super::{Message, Offer, OpId, Out, Parcel, Wild};
+use super::{Direction, Message, Offer, OpId, Out, Parcel, Wild};
 
 #[cfg(test)]
 use super::faults::Fault;
@@ -193,6 +193,12 @@ impl<V: Clone, P: Clone> Home<V, P> {
     /// A value that nobody has taken after all goes back to where it is first.
     pub(super) fn put_back(&mut self, index: u64, parcel: Parcel<V>, out: &mut Out<V, P>) {
         self.counts.take_back(&parcel);
+        for token in &parcel.tokens {
+            if token.direction == Direction::Read {
+                let message = Message::Returned { channel: token.channel.index };
+                out.to(token.channel.home, message);
+            }
+        }
         match self.channels.get_mut(&index) {
             Some(channel) => {
                 channel.stored.push_front(parcel);
