@@ -72,6 +72,8 @@ fn waits_at(backend: &Placement, barrier: Barrier) -> (csp::Spawned<Barrier>, Ar
 }
 
 on_each_backend! {
+    here: "a barrier is of one OS process";
+
     fn all_go_on_together_however_they_wait(backend) {
         let count = backend.many(20, 5);
         let (first, phases) = (Barrier::new(), Phases::of(count));

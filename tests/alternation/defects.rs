@@ -1,7 +1,7 @@
 //! Defects of PyCSP 0.9.2 in its choice, each as the law it broke. Numbers as in its list of defects, hangs first.
 
-use csp::{Alternation, Cause, Channel, Termination, alt, pri_alt};
-use csp_tests::on_each_backend;
+use csp::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, pri_alt};
+use csp_tests::{on_each_backend, start, start_waiting};
 use std::time::{Duration, Instant};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -9,12 +9,12 @@ const HOUR: Duration = Duration::from_secs(3600);
 on_each_backend! {
     /// 10: a timeout guard that was used twice hung.
     fn a_timeout_may_be_used_again(backend) {
-        let rounds = backend.spawn(|| {
-            let channel = Channel::buffered(1);
-            let (input, output) = (channel.reader(), channel.writer());
+        let channel = Channel::buffered(1);
+        let (input, output) = (channel.reader(), channel.writer());
+        let rounds = start!(backend, (input: Reader<()> = input, output: Writer<()> = output) -> csp::Result<Vec<String>> {
             let wait = Duration::from_millis(1);
             let mut choice = Alternation::new();
-            choice.read(&input, |_: ()| "read");
+            choice.read(&input, |()| "read");
             choice.after(wait, || "timeout");
             let mut rounds = Vec::new();
             for round in 0..6 {
@@ -26,7 +26,7 @@ on_each_backend! {
                 // It counts anew each time.
                 assert!(rounds[round] == "read" || began.elapsed() >= wait);
             }
-            Ok::<_, Termination>(rounds)
+            Ok(rounds.into_iter().map(String::from).collect())
         });
         let expected = ["read", "timeout", "timeout", "read", "timeout", "timeout"];
         assert_eq!(rounds.join().unwrap(), expected);
@@ -38,34 +38,37 @@ on_each_backend! {
         let both: Vec<_> = (0..2)
             .map(|who| {
                 let (input, output) = (channel.reader(), channel.writer());
-                backend.spawn(move || {
-                    alt! {
-                        from = input.read() => { assert_ne!(from, who, "it met itself"); "read" }
-                        output.write(who)   => "written",
+                start!(
+                    backend,
+                    (who: u32 = who, input: Reader<u32> = input, output: Writer<u32> = output) -> csp::Result<char> {
+                        alt! {
+                            from = input.read() => { assert_ne!(from, who, "it met itself"); 'r' }
+                            output.write(who)   => 'w',
+                        }
                     }
-                })
+                )
             })
             .collect();
         let mut both: Vec<_> = both.into_iter().map(|one| one.join().unwrap()).collect();
         both.sort_unstable();
-        assert_eq!(both, ["read", "written"]);
+        assert_eq!(both, ['r', 'w']);
 
-        let alone = backend.spawn(|| {
-            let channel = Channel::new();
-            let (input, output) = (channel.reader(), channel.writer());
+        let channel = Channel::new();
+        let (input, output) = (channel.reader(), channel.writer());
+        let alone = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> [csp::Result<char>; 2] {
             let chosen = alt! {
-                input.read()                     => "read",
-                output.write(7)                  => "written",
-                after(Duration::from_micros(100)) => "neither",
+                input.read()                     => 'r',
+                output.write(7)                  => 'w',
+                after(Duration::from_micros(100)) => 'n',
             };
-            (chosen, pri_alt! { output.write(7) => "written", input.read() => "read", skip => "neither" })
+            [chosen, pri_alt! { output.write(7) => 'w', input.read() => 'r', skip => 'n' }]
         });
-        assert_eq!(alone.join(), (Ok("neither"), Ok("neither")));
+        assert_eq!(alone.join(), [Ok('n'), Ok('n')]);
     }
 
     /// 12: a choice of nothing hung.
     fn a_choice_of_nothing_is_an_error(backend) {
-        let ends = backend.spawn(|| {
+        let ends = start!(backend, () -> [csp::Result; 2] {
             let no = std::hint::black_box(false);
             [Alternation::new().choose(), alt! { if no, after(HOUR) => {} }]
         });
@@ -77,9 +80,9 @@ on_each_backend! {
 
     /// 15: with a skip among the guards the channel that was ready was taken in 0 of 200 choices.
     fn skip_does_not_hide_what_is_ready(backend) {
-        let taken = backend.spawn(|| {
-            let channel = Channel::buffered(200);
-            let (input, output) = (channel.reader(), channel.writer());
+        let channel = Channel::buffered(200);
+        let (input, output) = (channel.reader(), channel.writer());
+        let taken = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> usize {
             (0..200).for_each(|n| output.write(n).unwrap());
             let mut set = Alternation::by_priority();
             set.read(&input, |_| true);
@@ -93,25 +96,15 @@ on_each_backend! {
     }
 
     /// 15, where the channel becomes ready by a process that waits to write.
-    fn skip_does_not_hide_who_waits(backend) {
+    fn skip_does_not_hide_who_waits(backend, here: "who sleeps in another OS process need not have come to the channel yet") {
         let channel = Channel::new();
-        let (input, arrivals) = (channel.reader(), [(); 10].map(|()| csp_tests::Arrival::new()));
-        let writers: Vec<_> = arrivals
-            .iter()
-            .map(|arrival| {
-                let (output, arrival) = (channel.writer(), arrival.clone());
-                let process = backend.spawn({
-                    let arrival = arrival.clone();
-                    move || {
-                        arrival.announce();
-                        output.write(()).is_ok()
-                    }
-                });
-                arrival.until_blocked();
-                process
+        let input = channel.reader();
+        let writers: Vec<_> = (0..10)
+            .map(|_| {
+                start_waiting!(backend, (output: Writer<()> = channel.writer()) -> bool { output.write(()).is_ok() })
             })
             .collect();
-        let taken = backend.spawn(move || {
+        let taken = start!(backend, (input: Reader<()> = input) -> bool {
             (0..10).all(|_| pri_alt! { input.read() => true, skip => false } == Ok(true))
         });
         assert!(taken.join());
@@ -121,9 +114,9 @@ on_each_backend! {
     /// 19: one retired guard made the whole choice raise.
     fn one_retired_guard_does_not_end_the_choice(backend) {
         let (live, gone) = (Channel::new(), Channel::<u32>::new());
-        let read = backend.spawn({
-            let (live, gone) = (live.reader(), gone.reader());
-            move || {
+        let read = start!(
+            backend,
+            (live: Reader<u32> = live.reader(), gone: Reader<u32> = gone.reader()) -> (Vec<u32>, Termination) {
                 let mut read = Vec::new();
                 loop {
                     let end = alt! {
@@ -135,7 +128,7 @@ on_each_backend! {
                     }
                 }
             }
-        });
+        );
         let (output, early) = (live.writer(), gone.writer());
         drop((live, gone));
         early.write(0).unwrap();
@@ -148,26 +141,26 @@ on_each_backend! {
     /// 20: a fair choice failed on two guards of one end with different actions, kept a history that grew, and took two
     /// choices of one line for the same.
     fn one_end_may_be_in_several_guards(backend) {
-        let counts = backend.spawn(|| {
-            let channel = Channel::buffered(100);
-            let (input, output) = (channel.reader(), channel.writer());
+        let channel = Channel::buffered(100);
+        let (input, output) = (channel.reader(), channel.writer());
+        let counts = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> csp::Result<[[u32; 3]; 2]> {
             (0..100).for_each(|n| output.write(n).unwrap());
             let mut counts = [[0; 3]; 2];
             let mut set = Alternation::new();
             for guard in 0..3 {
-                set.read(&input, move |_: u32| guard);
+                set.read(&input, move |_| guard);
             }
             for _ in 0..30 {
                 counts[0][set.choose()?] += 1;
                 counts[1][alt! { input.read() => 0, input.read() => 1, input.begin() => 2 }?] += 1;
             }
-            Ok::<_, Termination>(counts)
+            Ok(counts)
         });
         assert_eq!(counts.join(), Ok([[10; 3]; 2]));
     }
 
     /// 20, its history: what fairness remembers is of a bounded size.
-    fn fairness_remembers_no_more_with_time(backend) {
+    fn fairness_remembers_no_more_with_time(backend, here: "it asks what one thread of this OS process has allocated") {
         let grown = backend.spawn(|| {
             let channel = Channel::buffered(1);
             let (input, output) = (channel.reader(), channel.writer());
@@ -188,15 +181,15 @@ on_each_backend! {
 
     /// 20, its key: two choices that stand on one line are two.
     fn choices_on_one_line_take_turns_each_for_itself(backend) {
-        let turns = backend.spawn(|| {
-            let channel = Channel::buffered(100);
-            let (input, output) = (channel.reader(), channel.writer());
+        let channel = Channel::buffered(100);
+        let (input, output) = (channel.reader(), channel.writer());
+        let turns = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> csp::Result<Vec<[usize; 2]>> {
             (0..80).for_each(|n| output.write(n).unwrap());
             let mut turns = Vec::new();
             for _ in 0..20 {
                 turns.push([alt! { input.read() => 0, input.read() => 1 }?, alt! { input.read() => 0, input.read() => 1 }?]);
             }
-            Ok::<_, Termination>(turns)
+            Ok(turns)
         });
         let turns = turns.join().unwrap();
         assert!(turns.iter().enumerate().all(|(round, turn)| *turn == [round % 2; 2]), "{turns:?}");

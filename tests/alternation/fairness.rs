@@ -1,7 +1,9 @@
 //! JCSP's bound: a guard that stays ready is chosen before any other is chosen twice.
 
 use csp::{Alternation, Channel, Reader, Termination, Writer, alt, pri_alt};
-use csp_tests::{Arrival, Random, on_each_backend, rounds, seed};
+use csp_tests::{Arrival, Random, on_each_backend, seed, start, start_waiting};
+#[cfg(feature = "subprocess")]
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// One choice: the guard, and the guards that were ready throughout.
@@ -36,18 +38,18 @@ fn always(chosen: impl IntoIterator<Item = usize>, guards: usize) -> Vec<Choice>
 }
 
 /// Channels with so many values in them, or with room for as many.
+#[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
 struct Ready {
     readers: Vec<Reader<u32>>,
     writers: Vec<Writer<u32>>,
 }
 
 fn filled(channels: usize, values: usize) -> Ready {
-    let channels = channels * Channel::buffered(values);
-    let writers: Vec<_> = channels.iter().map(Channel::writer).collect();
-    for writer in &writers {
+    let ready = roomy(channels, values);
+    for writer in &ready.writers {
         (0..values as u32).for_each(|value| writer.write(value).unwrap());
     }
-    Ready { readers: channels.iter().map(Channel::reader).collect(), writers }
+    ready
 }
 
 fn roomy(channels: usize, values: usize) -> Ready {
@@ -68,8 +70,7 @@ fn choice_of_three(ends: &[Reader<u32>]) -> csp::Result<usize> {
 
 on_each_backend! {
     fn inputs_outputs_and_times_take_turns(backend) {
-        let chosen = backend.spawn(|| {
-            let (full, room) = (filled(2, 100), roomy(2, 100));
+        let chosen = start!(backend, (full: Ready = filled(2, 100), room: Ready = roomy(2, 100)) -> csp::Result<Vec<usize>> {
             let mut chosen = Vec::new();
             for _ in 0..90 {
                 chosen.push(alt! {
@@ -80,71 +81,59 @@ on_each_backend! {
                     room.writers[1].write_with(|| 1)        => 4,
                 }?);
             }
-            Ok::<_, Termination>(chosen)
+            Ok(chosen)
         });
         is_fair(&always(chosen.join().unwrap(), 5));
     }
 
     fn a_set_takes_turns(backend) {
-        let chosen = backend.spawn(|| {
-            let ready = filled(10, 100);
+        let chosen = start!(backend, (ready: Ready = filled(10, 100)) -> csp::Result<Vec<usize>> {
             let mut choice = Alternation::new();
             for (guard, reader) in ready.readers.iter().enumerate() {
                 choice.read(reader, move |_| guard);
             }
-            (0..500).map(|_| choice.choose()).collect::<csp::Result<Vec<_>>>()
+            (0..500).map(|_| choice.choose()).collect()
         });
         is_fair(&always(chosen.join().unwrap(), 10));
     }
 
-    fn writers_that_wait_are_served_in_turn(backend) {
+    fn writers_that_wait_are_served_in_turn(backend, here: "who sleeps in another OS process need not have come to the channel yet") {
         const EACH: usize = 5;
         let channels = 3 * Channel::new();
         let writers: Vec<_> = (0..3 * EACH)
             .map(|n| {
-                let (output, arrival) = (channels[n % 3].writer(), Arrival::new());
-                let announces = arrival.clone();
-                let writer = backend.spawn(move || {
-                    announces.announce();
-                    output.write(n as u32).is_ok()
-                });
-                arrival.until_blocked();
-                writer
+                start_waiting!(
+                    backend,
+                    (n: u32 = n as u32, output: Writer<u32> = channels[n % 3].writer()) -> bool { output.write(n).is_ok() }
+                )
             })
             .collect();
         let ends: Vec<_> = channels.iter().map(Channel::reader).collect();
-        let reads = backend.spawn(move || {
+        let reads = start!(backend, (ends: Vec<Reader<u32>> = ends) -> csp::Result<Vec<usize>> {
             // Each channel's writers last as long as nobody is ahead by more than one.
-            (0..3 * EACH).map(|_| choice_of_three(&ends)).collect::<csp::Result<Vec<_>>>()
+            (0..3 * EACH).map(|_| choice_of_three(&ends)).collect()
         });
         is_fair(&always(reads.join().unwrap(), 3));
         assert!(writers.into_iter().all(csp::Spawned::join));
     }
 
-    fn readers_that_wait_are_served_in_turn(backend) {
+    fn readers_that_wait_are_served_in_turn(backend, here: "who sleeps in another OS process need not have come to the channel yet") {
         const EACH: usize = 5;
         let channels = 3 * Channel::new();
         let readers: Vec<_> = (0..3 * EACH)
             .map(|n| {
-                let (input, arrival) = (channels[n % 3].reader(), Arrival::new());
-                let announces = arrival.clone();
-                let reader = backend.spawn(move || {
-                    announces.announce();
-                    input.read().is_ok()
-                });
-                arrival.until_blocked();
-                reader
+                start_waiting!(backend, (input: Reader<()> = channels[n % 3].reader()) -> bool { input.read().is_ok() })
             })
             .collect();
         let ends: Vec<_> = channels.iter().map(Channel::writer).collect();
-        let writes = backend.spawn(move || {
+        let writes = start!(backend, (ends: Vec<Writer<()>> = ends) -> csp::Result<Vec<usize>> {
             (0..3 * EACH)
                 .map(|n| alt! {
                     ends[0].write(())           => 0,
                     ends[1].write_with(|| ())   => 1,
                     if n < 100, ends[2].write(()) => 2,
                 })
-                .collect::<csp::Result<Vec<_>>>()
+                .collect()
         });
         is_fair(&always(writes.join().unwrap(), 3));
         assert!(readers.into_iter().all(csp::Spawned::join));
@@ -154,18 +143,17 @@ on_each_backend! {
         let Ready { readers, writers: _kept } = filled(3, 400);
         let shares: Vec<_> = (0..4)
             .map(|who| {
-                let ends = readers.clone();
-                backend.spawn(move || {
+                start!(backend, (who: usize = who, ends: Vec<Reader<u32>> = readers.clone()) -> csp::Result<Vec<usize>> {
                     let mut choice = Alternation::new();
                     for (guard, end) in ends.iter().enumerate() {
                         choice.read(end, move |_| guard);
                     }
                     let mut chosen = Vec::new();
                     for _ in 0..100 {
-                        chosen.push(if who % 2 == 0 { choice.choose()? } else { choice_of_three(&ends)? });
+                        chosen.push(if who.is_multiple_of(2) { choice.choose()? } else { choice_of_three(&ends)? });
                         csp::sleep(Duration::ZERO);
                     }
-                    Ok::<_, Termination>(chosen)
+                    Ok(chosen)
                 })
             })
             .collect();
@@ -175,8 +163,7 @@ on_each_backend! {
     }
 
     fn several_choices_of_one_process_keep_their_own_turns(backend) {
-        let traces = backend.spawn(|| {
-            let ready = filled(3, 1_000);
+        let traces = start!(backend, (ready: Ready = filled(3, 1_000)) -> csp::Result<Vec<Vec<usize>>> {
             let [a, b, c] = &ready.readers[..] else { unreachable!() };
             let mut traces = vec![Vec::new(); 7];
             for _ in 0..40 {
@@ -193,7 +180,7 @@ on_each_backend! {
                     trace.push(chosen);
                 }
             }
-            Ok::<_, Termination>(traces)
+            Ok(traces)
         });
         for trace in traces.join().unwrap() {
             is_fair(&always(trace, 3));
@@ -201,10 +188,10 @@ on_each_backend! {
     }
 
     fn preconditions_may_change(backend) {
-        for seed in seed()..seed() + rounds(20) {
+        for seed in seed()..seed() + backend.rounds(20) {
             backend.note(format!("seed {seed}"));
-            let choices = backend.spawn(move || {
-                let (full, mut random) = (filled(4, 300), Random::seeded(seed));
+            let choices = start!(backend, (seed: u64 = seed, full: Ready = filled(4, 300)) -> csp::Result<Vec<Choice>> {
+                let mut random = Random::seeded(seed);
                 let ends = &full.readers;
                 let mut choices: Vec<Choice> = Vec::new();
                 while choices.len() < 200 {
@@ -218,17 +205,17 @@ on_each_backend! {
                     }?;
                     choices.push((chosen, enabled));
                 }
-                Ok::<_, Termination>(choices)
+                Ok(choices)
             });
             is_fair(&choices.join().unwrap());
         }
     }
 
     fn a_set_may_change(backend) {
-        for seed in seed()..seed() + rounds(20) {
+        for seed in seed()..seed() + backend.rounds(20) {
             backend.note(format!("seed {seed}"));
-            let choices = backend.spawn(move || {
-                let (full, mut random) = (filled(8, 300), Random::seeded(seed));
+            let choices = start!(backend, (seed: u64 = seed, full: Ready = filled(8, 300)) -> csp::Result<Vec<Choice>> {
+                let mut random = Random::seeded(seed);
                 let mut choice = Alternation::new();
                 let mut enabled = Vec::new();
                 let mut choices: Vec<Choice> = Vec::new();
@@ -249,18 +236,18 @@ on_each_backend! {
                     assert_eq!(choice.chosen(), Some(chosen));
                     choices.push((chosen, enabled.clone()));
                 }
-                Ok::<_, Termination>(choices)
+                Ok(choices)
             });
             is_fair(&choices.join().unwrap());
         }
     }
 
     fn guards_may_come_and_go(backend) {
-        for seed in seed()..seed() + rounds(20) {
+        for seed in seed()..seed() + backend.rounds(20) {
             backend.note(format!("seed {seed}"));
-            let choices = backend.spawn(move || {
+            let choices = start!(backend, (seed: u64 = seed, ends: Ready = roomy(5, 100)) -> csp::Result<Vec<Choice>> {
                 // Values come by chance; a guard that has one keeps it until it is chosen.
-                let (ends, mut random) = (roomy(5, 100), Random::seeded(seed));
+                let mut random = Random::seeded(seed);
                 let mut held = [0; 5];
                 let mut choices: Vec<Choice> = Vec::new();
                 while choices.len() < 300 {
@@ -285,7 +272,7 @@ on_each_backend! {
                     held[chosen] -= 1;
                     choices.push((chosen, ready));
                 }
-                Ok::<_, Termination>(choices)
+                Ok(choices)
             });
             is_fair(&choices.join().unwrap());
         }
@@ -296,8 +283,8 @@ on_each_backend! {
         let channels = 3 * Channel::<u32>::new();
         let writers: Vec<_> = (0..3)
             .map(|_| {
-                let ends: Vec<_> = channels.iter().map(Channel::writer).collect();
-                backend.spawn(move || -> csp::Result {
+                let ends = channels.iter().map(Channel::writer).collect();
+                start!(backend, (ends: Vec<Writer<u32>> = ends) -> csp::Result {
                     loop {
                         alt! {
                             ends[0].write(0) => {}
@@ -310,12 +297,12 @@ on_each_backend! {
             .collect();
         let ends: Vec<_> = channels.iter().map(Channel::reader).collect();
         drop(channels);
-        let counts = backend.spawn(move || {
+        let counts = start!(backend, (ends: Vec<Reader<u32>> = ends) -> csp::Result<[u32; 3]> {
             let mut counts = [0; 3];
             for _ in 0..600 {
                 counts[choice_of_three(&ends)?] += 1;
             }
-            Ok::<_, Termination>(counts)
+            Ok(counts)
         });
         let counts = counts.join().unwrap();
         assert_eq!(counts.iter().sum::<u32>(), 600);
@@ -325,8 +312,7 @@ on_each_backend! {
     }
 
     fn priority_is_not_fair(backend) {
-        let chosen = backend.spawn(|| {
-            let ready = filled(3, 20);
+        let chosen = start!(backend, (ready: Ready = filled(3, 20)) -> csp::Result<Vec<usize>> {
             let r = &ready.readers;
             let mut choice = Alternation::by_priority();
             for (guard, reader) in r.iter().enumerate() {
@@ -344,20 +330,20 @@ on_each_backend! {
                     }?
                 });
             }
-            Ok::<_, Termination>(chosen)
+            Ok(chosen)
         });
         let expected: Vec<_> = [[0; 20], [1; 20], [2; 20]].concat();
         assert_eq!(chosen.join(), Ok(expected));
     }
 
-    fn a_choice_that_had_to_wait_goes_on_from_there(backend) {
+    fn a_choice_that_had_to_wait_goes_on_from_there(backend, here: "who sleeps in another OS process need not have come to the channel yet") {
         let channels = 3 * Channel::<()>::buffered(100);
         let ends: Vec<_> = channels.iter().map(Channel::reader).collect();
         let outputs: Vec<_> = channels.iter().map(Channel::writer).collect();
         let (steps, arrival) = (Channel::new(), Arrival::new());
-        let reads = backend.spawn({
-            let (steps, arrival) = (steps.reader(), arrival.clone());
-            move || {
+        let reads = start!(
+            backend,
+            (steps: Reader<()> = steps.reader(), ends: Vec<Reader<()>> = ends, arrival: Arrival = arrival.clone()) -> csp::Result<Vec<usize>> {
                 let mut chosen = Vec::new();
                 while steps.read().is_ok() {
                     arrival.announce();
@@ -367,9 +353,9 @@ on_each_backend! {
                         ends[2].read() => 2,
                     }?);
                 }
-                Ok::<_, Termination>(chosen)
+                Ok(chosen)
             }
-        });
+        );
         let step = steps.writer();
         drop(steps);
         for (turn, wanted) in [1, 0, 2, 2, 1].into_iter().enumerate() {

@@ -1,29 +1,14 @@
 //! What guards do when channels end, and the guards that are about that; extended reads; sets made at run time.
 
 use csp::{Alternation, Cause, Channel, Extended, Reader, Termination, Writer, alt, pri_alt};
-use csp_tests::{Arrival, Ledger, Placement, on_each_backend, panic_of, poisoned_by_reason};
+use csp_tests::{
+    Arrival, Ledger, Notes, Placement, Token, on_each_backend, panic_of, placed,
+    poisoned_by_reason, start, start_waiting,
+};
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// A choice by some way of writing it, started and waiting.
-fn waits<R: Send + 'static>(
-    backend: &Placement,
-    choice: impl FnOnce() -> R + Send + 'static,
-) -> csp::Spawned<R> {
-    let arrival = Arrival::new();
-    let process = backend.spawn({
-        let arrival = arrival.clone();
-        move || {
-            arrival.announce();
-            choice()
-        }
-    });
-    arrival.until_blocked();
-    process
-}
 
 fn two() -> (Channel<u32>, Channel<u32>) {
     (Channel::new(), Channel::new())
@@ -59,17 +44,64 @@ const CHOICES: [Choice; 3] = [
     },
 ];
 
+/// One of them, started and waiting.
+fn chooses(
+    backend: &Placement,
+    which: usize,
+    (a, b, c): (Reader<u32>, Reader<u32>, Writer<u32>),
+) -> csp::Spawned<csp::Result<u32>> {
+    start_waiting!(
+        backend,
+        (which: usize = which, a: Reader<u32> = a, b: Reader<u32> = b, c: Writer<u32> = c) -> csp::Result<u32> {
+            CHOICES[which](&a, &b, &c)
+        }
+    )
+}
+
 fn is_no_guard<T>(outcome: &csp::Result<T>) -> bool {
     matches!(outcome, Err(Termination::Poisoned(poison)) if matches!(poison.cause(), Cause::NoGuard { .. }))
 }
 
+type Read = fn(&Reader<u32>, &dyn Fn()) -> csp::Result;
+const READS: [Read; 4] = [
+    |input, meanwhile| alt! { held = input.begin() => { meanwhile(); drop(held); } },
+    // Not even named, it is held as long as the arm runs.
+    |input, meanwhile| alt! { input.begin() => meanwhile() },
+    |input, meanwhile| {
+        let held: Extended<'_, u32> =
+            alt! { held = input.begin() => held, after(HOUR) => unreachable!() }?;
+        meanwhile();
+        assert_eq!(held.into_inner(), 1);
+        Ok(())
+    },
+    |input, meanwhile| {
+        let mut choice = Alternation::new();
+        choice.begin(input, |held| {
+            meanwhile();
+            drop(held);
+        });
+        choice.choose()
+    },
+];
+type Write = fn(&Writer<u32>) -> csp::Result;
+const WRITES: [Write; 4] = [
+    |output| Ok(output.write(1)?),
+    |output| alt! { output.write(1) => {} },
+    |output| alt! { output.write_with(|| 1) => {}, after(HOUR) => unreachable!() },
+    |output| {
+        let mut choice = Alternation::new();
+        choice.write(output, || 1, || {});
+        choice.choose()
+    },
+];
+
 on_each_backend! {
     fn a_guard_that_retires_is_left_out(backend) {
-        for choice in CHOICES {
+        for choice in 0..CHOICES.len() {
             let (a, b) = two();
             let c = Channel::new();
             let (reads_a, reads_b, writes_c) = (a.reader(), b.reader(), c.writer());
-            let waiting = waits(backend, move || choice(&reads_a, &reads_b, &writes_c));
+            let waiting = chooses(backend, choice, (reads_a, reads_b, writes_c));
             // One after another, while it waits; what is left serves.
             drop(a.writer());
             drop(c.reader());
@@ -81,19 +113,19 @@ on_each_backend! {
     }
 
     fn a_guard_that_had_retired_is_left_out(backend) {
-        for choice in CHOICES {
+        for choice in 0..CHOICES.len() {
             let (a, b) = two();
             let c = Channel::new();
             let (reads_a, reads_b, writes_c) = (a.reader(), b.reader(), c.writer());
             drop((a.writer(), b.writer()));
-            let waiting = waits(backend, move || choice(&reads_a, &reads_b, &writes_c));
+            let waiting = chooses(backend, choice, (reads_a, reads_b, writes_c));
             assert_eq!(c.reader().read(), Ok(9));
             assert_eq!(waiting.join(), Ok(9));
         }
     }
 
     fn when_all_have_retired_the_choice_ends_timeouts_or_not(backend) {
-        for choice in CHOICES {
+        for choice in 0..CHOICES.len() {
             for early in 0..=3 {
                 let (a, b) = two();
                 let c = Channel::new();
@@ -105,7 +137,7 @@ on_each_backend! {
                 ];
                 let late = retire.split_off(early);
                 retire.iter().for_each(|retire| retire());
-                let waiting = waits(backend, move || choice(&reads_a, &reads_b, &writes_c));
+                let waiting = chooses(backend, choice, (reads_a, reads_b, writes_c));
                 late.iter().for_each(|retire| retire());
                 assert_eq!(waiting.join(), Err(Termination::Retired));
             }
@@ -113,7 +145,7 @@ on_each_backend! {
     }
 
     fn a_poisoned_guard_ends_the_choice_at_once(backend) {
-        for choice in CHOICES {
+        for choice in 0..CHOICES.len() {
             for poisoned in 0..3 {
                 for early in [false, true] {
                     let (a, b) = two();
@@ -128,7 +160,7 @@ on_each_backend! {
                     if early {
                         poison();
                     }
-                    let waiting = waits(backend, move || choice(&reads_a, &reads_b, &writes_c));
+                    let waiting = chooses(backend, choice, (reads_a, reads_b, writes_c));
                     if !early {
                         poison();
                     }
@@ -144,7 +176,7 @@ on_each_backend! {
         let (input, output) = (channel.reader(), channel.writer());
         (1..=3).for_each(|value| output.write(value).unwrap());
         drop(output);
-        let read = backend.spawn(move || {
+        let read = start!(backend, (input: Reader<u32> = input) -> Vec<u32> {
             let mut read = Vec::new();
             loop {
                 alt! {
@@ -160,22 +192,25 @@ on_each_backend! {
     fn retirement_is_a_guard_for_readers_and_writers(backend) {
         let (a, b) = two();
         let (input, output) = (a.reader(), b.writer());
-        let waiting = waits(backend, move || {
-            let mut seen = Vec::new();
-            while seen.len() < 2 {
-                seen.push(alt! {
-                    if !seen.contains(&"input"), retired(input)   => "input",
-                    if !seen.contains(&"output"), retired(output) => "output",
-                }?);
+        let waiting = start_waiting!(
+            backend,
+            (input: Reader<u32> = input, output: Writer<u32> = output) -> csp::Result<Vec<char>> {
+                let mut seen = Vec::new();
+                while seen.len() < 2 {
+                    seen.push(alt! {
+                        if !seen.contains(&'i'), retired(input)  => 'i',
+                        if !seen.contains(&'o'), retired(output) => 'o',
+                    }?);
+                }
+                Ok(seen)
             }
-            Ok::<_, Termination>(seen)
-        });
+        );
         drop(b.reader());
         csp_tests::settle();
         drop(a.writer());
         let mut seen = waiting.join().unwrap();
         seen.sort_unstable();
-        assert_eq!(seen, ["input", "output"]);
+        assert_eq!(seen, ['i', 'o']);
     }
 
     fn retirement_waits_for_the_last_value(backend) {
@@ -184,7 +219,9 @@ on_each_backend! {
         output.write(1).unwrap();
         output.write(2).unwrap();
         drop(output);
-        let waiting = waits(backend, move || alt! { retired(input) => {} });
+        let waiting = start_waiting!(backend, (input: Reader<u32> = input) -> csp::Result {
+            alt! { retired(input) => {} }
+        });
         assert_eq!(other.read(), Ok(1));
         csp_tests::settle();
         assert!(!waiting.has_ended());
@@ -195,7 +232,9 @@ on_each_backend! {
     fn poison_is_not_retirement(backend) {
         let channel = Channel::<u32>::new();
         let (input, _output) = (channel.reader(), channel.writer());
-        let waiting = waits(backend, move || alt! { retired(input) => {} });
+        let waiting = start_waiting!(backend, (input: Reader<u32> = input) -> csp::Result {
+            alt! { retired(input) => {} }
+        });
         channel.reader().poison("instead");
         let end = waiting.join().unwrap_err();
         assert_eq!(poisoned_by_reason(&end).as_deref(), Some("instead"));
@@ -206,36 +245,41 @@ on_each_backend! {
         let watching: Vec<_> = (0..5)
             .map(|n| {
                 let (input, output) = (channel.reader(), channel.writer());
-                waits(backend, move || match n % 2 {
-                    0 => {
-                        drop(output);
-                        alt! { retired(input) => n }
+                start_waiting!(
+                    backend,
+                    (n: u32 = n, input: Reader<u32> = input, output: Writer<u32> = output) -> csp::Result<u32> {
+                        match n % 2 {
+                            0 => {
+                                drop(output);
+                                alt! { retired(input) => n }
+                            }
+                            _ => {
+                                // A set holds its own guards' ends.
+                                let mut choice = Alternation::new();
+                                drop(output);
+                                choice.retired(input, || n);
+                                choice.choose()
+                            }
+                        }
                     }
-                    _ => {
-                        // A set holds its own guards' ends.
-                        let mut choice = Alternation::new();
-                        drop(output);
-                        choice.retired(input, || n);
-                        choice.choose()
-                    }
-                })
+                )
             })
             .collect();
         drop(channel.writer());
         for (n, watching) in watching.into_iter().enumerate() {
-            assert_eq!(watching.join(), Ok(n));
+            assert_eq!(watching.join(), Ok(n as u32));
         }
     }
 
     fn without_an_enabled_guard_a_choice_is_an_error(backend) {
-        let outcomes = backend.spawn(|| {
-            let channel = Channel::buffered(1);
-            let (input, output) = (channel.reader(), channel.writer());
+        let channel = Channel::buffered(1);
+        let (input, output) = (channel.reader(), channel.writer());
+        let outcomes = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> Vec<csp::Result> {
             let no = std::hint::black_box(false);
             let mut disabled = Alternation::<()>::new();
             let guard = disabled.read(&input, |_| ());
             disabled.enable(guard, false);
-            [
+            vec![
                 alt! { if no, input.read() => {} },
                 alt! { if no, output.write(1) => {}, if no, after(HOUR) => {} },
                 pri_alt! { if no, output.write_with(|| 1) => {}, if no, skip => {} },
@@ -254,7 +298,7 @@ on_each_backend! {
     fn the_error_of_no_guard_goes_the_way_of_poison(backend) {
         let channel = Channel::<u32>::new();
         let output = channel.writer();
-        let process = backend.spawn(move || -> csp::Result {
+        let process = start!(backend, (output: Writer<u32> = output) -> csp::Result {
             alt! { if false, output.write(1) => {} }
         });
         let end = channel.reader().read();
@@ -263,11 +307,10 @@ on_each_backend! {
     }
 
     fn a_disabled_guard_does_not_count_as_retired(backend) {
-        let outcome = backend.spawn(|| {
-            let (a, b) = two();
-            let (retired, open) = (a.reader(), b.reader());
-            let _output = b.writer();
-            drop(a);
+        let (a, b) = two();
+        let (retired, open, _output) = (a.reader(), b.reader(), b.writer());
+        drop(a);
+        let outcome = start!(backend, (retired: Reader<u32> = retired, open: Reader<u32> = open) -> (csp::Result, csp::Result) {
             let all = alt! {
                 retired.read()        => {}
                 if false, open.read() => {}
@@ -281,66 +324,43 @@ on_each_backend! {
     }
 
     fn an_extended_read_keeps_its_writer_in_whatever_choice(backend) {
-        type Read = fn(&Reader<u32>, &dyn Fn()) -> csp::Result;
-        let reads: [Read; 4] = [
-            |input, meanwhile| alt! { held = input.begin() => { meanwhile(); drop(held); } },
-            // Not even named, it is held as long as the arm runs.
-            |input, meanwhile| alt! { input.begin() => meanwhile() },
-            |input, meanwhile| {
-                let held: Extended<'_, u32> = alt! { held = input.begin() => held, after(HOUR) => unreachable!() }?;
-                meanwhile();
-                assert_eq!(held.into_inner(), 1);
-                Ok(())
-            },
-            |input, meanwhile| {
-                let mut choice = Alternation::new();
-                choice.begin(input, |held| { meanwhile(); drop(held); });
-                choice.choose()
-            },
-        ];
-        type Write = fn(&Writer<u32>) -> csp::Result;
-        let writes: [Write; 4] = [
-            |output| Ok(output.write(1)?),
-            |output| alt! { output.write(1) => {} },
-            |output| alt! { output.write_with(|| 1) => {}, after(HOUR) => unreachable!() },
-            |output| {
-                let mut choice = Alternation::new();
-                choice.write(output, || 1, || {});
-                choice.choose()
-            },
-        ];
-        for read in reads {
-            for write in writes {
+        for read in 0..READS.len() {
+            for write in 0..WRITES.len() {
                 for writer_first in [false, true] {
+                    backend.note(format!("read {read}, write {write}, writer first: {writer_first}"));
                     let channel = Channel::new();
                     let (input, output) = (channel.reader(), channel.writer());
-                    let log = Arc::new(Mutex::new(Vec::new()));
-                    let reading = {
-                        let log = Arc::clone(&log);
-                        move || {
-                            read(&input, &|| {
+                    let (log, gone) = (Notes::new(), Arrival::new());
+                    let reads = placed!(
+                        backend,
+                        (read: usize = read, input: Reader<u32> = input, log: Notes = log.clone(), gone: Arrival = gone.clone()) -> csp::Result {
+                            gone.announce();
+                            READS[read](&input, &|| {
                                 csp::sleep(Duration::from_micros(10));
-                                log.lock().unwrap().push("used");
+                                log.push("used");
                             })
                         }
-                    };
-                    let writing = {
-                        let log = Arc::clone(&log);
-                        move || {
-                            let end = write(&output);
-                            log.lock().unwrap().push("released");
+                    );
+                    let writes = placed!(
+                        backend,
+                        (write: usize = write, output: Writer<u32> = output, log: Notes = log.clone(), gone: Arrival = gone.clone()) -> csp::Result {
+                            gone.announce();
+                            let end = WRITES[write](&output);
+                            log.push("released");
                             end
                         }
-                    };
+                    );
                     let (reads, writes) = if writer_first {
-                        let writes = waits(backend, writing);
-                        (backend.spawn(reading), writes)
+                        let writes = csp::spawn(writes);
+                        gone.until_blocked();
+                        (csp::spawn(reads), writes)
                     } else {
-                        let reads = waits(backend, reading);
-                        (reads, backend.spawn(writing))
+                        let reads = csp::spawn(reads);
+                        gone.until_blocked();
+                        (reads, csp::spawn(writes))
                     };
                     assert_eq!((reads.join(), writes.join()), (Ok(()), Ok(())));
-                    assert_eq!(*log.lock().unwrap(), ["used", "released"]);
+                    assert_eq!(log.entries(), ["used", "released"]);
                 }
             }
         }
@@ -349,7 +369,7 @@ on_each_backend! {
     fn an_extended_read_that_is_not_chosen_keeps_nobody(backend) {
         let (a, b) = two();
         let (input, other) = (a.reader(), b.reader());
-        let waiting = waits(backend, move || {
+        let waiting = start_waiting!(backend, (input: Reader<u32> = input, other: Reader<u32> = other) -> csp::Result<u32> {
             alt! {
                 held = input.begin() => *held,
                 x = other.read()     => x,
@@ -364,7 +384,7 @@ on_each_backend! {
         let ledger = Ledger::new(1);
         let channel = Channel::new();
         let (input, output) = (channel.reader(), channel.writer());
-        let reads = backend.spawn(move || {
+        let reads = start!(backend, (input: Reader<Token> = input) -> () {
             alt! { _held = input.begin() => panic!("in the middle") }.unwrap()
         });
         // It was delivered: whatever became of its reader.
@@ -376,9 +396,9 @@ on_each_backend! {
 
     fn ends_of_many_types_in_one_set(backend) {
         let (numbers, words, signals) = (Channel::new(), Channel::new(), Channel::new());
-        let log = backend.spawn({
-            let (numbers, words, signals) = (numbers.reader(), words.reader(), signals.writer());
-            move || {
+        let log = start!(
+            backend,
+            (numbers: Reader<u32> = numbers.reader(), words: Reader<String> = words.reader(), signals: Writer<()> = signals.writer()) -> Vec<String> {
                 let log = RefCell::new(Vec::new());
                 let mut choice = Alternation::by_priority();
                 choice.read(numbers, |n: u32| log.borrow_mut().push(n.to_string()));
@@ -388,25 +408,25 @@ on_each_backend! {
                 drop(choice);
                 log.into_inner()
             }
-        });
-        let writes = backend.spawn({
-            let (numbers, words, signals) = (numbers.writer(), words.writer(), signals.reader());
-            move || {
+        );
+        let writes = start!(
+            backend,
+            (numbers: Writer<u32> = numbers.writer(), words: Writer<String> = words.writer(), signals: Reader<()> = signals.reader()) -> () {
                 numbers.write(1).unwrap();
                 words.write("two".to_owned()).unwrap();
                 signals.read().unwrap();
                 numbers.write(3).unwrap();
             }
-        });
+        );
         drop((numbers, words, signals));
         writes.join();
         assert_eq!(log.join(), ["1", "two", "signal", "3"]);
     }
 
     fn a_choice_within_an_arm_of_another(backend) {
-        let sum = backend.spawn(|| {
-            let channel = Channel::buffered(10);
-            let (input, output) = (channel.reader(), channel.writer());
+        let channel = Channel::buffered(10);
+        let (input, output) = (channel.reader(), channel.writer());
+        let sum = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> csp::Result<u32> {
             (1..=10).for_each(|n| output.write(n).unwrap());
             let mut sum = 0;
             for _ in 0..5 {
@@ -415,20 +435,20 @@ on_each_backend! {
                     after(HOUR)      => 0,
                 }?;
             }
-            Ok::<_, Termination>(sum)
+            Ok(sum)
         });
         assert_eq!(sum.join(), Ok(2 + 12 + 30 + 56 + 90));
     }
 
-    fn skip_in_a_fair_set_is_refused(backend) {
+    fn skip_in_a_fair_set_is_refused(backend, here: "it has no channel") {
         let said = backend.spawn(|| panic_of(|| Alternation::new().skip(|| ())));
         assert!(said.join().contains("by_priority"));
     }
 
     fn a_set_says_what_it_is_of(backend) {
-        let text = backend.spawn(|| {
-            let jobs = Channel::<u32>::new().named("jobs");
-            let (input, output) = (jobs.reader(), jobs.writer());
+        let jobs = Channel::<u32>::new().named("jobs");
+        let (input, output) = (jobs.reader(), jobs.writer());
+        let text = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> String {
             let mut choice = Alternation::new();
             let guard = choice.read(&input, drop);
             choice.write(&output, || 1, || ());

@@ -5,12 +5,13 @@
 //! time; one with two guards offers both channels; one with both ends reads what others write meanwhile, and never
 //! what it offers itself. Readers likewise.
 
-use csp::{Channel, Reader, Termination, Writer, alt};
-use csp_tests::{Ledger, Placement, Random, Token, on_each_backend, rounds, run, seed};
+use csp::{Channel, Reader, Termination, Writer, alt, multiprocess};
+use csp_tests::{Ledger, Placement, Random, Token, on_each_backend, run, seed, start};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Kind {
     Plain,
     OneGuard,
@@ -30,11 +31,13 @@ impl Kind {
 }
 
 /// What a process has: values to write, values it has read.
+#[derive(Serialize, Deserialize)]
 struct Account {
     to_write: VecDeque<Token>,
     read: Vec<Token>,
 }
 
+#[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
 struct Ends {
     readers: [Reader<Token>; 2],
     writers: [Writer<Token>; 2],
@@ -132,6 +135,27 @@ fn read_all(
     }
 }
 
+#[multiprocess]
+fn works(
+    kind: Kind,
+    is_writer: bool,
+    ends: Ends,
+    mut account: Account,
+    mut random: Random,
+    keeps: Option<Writer<()>>,
+    watches: Reader<()>,
+) -> Vec<Token> {
+    let end = if is_writer {
+        write_all(kind, ends, &mut account, &mut random)
+    } else {
+        read_all(kind, ends, watches, &mut account, &mut random)
+    };
+    drop(keeps);
+    assert!(account.to_write.is_empty(), "{kind:?} ends with values left: {end:?}");
+    assert_eq!(end, if is_writer { Ok(()) } else { Err(Termination::Retired) });
+    account.read
+}
+
 /// One network, by chance but for the kinds of its processes.
 fn network(backend: &Placement, writers: &[Kind], readers: &[Kind], each: usize, seed: u64) {
     let mut random = Random::seeded(seed);
@@ -155,20 +179,9 @@ fn network(backend: &Placement, writers: &[Kind], readers: &[Kind], each: usize,
         };
         let count = if is_writer || kind == BothEnds { each } else { 0 };
         let to_write = values.by_ref().take(count).collect();
-        let mut account = Account { to_write, read: Vec::new() };
+        let account = Account { to_write, read: Vec::new() };
         let (keeps, watches) = (is_writer.then(|| writing.writer()), writing.reader());
-        let mut random = random.fork();
-        let process = run(move || {
-            let end = if is_writer {
-                write_all(kind, ends, &mut account, &mut random)
-            } else {
-                read_all(kind, ends, watches, &mut account, &mut random)
-            };
-            drop(keeps);
-            assert!(account.to_write.is_empty(), "{kind:?} ends with values left: {end:?}");
-            assert_eq!(end, if is_writer { Ok(()) } else { Err(Termination::Retired) });
-            account.read
-        });
+        let process = works(kind, is_writer, ends, account, random.fork(), keeps, watches);
         processes.push(process);
     }
     drop((channels, writing));
@@ -188,7 +201,7 @@ fn network(backend: &Placement, writers: &[Kind], readers: &[Kind], each: usize,
 fn each_pairing(backend: &Placement, count: u64, writers: usize, readers: usize) {
     for writer in KINDS {
         for reader in KINDS {
-            for seed in seed()..seed() + rounds(count) {
+            for seed in seed()..seed() + backend.rounds(count) {
                 backend.note(format!("{writer:?} writes, {reader:?} reads, seed {seed}"));
                 network(backend, &vec![writer; writers], &vec![reader; readers], 20, seed);
             }
@@ -206,22 +219,22 @@ on_each_backend! {
     }
 
     fn one_of_each_kind_on_each_side(backend) {
-        for seed in seed()..seed() + rounds(200) {
+        for seed in seed()..seed() + backend.rounds(200) {
             backend.note(format!("seed {seed}"));
             network(backend, &KINDS, &KINDS, 20, seed);
         }
     }
 
     fn many_with_both_ends(backend) {
-        for seed in seed()..seed() + rounds(60) {
+        for seed in seed()..seed() + backend.rounds(60) {
             backend.note(format!("seed {seed}"));
             network(backend, &[BothEnds; 6], &[BothEnds; 6], 20, seed);
         }
     }
 
-    fn between_two_schedulers(backend) {
+    fn between_two_schedulers(backend, here: "it is about two schedulers of one OS process") {
         // Half of the coroutines belong to a thread of their own.
-        for seed in seed()..seed() + rounds(20) {
+        for seed in seed()..seed() + backend.rounds(20) {
             backend.note(format!("seed {seed}"));
             two_schedulers(backend, seed);
         }
@@ -230,9 +243,9 @@ on_each_backend! {
     fn two_choices_with_their_guards_in_opposite_order(backend) {
         let ledger = Ledger::new(4_000);
         let (a, b) = (Channel::new(), Channel::new());
-        let writes = backend.spawn({
-            let (a, b, ledger) = (a.writer(), b.writer(), ledger.clone());
-            move || {
+        let writes = start!(
+            backend,
+            (a: Writer<Token> = a.writer(), b: Writer<Token> = b.writer(), ledger: Ledger = ledger.clone()) -> csp::Result {
                 for id in 0..4_000 {
                     let value = ledger.token(id);
                     alt! {
@@ -240,12 +253,12 @@ on_each_backend! {
                         b.write(value) => {}
                     }?;
                 }
-                Ok::<_, Termination>(())
+                Ok(())
             }
-        });
-        let reads = backend.spawn({
-            let (a, b) = (a.reader(), b.reader());
-            move || {
+        );
+        let reads = start!(
+            backend,
+            (a: Reader<Token> = a.reader(), b: Reader<Token> = b.reader()) -> usize {
                 let mut next = 0;
                 while let Ok(value) = alt! {
                     x = b.read() => x,
@@ -256,7 +269,7 @@ on_each_backend! {
                 }
                 next
             }
-        });
+        );
         drop((a, b));
         assert_eq!(writes.join(), Ok(()));
         assert_eq!(reads.join(), 4_000);

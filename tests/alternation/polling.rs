@@ -1,7 +1,7 @@
 //! Choices that do not wait: with `skip`, or with a time that has come.
 
 use csp::{Alternation, Channel, Reader, Termination, Writer, alt, pri_alt};
-use csp_tests::on_each_backend;
+use csp_tests::{on_each_backend, start};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -38,19 +38,16 @@ const POLLS: [Poll; 4] = [
 
 on_each_backend! {
     fn a_process_that_polls_lets_the_others_go_on(backend) {
-        for poll in POLLS {
+        for poll in 0..POLLS.len() {
             let (channel, back) = (Channel::new(), Channel::new());
-            let polls = backend.spawn({
-                let (input, output) = (channel.reader(), back.writer());
-                move || {
-                    while poll(&input)?.is_none() {}
-                    Ok::<_, Termination>(output.write(())?)
+            let polls = start!(
+                backend,
+                (poll: usize = poll, input: Reader<u32> = channel.reader(), output: Writer<()> = back.writer()) -> csp::Result {
+                    while POLLS[poll](&input)?.is_none() {}
+                    Ok(output.write(())?)
                 }
-            });
-            let writes = backend.spawn({
-                let output: Writer<u32> = channel.writer();
-                move || drop(output.write(1))
-            });
+            );
+            let writes = start!(backend, (output: Writer<u32> = channel.writer()) -> () { drop(output.write(1)) });
             drop(channel);
             assert_eq!(back.reader().read(), Ok(()));
             assert_eq!(polls.join(), Ok(()));
@@ -63,14 +60,14 @@ on_each_backend! {
             let channel = Channel::new();
             let (input, output) = (channel.reader(), channel.writer());
             drop(channel);
-            let writes = backend.spawn(move || drop(output.write(1)));
+            let writes = start!(backend, (output: Writer<u32> = output) -> () { drop(output.write(1)) });
             while poll(&input).unwrap().is_none() {}
             drop(input);
             writes.join();
         }
     }
 
-    fn a_sleep_of_no_length_lets_the_others_go_on(backend) {
+    fn a_sleep_of_no_length_lets_the_others_go_on(backend, here: "it has no channel") {
         let flag = Arc::new(AtomicBool::new(false));
         let waits = backend.spawn({
             let flag = Arc::clone(&flag);
@@ -86,30 +83,30 @@ on_each_backend! {
     }
 
     fn a_poll_is_told_of_retirement(backend) {
-        for poll in POLLS {
+        for poll in 0..POLLS.len() {
             let channel = Channel::<u32>::new();
             let (input, output) = (channel.reader(), channel.writer());
-            let polls = backend.spawn(move || {
+            let polls = start!(backend, (poll: usize = poll, input: Reader<u32> = input) -> csp::Result {
                 loop {
-                    poll(&input)?;
+                    POLLS[poll](&input)?;
                 }
             });
-            backend.spawn(move || drop(output)).join();
+            start!(backend, (output: Writer<u32> = output) -> () { drop(output) }).join();
             let end: csp::Result = polls.join();
             assert_eq!(end, Err(Termination::Retired));
         }
     }
 
     fn a_poll_is_told_of_poison(backend) {
-        for poll in POLLS {
+        for poll in 0..POLLS.len() {
             let channel = Channel::<u32>::new();
             let (input, output) = (channel.reader(), channel.writer());
-            let polls = backend.spawn(move || {
+            let polls = start!(backend, (poll: usize = poll, input: Reader<u32> = input) -> csp::Result {
                 loop {
-                    poll(&input)?;
+                    POLLS[poll](&input)?;
                 }
             });
-            backend.spawn(move || output.poison("enough")).join();
+            start!(backend, (output: Writer<u32> = output) -> () { output.poison("enough") }).join();
             let end: csp::Result = polls.join();
             assert!(matches!(end, Err(Termination::Poisoned(_))));
         }
@@ -118,29 +115,29 @@ on_each_backend! {
     fn a_poll_with_a_guard_for_retirement_takes_it(backend) {
         let channel = Channel::<u32>::new();
         let (input, output) = (channel.reader(), channel.writer());
-        let polls = backend.spawn(move || {
+        let polls = start!(backend, (input: Reader<u32> = input) -> String {
             loop {
                 alt! {
                     input.read()          => unreachable!(),
-                    retired(input)        => return "retired",
+                    retired(input)        => return "retired".into(),
                     after(Duration::ZERO) => {}
                 }
                 .unwrap();
             }
         });
-        backend.spawn(move || drop(output)).join();
+        start!(backend, (output: Writer<u32> = output) -> () { drop(output) }).join();
         assert_eq!(polls.join(), "retired");
     }
 
     fn a_poll_takes_what_is_ready(backend) {
-        let polled = backend.spawn(|| {
-            let channel = Channel::buffered(200);
-            let (input, output) = (channel.reader(), channel.writer());
+        let channel = Channel::buffered(200);
+        let (input, output) = (channel.reader(), channel.writer());
+        let polled = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> Vec<Option<u32>> {
             for n in 0..200 {
                 output.write(n).unwrap();
             }
             // PyCSP's fast choice took 0 of 200 (its defect 15).
-            (0..200).map(|_| POLLS[0](&input).unwrap()).collect::<Vec<_>>()
+            (0..200).map(|_| POLLS[0](&input).unwrap()).collect()
         });
         assert_eq!(polled.join(), (0..200).map(Some).collect::<Vec<_>>());
     }

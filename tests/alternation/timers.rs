@@ -1,7 +1,9 @@
 //! Time in a choice, and beside it: no value is lost to a timeout, and what is armed and not needed costs nothing.
 
-use csp::{Alternation, Channel, Termination, alt, pri_alt};
-use csp_tests::{Arrival, Ledger, Placement, Random, held, on_each_backend, rounds, seed};
+use csp::{Alternation, Channel, Reader, Writer, alt, pri_alt};
+use csp_tests::{
+    Ledger, Placement, Random, Token, held, on_each_backend, seed, start, start_waiting,
+};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn echo(backend: &Placement) -> (csp::Writer<u32>, csp::Reader<u32>) {
     let (asks, answers) = (Channel::new(), Channel::new());
     let (input, output) = (asks.reader(), answers.writer());
-    let _ = backend.spawn(move || -> csp::Result {
+    let _ = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> csp::Result {
         loop {
             output.write(input.read()?)?;
         }
@@ -22,9 +24,9 @@ fn echo(backend: &Placement) -> (csp::Writer<u32>, csp::Reader<u32>) {
 on_each_backend! {
     fn a_million_timeouts_armed_and_dropped_leave_nothing(backend) {
         let million = if cfg!(debug_assertions) { 300_000 } else { 1_000_000 };
-        let count = backend.many(million, 20_000) as u32;
+        let count = if backend.has_os_processes() { 3_000 } else { backend.many(million, 20_000) as u32 };
         let (ask, answers) = echo(backend);
-        let grown = backend.spawn(move || -> csp::Result<isize> {
+        let grown = start!(backend, (count: u32 = count, ask: Writer<u32> = ask, answers: Reader<u32> = answers) -> csp::Result<isize> {
             let mut before = 0;
             for n in 0..count {
                 if n == count / 10 {
@@ -43,9 +45,9 @@ on_each_backend! {
     }
 
     fn one_time_armed_again_and_again_leaves_nothing(backend) {
-        let count = backend.many(200_000, 20_000) as u32;
+        let count = if backend.has_os_processes() { 3_000 } else { backend.many(200_000, 20_000) as u32 };
         let (ask, answers) = echo(backend);
-        let grown = backend.spawn(move || -> csp::Result<isize> {
+        let grown = start!(backend, (count: u32 = count, ask: Writer<u32> = ask, answers: Reader<u32> = answers) -> csp::Result<isize> {
             let (deadline, mut before) = (Instant::now() + HOUR, 0);
             for n in 0..count {
                 if n == count / 10 {
@@ -69,7 +71,7 @@ on_each_backend! {
         let waiting: Vec<_> = (0..count as u64)
             .map(|n| {
                 let input = channel.reader();
-                backend.spawn(move || {
+                start!(backend, (n: u64 = n, input: Reader<u64> = input) -> csp::Result<u64> {
                     alt! {
                         x = input.read()                       => x,
                         after(HOUR + Duration::from_nanos(n)) => u64::MAX,
@@ -87,7 +89,7 @@ on_each_backend! {
         assert!(read.into_iter().eq(0..count as u64));
     }
 
-    fn a_network_ends_though_somebody_would_still_sleep(backend) {
+    fn a_network_ends_though_somebody_would_still_sleep(backend, here: "it has no channel") {
         // The watchdog would mind if it did not.
         let sleeper = csp_tests::run(|| csp::sleep(HOUR));
         let _ = csp::spawn(backend.place(sleeper).daemon());
@@ -96,9 +98,9 @@ on_each_backend! {
 
     fn a_timeout_does_not_come_before_its_time(backend) {
         for set in [false, true] {
-            let waits = backend.spawn(move || {
-                let channel = Channel::<u32>::new();
-                let (input, _output) = (channel.reader(), channel.writer());
+            let channel = Channel::<u32>::new();
+            let (input, _output) = (channel.reader(), channel.writer());
+            let waits = start!(backend, (set: bool = set, input: Reader<u32> = input) -> csp::Result<bool> {
                 let (began, wait) = (Instant::now(), Duration::from_millis(3));
                 if set {
                     let mut choice = Alternation::new();
@@ -111,11 +113,11 @@ on_each_backend! {
                         after(wait)  => {}
                     }?;
                 }
-                Ok::<_, Termination>(began.elapsed() >= wait)
+                Ok(began.elapsed() >= wait)
             });
             assert_eq!(waits.join(), Ok(true));
         }
-        let sleeps = backend.spawn(|| {
+        let sleeps = start!(backend, () -> bool {
             let (began, wait) = (Instant::now(), Duration::from_millis(3));
             csp::sleep(wait);
             csp::sleep_until(began + 2 * wait);
@@ -125,7 +127,7 @@ on_each_backend! {
     }
 
     fn of_two_timeouts_the_earlier_is_chosen(backend) {
-        let chosen = backend.spawn(|| {
+        let chosen = start!(backend, () -> csp::Result<Vec<String>> {
             let [short, long] = [1, 3].map(Duration::from_millis);
             let mut chosen = Vec::new();
             for _ in 0..5 {
@@ -136,15 +138,15 @@ on_each_backend! {
                 choice.after(short, || "short");
                 chosen.push(choice.choose()?);
             }
-            Ok::<_, Termination>(chosen)
+            Ok(chosen.into_iter().map(String::from).collect())
         });
-        assert_eq!(chosen.join(), Ok(vec!["short"; 15]));
+        assert_eq!(chosen.join(), Ok(vec!["short".to_owned(); 15]));
     }
 
     fn a_time_that_is_past_is_ready(backend) {
-        let chosen = backend.spawn(|| {
-            let channel = Channel::<u32>::new();
-            let (input, _output) = (channel.reader(), channel.writer());
+        let channel = Channel::<u32>::new();
+        let (input, _output) = (channel.reader(), channel.writer());
+        let chosen = start!(backend, (input: Reader<u32> = input) -> csp::Result {
             let past = Instant::now();
             alt! {
                 input.read()          => unreachable!(),
@@ -157,34 +159,30 @@ on_each_backend! {
 
     fn the_longest_timeout_never_comes(backend) {
         let channel = Channel::new();
-        let (input, arrival) = (channel.reader(), Arrival::new());
-        let waits = backend.spawn({
-            let arrival = arrival.clone();
-            move || {
-                arrival.announce();
-                alt! {
-                    x = input.read()     => x,
-                    after(Duration::MAX) => 0,
-                }
+        let waits = start_waiting!(backend, (input: Reader<u32> = channel.reader()) -> csp::Result<u32> {
+            alt! {
+                x = input.read()     => x,
+                after(Duration::MAX) => 0,
             }
         });
-        arrival.until_blocked();
         channel.writer().write(1).unwrap();
         assert_eq!(waits.join(), Ok(1));
     }
 
     fn a_timeout_against_a_late_writer_loses_no_value(backend) {
         // Both sides give up after a moment and come again: whoever is late, the value is with one of them.
-        for seed in seed()..seed() + rounds(20) {
+        for seed in seed()..seed() + backend.rounds(20) {
             backend.note(format!("seed {seed}"));
             let mut random = Random::seeded(seed);
             let ledger = Ledger::new(4 * 100);
             let channel = Channel::buffered(random.below(2));
             let writers: Vec<_> = (0..4)
                 .map(|who| {
-                    let (output, ledger, mut random) = (channel.writer(), ledger.clone(), random.fork());
-                    backend.spawn(move || -> csp::Result<u32> {
-                        let mut late = 0;
+                    let random = random.fork();
+                    start!(
+                        backend,
+                        (who: usize = who, random: Random = random, output: Writer<Token> = channel.writer(), ledger: Ledger = ledger.clone()) -> csp::Result<u32> {
+                        let (mut late, mut random) = (0, random);
                         for id in 100 * who..100 * (who + 1) {
                             let value = ledger.token(id);
                             loop {
@@ -201,9 +199,8 @@ on_each_backend! {
                 .collect();
             let readers: Vec<_> = (0..2)
                 .map(|_| {
-                    let (input, mut random) = (channel.reader(), random.fork());
-                    backend.spawn(move || {
-                        let mut read = Vec::new();
+                    start!(backend, (random: Random = random.fork(), input: Reader<Token> = channel.reader()) -> Vec<Token> {
+                        let (mut read, mut random) = (Vec::new(), random);
                         loop {
                             let patience = Duration::from_micros(random.below(60) as u64);
                             let end = alt! {
@@ -222,7 +219,7 @@ on_each_backend! {
                 writer.join().unwrap();
             }
             let read: Vec<_> = readers.into_iter().flat_map(csp::Spawned::join).collect();
-            let mut ids: Vec<_> = read.iter().map(csp_tests::Token::id).collect();
+            let mut ids: Vec<_> = read.iter().map(Token::id).collect();
             ids.sort_unstable();
             assert!(ids.into_iter().eq(0..400));
             drop(read);
@@ -230,7 +227,7 @@ on_each_backend! {
         }
     }
 
-    fn sleepers_wake_in_the_order_of_their_times(backend) {
+    fn sleepers_wake_in_the_order_of_their_times(backend, here: "the system says when an OS process runs") {
         if backend.has_threads() {
             return; // the system says when a thread runs
         }
@@ -255,7 +252,7 @@ on_each_backend! {
         }
     }
 
-    fn ticks_do_not_drift_and_none_comes_early(backend) {
+    fn ticks_do_not_drift_and_none_comes_early(backend, here: "it has no channel") {
         let ticks = backend.spawn(|| {
             let period = Duration::from_micros(500);
             let mut every = csp::every(period);
@@ -287,7 +284,7 @@ on_each_backend! {
         let (poisoned, other) = (Channel::<u32>::new(), Channel::<u32>::new());
         let (input, output) = (poisoned.reader(), other.writer());
         poisoned.writer().poison("the cause");
-        let process = backend.spawn(move || {
+        let process = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> () {
             assert!(input.read().is_err());
             csp::sleep(Duration::from_micros(100));
             alt! { after(Duration::ZERO) => {} }.unwrap();

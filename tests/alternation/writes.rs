@@ -1,23 +1,25 @@
 //! Outputs in a choice: what is written moves only if its guard is chosen, and may be made only then.
 
-use csp::{Alternation, Cause, Channel, Termination, Writer, alt, pri_alt};
-use csp_tests::{Arrival, Ledger, Placement, Token, on_each_backend, poisoned_by_panic};
+use csp::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, multiprocess, pri_alt};
+use csp_tests::{
+    Arrival, Ledger, Placement, Token, Wire, on_each_backend, poisoned_by_panic, start,
+    start_waiting,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 /// A reader of one value that waits already.
-fn waiting_reader<T: Send + 'static>(
+fn waiting_reader<T: Wire>(
     backend: &Placement,
     channel: &Channel<T>,
 ) -> csp::Spawned<Result<T, Termination>> {
-    let (input, arrival) = (channel.reader(), Arrival::new());
-    let reader = backend.spawn({
-        let arrival = arrival.clone();
-        move || {
-            arrival.announce();
-            input.read()
-        }
-    });
+    #[multiprocess]
+    fn run<T: Wire>(input: Reader<T>, arrival: Arrival) -> Result<T, Termination> {
+        arrival.announce();
+        input.read()
+    }
+    let arrival = Arrival::new();
+    let reader = csp::spawn(backend.place(run(channel.reader(), arrival.clone())));
     arrival.until_blocked();
     reader
 }
@@ -34,12 +36,18 @@ on_each_backend! {
     fn a_variable_that_is_not_chosen_stays(backend) {
         let ledger = Ledger::new(3);
         let [first, second] = [ledger.token(0), ledger.token(1)];
-        let third = Box::new(ledger.token(2));
-        let kept = backend.spawn(move || {
-            let (never, ready) = (Channel::<Token>::new(), Channel::buffered(1));
-            let (_reader, never) = (never.reader(), never.writer());
-            let (input, output) = (ready.reader(), ready.writer());
-            let pair = (first, second);
+        let third = ledger.token(2);
+        let (never, ready) = (Channel::<Token>::new(), Channel::buffered(1));
+        let (_reader, never) = (never.reader(), never.writer());
+        let (input, output) = (ready.reader(), ready.writer());
+        let kept = start!(
+            backend,
+            (
+                tokens: [Token; 3] = [first, second, third], never: Writer<Token> = never,
+                input: Reader<u32> = input, output: Writer<u32> = output,
+            ) -> csp::Result<[usize; 3]> {
+            let [first, second, third] = tokens;
+            let (pair, third) = ((first, second), Box::new(third));
             for _ in 0..3 {
                 output.write(7)?;
                 alt! {
@@ -49,7 +57,7 @@ on_each_backend! {
                     x = input.read()    => assert_eq!(x, 7),
                 }?;
             }
-            Ok::<_, Termination>([pair.0.id(), pair.1.id(), third.id()])
+            Ok([pair.0.id(), pair.1.id(), third.id()])
         });
         assert_eq!(kept.join(), Ok([0, 1, 2]));
         ledger.balance();
@@ -59,9 +67,9 @@ on_each_backend! {
         let ledger = Ledger::new(1);
         let token = ledger.token(0);
         let (out, ticks) = (Channel::new(), Channel::new());
-        let offers = backend.spawn({
-            let (output, ticks) = (out.writer(), ticks.reader());
-            move || -> csp::Result<u32> {
+        let offers = start!(
+            backend,
+            (token: Token = token, output: Writer<Token> = out.writer(), ticks: Reader<()> = ticks.reader()) -> csp::Result<u32> {
                 let mut count = 0;
                 loop {
                     alt! {
@@ -70,7 +78,7 @@ on_each_backend! {
                     }?;
                 }
             }
-        });
+        );
         let ticks = ticks.writer();
         for _ in 0..10 {
             ticks.write(()).unwrap();
@@ -80,7 +88,7 @@ on_each_backend! {
         ledger.balance();
     }
 
-    fn an_expression_is_evaluated_once_and_dropped_if_not_chosen(backend) {
+    fn an_expression_is_evaluated_once_and_dropped_if_not_chosen(backend, here: "it looks into its ledger while it chooses") {
         let ledger = Ledger::new(10);
         let out = ledger.clone();
         let rounds = backend.spawn(move || -> csp::Result<()> {
@@ -105,9 +113,9 @@ on_each_backend! {
     fn a_closure_is_called_once_and_only_if_chosen(backend) {
         let ledger = Ledger::new(50);
         let (out, other) = (Channel::new(), Channel::new());
-        let writes = backend.spawn({
-            let (output, other, ledger) = (out.writer(), other.reader(), ledger.clone());
-            move || -> csp::Result<usize> {
+        let writes = start!(
+            backend,
+            (output: Writer<Token> = out.writer(), other: Reader<()> = other.reader(), ledger: Ledger = ledger.clone()) -> csp::Result<usize> {
                 let (mut made, mut read) = (0, 0);
                 while made < 50 {
                     alt! {
@@ -117,10 +125,10 @@ on_each_backend! {
                 }
                 Ok(read)
             }
-        });
-        let reads = backend.spawn({
-            let (input, other) = (out.reader(), other.writer());
-            move || -> csp::Result {
+        );
+        let reads = start!(
+            backend,
+            (input: Reader<Token> = out.reader(), other: Writer<()> = other.writer()) -> csp::Result {
                 for id in 0..50 {
                     if id % 3 == 0 {
                         other.write(())?;
@@ -129,7 +137,7 @@ on_each_backend! {
                 }
                 Ok(())
             }
-        });
+        );
         assert_eq!(writes.join(), Ok(17));
         assert_eq!(reads.join(), Ok(()));
         ledger.balance();
@@ -158,16 +166,11 @@ on_each_backend! {
         for read in reads {
             let ledger = Ledger::new(1);
             let channel = Channel::new();
-            let (input, output, arrival) = (channel.reader(), channel.writer(), Arrival::new());
-            let writer = backend.spawn({
-                let (arrival, ledger) = (arrival.clone(), ledger.clone());
-                move || {
-                    arrival.announce();
-                    fails(&output);
-                    output.write(ledger.token(0)).map_err(|error| error.termination)
-                }
+            let (input, output) = (channel.reader(), channel.writer());
+            let writer = start_waiting!(backend, (output: Writer<Token> = output, ledger: Ledger = ledger.clone()) -> csp::Result {
+                fails(&output);
+                output.write(ledger.token(0)).map_err(|error| error.termination)
             });
-            arrival.until_blocked();
             assert_eq!(read(&input), Ok(0));
             assert_eq!(writer.join(), Ok(()));
             ledger.balance();
@@ -181,11 +184,13 @@ on_each_backend! {
             let (input, output) = (channel.reader(), channel.writer());
             let writers: Vec<_> = (0..3)
                 .map(|id| {
-                    let (output, value) = (channel.writer(), ledger.token(id));
-                    backend.spawn(move || output.write(value).is_ok())
+                    start!(
+                        backend,
+                        (value: Token = ledger.token(id), output: Writer<Token> = channel.writer()) -> bool { output.write(value).is_ok() }
+                    )
                 })
                 .collect();
-            let fails = backend.spawn(move || fails(&output));
+            let fails = start!(backend, (output: Writer<Token> = output) -> () { fails(&output) });
             let mut ids: Vec<_> = (0..3).map(|_| input.read().unwrap().id()).collect();
             ids.sort_unstable();
             assert_eq!(ids, [0, 1, 2]);
@@ -200,7 +205,7 @@ on_each_backend! {
     fn a_panic_in_a_closure_poisons_what_the_process_holds(backend) {
         let channel = Channel::<u32>::new();
         let (input, output) = (channel.reader(), channel.writer());
-        let writer = backend.spawn(move || {
+        let writer = start!(backend, (output: Writer<u32> = output) -> csp::Result {
             alt! { output.write_with(|| panic!("no value")) => {} }
         });
         let end = input.read().unwrap_err();
@@ -217,11 +222,13 @@ on_each_backend! {
         let mut writer = None;
         alt! {
             output.write_with(|| {
-                let (output, arrival) = (channel.writer(), next.clone());
-                writer = Some(backend.spawn(move || {
-                    arrival.announce();
-                    output.write(2).is_ok()
-                }));
+                writer = Some(start!(
+                    backend,
+                    (output: Writer<u32> = channel.writer(), arrival: Arrival = next.clone()) -> bool {
+                        arrival.announce();
+                        output.write(2).is_ok()
+                    }
+                ));
                 next.until_blocked();
                 1
             }) => {}
@@ -234,18 +241,18 @@ on_each_backend! {
 
     fn a_closure_may_communicate_while_its_reader_waits(backend) {
         let (questions, answers) = (Channel::new(), Channel::new());
-        let answering = backend.spawn({
-            let (input, output) = (questions.reader(), answers.writer());
-            move || -> csp::Result {
+        let answering = start!(
+            backend,
+            (input: Reader<u32> = questions.reader(), output: Writer<u32> = answers.writer()) -> csp::Result {
                 loop {
                     output.write(2 * input.read()?)?;
                 }
             }
-        });
+        );
         let out = Channel::new();
-        let asks = backend.spawn({
-            let (questions, answers, output) = (questions.writer(), answers.reader(), out.writer());
-            move || -> csp::Result {
+        let asks = start!(
+            backend,
+            (questions: Writer<u32> = questions.writer(), answers: Reader<u32> = answers.reader(), output: Writer<u32> = out.writer()) -> csp::Result {
                 for n in 0..50 {
                     alt! {
                         output.write_with(|| {
@@ -256,7 +263,7 @@ on_each_backend! {
                 }
                 Ok(())
             }
-        });
+        );
         drop((questions, answers));
         let input = out.reader();
         drop(out);
@@ -265,7 +272,7 @@ on_each_backend! {
         assert_eq!(answering.join(), Err(Termination::Retired));
     }
 
-    fn a_process_that_unwinds_does_not_wait_for_a_value_to_be_made(backend) {
+    fn a_process_that_unwinds_does_not_wait_for_a_value_to_be_made(backend, here: "it looks at what another has left in memory") {
         type Found = Arc<Mutex<Option<csp::Result<u32>>>>;
         struct Reads(csp::Reader<u32>, Found);
         impl Drop for Reads {
@@ -302,11 +309,11 @@ on_each_backend! {
     fn a_buffer_takes_a_value_that_is_made_late(backend) {
         let channel = Channel::buffered(2);
         let (input, output) = (channel.reader(), channel.writer());
-        let writes = backend.spawn(move || {
+        let writes = start!(backend, (output: Writer<u32> = output) -> csp::Result {
             for n in 0..20 {
                 alt! { output.write_with(|| n) => {} }?;
             }
-            Ok::<_, Termination>(())
+            Ok(())
         });
         drop(channel);
         assert!(input.iter().eq(0..20));
@@ -316,10 +323,9 @@ on_each_backend! {
     fn a_set_makes_its_values_anew_each_time(backend) {
         let ledger = Ledger::new(60);
         let outs = 3 * Channel::new();
-        let writes = backend.spawn({
-            let outputs: Vec<_> = outs.iter().map(Channel::writer).collect();
-            let ledger = ledger.clone();
-            move || {
+        let writes = start!(
+            backend,
+            (outputs: Vec<Writer<Token>> = outs.iter().map(Channel::writer).collect(), ledger: Ledger = ledger.clone()) -> csp::Result {
                 let next = std::cell::Cell::new(0);
                 let mut choice = Alternation::new();
                 for output in outputs {
@@ -329,12 +335,11 @@ on_each_backend! {
                 }
                 (0..60).try_for_each(|_| choice.choose())
             }
-        });
+        );
         let readers: Vec<_> = outs
             .iter()
             .map(|out| {
-                let input = out.reader();
-                backend.spawn(move || input.iter().map(|value| value.id()).collect::<Vec<_>>())
+                start!(backend, (input: Reader<Token> = out.reader()) -> Vec<usize> { input.iter().map(|value| value.id()).collect() })
             })
             .collect();
         drop(outs);
@@ -349,9 +354,9 @@ on_each_backend! {
         let ledger = Ledger::new(2);
         let [a, b] = [(); 2].map(|()| Channel::<Token>::new());
         let arrival = Arrival::new();
-        let writer = backend.spawn({
-            let (a, b, ledger, arrival) = (a.writer(), b.writer(), ledger.clone(), arrival.clone());
-            move || {
+        let writer = start!(
+            backend,
+            (a: Writer<Token> = a.writer(), b: Writer<Token> = b.writer(), ledger: Ledger = ledger.clone(), arrival: Arrival = arrival.clone()) -> (Termination, usize) {
                 let value = ledger.token(0);
                 arrival.announce();
                 let end = alt! {
@@ -360,7 +365,7 @@ on_each_backend! {
                 };
                 (end.unwrap_err(), value.id())
             }
-        });
+        );
         arrival.until_blocked();
         drop((a.reader(), b.reader()));
         assert_eq!(writer.join(), (Termination::Retired, 0));
@@ -370,9 +375,9 @@ on_each_backend! {
     fn an_output_without_a_guard_that_is_enabled_keeps_its_value(backend) {
         let ledger = Ledger::new(1);
         let value = ledger.token(0);
-        let kept = backend.spawn(move || {
-            let channel = Channel::buffered(1);
-            let (_input, output) = (channel.reader(), channel.writer());
+        let channel = Channel::buffered(1);
+        let (_input, output) = (channel.reader(), channel.writer());
+        let kept = start!(backend, (value: Token = value, output: Writer<Token> = output) -> usize {
             let end = alt! { if false, output.write(value) => unreachable!() };
             let Err(Termination::Poisoned(poison)) = end else { panic!("{end:?}") };
             assert!(matches!(poison.cause(), Cause::NoGuard { .. }));

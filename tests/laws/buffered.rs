@@ -63,7 +63,7 @@ on_each_backend! {
         assert_eq!(error.value, 2);
     }
 
-    fn a_blocked_writer_enters_when_a_slot_is_free(backend) {
+    fn a_blocked_writer_enters_when_a_slot_is_free(backend, here: "who sleeps in another OS process need not have come to the channel yet") {
         let values = Channel::buffered(2);
         let (first, reader) = (values.writer(), values.reader());
         first.write(0).unwrap();
@@ -103,7 +103,10 @@ on_each_backend! {
         let end = spawn(backend.place(source(tokens, values.writer()))).join();
         assert_eq!(end, Ok(()));
         assert_eq!(reader.read().map(|token| token.id()), Ok(0));
-        assert_eq!(ledger.dropped(), 1);
+        if !backend.has_os_processes() {
+            // Where it is not bytes.
+            assert_eq!(ledger.dropped(), 1);
+        }
         // At once, although a writer may still come, and a reader too late.
         drop(reader);
         ledger.balance();
@@ -117,7 +120,9 @@ on_each_backend! {
         let tokens = (0..3).map(|id| ledger.token(id)).collect();
         spawn(backend.place(source(tokens, values.writer()))).join().unwrap();
         drop(reader.read());
-        assert_eq!(ledger.dropped(), 1);
+        if !backend.has_os_processes() {
+            assert_eq!(ledger.dropped(), 1);
+        }
         other.poison("no more of it");
         ledger.balance();
         assert!(matches!(reader.read(), Err(Termination::Poisoned(_))));

@@ -82,6 +82,8 @@ fn patterns((left, right): (u32, u32), mut sum: u32, [first, .., last]: [u32; 4]
 }
 
 on_each_backend! {
+    here: "what is put together here is processes, by closures over shared memory: see `subprocess::results`, `subprocess::nesting`";
+
     fn results_come_in_the_order_of_the_arguments_and_typed(backend) {
         let (number, text, none, list): (u8, String, (), Vec<bool>) = parallel!(
             backend.place(gives(1_u8)),
@@ -233,10 +235,10 @@ on_each_backend! {
         let (word, number, ..) = parallel!(
             backend.place(largest(words.reader())),
             backend.place(largest(numbers.reader())),
-            backend.place(source(vec!["b", "c", "a"], words.writer())),
+            backend.place(source(["b", "c", "a"].map(String::from).into(), words.writer())),
             backend.place(source(vec![2, 9, 4], numbers.writer())),
         );
-        assert_eq!((word, number), (Some("c"), Some(9)));
+        assert_eq!((word, number), (Some("c".into()), Some(9)));
         let process: Process<(u8,), u8> = gives(3);
         assert_eq!(parallel!(backend.place(process)), (3,));
     }

@@ -1,18 +1,16 @@
 //! Defects of PyCSP 0.9.2 that this library must not have, each under the law it broke.
 
 use crate::processes::{sink, source};
-use csp::{Channel, Reader, Writer, parallel, process, spawn};
-use csp_tests::{Placement, on_each_backend, panic_of};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use csp::{Channel, Reader, Writer, multiprocess, parallel, spawn};
+use csp_tests::{Notes, Placement, on_each_backend, panic_of};
 
-#[process]
+#[multiprocess]
 fn fails_while_others_wait(_output: Writer<u32>) {
     panic!("uncaught");
 }
 
 /// Two of these run at once, each with a channel of the same name.
-#[process]
+#[multiprocess]
 fn talks_to_itself(offset: u32, backend: Placement) -> Vec<u32> {
     let line = Channel::new().named("line42");
     let (_, read) = parallel!(
@@ -22,7 +20,7 @@ fn talks_to_itself(offset: u32, backend: Placement) -> Vec<u32> {
     read
 }
 
-#[process]
+#[multiprocess]
 fn writes_twice(outputs: Vec<(u8, Writer<u32>)>) -> csp::Result {
     outputs[0].1.write(1)?;
     outputs[0].1.write(2)?;
@@ -30,24 +28,24 @@ fn writes_twice(outputs: Vec<(u8, Writer<u32>)>) -> csp::Result {
 }
 
 /// Hands out the ends of a channel it made and ends.
-#[process]
+#[multiprocess]
 fn host(ends: Writer<(Reader<u32>, Writer<u32>)>) -> csp::Result {
     let hosted = Channel::new();
     ends.write((hosted.reader(), hosted.writer()))?;
     Ok(())
 }
 
-#[process]
-fn counts(runs: Arc<AtomicUsize>) {
-    runs.fetch_add(1, Ordering::SeqCst);
+#[multiprocess]
+fn counts(runs: Notes) {
+    runs.push("run");
 }
 
-#[process]
-fn spawns_and_leaves(runs: Arc<AtomicUsize>, backend: Placement) {
+#[multiprocess]
+fn spawns_and_leaves(runs: Notes, backend: Placement) {
     let _ = spawn(backend.place(counts(runs)));
 }
 
-#[process]
+#[multiprocess]
 fn writes_then_retires(value: u32, output: Writer<u32>) -> csp::Result {
     output.write(value)?;
     output.retire(); // moved: nothing can be written after it, see `csp_tests::retired_end`
@@ -69,9 +67,9 @@ on_each_backend! {
 
     /// 4: a hundred processes that do nothing, and it hangs.
     fn defect_4_processes_that_do_nothing_end(backend) {
-        let runs = Arc::new(AtomicUsize::new(0));
+        let runs = Notes::new();
         parallel!(backend.replicas(100, counts(runs.clone())));
-        assert_eq!(runs.load(Ordering::SeqCst), 100);
+        assert_eq!(runs.entries().len(), 100);
     }
 
     /// 5: the same channel name made by two processes, and both hang.
@@ -94,7 +92,7 @@ on_each_backend! {
     }
 
     /// 9: an end that outlives the process hosting its channel, and it hangs.
-    fn defect_9_an_end_outlives_the_process_that_made_its_channel(backend) {
+    fn defect_9_an_end_outlives_the_process_that_made_its_channel(backend, here: "the home of a channel is the OS process that made it: see `subprocess::channels`") {
         let ends = Channel::new();
         let handed = ends.reader();
         let host = spawn(backend.place(host(ends.writer())));
@@ -107,12 +105,12 @@ on_each_backend! {
 
     /// 14: Spawn without a later wait, and the process never runs.
     fn defect_14_what_is_spawned_runs_though_nobody_waits_for_it(backend) {
-        let runs = Arc::new(AtomicUsize::new(0));
+        let runs = Notes::new();
         let _ = spawn(backend.place(counts(runs.clone())));
         csp::shutdown();
-        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        assert_eq!(runs.entries().len(), 1);
         parallel!(backend.place(spawns_and_leaves(runs.clone(), backend.clone())));
-        assert_eq!(runs.load(Ordering::SeqCst), 2);
+        assert_eq!(runs.entries().len(), 2);
     }
 
     /// 16: a retired end can still be used, and the count goes wrong.
@@ -129,23 +127,25 @@ on_each_backend! {
 
     /// 24: `0 * p()` gives one process.
     fn defect_24_none_of_a_process_is_none(backend) {
-        let runs = Arc::new(AtomicUsize::new(0));
+        let runs = Notes::new();
         let (none, also_none) = parallel!(
             0 * backend.place(counts(runs.clone())),
             backend.place(counts(runs.clone())) * 0
         );
         assert!(none.is_empty() && also_none.is_empty());
-        assert_eq!(runs.load(Ordering::SeqCst), 0);
+        assert_eq!(runs.entries().len(), 0);
         assert_eq!((0 * backend.place(counts(runs))).into_vec().len(), 0);
     }
 }
 
 /// 30, 31: a port on which everybody's pickles were unpickled.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "threads"))]
 #[test]
 fn defect_30_nothing_listens() {
     let values = Channel::new();
-    let (_, read) = parallel!(source(vec![1, 2, 3], values.writer()), sink(values.reader()));
+    let backend = Placement::threads();
+    let source = backend.place(source(vec![1, 2, 3], values.writer()));
+    let (_, read) = parallel!(source, sink(values.reader()));
     assert_eq!(read, [1, 2, 3]);
     let mine: Vec<String> = std::fs::read_dir("/proc/self/fd")
         .expect("/proc")

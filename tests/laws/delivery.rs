@@ -2,16 +2,17 @@
 //! reader: one or any writers, one or any readers, with and without a buffer.
 
 use crate::processes::sink;
-use csp::{Channel, Writer, parallel, process};
+use csp::{Channel, Writer, multiprocess, parallel};
 use csp_tests::{Placement, on_each_backend};
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Clone, Copy, Serialize, Deserialize)]
 struct Item {
     writer: usize,
     number: usize,
 }
 
-#[process]
+#[multiprocess]
 fn numbered(writer: usize, count: usize, output: Writer<Item>) -> csp::Result {
     for number in 0..count {
         output.write(Item { writer, number })?;
@@ -77,7 +78,7 @@ on_each_backend! {
 }
 
 /// After each write, the value is no longer on its way: the reader can tell which one it has.
-#[process]
+#[multiprocess]
 fn write_and_tell(output: Writer<u32>, seen: csp::Reader<u32>) -> csp::Result<u32> {
     for number in 0..20 {
         output.write(number)?;
@@ -86,7 +87,7 @@ fn write_and_tell(output: Writer<u32>, seen: csp::Reader<u32>) -> csp::Result<u3
     Ok(20)
 }
 
-#[process]
+#[multiprocess]
 fn read_and_tell(input: csp::Reader<u32>, seen: Writer<u32>) -> csp::Result {
     loop {
         seen.write(input.read()?)?;

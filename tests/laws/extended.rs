@@ -2,39 +2,32 @@
 //! until it has it.
 
 use crate::processes::{read_once, source, write_once};
-use csp::{Channel, Reader, Termination, Writer, parallel, process, spawn};
-use csp_tests::{Arrival, Ledger, on_each_backend, poisoned_by_reason};
-use std::sync::{Arc, Mutex};
+use csp::{Channel, Reader, Termination, Writer, multiprocess, parallel, spawn};
+use csp_tests::{Arrival, Ledger, Notes, on_each_backend, poisoned_by_reason};
 
-type Log = Arc<Mutex<Vec<String>>>;
-
-fn log(log: &Log, entry: impl Into<String>) {
-    log.lock().unwrap().push(entry.into());
-}
-
-#[process]
-fn writes_and_logs(count: u32, output: Writer<u32>, entries: Log) -> csp::Result {
+#[multiprocess]
+fn writes_and_logs(count: u32, output: Writer<u32>, entries: Notes) -> csp::Result {
     for number in 0..count {
         output.write(number)?;
-        log(&entries, format!("released {number}"));
+        entries.push(format!("released {number}"));
     }
     Ok(())
 }
 
-#[process]
-fn works_while_the_writer_waits(input: Reader<u32>, go: Reader<()>, entries: Log) -> csp::Result {
+#[multiprocess]
+fn works_while_the_writer_waits(input: Reader<u32>, go: Reader<()>, entries: Notes) -> csp::Result {
     loop {
         let value = input.begin()?;
         let number = *value;
         for _ in 0..3 {
             go.read()?;
         }
-        log(&entries, format!("finished {number}"));
+        entries.push(format!("finished {number}"));
         drop(value);
     }
 }
 
-#[process]
+#[multiprocess]
 fn passes_on_within(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
     loop {
         let mut value = input.begin()?;
@@ -43,7 +36,7 @@ fn passes_on_within(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
     }
 }
 
-#[process]
+#[multiprocess]
 fn ticks(count: usize, output: Writer<()>) -> csp::Result {
     (0..count).try_for_each(|_| Ok(output.write(())?))
 }
@@ -51,7 +44,7 @@ fn ticks(count: usize, output: Writer<()>) -> csp::Result {
 on_each_backend! {
     fn the_writer_is_released_when_the_guard_is_dropped(backend) {
         let (values, go) = (Channel::new(), Channel::new());
-        let entries = Log::default();
+        let entries = Notes::new();
         let (write, _, _) = parallel!(
             backend.place(writes_and_logs(5, values.writer(), entries.clone())),
             backend.place(works_while_the_writer_waits(
@@ -62,7 +55,7 @@ on_each_backend! {
             backend.place(ticks(15, go.writer())),
         );
         assert_eq!(write, Ok(()));
-        let entries = entries.lock().unwrap();
+        let entries = entries.entries();
         for number in 0..5 {
             let place = |what: &str| {
                 entries.iter().position(|entry| *entry == format!("{what} {number}")).unwrap()
@@ -81,9 +74,12 @@ on_each_backend! {
         let first = reader.begin().unwrap();
         assert_eq!(first.id(), 0);
         drop(first);
-        assert_eq!(ledger.dropped(), 1);
         let second = reader.begin().unwrap().into_inner();
-        assert_eq!((second.id(), ledger.dropped()), (1, 1));
+        assert_eq!(second.id(), 1);
+        if !backend.has_os_processes() {
+            // There its writer has a copy, until it is let go.
+            assert_eq!(ledger.dropped(), 1);
+        }
         drop(second);
         let mut third = reader.begin().unwrap();
         let taken = std::mem::replace(&mut *third, Ledger::new(1).token(0));
@@ -100,14 +96,14 @@ on_each_backend! {
             .map(|pair| backend.place(passes_on_within(pair[0].reader(), pair[1].writer())))
             .collect();
         let relays = spawn(relays);
-        let entries = Log::default();
+        let entries = Notes::new();
         let writer = spawn(backend.place(writes_and_logs(10, links[0].writer(), entries.clone())));
         let reader = links[3].reader();
         for number in 0..10 {
             let value = reader.begin().unwrap();
             csp_tests::settle();
             assert_eq!(*value, number + 3);
-            let released = entries.lock().unwrap().len() as u32;
+            let released = entries.entries().len() as u32;
             assert!(released <= number, "the first writer waits for the last reader");
             drop(value);
         }
@@ -136,21 +132,21 @@ on_each_backend! {
 
     fn poison_does_not_revoke_an_extended_rendezvous(backend) {
         let values = Channel::new();
-        let entries = Log::default();
+        let entries = Notes::new();
         let writer = spawn(backend.place(writes_and_logs(2, values.writer(), entries.clone())));
         let reader = values.reader();
         let held = reader.begin().unwrap();
         values.reader().poison("meanwhile");
         csp_tests::settle();
         assert!(
-            entries.lock().unwrap().is_empty(),
+            entries.entries().is_empty(),
             "the writer is not released before the guard is dropped"
         );
-        log(&entries, "finished 0");
+        entries.push("finished 0");
         drop(held);
         let end = writer.join().unwrap_err();
         assert_eq!(poisoned_by_reason(&end).as_deref(), Some("meanwhile"));
-        assert_eq!(*entries.lock().unwrap(), ["finished 0", "released 0"]);
+        assert_eq!(entries.entries(), ["finished 0", "released 0"]);
     }
 
     fn a_retired_channel_has_nothing_to_begin(backend) {

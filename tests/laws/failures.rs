@@ -4,6 +4,7 @@
 use crate::processes::{read_once, sink, source};
 use csp::{Channel, Writer, parallel, process, spawn, try_parallel};
 use csp_tests::{Arrival, Ledger, Token, on_each_backend, panic_of, poisoned_by_panic};
+use serde::{Deserialize, Serialize};
 use std::panic::{panic_any, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,6 +37,7 @@ impl Clone for Clones {
 fn keeps(_clones: Clones) {}
 
 /// Panics when dropped; the token beside it is dropped all the same.
+#[derive(Serialize, Deserialize)]
 struct Grenade(#[allow(dead_code, reason = "held for its drop")] Token);
 
 impl Drop for Grenade {
@@ -76,6 +78,8 @@ fn all_is_well(backend: &csp_tests::Placement) {
 }
 
 on_each_backend! {
+    here: "it counts what one OS process clones, drops and starts: see `subprocess::failures`";
+
     fn a_clone_that_panics_is_the_failure_of_a_replica(backend) {
         let values = Channel::new();
         let clones = Clones { left: Arc::new(AtomicUsize::new(2)), _end: values.writer() };

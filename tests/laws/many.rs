@@ -2,10 +2,9 @@
 //! each is served, in order.
 
 use crate::processes::sink;
-use csp::{Channel, Reader, Writer, parallel, process, spawn};
-use csp_tests::on_each_backend;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use csp::{Channel, Reader, Writer, multiprocess, parallel, spawn};
+use csp_tests::{Notes, on_each_backend};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Stacks are counted for the whole program, and 30,000 are the most: these laws take turns.
 fn alone() -> MutexGuard<'static, ()> {
@@ -13,18 +12,21 @@ fn alone() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[process]
-fn reads_one(input: Reader<usize>, arrived: Arc<AtomicUsize>) -> csp::Result<usize> {
-    arrived.fetch_add(1, Ordering::SeqCst);
+#[multiprocess]
+fn reads_one(input: Reader<usize>, arrived: Option<Notes>) -> csp::Result<usize> {
+    if let Some(arrived) = arrived {
+        arrived.push("reads");
+    }
     input.read()
 }
 
-#[process]
-fn writes_one(output: Writer<usize>, arrived: Arc<AtomicUsize>) -> csp::Result {
-    Ok(output.write(arrived.fetch_add(1, Ordering::SeqCst))?)
+#[multiprocess]
+fn writes_one(value: usize, output: Writer<usize>, arrived: Notes) -> csp::Result {
+    arrived.push("writes");
+    Ok(output.write(value)?)
 }
 
-#[process]
+#[multiprocess]
 fn writes_all(count: usize, output: Writer<usize>) -> csp::Result {
     (0..count).try_for_each(|value| Ok(output.write(value)?))
 }
@@ -34,7 +36,7 @@ on_each_backend! {
         let count = backend.many(100_000, 300);
         let values = Channel::new();
         let (read, written) = parallel!(
-            count * backend.place(reads_one(values.reader(), Arc::default())),
+            count * backend.place(reads_one(values.reader(), None)),
             backend.place(writes_all(count, values.writer())),
         );
         assert_eq!(written, Ok(()));
@@ -46,7 +48,7 @@ on_each_backend! {
     fn a_hundred_thousand_writes_by_main(backend) {
         let count = backend.many(100_000, 300);
         let values = Channel::new();
-        let readers = spawn(count * backend.place(reads_one(values.reader(), Arc::default())));
+        let readers = spawn(count * backend.place(reads_one(values.reader(), None)));
         let writer = values.writer();
         for value in 0..count {
             writer.write(value).unwrap();
@@ -57,9 +59,9 @@ on_each_backend! {
 
     fn ten_thousand_blocked_readers_of_one_channel(backend) {
         let (_turn, count) = (alone(), backend.many(10_000, 300));
-        let (values, arrived) = (Channel::new(), Arc::<AtomicUsize>::default());
-        let readers = spawn(backend.replicas(count, reads_one(values.reader(), arrived.clone())));
-        while arrived.load(Ordering::SeqCst) < count {
+        let (values, arrived) = (Channel::new(), Notes::new());
+        let readers = spawn(backend.replicas(count, reads_one(values.reader(), Some(arrived.clone()))));
+        while arrived.entries().len() < count {
             csp_tests::settle();
         }
         let writer = values.writer();
@@ -73,10 +75,11 @@ on_each_backend! {
     fn ten_thousand_blocked_writers_of_one_channel(backend) {
         let (_turn, count) = (alone(), backend.many(10_000, 300));
         for values in [Channel::new(), Channel::buffered(100)] {
-            let arrived = Arc::<AtomicUsize>::default();
-            let writers =
-                spawn(backend.replicas(count, writes_one(values.writer(), arrived.clone())));
-            while arrived.load(Ordering::SeqCst) < count {
+            let arrived = Notes::new();
+            let writes = |value| writes_one(value, values.writer(), arrived.clone());
+            let writers: Vec<_> = (0..count).map(|value| backend.place(writes(value))).collect();
+            let writers = spawn(writers);
+            while arrived.entries().len() < count {
                 csp_tests::settle();
             }
             let (read,) = parallel!(backend.place(sink(values.reader())));
@@ -91,11 +94,11 @@ on_each_backend! {
     fn ten_thousand_blocked_processes_end_at_once(backend) {
         let (_turn, count) = (alone(), backend.many(10_000, 300));
         for poisoned in [false, true] {
-            let (values, arrived) = (Channel::<usize>::new(), Arc::<AtomicUsize>::default());
+            let (values, arrived) = (Channel::<usize>::new(), Notes::new());
             let writer = values.writer();
             let readers =
-                spawn(backend.replicas(count, reads_one(values.reader(), arrived.clone())));
-            while arrived.load(Ordering::SeqCst) < count {
+                spawn(backend.replicas(count, reads_one(values.reader(), Some(arrived.clone()))));
+            while arrived.entries().len() < count {
                 csp_tests::settle();
             }
             if poisoned {

@@ -1,15 +1,18 @@
 //! Channel ends are values: they travel over channels, and outlive who made them.
 
 use crate::processes::{hold, relay, sink, source};
-use csp::{Channel, Reader, Termination, Writer, parallel, process, spawn};
-use csp_tests::{Placement, on_each_backend};
+use csp::{Channel, Reader, Termination, Writer, multiprocess, parallel, spawn};
+use csp_tests::{Placement, Wire, on_each_backend};
+#[cfg(feature = "subprocess")]
+use serde::{Deserialize, Serialize};
 
+#[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
 struct Request {
     number: u64,
     reply: Writer<u64>,
 }
 
-#[process]
+#[multiprocess]
 fn squares(requests: Reader<Request>) -> csp::Result {
     loop {
         let Request { number, reply } = requests.read()?;
@@ -17,7 +20,7 @@ fn squares(requests: Reader<Request>) -> csp::Result {
     }
 }
 
-#[process]
+#[multiprocess]
 fn asks(numbers: std::ops::Range<u64>, server: Writer<Request>) -> csp::Result<Vec<u64>> {
     numbers
         .map(|number| {
@@ -30,7 +33,7 @@ fn asks(numbers: std::ops::Range<u64>, server: Writer<Request>) -> csp::Result<V
 }
 
 /// Makes a channel, hands both ends out and is gone.
-#[process]
+#[multiprocess]
 fn makes_a_channel(readers: Writer<Reader<u32>>, writers: Writer<Writer<u32>>) -> csp::Result {
     let made = Channel::new();
     readers.write(made.reader())?;
@@ -38,8 +41,8 @@ fn makes_a_channel(readers: Writer<Reader<u32>>, writers: Writer<Writer<u32>>) -
     Ok(())
 }
 
-#[process]
-fn reads_from_what_it_receives<T: Send + 'static>(ends: Reader<Reader<T>>) -> csp::Result<Vec<T>> {
+#[multiprocess]
+fn reads_from_what_it_receives<T: Wire>(ends: Reader<Reader<T>>) -> csp::Result<Vec<T>> {
     let mut all = Vec::new();
     for end in &ends {
         all.extend(end);
@@ -47,7 +50,7 @@ fn reads_from_what_it_receives<T: Send + 'static>(ends: Reader<Reader<T>>) -> cs
     Ok(all)
 }
 
-#[process]
+#[multiprocess]
 fn writes_to_what_it_receives(
     ends: Reader<Writer<u32>>,
     go: Option<Reader<()>>,
@@ -65,7 +68,7 @@ fn writes_to_what_it_receives(
 
 /// Starts a pipeline and returns its ends: the processes in it are joined only when this one's
 /// parent asks.
-#[process]
+#[multiprocess]
 fn factory(
     backend: Placement,
     requests: Reader<Writer<(Writer<u32>, Reader<u32>)>>,
@@ -116,7 +119,7 @@ on_each_backend! {
         }
     }
 
-    fn an_end_outlives_the_process_that_made_its_channel(backend) {
+    fn an_end_outlives_the_process_that_made_its_channel(backend, here: "the home of a channel is the OS process that made it: see `subprocess::channels`") {
         let (readers, writers) = (Channel::new(), Channel::new());
         let (reader_end, writer_end) = (readers.reader(), writers.reader());
         let maker = spawn(backend.place(makes_a_channel(readers.writer(), writers.writer())));
@@ -171,6 +174,7 @@ on_each_backend! {
 
     fn an_end_travels_over_its_own_kind(backend) {
         // A channel whose values are the far end of the next hop: a linked list of channels.
+        #[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
         struct Hop(u32, Option<Reader<Hop>>);
 
         let mut next = None;

@@ -64,6 +64,8 @@ fn named(name: &str, path: &str) -> (String, String) {
 }
 
 on_each_backend! {
+    here: "a name is a process's own wherever it runs: see `subprocess::names`";
+
     fn a_process_is_named_after_its_function(backend) {
         assert_eq!(parallel!(backend.place(leaf())).0, named("leaf", "leaf"));
         assert_eq!(spawn(backend.place(leaf())).join(), named("leaf", "leaf"));

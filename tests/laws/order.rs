@@ -1,9 +1,12 @@
 //! First come, first served: for readers, for writers, with and without a buffer.
 
 use crate::processes::{read_once, sink, source, write_once};
-use csp::{Channel, Reader, Writer, parallel, process, spawn};
-use csp_tests::{Arrival, on_each_backend};
-use std::sync::{Arc, Mutex};
+use csp::{Channel, Reader, Writer, multiprocess, parallel, spawn};
+use csp_tests::{Arrival, Notes, on_each_backend};
+
+/// First come is first come to the channel's home.
+const SEEN: &str =
+    "who sleeps in another OS process, or on its way there, need not have come to the channel yet";
 
 const CAPACITIES: [usize; 4] = [0, 1, 2, 7];
 
@@ -15,21 +18,20 @@ fn arrivals(count: usize) -> Vec<Arrival> {
     (0..count).map(|_| Arrival::new()).collect()
 }
 
-/// Who was served, in order.
-type Served = Arc<Mutex<Vec<usize>>>;
-
-#[process]
-fn keen_reader(who: usize, input: Reader<usize>, arrival: Arrival, served: Served) {
+#[multiprocess]
+fn keen_reader(who: usize, input: Reader<usize>, arrival: Arrival, served: Option<Notes>) {
     loop {
         arrival.announce();
         if input.read().is_err() {
             return;
         }
-        served.lock().unwrap().push(who);
+        if let Some(served) = &served {
+            served.push(who.to_string());
+        }
     }
 }
 
-#[process]
+#[multiprocess]
 fn keen_writer(who: usize, output: Writer<usize>, arrival: Arrival) {
     loop {
         arrival.announce();
@@ -53,7 +55,7 @@ on_each_backend! {
         }
     }
 
-    fn readers_are_served_first_come_first_served(backend) {
+    fn readers_are_served_first_come_first_served(backend, here: SEEN) {
         for capacity in CAPACITIES {
             let values = channel(capacity);
             let mut readers = Vec::new();
@@ -71,7 +73,7 @@ on_each_backend! {
         }
     }
 
-    fn writers_are_served_first_come_first_served(backend) {
+    fn writers_are_served_first_come_first_served(backend, here: SEEN) {
         for capacity in CAPACITIES {
             let values = channel(capacity);
             let full = values.writer();
@@ -94,13 +96,13 @@ on_each_backend! {
         }
     }
 
-    fn a_reader_served_goes_to_the_end_of_the_queue(backend) {
+    fn a_reader_served_goes_to_the_end_of_the_queue(backend, here: SEEN) {
         for capacity in CAPACITIES {
             let values = channel(capacity);
-            let served = Served::default();
+            let served = Notes::new();
             let arrivals = arrivals(3);
             for (who, arrival) in arrivals.iter().enumerate() {
-                let reader = keen_reader(who, values.reader(), arrival.clone(), served.clone());
+                let reader = keen_reader(who, values.reader(), arrival.clone(), Some(served.clone()));
                 let _ = spawn(backend.place(reader));
                 arrival.until_blocked();
             }
@@ -110,15 +112,15 @@ on_each_backend! {
                 writer.write(turn).unwrap();
                 arrivals[next].until_blocked_again(2 + (turn / arrivals.len()) as u64);
                 assert_eq!(
-                    served.lock().unwrap().last(),
-                    Some(&next),
+                    served.entries().last(),
+                    Some(&next.to_string()),
                     "at turn {turn}, capacity {capacity}"
                 );
             }
         }
     }
 
-    fn a_writer_served_goes_to_the_end_of_the_queue(backend) {
+    fn a_writer_served_goes_to_the_end_of_the_queue(backend, here: SEEN) {
         for capacity in CAPACITIES {
             let values = channel(capacity);
             let full = values.writer();
@@ -144,13 +146,13 @@ on_each_backend! {
         }
     }
 
-    fn no_reader_is_served_twice_before_one_who_waits_longer(backend) {
+    fn no_reader_is_served_twice_before_one_who_waits_longer(backend, here: SEEN) {
         const OTHERS: usize = 5;
         for capacity in CAPACITIES {
             for _ in 0..10 {
                 let values = channel(capacity);
                 for _ in 0..OTHERS {
-                    let reader = keen_reader(0, values.reader(), Arrival::new(), Served::default());
+                    let reader = keen_reader(0, values.reader(), Arrival::new(), None);
                     let _ = spawn(backend.place(reader));
                 }
                 let arrival = Arrival::new();
@@ -167,7 +169,7 @@ on_each_backend! {
         }
     }
 
-    fn no_writer_is_served_twice_before_one_who_waits_longer(backend) {
+    fn no_writer_is_served_twice_before_one_who_waits_longer(backend, here: SEEN) {
         const OTHERS: usize = 5;
         for capacity in CAPACITIES {
             for _ in 0..10 {

@@ -74,6 +74,8 @@ fn path(name: &str) -> String {
 }
 
 on_each_backend! {
+    here: "it looks at what one OS process has caught: see `subprocess::failures`";
+
     fn a_panic_reaches_the_caller_named(backend) {
         let text = panic_of(|| parallel!(backend.place(crashes(vec![]))));
         assert!(text.contains(&path("crashes")) && text.contains("out of cheese"), "{text}");

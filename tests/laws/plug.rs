@@ -25,6 +25,8 @@ where
 }
 
 on_each_backend! {
+    here: "plugs are parts of one OS process";
+
     fn each_makes_of_a_stream_what_it_says(backend) {
         let values = || vec![0, 1, 2, 3];
         assert_eq!(of(backend, values(), plug::identity), [0, 1, 2, 3]);

@@ -1,11 +1,11 @@
 //! The processes that several subjects need.
 
-use csp::{Reader, Termination, WriteError, Writer, process};
-use csp_tests::Arrival;
+use csp::{Reader, Termination, WriteError, Writer, multiprocess};
+use csp_tests::{Arrival, Wire};
 
 /// Writes the values, one after another.
-#[process]
-pub(crate) fn source<T: Send + 'static>(values: Vec<T>, output: Writer<T>) -> csp::Result {
+#[multiprocess]
+pub(crate) fn source<T: Wire>(values: Vec<T>, output: Writer<T>) -> csp::Result {
     for value in values {
         output.write(value)?;
     }
@@ -13,32 +13,29 @@ pub(crate) fn source<T: Send + 'static>(values: Vec<T>, output: Writer<T>) -> cs
 }
 
 /// Everything that arrives until the channel ends.
-#[process]
-pub(crate) fn sink<T: Send + 'static>(input: Reader<T>) -> Vec<T> {
+#[multiprocess]
+pub(crate) fn sink<T: Wire>(input: Reader<T>) -> Vec<T> {
     input.iter().collect()
 }
 
 /// Passes on what it reads, until either channel ends.
-#[process]
-pub(crate) fn relay<T: Send + 'static>(input: Reader<T>, output: Writer<T>) -> csp::Result {
+#[multiprocess]
+pub(crate) fn relay<T: Wire>(input: Reader<T>, output: Writer<T>) -> csp::Result {
     loop {
         output.write(input.read()?)?;
     }
 }
 
 /// Reads once.
-#[process]
-pub(crate) fn read_once<T: Send + 'static>(
-    input: Reader<T>,
-    arrival: Arrival,
-) -> Result<T, Termination> {
+#[multiprocess]
+pub(crate) fn read_once<T: Wire>(input: Reader<T>, arrival: Arrival) -> Result<T, Termination> {
     arrival.announce();
     input.read()
 }
 
 /// Writes once.
-#[process]
-pub(crate) fn write_once<T: Send + 'static>(
+#[multiprocess]
+pub(crate) fn write_once<T: Wire>(
     value: T,
     output: Writer<T>,
     arrival: Arrival,
@@ -48,7 +45,7 @@ pub(crate) fn write_once<T: Send + 'static>(
 }
 
 /// Holds whatever it is given until told to go.
-#[process]
-pub(crate) fn hold<T: Send + 'static>(_held: T, go: Reader<()>) {
+#[multiprocess]
+pub(crate) fn hold<T: Wire>(_held: T, go: Reader<()>) {
     let _ = go.read();
 }

@@ -2,15 +2,15 @@
 //! somebody recovers.
 
 use crate::processes::{relay, sink, source};
-use csp::{Channel, Reader, Termination, Writer, parallel, process, spawn};
+use csp::{Channel, Reader, Termination, Writer, multiprocess, parallel, spawn};
 use csp_tests::{on_each_backend, poisoned_by_reason};
 
-#[process]
+#[multiprocess]
 pub(crate) fn poisons(output: Writer<u32>, reason: String) {
     output.poison(reason);
 }
 
-#[process]
+#[multiprocess]
 fn poisons_after(count: usize, input: Reader<u32>, reason: String) -> csp::Result {
     for _ in 0..count {
         input.read()?;
@@ -20,7 +20,7 @@ fn poisons_after(count: usize, input: Reader<u32>, reason: String) -> csp::Resul
 }
 
 /// Reads until poisoned, then goes on with its life.
-#[process]
+#[multiprocess]
 fn recovers(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
     let poison = input.read().unwrap_err();
     assert!(poisoned_by_reason(&poison).is_some());
@@ -29,7 +29,7 @@ fn recovers(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
 }
 
 /// Its iteration ends by poison, silently; it stops all the same.
-#[process]
+#[multiprocess]
 fn sums(input: Reader<u32>, output: Writer<u32>) -> u32 {
     let mut sum = 0;
     for value in &input {
@@ -40,7 +40,7 @@ fn sums(input: Reader<u32>, output: Writer<u32>) -> u32 {
 }
 
 /// Ends that are not among its arguments: made here, received, kept in a field of something boxed.
-#[process]
+#[multiprocess]
 fn keeps_ends_in_odd_places(
     input: Reader<u32>,
     ends: Reader<Writer<u32>>,
@@ -56,7 +56,7 @@ fn keeps_ends_in_odd_places(
 }
 
 /// Stops because of poison, but lets one of its two outputs go in so many words.
-#[process]
+#[multiprocess]
 fn retires_one(input: Reader<u32>, kept: Writer<u32>, retired: Writer<u32>) -> csp::Result {
     let end = input.read();
     retired.retire();
@@ -142,7 +142,7 @@ on_each_backend! {
         assert_eq!(reason(kept_reader.read()), "in part");
     }
 
-    fn poison_reaches_ends_wherever_a_process_keeps_them(backend) {
+    fn poison_reaches_ends_wherever_a_process_keeps_them(backend, here: "the home of one of them is the OS process that ends") {
         let (bad, ends, made) = (Channel::<u32>::new(), Channel::new(), Channel::new());
         let process = spawn(backend.place(keeps_ends_in_odd_places(
             bad.reader(),

@@ -1,10 +1,10 @@
 //! The last end of a side ends the channel, for good, for those who wait and those who come.
 
 use crate::processes::{hold, read_once, relay, sink, source, write_once};
-use csp::{Channel, Reader, Termination, Writer, parallel, process, spawn};
+use csp::{Channel, Reader, Termination, Writer, multiprocess, parallel, spawn};
 use csp_tests::{Arrival, Ledger, on_each_backend, retired};
 
-#[process]
+#[multiprocess]
 fn take(count: usize, input: Reader<u32>) -> csp::Result<Vec<u32>> {
     (0..count).map(|_| input.read()).collect()
 }

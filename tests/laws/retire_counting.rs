@@ -1,69 +1,134 @@
 //! Ends are counted, wherever they are kept: each replica's ends are its own, and a side that never
 //! had an end counts as gone once nobody can make one.
 
-use crate::processes::{hold, read_once, sink, write_once};
-use csp::{Channel, Reader, Termination, Writer, parallel, process, spawn};
-use csp_tests::{Arrival, Placement, on_each_backend};
+use crate::processes::{read_once, sink, write_once};
+use csp::{Channel, Reader, Termination, Writer, multiprocess, parallel, process, spawn};
+use csp_tests::{Arrival, Placement, Wire, on_each_backend};
+#[cfg(feature = "subprocess")]
+use serde::{Deserialize, Serialize};
 
 /// Ends kept in fields, as a process of a real program keeps them.
 #[derive(Clone)]
+#[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
 struct Ports {
     output: Writer<usize>,
     spare: Option<Writer<usize>>,
 }
 
 #[derive(Clone)]
+#[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
 struct Deep {
     ports: Vec<(Option<Ports>, u8)>,
 }
 
-#[process]
-fn writes_two<T: Send + 'static>(ends: T, write: fn(&T, usize)) {
-    write(&ends, 1);
-    write(&ends, 2);
+/// Something with a writing end in it.
+trait Puts: Clone + Wire {
+    fn output(&self, value: usize) -> &Writer<usize>;
 }
 
-#[process]
-fn reads_some<T: Send + 'static>(
-    ends: T,
-    count: usize,
-    read: fn(&T) -> Option<usize>,
-) -> Vec<usize> {
-    (0..count).map_while(|_| read(&ends)).collect()
+impl Puts for Writer<usize> {
+    fn output(&self, _: usize) -> &Writer<usize> {
+        self
+    }
 }
 
-fn put(output: &Writer<usize>, value: usize) {
-    output.write(value).expect("a reader is left");
+impl Puts for Ports {
+    fn output(&self, _: usize) -> &Writer<usize> {
+        self.spare.as_ref().unwrap_or(&self.output)
+    }
+}
+
+impl Puts for (u8, Writer<usize>) {
+    fn output(&self, _: usize) -> &Writer<usize> {
+        &self.1
+    }
+}
+
+impl Puts for Vec<Writer<usize>> {
+    fn output(&self, value: usize) -> &Writer<usize> {
+        &self[value - 1]
+    }
+}
+
+impl Puts for Option<Writer<usize>> {
+    fn output(&self, _: usize) -> &Writer<usize> {
+        self.as_ref().expect("an end")
+    }
+}
+
+impl Puts for Deep {
+    fn output(&self, _: usize) -> &Writer<usize> {
+        &self.ports[1].0.as_ref().expect("ports").output
+    }
+}
+
+/// Something with a reading end in it.
+trait Takes: Clone + Wire {
+    fn input(&self) -> &Reader<usize>;
+}
+
+impl Takes for Reader<usize> {
+    fn input(&self) -> &Reader<usize> {
+        self
+    }
+}
+
+impl Takes for (Reader<usize>, u8) {
+    fn input(&self) -> &Reader<usize> {
+        &self.0
+    }
+}
+
+impl Takes for Vec<Reader<usize>> {
+    fn input(&self) -> &Reader<usize> {
+        &self[0]
+    }
+}
+
+impl Takes for Option<Reader<usize>> {
+    fn input(&self) -> &Reader<usize> {
+        self.as_ref().expect("an end")
+    }
+}
+
+#[multiprocess]
+fn writes_two<T: Puts>(ends: T) {
+    for value in [1, 2] {
+        ends.output(value).write(value).expect("a reader is left");
+    }
+}
+
+#[multiprocess]
+fn reads_some<T: Takes>(ends: T, count: usize) -> Vec<usize> {
+    (0..count).map_while(|_| ends.input().read().ok()).collect()
+}
+
+/// Holds what can't leave its OS process until told to go.
+#[process]
+fn hold_here<T: Send + 'static>(_held: T, go: Reader<()>) {
+    let _ = go.read();
 }
 
 /// Three replicas write through ends kept in `ends`; the channel ends with the last of them, not
 /// the first.
-fn counts_writers<T: Clone + Send + 'static>(
-    backend: &Placement,
-    ends: fn(&Channel<usize>) -> T,
-    write: fn(&T, usize),
-) {
+fn counts_writers<T: Puts>(backend: &Placement, ends: fn(&Channel<usize>) -> T) {
     let values = Channel::new();
-    let writers = backend.replicas(3, writes_two(ends(&values), write));
+    let writers = backend.replicas(3, writes_two(ends(&values)));
     let (_, mut read) = parallel!(writers, backend.place(sink(values.reader())));
     read.sort_unstable();
     assert_eq!(read, [1, 1, 1, 2, 2, 2]);
 
     let values = Channel::new();
-    let process = backend.place(writes_two(ends(&values), write));
+    let process = backend.place(writes_two(ends(&values)));
     let (_, read) = parallel!(3 * process, backend.place(sink(values.reader())));
     assert_eq!(read.len(), 6);
 }
 
 /// The same for readers: the first two read one value each and go, the channel lives until the
 /// third has gone.
-fn counts_readers<T: Clone + Send + 'static>(
-    backend: &Placement,
-    ends: fn(&Channel<usize>) -> T,
-    read: fn(&T) -> Option<usize>,
-) {
+fn counts_readers<T: Takes>(backend: &Placement, ends: fn(&Channel<usize>) -> T) {
     let values = Channel::new();
-    let readers = backend.replicas(3, reads_some(ends(&values), 2, read));
+    let readers = backend.replicas(3, reads_some(ends(&values), 2));
     let writer = values.writer();
     let readers = spawn(readers);
     for value in 0..6 {
@@ -77,66 +142,37 @@ fn counts_readers<T: Clone + Send + 'static>(
 
 on_each_backend! {
     fn each_replica_has_its_own_end(backend) {
-        counts_writers(backend, Channel::writer, put);
-        counts_readers(backend, Channel::reader, |end| end.read().ok());
+        counts_writers(backend, Channel::writer);
+        counts_readers(backend, Channel::reader);
     }
 
     fn each_replica_has_its_own_ends_in_a_field(backend) {
-        counts_writers(
-            backend,
-            |values| Ports { output: values.writer(), spare: None },
-            |ports, value| put(&ports.output, value),
-        );
-        counts_writers(
-            backend,
-            |values| Ports { output: values.writer(), spare: Some(values.writer()) },
-            |ports, value| put(ports.spare.as_ref().expect("a spare"), value),
-        );
+        counts_writers(backend, |values| Ports { output: values.writer(), spare: None });
+        counts_writers(backend, |values| Ports {
+            output: values.writer(),
+            spare: Some(values.writer()),
+        });
     }
 
     fn each_replica_has_its_own_ends_in_a_tuple(backend) {
-        counts_writers(
-            backend,
-            |values| (0_u8, values.writer()),
-            |(_, output), value| put(output, value),
-        );
-        counts_readers(
-            backend,
-            |values| (values.reader(), "label"),
-            |(input, _)| input.read().ok(),
-        );
+        counts_writers(backend, |values| (0_u8, values.writer()));
+        counts_readers(backend, |values| (values.reader(), 0_u8));
     }
 
     fn each_replica_has_its_own_ends_in_a_vec(backend) {
-        counts_writers(
-            backend,
-            |values| vec![values.writer(), values.writer()],
-            |outputs, value| put(&outputs[value - 1], value),
-        );
-        counts_readers(backend, |values| vec![values.reader()], |inputs| inputs[0].read().ok());
+        counts_writers(backend, |values| vec![values.writer(), values.writer()]);
+        counts_readers(backend, |values| vec![values.reader()]);
     }
 
     fn each_replica_has_its_own_ends_in_an_option(backend) {
-        counts_writers(
-            backend,
-            |values| Some(values.writer()),
-            |output, value| put(output.as_ref().expect("an end"), value),
-        );
-        counts_readers(
-            backend,
-            |values| Some(values.reader()),
-            |input| input.as_ref()?.read().ok(),
-        );
+        counts_writers(backend, |values| Some(values.writer()));
+        counts_readers(backend, |values| Some(values.reader()));
     }
 
     fn each_replica_has_its_own_ends_however_deep(backend) {
-        counts_writers(
-            backend,
-            |values| Deep {
-                ports: vec![(None, 0), (Some(Ports { output: values.writer(), spare: None }), 1)],
-            },
-            |deep, value| put(&deep.ports[1].0.as_ref().expect("ports").output, value),
-        );
+        counts_writers(backend, |values| Deep {
+            ports: vec![(None, 0), (Some(Ports { output: values.writer(), spare: None }), 1)],
+        });
     }
 
     fn a_clone_of_an_end_is_an_end(backend) {
@@ -214,11 +250,11 @@ on_each_backend! {
         assert_eq!(read, Err(Termination::Retired));
     }
 
-    fn a_handle_kept_by_a_process_is_a_handle(backend) {
+    fn a_handle_kept_by_a_process_is_a_handle(backend, here: "a handle makes ends where its channel is") {
         let values = Channel::<u8>::new();
         let (go, arrival) = (Channel::new(), Arrival::new());
         let read = spawn(backend.place(read_once(values.reader(), arrival.clone())));
-        let holder = spawn(backend.place(hold(values, go.reader())));
+        let holder = spawn(backend.place(hold_here(values, go.reader())));
         arrival.until_blocked();
         go.writer().retire();
         holder.join();
@@ -245,7 +281,7 @@ on_each_backend! {
     }
 }
 
-#[process]
+#[multiprocess]
 fn clones_and_writes(first: Writer<usize>, count: usize) -> usize {
     let mut end = first;
     for number in 0..count {

@@ -60,6 +60,8 @@ fn deep_by_attribute(levels: usize) -> usize {
 }
 
 on_each_backend! {
+    here: "it is about the scheduler of a thread";
+
     fn a_process_starts_although_others_are_always_ready(backend) {
         let stop = Flag::default();
         let pairs: Vec<_> = (0..2).flat_map(|_| rally(backend, &stop)).collect();

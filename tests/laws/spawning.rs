@@ -122,6 +122,8 @@ impl Clone for FailsOnce {
 fn counts_clones(_clones: FailsOnce) {}
 
 on_each_backend! {
+    here: "it asks through shared memory who has run: see `subprocess::results`";
+
     fn a_process_ends_after_what_it_spawned(backend) {
         for _ in 0..10 {
             let (go, ended) = (Channel::new(), Ended::default());

@@ -140,6 +140,8 @@ fn chooses_carelessly(input: Reader<u32>, output: Writer<u32>) -> csp::Result<u3
 }
 
 on_each_backend! {
+    here: "it is about what a thread does while it unwinds";
+
     fn a_panic_inside_a_panic_does_not_change_what_is_said(backend) {
         let (before, after) = (Channel::new(), Channel::new());
         let crashed =

@@ -1,35 +1,48 @@
 //! Values are moved whole, whatever their size, and each is dropped exactly once.
 
 use crate::processes::{relay, sink, source};
-use csp::{Channel, Erased, Process, Reader, Writer, parallel, process, spawn};
+use csp::{Channel, Erased, Process, Reader, Writer, multiprocess, parallel, process, spawn};
 use csp_tests::{Ledger, Token, on_each_backend};
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, PartialEq, Clone, Copy)]
+#[derive(Debug, PartialEq, Clone, Copy, Serialize, Deserialize)]
 struct Signal;
 
 /// Large for a stack of 64 KiB: a debug build copies a value some 60 times on its way through `read`,
 /// each copy in a place of its own.
-#[derive(Debug, PartialEq, Clone)]
-struct Page([u64; 64]);
+#[derive(Debug, PartialEq, Clone, Serialize, Deserialize)]
+struct Page([[u64; 32]; 2]);
 
 fn page(number: u64) -> Page {
-    Page(std::array::from_fn(|place| number * 1000 + place as u64))
+    Page([0, 32].map(|half| std::array::from_fn(|place| number * 1000 + half + place as u64)))
 }
 
 #[repr(align(64))]
-#[derive(Debug, PartialEq, Clone, Copy)]
+#[derive(Debug, PartialEq, Clone, Copy, Serialize, Deserialize)]
 struct Aligned(u8);
 
-#[process]
+#[multiprocess]
 fn checks_alignment(input: Reader<Aligned>) -> usize {
     input.iter().filter(|value| std::ptr::from_ref(value).addr().is_multiple_of(64)).count()
 }
 
 /// Holds ends of the very channel it travels on.
+#[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
 struct Ouroboros {
     _writer: Writer<Ouroboros>,
     _reader: Reader<Ouroboros>,
     _token: Token,
+}
+
+/// Writes values that can't leave their OS process.
+#[process]
+fn source_here<T: Send + 'static>(values: Vec<T>, output: Writer<T>) -> csp::Result {
+    values.into_iter().try_for_each(|value| Ok(output.write(value)?))
+}
+
+#[process]
+fn sink_here<T: Send + 'static>(input: Reader<T>) -> Vec<T> {
+    input.iter().collect()
 }
 
 #[process]
@@ -42,12 +55,12 @@ fn runs(input: Reader<Process<Erased<u32>, u32>>) -> Vec<u32> {
     input.iter().map(|process| parallel!(process).0).collect()
 }
 
-#[process]
+#[multiprocess]
 fn gives(value: u32) -> u32 {
     value
 }
 
-#[process]
+#[multiprocess]
 fn takes(count: usize, input: Reader<Token>) -> Vec<Token> {
     input.iter().take(count).collect()
 }
@@ -89,12 +102,12 @@ on_each_backend! {
         }
     }
 
-    fn very_large_values_on_a_stack_that_holds_them(backend) {
+    fn very_large_values_on_a_stack_that_holds_them(backend, here: "serde has no arrays of 65,536: see `subprocess::channels` for 64 MiB") {
         let values = Channel::new();
         let huge: Vec<[u8; 65_536]> = (0..3).map(|number| [number; 65_536]).collect();
         let (_, read) = parallel!(
-            backend.place(source(huge.clone(), values.writer()).stack(8 << 20)),
-            backend.place(sink(values.reader()).stack(8 << 20)),
+            backend.place(source_here(huge.clone(), values.writer()).stack(8 << 20)),
+            backend.place(sink_here(values.reader()).stack(8 << 20)),
         );
         assert!(read == huge);
     }
@@ -119,28 +132,28 @@ on_each_backend! {
         assert_eq!(read, lists);
     }
 
-    fn functions_are_values(backend) {
+    fn functions_are_values(backend, here: "a function can't be serialised") {
         let values = Channel::new();
         let functions =
             (0..10_u32).map(|n| Box::new(move || n) as Box<dyn FnOnce() -> u32 + Send>).collect();
         let (_, sum) = parallel!(
-            backend.place(source(functions, values.writer())),
+            backend.place(source_here(functions, values.writer())),
             backend.place(calls(values.reader())),
         );
         assert_eq!(sum, 45);
     }
 
-    fn processes_are_values(backend) {
+    fn processes_are_values(backend, here: "a process can't be serialised: send its arguments") {
         let values = Channel::new();
         let processes = (0..10).map(|n| backend.place(gives(n)).erased()).collect();
         let (_, results) = parallel!(
-            backend.place(source(processes, values.writer())),
+            backend.place(source_here(processes, values.writer())),
             backend.place(runs(values.reader())),
         );
         assert_eq!(results, (0..10).collect::<Vec<_>>());
     }
 
-    fn channels_are_values(backend) {
+    fn channels_are_values(backend, here: "a handle makes ends where its channel is: send ends") {
         let (there, back) = (Channel::new(), Channel::new());
         let returned = back.reader();
         let swap = spawn(backend.place(swaps(there.reader(), back.writer())));

@@ -6,12 +6,14 @@ mod channels;
 mod failures;
 mod farm;
 mod folder;
+mod harnesses;
 mod killed;
 mod leftovers;
 mod names;
 mod nesting;
 mod results;
 mod signals;
+mod two_homes;
 mod values;
 
 /// The number of the OS process that this runs in.

@@ -1,6 +1,6 @@
 //! Names and paths go on in a child where they were in the parent.
 
-use csp::{multiprocess, parallel, process, spawn};
+use csp::{Channel, Writer, multiprocess, parallel, process, spawn};
 
 use crate::tests;
 
@@ -44,6 +44,22 @@ tests! {
     fn a_path_goes_through_several_os_processes() {
         let (paths,) = parallel!(with_children());
         assert_eq!(paths, ["law/boss/local[0]", "law/boss/local[1]", "law/boss/who"]);
+    }
+
+    fn a_channel_is_shown_by_the_place_where_it_was_made() {
+        #[multiprocess]
+        fn shows(named: Writer<u8>, other: Writer<u8>) -> (String, String) {
+            let network = csp::network();
+            let births = network.channels().iter().map(|channel| channel.birth().to_string());
+            let _ends = (&named, &other);
+            (format!("{other:?}"), births.collect::<Vec<_>>().join(" "))
+        }
+        let line = line!() + 1;
+        let (named, other) = (Channel::new().named("jobs"), Channel::new());
+        let ((shown, births),) = parallel!(shows(named.writer(), other.writer()));
+        let place = format!("{}:{line}:", file!());
+        assert!(shown.contains(&place), "{shown}");
+        assert_eq!(births.matches(&place).count(), 2, "{births}");
     }
 
     fn the_thread_is_called_what_the_process_is() {

@@ -1,6 +1,9 @@
 //! Values that fail or panic on their way.
 
-use csp::{Failure, multiprocess, parallel, try_parallel};
+use csp::{
+    Channel, Failure, Reader, Termination, Writer, alt, multiprocess, parallel, process, spawn,
+    try_parallel,
+};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -71,6 +74,8 @@ tests! {
             let failure = taking(awkward);
             assert!(failure.to_string().contains("could not be started"), "{failure}");
             assert!(failure.message().contains("Awkward"), "{failure}");
+            let text = if awkward == FailsToGo { "no way out" } else { "no way in" };
+            assert!(failure.message().contains(text), "{failure}");
         }
         assert_eq!(taking(PanicsToGo).message(), "no way out");
         assert_eq!(taking(PanicsToCome).message(), "no way in");
@@ -78,10 +83,124 @@ tests! {
 
     fn a_result_that_fails_or_panics_on_its_way_is_the_failure_of_its_process() {
         assert_eq!(parallel!(gives(0)).0, Fine);
-        assert!(giving(1).message().contains("Awkward"));
+        assert!(giving(1).message().contains("Awkward") && giving(1).message().contains("no way out"));
         assert_eq!(giving(2).message(), "no way out");
-        assert!(giving(3).message().contains("Awkward"));
+        assert!(giving(3).message().contains("Awkward") && giving(3).message().contains("no way in"));
         assert_eq!(giving(4).message(), "no way in");
+    }
+
+    /// Plainly, in a choice that gives its value at once, and in one that makes it late.
+    fn a_value_that_fails_or_panics_on_its_way_through_a_channel_is_told_with_its_text() {
+        #[multiprocess]
+        fn reads(input: Reader<Awkward>, told: Writer<String>) {
+            loop {
+                match input.read() {
+                    Ok(awkward) => told.write(format!("{awkward:?}")).expect("a reader"),
+                    Err(Termination::Retired) => return,
+                    Err(termination) => told.write(termination.to_string()).expect("a reader"),
+                }
+            }
+        }
+        type Write = fn(&Writer<Awkward>, Awkward) -> csp::Result;
+        let writes: [Write; 3] = [
+            |output, awkward| Ok(output.write(awkward)?),
+            |output, awkward| alt! { output.write(awkward) => {} },
+            |output, awkward| alt! { output.write_with(|| awkward) => {} },
+        ];
+        let (values, told) = (Channel::new(), Channel::new());
+        let child = spawn(reads(values.reader(), told.writer()));
+        let (output, told) = (values.writer(), told.reader());
+        for write in &writes[..2] {
+            for awkward in [FailsToGo, PanicsToGo] {
+                let error = write(&output, awkward).expect_err("it was to fail").to_string();
+                assert!(error.contains("Awkward") && error.contains("no way out"), "{error}");
+            }
+        }
+        for write in writes {
+            for awkward in [FailsToCome, PanicsToCome] {
+                write(&output, awkward).expect("it was written");
+                let error = told.read().expect("an error");
+                assert!(error.contains("Awkward") && error.contains("no way in"), "{error}");
+                assert_eq!(output.termination(), None);
+            }
+            // The channel is as it was.
+            write(&output, Fine).expect("it was written");
+            assert_eq!(told.read().expect("a value"), "Fine");
+        }
+        drop((values, output));
+        child.join();
+    }
+
+    fn a_value_that_is_nested_too_deep_is_told_and_overflows_no_stack() {
+        #[derive(Clone, Default, Serialize, Deserialize)]
+        struct List(Option<Box<List>>);
+
+        impl Drop for List {
+            fn drop(&mut self) {
+                let mut next = self.0.take();
+                while let Some(mut list) = next {
+                    next = list.0.take();
+                }
+            }
+        }
+
+        fn list(length: usize) -> List {
+            let next = |list| List(Some(Box::new(list)));
+            (0..length).fold(List::default(), |list, _| next(list))
+        }
+
+        #[multiprocess]
+        fn reads(input: Reader<List>) -> usize {
+            input.iter().count()
+        }
+
+        // On whatever stack it is packed up.
+        #[process]
+        fn writes(output: Writer<List>) -> String {
+            output.write(list(20)).expect("not deep");
+            output.write(list(1_000_000)).expect_err("too deep").to_string()
+        }
+
+        #[multiprocess]
+        fn takes(_list: List) {}
+
+        #[multiprocess]
+        fn gives() -> List {
+            list(1_000_000)
+        }
+
+        for backend in [csp::Backend::Thread, csp::Backend::Coroutine] {
+            let values = Channel::new();
+            let (read, error) = parallel!(reads(values.reader()), writes(values.writer()).on(backend));
+            assert!(read == 1 && error.contains("nested too deep") && error.contains("List"), "{error}");
+        }
+        for failure in [try_parallel!(takes(list(1_000_000))).map(drop), try_parallel!(gives()).map(drop)] {
+            let failure = failure.expect_err("too deep");
+            assert!(failure.message().contains("nested too deep"), "{failure}");
+        }
+    }
+
+    fn a_hundred_ends_in_one_value() {
+        #[multiprocess]
+        fn answers(calls: Reader<Vec<(Reader<u32>, Writer<u32>)>>) -> csp::Result<usize> {
+            let ends = calls.read()?;
+            for (questions, answers) in &ends {
+                answers.write(questions.read()? + 1)?;
+            }
+            Ok(ends.len())
+        }
+        let calls = Channel::new();
+        let child = spawn(answers(calls.reader()));
+        let pairs: Vec<_> = (0..50).map(|_| (Channel::new(), Channel::new())).collect();
+        let ends = pairs.iter().map(|(questions, answers)| (questions.reader(), answers.writer()));
+        calls.writer().write(ends.collect()).expect("a reader");
+        for (n, (questions, answers)) in (0..).zip(&pairs) {
+            questions.writer().write(n).expect("a reader");
+            assert_eq!(answers.reader().read(), Ok(n + 1));
+        }
+        assert_eq!(child.join(), Ok(50));
+        // They were all of this one value's.
+        assert!(pairs.iter().all(|(questions, _)| questions.writer().write(0).is_err()));
     }
 
     fn nothing_of_a_value_that_failed_is_in_the_next() {

@@ -1,11 +1,28 @@
-//! Values that can be neither copied, lost nor dropped twice unnoticed.
+//! Values that can be neither copied, lost nor dropped twice unnoticed, in whichever OS process they are.
+//!
+//! A value that goes to another OS process is one more there and one less here: each place where it is made again makes
+//! up for a drop, so that what is left in the end is the one drop that every value has.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::notes::Notes;
 
 /// An account of values: how often each was dropped.
 #[derive(Clone, Debug)]
-pub struct Ledger(Arc<Vec<AtomicUsize>>);
+pub struct Ledger(Arc<Account>);
+
+#[derive(Debug)]
+enum Account {
+    /// Of the OS process that made it, and what others have noted.
+    Own {
+        drops: Vec<AtomicIsize>,
+        notes: OnceLock<Notes>,
+    },
+    Elsewhere(Notes),
+}
 
 /// One value of a [`Ledger`]; not `Clone`.
 #[derive(Debug)]
@@ -17,7 +34,8 @@ pub struct Token {
 impl Ledger {
     /// An account of `size` values, none made yet.
     pub fn new(size: usize) -> Self {
-        Self(Arc::new((0..size).map(|_| AtomicUsize::new(0)).collect()))
+        let drops = (0..size).map(|_| AtomicIsize::new(0)).collect();
+        Self(Arc::new(Account::Own { drops, notes: OnceLock::new() }))
     }
 
     /// The value of that number: each is to be made once.
@@ -25,16 +43,38 @@ impl Ledger {
         Token { id, ledger: self.clone() }
     }
 
+    fn note(&self, id: usize, drops: isize) {
+        match &*self.0 {
+            Account::Own { drops: all, .. } => {
+                all[id].fetch_add(drops, Ordering::Release);
+            }
+            Account::Elsewhere(notes) => notes.push(format!("{id} {drops}")),
+        }
+    }
+
+    fn drops(&self) -> Vec<isize> {
+        let Account::Own { drops, notes } = &*self.0 else {
+            panic!("only who made a ledger can look at it");
+        };
+        let mut drops: Vec<_> = drops.iter().map(|drops| drops.load(Ordering::Acquire)).collect();
+        for entry in notes.get().map(Notes::entries).unwrap_or_default() {
+            let (id, more) = entry.split_once(' ').expect("two numbers");
+            drops[id.parse::<usize>().expect("a number")] +=
+                more.parse::<isize>().expect("another");
+        }
+        drops
+    }
+
     /// How many values have been dropped.
     pub fn dropped(&self) -> usize {
-        self.0.iter().map(|drops| drops.load(Ordering::Acquire)).sum()
+        self.drops().iter().sum::<isize>().try_into().expect("no value was dropped less than never")
     }
 
     /// Panics unless each value was dropped exactly once.
     #[track_caller]
     pub fn balance(&self) {
-        for (id, drops) in self.0.iter().enumerate() {
-            assert_eq!(drops.load(Ordering::Acquire), 1, "value {id} was to be dropped once");
+        for (id, drops) in self.drops().into_iter().enumerate() {
+            assert_eq!(drops, 1, "value {id} was to be dropped once");
         }
     }
 }
@@ -48,6 +88,35 @@ impl Token {
 
 impl Drop for Token {
     fn drop(&mut self) {
-        self.ledger.0[self.id].fetch_add(1, Ordering::Release);
+        self.ledger.note(self.id, 1);
+    }
+}
+
+impl Serialize for Ledger {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &*self.0 {
+            Account::Own { notes, .. } => notes.get_or_init(Notes::new).serialize(serializer),
+            Account::Elsewhere(notes) => notes.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Ledger {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Notes::deserialize(deserializer).map(|notes| Self(Arc::new(Account::Elsewhere(notes))))
+    }
+}
+
+impl Serialize for Token {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.id, &self.ledger).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Token {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (id, ledger) = <(usize, Ledger)>::deserialize(deserializer)?;
+        ledger.note(id, -1);
+        Ok(Self { id, ledger })
     }
 }

@@ -1,6 +1,8 @@
 //! Where the processes of a law run.
 
+use super::random::rounds;
 use csp::{Backend, Process};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Display;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,6 +32,16 @@ impl Placement {
         Self::on(&[Backend::Coroutine, Backend::Thread])
     }
 
+    /// Every process in an OS process of its own.
+    pub fn os_processes() -> Self {
+        Self::on(&[Backend::Subprocess])
+    }
+
+    /// OS process, coroutine and thread by turns.
+    pub fn all_mixed() -> Self {
+        Self::on(&[Backend::Subprocess, Backend::Coroutine, Backend::Thread])
+    }
+
     fn on(backends: &'static [Backend]) -> Self {
         Self { backends, placed: Arc::default(), note: Arc::default() }
     }
@@ -53,14 +65,29 @@ impl Placement {
         (count * process).into_iter().map(|replica| self.place(replica)).collect()
     }
 
-    /// How many processes a law has: coroutines are cheap, a thread is not.
+    /// How many processes a law has: coroutines are cheap, a thread is not, an OS process less so.
     pub fn many(&self, coroutines: usize, threads: usize) -> usize {
-        if self.has_threads() { threads } else { coroutines }
+        match (self.has_os_processes(), self.has_threads()) {
+            (true, _) => threads.min(24),
+            (_, true) => threads,
+            _ => coroutines,
+        }
+    }
+
+    /// How many rounds a law of chance runs: so many, or with `CSP_ROUNDS` as many as that says; fewer where each starts
+    /// OS processes.
+    pub fn rounds(&self, usual: u64) -> u64 {
+        rounds(if self.has_os_processes() { usual.div_ceil(10) } else { usual })
     }
 
     /// Whether some processes run on threads.
     pub fn has_threads(&self) -> bool {
         self.backends.contains(&Backend::Thread)
+    }
+
+    /// Whether some processes are OS processes.
+    pub fn has_os_processes(&self) -> bool {
+        self.backends.contains(&Backend::Subprocess)
     }
 
     /// What the watchdog prints if the law hangs from here on: a seed, a round.
@@ -83,5 +110,26 @@ pub fn backend() -> Backend {
     match std::env::args().nth(1).as_deref() {
         Some("thread") => Backend::Thread,
         _ => Backend::Coroutine,
+    }
+}
+
+/// The process that it goes to places others by turns of its own.
+impl Serialize for Placement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let has = |backend| self.backends.contains(&backend);
+        [has(Backend::Subprocess), has(Backend::Coroutine), has(Backend::Thread)]
+            .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Placement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match <[bool; 3]>::deserialize(deserializer)? {
+            [true, false, false] => Self::os_processes(),
+            [true, ..] => Self::all_mixed(),
+            [_, true, true] => Self::mixed(),
+            [_, true, _] => Self::coroutines(),
+            _ => Self::threads(),
+        })
     }
 }

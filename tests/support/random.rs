@@ -1,7 +1,9 @@
 //! Chance that can be repeated: Marsaglia's xorshift, Vigna's multiplier.
 
+use serde::{Deserialize, Serialize};
+
 /// A stream of numbers from a seed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Random(u64);
 
 impl Random {
