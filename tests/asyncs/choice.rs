@@ -94,6 +94,7 @@ async fn gives_up(input: Reader<u32>) -> (Duration, bool) {
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn a_store_passes_all_on_in_order(backend) {
         for size in [1, 3, 100] {
             let (a, b) = (Channel::new(), Channel::new());
@@ -231,6 +232,7 @@ async fn begins(input: Reader<Token>) -> usize {
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn every_pairing_of_a_writer_and_a_reader_loses_nothing(backend) {
         const COUNT: usize = 30;
         for capacity in [0, 2] {
@@ -319,6 +321,7 @@ async fn reads_then_syncs(input: Reader<u32>, steps: Barrier, rounds: u32) -> u3
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn a_choice_made_at_run_time_merges_all(backend) {
         let channels = 6 * Channel::new();
         let sources = channels.iter().map(|channel| backend.place(source(40, channel.writer())));
@@ -361,6 +364,7 @@ async fn calls(stop: Reader<u32>) -> (u32, u32) {
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn a_blocking_call_is_a_guard(backend) {
         let stop = Channel::new();
         let _writer = stop.writer();
@@ -381,6 +385,7 @@ async fn ends_of_a_choice(retired: Reader<u32>, poisoned: Reader<u32>) -> [Termi
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn a_choice_ends_as_its_channels_do(backend) {
         let (retired, poisoned) = (Channel::<u32>::new(), Channel::<u32>::new());
         drop(retired.writer());

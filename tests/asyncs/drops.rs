@@ -60,6 +60,7 @@ async fn gives_up_writing(out: Writer<Token>, ledger: Ledger) -> Vec<bool> {
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn what_is_withdrawn_is_offered_no_more(backend) {
         let channel = Channel::new();
         let _writer = channel.writer();
@@ -183,6 +184,7 @@ fn tokens(ledger: &Ledger, from: usize, count: usize) -> Vec<Token> {
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn no_value_is_lost_by_readers_that_give_up(backend) {
         const COUNT: usize = 40;
         for round in 0..rounds(6) {
@@ -277,6 +279,7 @@ async fn takes_over(first: bool, input: &'static Reader<u32>, taken: Arc<AtomicB
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn a_future_may_be_forgotten(backend) {
         let channel = Channel::new();
         let reader: &'static Reader<u32> = Box::leak(Box::new(channel.reader()));

@@ -49,6 +49,7 @@ fn numbers(count: u32) -> Vec<u32> {
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn values_arrive_in_order_through_a_chain(backend) {
         let channels = 5 * Channel::new();
         let relays = channels.windows(2).map(|pair| relay(pair[0].reader(), pair[1].writer()));
@@ -140,6 +141,7 @@ async fn recovers(bad: Reader<u32>, out: Writer<u32>) -> csp::Result {
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn poison_wakes_those_who_wait_and_is_passed_on(backend) {
         let (a, b) = (Channel::new(), Channel::new());
         let (sent, _, passed, end) = parallel!(
@@ -254,6 +256,7 @@ fn waiting_is_held(out: Writer<u32>, count: Arc<AtomicUsize>) -> csp::Result {
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn an_extended_read_keeps_its_writer_waiting(backend) {
         macro_rules! pair {
             ($writer:ident, $reader:ident) => {
@@ -304,6 +307,7 @@ async fn flushes(bucket: Bucket, count: usize) {
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn a_barrier_lets_all_go_together(backend) {
         let (log, steps) = (Channel::new(), Barrier::new());
         let mut walkers = backend.replicas(3, walks(steps.clone(), log.writer()));
@@ -397,6 +401,7 @@ async fn generic<T: std::ops::Add<Output = T> + Send + 'static>((a, b): (T, T)) 
 async fn unused(_: u32, _end: Writer<u32>) {}
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn names_and_replicas(backend) {
         let (paths, sums) = parallel!(3 * index(), 2 * generic((1_u8, 2)));
         for (number, path) in paths.iter().enumerate() {
@@ -503,6 +508,7 @@ async fn waits_to_join() {
 }
 
 on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
     fn an_operation_that_would_wait_names_its_awaiting_form(backend) {
         let channel = Channel::new();
         let (reader, writer) = (channel.reader(), channel.writer());

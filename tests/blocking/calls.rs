@@ -48,6 +48,7 @@ fn gathers(
 }
 
 on_each_backend! {
+    here: "a blocking call is waited for in the OS process that begins it";
     fn a_call_and_a_channel_are_waited_for_at_once(backend) {
         let (sender, call, begun) = receiving();
         let values = Channel::new();

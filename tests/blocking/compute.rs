@@ -29,6 +29,7 @@ fn computes(input: Reader<u64>) -> u64 {
 }
 
 on_each_backend! {
+    here: "a blocking call is waited for in the OS process that begins it";
     fn work_has_the_stack_of_a_thread(backend) {
         assert_eq!(parallel!(backend.replicas(5, goes_deep())).0, [300; 5]);
     }

@@ -73,6 +73,7 @@ fn answers_after(out: Writer<u32>, pause: Duration) -> csp::Result {
 }
 
 on_each_backend! {
+    here: "a blocking call is waited for in the OS process that begins it";
     fn the_others_go_on_while_a_process_blocks(backend) {
         let (signal, waits) = mpsc::channel();
         let waits = Arc::new(std::sync::Mutex::new(waits));
@@ -251,6 +252,7 @@ fn counts(out: Writer<u32>, n: u32) -> csp::Result {
 }
 
 on_each_backend! {
+    here: "a blocking call is waited for in the OS process that begins it";
     fn calls_in_a_pipeline_lose_nothing(backend) {
         const N: u32 = 500;
         let stages = 5 * Channel::new();

@@ -38,6 +38,7 @@ fn numbers(n: usize) -> Vec<String> {
 }
 
 on_each_backend! {
+    here: "a blocking call is waited for in the OS process that begins it";
     fn lines_come_back_from_a_file_as_they_went_in(backend) {
         let file = scratch("lines");
         let long = vec!["long".repeat(100_000), "short".into()];
@@ -101,6 +102,7 @@ on_each_backend! {
 
 #[cfg(unix)]
 on_each_backend! {
+    here: "a blocking call is waited for in the OS process that begins it";
     fn a_program_is_a_filter(backend) {
         // A megabyte, which is more than pipes hold, both ways at once.
         let (lines, to, from) = (numbers(1000), Channel::new(), Channel::new());

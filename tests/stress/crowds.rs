@@ -166,6 +166,7 @@ fn each_seed(backend: &Placement, count: u64, run: fn(&Placement, u64)) {
 }
 
 on_each_backend! {
+    here: "tests/subprocess has its own, with OS processes that are killed";
     fn a_crowd_that_leaves_poisons_and_panics(backend) {
         each_seed(backend, 1_000, crowd);
     }

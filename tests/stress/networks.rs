@@ -216,6 +216,7 @@ fn networks(backend: &Placement, count: u64) {
 }
 
 on_each_backend! {
+    here: "tests/subprocess has its own, with OS processes that are killed";
     fn a_thousand_random_networks(backend) {
         networks(backend, 1_000);
     }

@@ -48,6 +48,7 @@ fn race(
 }
 
 on_each_backend! {
+    here: "tests/subprocess has its own, with OS processes that are killed";
     fn the_last_reader_goes_while_a_writer_comes(backend) {
         race(backend, 1_000, |backend, values, ledger, random| {
             let (writer, reader) = (values.writer(), values.reader());
