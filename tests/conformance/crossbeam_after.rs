@@ -16,6 +16,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 on_each_backend! {
+    here: "what is ported tests threads of one OS process";
     fn fire_and_recv(backend) {
         let waited = backend.spawn(|| {
             let start = Instant::now();

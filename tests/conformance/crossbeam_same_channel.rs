@@ -8,6 +8,7 @@ use csp::{Channel, Termination};
 use csp_tests::{on_each_backend, poisoned_by_reason};
 
 on_each_backend! {
+    here: "what is ported tests threads of one OS process";
     fn a_clone_is_an_end_of_the_same_channel(backend) {
         for capacity in [0, 1, 100] {
             let channel = Channel::buffered(capacity);

@@ -45,6 +45,7 @@ fn meets(
 }
 
 on_each_backend! {
+    here: "what is ported tests threads of one OS process";
     fn smoke(backend) {
         backend
             .spawn(|| {

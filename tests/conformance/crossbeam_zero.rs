@@ -43,6 +43,7 @@ const MOMENT: Duration = Duration::from_micros(200);
 const HOUR: Duration = Duration::from_secs(3600);
 
 on_each_backend! {
+    here: "what is ported tests threads of one OS process";
     fn smoke(backend) {
         backend
             .spawn(|| {

@@ -84,6 +84,7 @@ fn polls_of<T: PartialEq + std::fmt::Debug + Clone + Send + 'static>(
 }
 
 on_each_backend! {
+    here: "what is ported tests threads of one OS process";
     fn doubleselect_never_performs_two_guards(backend) {
         const COUNT: u32 = 2_000;
         let [a, b, c, d] = [(); 4].map(|()| Channel::<u32>::new());

@@ -247,6 +247,7 @@ fn begins(series: Series, expected: impl IntoIterator<Item = Rational>) {
 }
 
 on_each_backend! {
+    here: "what is ported tests threads of one OS process";
     fn constants_and_sums(backend) {
         let ones = || repeated(backend, whole(1));
         begins(ones(), [whole(1); 10]);

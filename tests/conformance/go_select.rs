@@ -154,6 +154,7 @@ fn is_no_guard(comes: Comes) -> bool {
 }
 
 on_each_backend! {
+    here: "what is ported tests threads of one OS process";
     fn select_reads_and_writes_at_once_while_one_may(backend) {
         // One process shifts numbers through a register of one, by preconditions.
         let (input, output) = (Channel::new(), Channel::new());

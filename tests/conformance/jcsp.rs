@@ -81,6 +81,7 @@ fn recorded(backend: &Placement, begin: Begin, count: usize) -> Vec<Event> {
 }
 
 on_each_backend! {
+    here: "what is ported tests threads of one OS process";
     fn what_is_done_in_an_extended_read_is_done_before_the_write_ends(backend) {
         for begin in BEGINS {
             let events = recorded(backend, begin, 100);

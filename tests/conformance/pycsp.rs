@@ -282,6 +282,7 @@ fn consistent(done: &[Done]) {
 }
 
 on_each_backend! {
+    here: "what is ported tests threads of one OS process";
     fn commtest(backend) {
         topologies(backend, [0; 4], false);
     }
