@@ -6,6 +6,7 @@ mod channels;
 mod failures;
 mod farm;
 mod folder;
+mod futures;
 mod harnesses;
 mod killed;
 mod leftovers;

@@ -208,10 +208,14 @@ impl<T> Reader<T> {
     ///
     /// Nothing happens until it is awaited. It may be dropped before it is done: then nothing was read. (If it was
     /// handed a value that it has not returned, that goes to the channel's next reader, before all others. Only if no
-    /// reading end is left it is dropped, as buffered values are.)
+    /// reading end is left it is dropped, as buffered values are. Who has been told meanwhile that the channel has retired
+    /// finds it by another read.)
     ///
     /// # Errors
     /// As [`read`](Self::read).
+    ///
+    /// # Panics
+    /// If another OS process has an end of the channel: let a process that waits read or write it, and talk to that.
     ///
     /// ```
     /// # use csp::{parallel, process, Channel, Reader, Writer};
@@ -239,6 +243,9 @@ impl<T> Reader<T> {
     ///
     /// # Errors
     /// As [`read`](Self::read).
+    ///
+    /// # Panics
+    /// If another OS process has an end of the channel: let a process that waits read or write it, and talk to that.
     #[track_caller]
     pub fn begin_async(&self) -> BeginAsync<'_, T> {
         BeginAsync::new(&self.0.core, Location::caller())
@@ -315,6 +322,9 @@ impl<T> Writer<T> {
     ///
     /// # Errors
     /// As [`write`](Self::write).
+    ///
+    /// # Panics
+    /// If another OS process has an end of the channel: let a process that waits read or write it, and talk to that.
     ///
     /// ```
     /// # use csp::{parallel, process, Channel, Reader, Writer};
