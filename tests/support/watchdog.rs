@@ -7,11 +7,11 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::Builder;
 use std::time::Duration;
 
-/// How long a law may take: `CSP_TEST_LIMIT` in seconds, 300 unless told. No law depends on it; of those that let threads
-/// talk, some take a minute where others want the core, for each talk then waits for a turn.
+/// How long a law may take: `CSP_TEST_LIMIT` in seconds, 600 unless told. No law depends on it; of those that let threads
+/// talk, some take minutes where others want the core, for each talk then waits for a turn.
 pub fn limit() -> Duration {
     let seconds = std::env::var("CSP_TEST_LIMIT").ok().and_then(|limit| limit.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(300))
+    Duration::from_secs(seconds.unwrap_or(600))
 }
 
 /// Runs a law, then ends whatever it left running.
