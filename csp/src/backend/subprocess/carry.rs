@@ -4,7 +4,7 @@
 //! taken along by a value of a channel, or by the arguments or the result of a process: elsewhere nobody would count it.
 
 use std::any::type_name;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 use serde::de::DeserializeOwned;
@@ -131,20 +131,22 @@ fn encode<T: Serialize>(
 ) -> Result<Parcel<Bytes>, String> {
     std::thread_local! {
         static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        /// How long the last value was: the next one may be as long.
+        static LENGTH: Cell<usize> = const { Cell::new(0) };
     }
     let mut start = BUFFER.take();
     start.clear();
+    if start.capacity() == 0 {
+        start.reserve(LENGTH.get());
+    }
     start.push(VALUE);
-    let (bytes, tokens) = pack_for(value, node, via, start)?;
-    let body = match bytes.len() {
-        // Kept for the next one.
-        0..=4096 => {
-            let body = Bytes::copy(&bytes);
-            BUFFER.set(bytes);
-            body
-        }
-        _ => Bytes::from(bytes),
-    };
+    let (mut bytes, tokens) = pack_for(value, node, via, start)?;
+    LENGTH.set(bytes.len());
+    let body = Bytes::rest(&mut bytes, 0);
+    if bytes.capacity() <= 4096 {
+        // Not taken, for the value is short: kept for the next one.
+        BUFFER.set(bytes);
+    }
     Ok(Parcel { body, tokens })
 }
 
