@@ -1,8 +1,8 @@
 //! What it takes to talk to another OS process, beside what the system and ipc-channel take: best and median of some batches.
 //!
 //! ```text
-//! cargo run --release -p csp-benches --bin subprocess [-- PART OF A NAME ...]
-//! taskset -c 0 …                                       # on one core
+//! cargo run --release -p csp-benches --features subprocess --bin subprocess [-- PART OF A NAME ...]
+//! … -- pinned [PART OF A NAME ...]                     # all on one core
 //! ```
 
 use std::io::{Read, Write};
@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use csp::{Alternation, Channel, Reader, Writer, multiprocess, parallel, process, spawn};
-use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
+use ipc_channel::ipc::{self, IpcBytesSender, IpcOneShotServer, IpcReceiver, IpcSender};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 
 /// Bytes that serde takes as such, and not one by one.
@@ -98,6 +99,25 @@ fn takes(input: Reader<Bytes>) -> usize {
 #[multiprocess]
 fn one(out: Writer<u64>) -> csp::Result {
     Ok(out.write(1)?)
+}
+
+#[multiprocess]
+fn gives(out: Writer<Bytes>, size: usize) -> csp::Result {
+    let bytes = Bytes(vec![7; size]);
+    loop {
+        out.write(bytes.clone())?;
+    }
+}
+
+#[multiprocess]
+fn takes_ipc(server: String) {
+    let (to, values) = ipc::channel::<Bytes>().expect("a channel");
+    let (to_bytes, bytes) = ipc::bytes_channel().expect("a channel");
+    let parent: IpcSender<(IpcSender<Bytes>, IpcBytesSender)> =
+        IpcSender::connect(server).expect("a server");
+    parent.send((to, to_bytes)).expect("a parent");
+    while values.recv().is_ok() {}
+    while bytes.recv().is_ok() {}
 }
 
 #[multiprocess]
@@ -202,20 +222,56 @@ fn start() {
     });
 }
 
+const SIZES: [(usize, u64); 3] = [(1, 20_000), (1 << 10, 20_000), (1 << 20, 200)];
+
 fn throughput() {
-    for (size, batch) in [(1, 20_000), (1 << 10, 20_000), (1 << 20, 200)] {
-        for capacity in [0, 16] {
+    for (size, batch) in SIZES {
+        for capacity in [0, 16, 64] {
             let channel = Channel::buffered(capacity);
             let child = spawn(takes(channel.reader()));
             let out = channel.writer();
             let bytes = Bytes(vec![7; size]);
-            let buffer = if capacity == 0 { "" } else { ", buffered" };
+            let buffer = match capacity {
+                0 => String::new(),
+                room => format!(", room for {room}"),
+            };
             measured(&format!("a value of {size} bytes to a child{buffer}"), batch, |n| {
                 (0..n).for_each(|_| out.write(bytes.clone()).expect("a reader"));
             });
             drop((channel, out));
             child.join();
         }
+    }
+    for (size, batch) in SIZES {
+        let channel = Channel::buffered(16);
+        let child = spawn(gives(channel.writer(), size));
+        let input = channel.reader();
+        drop(channel);
+        measured(&format!("a value of {size} bytes from a child, room for 16"), batch, |n| {
+            (0..n).for_each(|_| _ = input.read().expect("a writer"));
+        });
+        drop(input);
+        let _ = child.join();
+    }
+}
+
+/// ipc-channel alone, one way: as many as it takes, or as the child has taken.
+fn streams_of_ipc() {
+    for (size, batch) in SIZES {
+        let (server, name) = IpcOneShotServer::new().expect("a server");
+        let child = spawn(takes_ipc(name));
+        let (_, (values, bytes)) = server.accept().expect("a child");
+        let (values, bytes): (IpcSender<Bytes>, IpcBytesSender) = (values, bytes);
+        let value = Bytes(vec![7; size]);
+        measured(&format!("ipc-channel: a value of {size} bytes to a child"), batch, |n| {
+            (0..n).for_each(|_| values.send(value.clone()).expect("a child"));
+        });
+        drop(values);
+        measured(&format!("ipc-channel: {size} bytes as such to a child"), batch, |n| {
+            (0..n).for_each(|_| bytes.send(&value.0).expect("a child"));
+        });
+        drop(bytes);
+        child.join();
     }
 }
 
@@ -274,20 +330,32 @@ fn echo_pipe() {
     }
 }
 
+/// This OS process and all that it starts, to the core that it is on.
+fn pin() {
+    let mut core = CpuSet::new();
+    core.set(rustix::thread::sched_getcpu());
+    sched_setaffinity(None, &core).expect("to stay on this core");
+}
+
 #[csp::main]
 fn main() {
-    let parts: Vec<String> = std::env::args().skip(1).collect();
+    let mut parts: Vec<String> = std::env::args().skip(1).collect();
     if parts == ["echo-pipe"] {
         return echo_pipe();
     }
+    if parts.first().is_some_and(|part| part == "pinned") {
+        parts.remove(0);
+        pin();
+    }
     let fits = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(&**part));
     println!("{:<58} {:>10} {:>10}", "nanoseconds", "best", "median");
-    let works: [(&str, fn()); 6] = [
+    let works: [(&str, fn()); 7] = [
         ("plain", plain),
         ("alternation", alternation),
         ("siblings", siblings),
         ("start", start),
         ("throughput", throughput),
+        ("throughput of ipc-channel", streams_of_ipc),
         ("peers", peers),
     ];
     for (name, work) in works {
