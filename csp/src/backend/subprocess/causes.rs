@@ -1,7 +1,7 @@
 //! Causes of poison, on their way between OS processes. Each keeps its identity: the same poison, wherever it comes back to.
 
 use super::bytes::Bytes;
-use super::protocol::{Ending, NodeId};
+use super::protocol::{Ending, Last, NodeId};
 use super::told;
 use crate::termination::{Cause, Poison, Termination};
 
@@ -14,12 +14,12 @@ pub(crate) struct Causes {
     me: NodeId,
     next: u64,
     known: Vec<(Poison, Bytes)>,
-    lost: Vec<(NodeId, Poison)>,
+    pub(super) lost: Last<NodeId, Poison, KNOWN>,
 }
 
 impl Causes {
     pub(crate) fn new(me: NodeId) -> Self {
-        Self { me, next: 0, known: Vec::new(), lost: Vec::new() }
+        Self { me, next: 0, known: Vec::new(), lost: Last::default() }
     }
 
     pub(crate) fn encode(&mut self, poison: &Poison) -> Bytes {
@@ -73,8 +73,8 @@ impl Causes {
 
     /// A node is dead; this is what its channels are poisoned with.
     pub(crate) fn lost(&mut self, node: NodeId, poison: Poison) {
-        if !self.lost.iter().any(|(other, _)| *other == node) {
-            self.lost.push((node, poison));
+        if !self.lost.contains(&node) {
+            self.lost.insert(node, poison);
         }
     }
 
@@ -84,13 +84,13 @@ impl Causes {
             Ending::Retired => return Termination::Retired,
             Ending::Poisoned(bytes) => self.decode(bytes),
             Ending::Lost(node) => {
-                if let Some((_, poison)) = self.lost.iter().find(|(lost, _)| lost == node) {
+                if let Some(poison) = self.lost.get(node) {
                     return Termination::Poisoned(poison.clone());
                 }
                 // The news of who it was is still on its way.
                 let message = "the OS process that the channel depended on has ended".to_owned();
                 let poison = Poison::new(Cause::Lost { process: "unknown".to_owned(), message });
-                self.lost.push((*node, poison.clone()));
+                self.lost.insert(*node, poison.clone());
                 poison
             }
         })

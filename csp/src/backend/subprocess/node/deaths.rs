@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::peers::{Note, Unread, authors};
 use super::{Inner, Node, Numbers};
-use crate::backend::subprocess::protocol::{Departure, NodeId};
+use crate::backend::subprocess::protocol::{Departure, Last, NodeId};
 use crate::backend::subprocess::wire::{self, Wired};
 use crate::quiet;
 use crate::termination::{Cause, Poison};
@@ -17,8 +17,8 @@ pub(super) struct Deaths {
     waves: HashMap<u64, Wave>,
     /// Whom nothing is said to any more, with the wave.
     closing: HashMap<NodeId, u64, Numbers>,
-    /// Who is dead, and why.
-    dead: HashMap<NodeId, (Departure, String, String), Numbers>,
+    /// Who is dead, and why; of the last ones, for what all have been told of is rarely asked again.
+    pub(super) dead: Last<NodeId, (Departure, String, String), 1024>,
 }
 
 struct Wave {
@@ -45,7 +45,7 @@ impl Source {
 impl Deaths {
     /// Keeps what is for the dying; else gives it back.
     pub(super) fn withhold(&mut self, me: NodeId, to: NodeId, message: Wired) -> Option<Wired> {
-        if self.dead.contains_key(&to) {
+        if self.dead.contains(&to) {
             return None;
         }
         let Some(wave) = self.closing.get(&to).and_then(|wave| self.waves.get_mut(wave)) else {

@@ -624,6 +624,31 @@ fn what_a_dead_child_held_is_given_up() {
     }
 }
 
+/// Whoever asks for one that is forgotten is told that it has ended, if not who it was.
+#[test]
+fn ten_thousand_dead_are_not_all_remembered() {
+    let (here, there) = pair();
+    let gifts = Channel::<Reader<u64>>::new();
+    let home = run_on(there, &gifts.writer(), |gifts: Writer<Reader<u64>>| {
+        let channel = Channel::<u64>::new();
+        gifts.write(channel.reader()).expect("a reader");
+        std::mem::forget(channel);
+    });
+    let gift = gifts.reader().read().expect("an end");
+    home.join();
+    here.ended(there.id(), Departure::Poisons, "main/home".into(), "aborted".into());
+    for n in 0..10_000 {
+        let prepared = here.prepare().expect("memory");
+        here.ended(prepared.id, Departure::Poisons, format!("main/child {n}"), "exit: 1".into());
+    }
+    let inner = here.lock();
+    let remembered = (inner.deaths.dead.len(), inner.causes.lost.len(), inner.machine.dead());
+    assert!(remembered.0 <= 1024 && remembered.1 <= 1024 && remembered.2 <= 4096, "{remembered:?}");
+    drop(inner);
+    let late = gift.read().expect_err("its home is gone");
+    assert!(matches!(late.poison().map(crate::Poison::cause), Some(Cause::Lost { .. })), "{late}");
+}
+
 #[test]
 fn the_death_of_a_sibling_reaches_everybody() {
     let (here, first) = pair();

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::home::{Home, Leaving};
+use super::home::{Dead, Home, Leaving};
 use super::table::Table;
 use super::{Departure, Direction, Ending, Message, NodeId, OpId, Out, Parcel, TransitId, Wild};
 
@@ -111,10 +111,10 @@ impl Counts {
     }
 
     /// The ends in a value that has come here are in this node's charge.
-    pub(super) fn take_charge<V>(&mut self, parcel: &Parcel<V>, dead: &Table<NodeId, Departure>) {
+    pub(super) fn take_charge<V>(&mut self, parcel: &Parcel<V>, dead: &Dead) {
         for token in &parcel.tokens {
             // Nobody would ever say that its journey is over.
-            if dead.contains_key(&token.channel.home) {
+            if dead.contains(&token.channel.home) {
                 continue;
             }
             let charge = Charge { home: token.channel.home, given_to: None };
@@ -241,7 +241,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             return Ok(());
         }
         // Whoever would have charge of it is dead: so is the value that carries it.
-        if self.dead.contains_key(&via) {
+        if self.dead.contains(&via) {
             return Ok(());
         }
         if let Some(rows) = self.counts.channels.get_mut(&channel) {
@@ -314,7 +314,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         dead: NodeId,
         out: &mut Out<V, P>,
     ) {
-        if !self.dead.contains_key(&dead) {
+        if !self.dead.contains(&dead) {
             let ahead = self.counts.ahead.entry(dead).or_default();
             ahead.push(Ahead::Ask { from, transit });
         } else if !self.counts.charge.contains_key(&transit) {
@@ -324,7 +324,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     /// An end was lost with `dead`, unless the dead has said itself that it arrived.
     pub(super) fn gone(&mut self, transit: TransitId, dead: NodeId, out: &mut Out<V, P>) {
-        if !self.dead.contains_key(&dead) {
+        if !self.dead.contains(&dead) {
             let ahead = self.counts.ahead.entry(dead).or_default();
             ahead.push(Ahead::Gone { transit });
         } else if let Some(row) = self.counts.transits.remove(&transit) {
@@ -338,7 +338,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     /// Whether the news that it has set out is still to come.
     fn may_be_early(&self, transit: TransitId) -> bool {
-        !self.dead.contains_key(&transit.origin)
+        !self.dead.contains(&transit.origin)
             && self.counts.seen.get(&transit.origin) <= Some(&transit.seq)
     }
 

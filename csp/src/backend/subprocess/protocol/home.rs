@@ -8,13 +8,17 @@ use std::collections::{BTreeMap, VecDeque};
 use super::counts::Counts;
 use super::loans::Loans;
 use super::pairs::Pair;
-use super::table::Table;
+use super::table::{Last, Table};
 use super::{
     ChannelId, Departure, Direction, Ending, Few, Message, NodeId, Offer, OpId, Out, Parcel, Wild,
 };
 
 #[cfg(test)]
 use super::faults::Fault;
+
+/// Who has died, as long as anybody may still ask: what is on its way to or from the dead comes before many more have died. Who
+/// speaks to one that is forgotten finds no way there, and is told once more.
+pub(super) type Dead = Last<NodeId, Departure, 4096>;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Home<V, P> {
@@ -27,7 +31,7 @@ pub(super) struct Home<V, P> {
     /// Extended reads that are done and not finished, and the writer that waits for it.
     pub(super) extended: BTreeMap<OpId, Waiting>,
     pub(super) counts: Counts,
-    pub(super) dead: Table<NodeId, Departure>,
+    pub(super) dead: Dead,
     #[cfg(test)]
     pub(super) fault: Fault,
 }
@@ -107,7 +111,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             pairs: Table::default(),
             extended: BTreeMap::new(),
             counts: Counts::default(),
-            dead: Table::default(),
+            dead: Dead::default(),
             #[cfg(test)]
             fault: Fault::None,
         }

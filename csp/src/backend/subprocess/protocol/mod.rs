@@ -46,7 +46,7 @@ pub(crate) use self::message::{
 };
 
 pub(crate) use self::few::Few;
-pub(crate) use self::table::Numbers;
+pub(crate) use self::table::{Last, Numbers};
 
 use self::home::Home;
 use self::owner::{Claim, Owner};
@@ -238,6 +238,12 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.home.channels.get(&channel.index).map(|channel| channel.holds() > 0)
     }
 
+    /// How many dead it remembers.
+    #[cfg(test)]
+    pub(crate) fn dead(&self) -> usize {
+        self.home.dead.len()
+    }
+
     /// How many channels have their home here.
     #[cfg(test)]
     pub(crate) fn channels(&self) -> usize {
@@ -266,7 +272,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         out: &mut Out<V, P>,
     ) -> OpId {
         let dead = &self.home.dead;
-        let op = self.owner.begin(guards, mixed, |node| dead.contains_key(&node), out);
+        let op = self.owner.begin(guards, mixed, |node| dead.contains(&node), out);
         self.settle(out);
         op
     }
@@ -328,7 +334,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
     }
 
     fn is_dead(&self, node: NodeId) -> bool {
-        self.home.dead.contains_key(&node)
+        self.home.dead.contains(&node)
     }
 
     fn settle(&mut self, out: &mut Out<V, P>) {

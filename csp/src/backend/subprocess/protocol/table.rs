@@ -1,7 +1,7 @@
 //! A table by numbers that are counted or drawn at random. Its order is nobody's business: what is done to several of its
-//! entries is done in the order of their keys.
+//! entries is done in the order of their keys. And one that forgets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::ops::{Deref, DerefMut};
 
@@ -81,5 +81,46 @@ impl<K: Hash, V: Hash> Hash for Table<K, V> {
             sum = sum.wrapping_add(one.finish());
         }
         (self.0.len(), sum).hash(state);
+    }
+}
+
+/// The last so many that came in; what is older is forgotten.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Last<K: Eq + Hash, V, const MOST: usize> {
+    entries: Table<K, V>,
+    order: VecDeque<K>,
+}
+
+impl<K: Eq + Hash, V, const MOST: usize> Default for Last<K, V, MOST> {
+    fn default() -> Self {
+        Self { entries: Table::default(), order: VecDeque::new() }
+    }
+}
+
+impl<K: Copy + Eq + Hash, V, const MOST: usize> Last<K, V, MOST> {
+    #[inline(always)]
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.entries.get(key)
+    }
+
+    #[inline(always)]
+    pub(crate) fn contains(&self, key: &K) -> bool {
+        !self.entries.is_empty() && self.entries.contains_key(key)
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        if self.entries.insert(key, value).is_none() {
+            self.order.push_back(key);
+            if self.order.len() > MOST
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.entries.remove(&oldest);
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 }
