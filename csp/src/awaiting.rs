@@ -42,6 +42,7 @@ pub(crate) struct Home {
 }
 
 /// A process whose function is a future; that lies behind it.
+#[repr(align(8))]
 pub(crate) struct Head {
     home: NonNull<Home>,
     /// The process itself, while it is not over; wakers; its letter.
@@ -342,6 +343,7 @@ static WAKING: RawWakerVTable = {
 
 /// How an operation is woken that is polled by whoever has the waker: another executor, or part of a process that polls
 /// its parts by itself.
+#[repr(align(8))]
 struct Stranger(Mutex<Option<Waker>>);
 
 impl Stranger {
@@ -388,18 +390,48 @@ impl Park for Stranger {
     }
 }
 
-/// Whom an operation wakes that is polled with this waker. It tells the end of its wait by `forgets`.
-///
-/// # Safety
-/// What is returned is not used after `forgets`.
-pub(crate) unsafe fn awaiter(waker: &Waker) -> &'static dyn Park {
-    if let Some(head) = Head::of(waker) {
-        // SAFETY: that it lasts until `forgets` is what `awaits` and `forgets` see to.
-        return unsafe { &*ptr::from_ref(head) };
+/// Whom an operation wakes that is polled with a waker. It tells the end of its wait by `forgets`. One word: the lowest
+/// bits are free, but for what `of` makes of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Awaiter(*const ());
+
+impl Awaiter {
+    /// A stranger, and no head.
+    const STRANGER: usize = 4;
+
+    /// # Safety
+    /// What is returned is not used after `forgets`.
+    pub(crate) unsafe fn of_waker(waker: &Waker) -> Self {
+        const { assert!(align_of::<Head>() > Self::STRANGER) };
+        const { assert!(align_of::<Stranger>() > Self::STRANGER) };
+        if let Some(head) = Head::of(waker) {
+            // That it lasts until `forgets` is what `awaits` and `forgets` see to.
+            return Self(ptr::from_ref(head).cast());
+        }
+        // Given back in `forgets`.
+        let stranger = Arc::into_raw(Arc::new(Stranger(Mutex::new(Some(waker.clone())))));
+        Self(stranger.cast::<()>().map_addr(|at| at | Self::STRANGER))
     }
-    let stranger = Arc::into_raw(Arc::new(Stranger(Mutex::new(Some(waker.clone())))));
-    // SAFETY: given back in `forgets`.
-    unsafe { &*stranger }
+
+    /// One word, of which the lowest two bits are 0.
+    pub(crate) fn thin(self) -> *const () {
+        self.0
+    }
+
+    /// # Safety
+    /// It was given by `thin`, of one that may still be used.
+    pub(crate) unsafe fn of(thin: *const ()) -> Self {
+        Self(thin)
+    }
+
+    pub(crate) fn park(self) -> &'static dyn Park {
+        if self.0.addr() & Self::STRANGER == 0 {
+            // SAFETY: it is a head, which is there until `forgets`.
+            return unsafe { &*self.0.cast::<Head>() };
+        }
+        // SAFETY: as above, a stranger.
+        unsafe { &*self.0.map_addr(|at| at & !Self::STRANGER).cast::<Stranger>() }
+    }
 }
 
 /// The processes that are futures of one thread, and how they are woken. Never freed, only used again.

@@ -29,6 +29,7 @@ use std::time::Instant;
 #[cfg(loom)]
 pub(crate) use self::awaited::shares;
 pub(crate) use self::awaited::{Awaited, AwaitedMany, Gate, Made, Promise, Sitting, mark_woken};
+use crate::awaiting::Awaiter;
 use crate::blocked::Blocked;
 use crate::park::{Context, Park, refuse_to_wait};
 use crate::sync::{self, Arc, AtomicU32, Cell, Guard, Ordering};
@@ -60,16 +61,65 @@ pub(crate) enum Outcome {
 /// A process that waits until one of its offers is taken.
 pub(crate) struct Waiter {
     state: AtomicU32,
-    single: bool,
-    /// It lies in a future, and may be dropped at any time: see [`Awaited`].
-    awaits: bool,
     /// Its offers at channels that have not ended.
     live: AtomicU32,
-    /// Of the process that waits.
-    context: &'static Context,
     /// Changes, of an awaiting one, only while it can't be committed.
-    park: Cell<&'static dyn Park>,
+    whom: Cell<Whom>,
     _pinned: PhantomPinned,
+}
+
+/// Whom to wake: a process that waits, or, of a waiter that lies in a future and may be dropped at any time (see [`Awaited`]),
+/// whoever awaits. One word; what is said of it stands in its lowest bits.
+#[derive(Clone, Copy)]
+struct Whom(*const ());
+
+impl Whom {
+    /// A waiter with one offer: its channel's lock decides.
+    const SINGLE: usize = 1;
+    const AWAITS: usize = 2;
+    const MARKS: usize = Self::SINGLE | Self::AWAITS;
+
+    #[inline(always)]
+    fn waiting(context: &'static Context, single: bool) -> Self {
+        const { assert!(align_of::<Context>() > Self::MARKS) };
+        Self::marked(ptr::from_ref(context).cast(), if single { Self::SINGLE } else { 0 })
+    }
+
+    fn awaiting(awaiter: Awaiter, single: bool) -> Self {
+        let mark = if single { Self::SINGLE } else { 0 };
+        Self::marked(awaiter.thin(), mark | Self::AWAITS)
+    }
+
+    #[inline(always)]
+    fn marked(at: *const (), marks: usize) -> Self {
+        Self(at.map_addr(|at| at | marks))
+    }
+
+    #[inline(always)]
+    fn has(self, mark: usize) -> bool {
+        self.0.addr() & mark != 0
+    }
+
+    #[inline(always)]
+    fn unmarked(self) -> *const () {
+        self.0.map_addr(|at| at & !Self::MARKS)
+    }
+
+    /// None: it awaits.
+    #[inline(always)]
+    fn context(self) -> Option<&'static Context> {
+        // SAFETY: made of one by `waiting`.
+        (!self.has(Self::AWAITS)).then(|| unsafe { &*self.unmarked().cast() })
+    }
+
+    /// As whom it is woken.
+    fn park(self) -> &'static dyn Park {
+        match self.context() {
+            Some(context) => context.park(),
+            // SAFETY: made of one by `awaiting`.
+            None => unsafe { Awaiter::of(self.unmarked()) }.park(),
+        }
+    }
 }
 
 impl Waiter {
@@ -86,15 +136,36 @@ impl Waiter {
 
     #[inline(always)]
     fn new(context: &'static Context, single: bool, live: u32) -> Self {
+        Self::of(Whom::waiting(context, single), live)
+    }
+
+    #[inline(always)]
+    fn of(whom: Whom, live: u32) -> Self {
         Self {
             state: AtomicU32::new(OFFERING),
-            single,
-            awaits: false,
             live: AtomicU32::new(live),
-            context,
-            park: Cell::new(context.park()),
+            whom: Cell::new(whom),
             _pinned: PhantomPinned,
         }
+    }
+
+    #[inline(always)]
+    fn is_single(&self) -> bool {
+        self.whom.get().has(Whom::SINGLE)
+    }
+
+    fn awaits(&self) -> bool {
+        self.whom.get().has(Whom::AWAITS)
+    }
+
+    fn park(&self) -> &'static dyn Park {
+        self.whom.get().park()
+    }
+
+    /// Of a process that waits.
+    #[inline(always)]
+    fn context(&self) -> &'static Context {
+        self.whom.get().context().expect("a future does not wait")
     }
 
     /// Called under the lock of the channel that the offer stands at. True: the waiter is the caller's,
@@ -112,7 +183,7 @@ impl Waiter {
 
     #[inline(always)]
     fn leave(&self, to: u32) -> bool {
-        if self.single {
+        if self.is_single() {
             self.state.store(to, Ordering::Relaxed);
             return true;
         }
@@ -137,28 +208,39 @@ impl Waiter {
     /// The last thing the committer does with a waiter.
     #[inline(always)]
     pub(crate) fn wake(&self) {
-        if self.awaits {
-            return self.wake_awaiting();
+        match self.whom.get().context() {
+            Some(context) if context.unpark_here() => {}
+            Some(context) => context.park().unpark(),
+            None => self.wake_awaiting(),
         }
-        let (context, park) = (self.context, self.park.get());
-        unpark(context, park);
     }
 
     #[inline(never)]
     fn wake_awaiting(&self) {
-        self.park.get().wake_awaiting(&self.state);
+        self.park().wake_awaiting(&self.state);
     }
 
     /// Parks until the waiter is committed or ended, or has withdrawn at its deadline. Every offer must
     /// stand in its queue, or be otherwise known to who will commit.
     #[inline(always)]
     pub(crate) fn wait(&self, why: &dyn Blocked, deadline: Option<Instant>) -> Outcome {
-        if !self.context.wait(why, deadline) {
-            if !self.single && self.leave(WITHDRAWN) {
+        self.wait_in(self.context(), why, deadline)
+    }
+
+    /// [`wait`](Self::wait), where its process is at hand.
+    #[inline(always)]
+    fn wait_in(
+        &self,
+        context: &'static Context,
+        why: &dyn Blocked,
+        deadline: Option<Instant>,
+    ) -> Outcome {
+        if !context.wait(why, deadline) {
+            if !self.is_single() && self.leave(WITHDRAWN) {
                 return Outcome::Withdrawn;
             }
             // Committed at the last moment: the unpark is on its way.
-            self.context.park().park(why, None);
+            context.park().park(why, None);
         }
         self.outcome()
     }
@@ -184,16 +266,17 @@ impl Waiter {
         deadline: Option<Instant>,
         withdraw: impl FnOnce(),
     ) -> Outcome {
-        if !self.context.wait(why, deadline) {
+        let context = self.context();
+        if !context.wait(why, deadline) {
             withdraw();
-            self.context.park().park(why, None);
+            context.park().park(why, None);
         }
         self.outcome()
     }
 
     /// Whether its thread has nothing else to run while it waits.
     pub(crate) fn is_alone(&self) -> bool {
-        self.park.get().is_alone()
+        self.park().is_alone()
     }
 
     /// What has been decided, by a call of its own process: nobody wakes it.
@@ -228,16 +311,8 @@ impl Waiter {
     }
 
     fn leave_held(&self, to: u32) -> bool {
-        !self.single
+        !self.is_single()
             && self.state.compare_exchange(HELD, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    }
-}
-
-/// Wakes the process of a waiter that may be no more before this returns.
-#[inline(always)]
-fn unpark(context: &'static Context, park: &'static dyn Park) {
-    if !context.unpark_here() {
-        park.unpark();
     }
 }
 
@@ -383,7 +458,7 @@ pub(crate) fn stand<T, S>(
     // SAFETY: neither moves, and `wait` returns when the offer has left the queue and not before.
     unsafe { queue(&mut state).push(&offer) };
     drop(state);
-    let outcome = waiter.wait(why, None);
+    let outcome = waiter.wait_in(context, why, None);
     Served { outcome, value: offer.value.take(), held: offer.held.take() }
 }
 
@@ -498,7 +573,7 @@ impl<T> Queue<T> {
         let mut order = offers.clone();
         order.sort_unstable_by_key(rank);
         order.dedup_by_key(|offer| rank(offer));
-        order.retain(|offer| of(offer).single || of(offer).leave(RESERVED));
+        order.retain(|offer| of(offer).is_single() || of(offer).leave(RESERVED));
         let all = order.len() == count;
         for offer in &order {
             // SAFETY: as above.
@@ -574,7 +649,7 @@ impl<T> Partner<T> {
         let customer = Partner { offer: NonNull::from(&offer) };
         self.offer().is_for(Customer::Waits(customer));
         self.wake();
-        match waiter.wait(why, None) {
+        match waiter.wait_in(context, why, None) {
             Outcome::Retry => None,
             _ => Some((offer.value.take()?, offer.held.take())),
         }
@@ -609,7 +684,7 @@ impl<T> Partner<T> {
         writer.leave(COMMITTED);
         self.offer().held.set(Some(Held::waits(NonNull::from(&writer))));
         self.wake();
-        writer.wait(why, None);
+        writer.wait_in(context, why, None);
     }
 
     /// Wakes such a reader; who writes awaits the gate.
@@ -641,7 +716,7 @@ impl<T> Partner<T> {
     /// Whether it lies in a future, and so is to be woken without delay.
     fn awaits(&self) -> bool {
         // SAFETY: the waiter lives until it is woken.
-        unsafe { self.offer().waiter.as_ref() }.awaits
+        unsafe { self.offer().waiter.as_ref() }.awaits()
     }
 
     /// Such a writer makes its value now: wakes it. The value is awaited.
@@ -788,7 +863,7 @@ impl Seat {
         assert!(seat.0.is_none(), "one process at a time waits here");
         seat.0 = Some(NonNull::from(&waiter));
         drop(state);
-        waiter.wait(why, None);
+        waiter.wait_in(context, why, None);
     }
 
     /// Lets go whoever waits here.

@@ -9,10 +9,10 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::{COMMITTED, Held, Offer, Outcome, Queue, Seat, WITHDRAWN, WOKEN, Waiter};
-use crate::awaiting;
+use super::{COMMITTED, Held, Offer, Outcome, Queue, Seat, WITHDRAWN, WOKEN, Waiter, Whom};
+use crate::awaiting::Awaiter;
 use crate::blocked::Blocked;
-use crate::park::{self, Context, Park};
+use crate::park::{self, Context};
 use crate::sync::{self, AtomicU32, Lock, Ordering};
 
 /// What a writer awaits whose value was taken by an extended read. It is apart from the writer, which may be dropped.
@@ -216,10 +216,10 @@ impl<T> Awaited<T> {
         unsafe { &*self.0.get() }.as_ref()
     }
 
-    fn make(&self, park: &'static dyn Park, value: Option<T>, extended: bool) -> &Stood<T> {
+    fn make(&self, awaiter: Awaiter, value: Option<T>, extended: bool) -> &Stood<T> {
         // SAFETY: what stood before has been taken.
         let slot = unsafe { &mut *self.0.get() };
-        let waiter = awaits(Waiter::single(park::current()), park);
+        let waiter = Waiter::of(Whom::awaiting(awaiter, true), 1);
         let offer = Offer::new(&waiter, 0, value, extended);
         let stood = slot.insert(Stood { waiter, offer });
         stood.offer.waiter = NonNull::from(&stood.waiter);
@@ -239,12 +239,12 @@ impl<T> Awaited<T> {
         why: &dyn Blocked,
     ) {
         // SAFETY: not used after `forgets`, in `take`.
-        let park = unsafe { awaiting::awaiter(waker) };
-        let stood = self.make(park, value, extended);
+        let awaiter = unsafe { Awaiter::of_waker(waker) };
+        let stood = self.make(awaiter, value, extended);
         // SAFETY: it is pinned, and taken out before it is dropped.
         unsafe { queue.push(&stood.offer) };
         // SAFETY: `forgets` comes before it is dropped.
-        park.awaits(unsafe { forever(why) });
+        awaiter.park().awaits(unsafe { forever(why) });
     }
 
     /// What it has come to: None: nothing yet. `lock` gives the queue, locked; it is used if others are to be woken than before.
@@ -278,7 +278,7 @@ impl<T> Awaited<T> {
     /// It stands no longer: it is woken, or was withdrawn.
     pub(crate) fn clear(&self, why: &dyn Blocked) {
         if let Some(stood) = self.stood() {
-            let park = stood.waiter.park.get();
+            let park = stood.waiter.park();
             // SAFETY: nobody else refers to it any more.
             let stood = unsafe { &mut *self.0.get() }.take();
             park.forgets(thin(why));
@@ -303,20 +303,14 @@ impl<T> Awaited<T> {
     }
 }
 
-fn awaits(mut waiter: Waiter, park: &'static dyn Park) -> Waiter {
-    waiter.awaits = true;
-    waiter.park.set(park);
-    waiter
-}
-
 /// From now on it wakes whom `waker` wakes; under the lock, while it is not committed.
 fn becomes(waiter: &Waiter, waker: &Waker, why: &dyn Blocked) {
-    waiter.park.get().forgets(thin(why));
+    waiter.park().forgets(thin(why));
     // SAFETY: not used after the next `forgets`.
-    let park = unsafe { awaiting::awaiter(waker) };
-    waiter.park.set(park);
+    let awaiter = unsafe { Awaiter::of_waker(waker) };
+    waiter.whom.set(Whom::awaiting(awaiter, waiter.is_single()));
     // SAFETY: `forgets` comes before it is dropped.
-    park.awaits(unsafe { forever(why) });
+    awaiter.park().awaits(unsafe { forever(why) });
 }
 
 fn is_woken(waiter: &Waiter) -> bool {
@@ -326,7 +320,7 @@ fn is_woken(waiter: &Waiter) -> bool {
 /// Whether it is for whom `waker` wakes to come back when it is woken, which it is not yet.
 fn waits_for(waiter: &Waiter, waker: &Waker) -> bool {
     // It may be woken before it knows of the waker, and then not by that; but it says so first.
-    waiter.park.get().is_for(waker) && !is_woken(waiter)
+    waiter.park().is_for(waker) && !is_woken(waiter)
 }
 
 /// Waits for the few instructions until a waiter that is committed is woken.
@@ -372,12 +366,12 @@ impl AwaitedMany {
     /// As [`Awaited::stand`]; before it is dropped all offers are withdrawn and [`clear`](Self::clear) is called.
     pub(crate) unsafe fn make(&self, waker: &Waker, live: u32, why: &dyn Blocked) -> &Waiter {
         // SAFETY: not used after `forgets`, in `clear`.
-        let park = unsafe { awaiting::awaiter(waker) };
+        let awaiter = unsafe { Awaiter::of_waker(waker) };
         // SAFETY: nobody stands here.
         let slot = unsafe { &mut *self.0.get() };
-        let waiter = slot.insert(awaits(Waiter::many(park::current(), live), park));
+        let waiter = slot.insert(Waiter::of(Whom::awaiting(awaiter, false), live));
         // SAFETY: `forgets` comes before it is dropped.
-        park.awaits(unsafe { forever(why) });
+        awaiter.park().awaits(unsafe { forever(why) });
         waiter
     }
 
@@ -404,7 +398,7 @@ impl AwaitedMany {
     }
 
     pub(crate) fn clear(&self, why: &dyn Blocked) {
-        let park = self.waiter().park.get();
+        let park = self.waiter().park();
         // SAFETY: nobody else refers to it any more.
         unsafe { *self.0.get() = None };
         park.forgets(thin(why));
@@ -434,14 +428,14 @@ impl Sitting {
     /// As [`Awaited::stand`]; before it is dropped [`leave`](Self::leave) is called.
     pub(crate) unsafe fn sit(&self, waker: &Waker, seat: &mut Seat, why: &dyn Blocked) {
         // SAFETY: not used after `forgets`, in `clear`.
-        let park = unsafe { awaiting::awaiter(waker) };
+        let awaiter = unsafe { Awaiter::of_waker(waker) };
         // SAFETY: nobody sits here.
         let slot = unsafe { &mut *self.0.get() };
-        let waiter = slot.insert(awaits(Waiter::single(park::current()), park));
+        let waiter = slot.insert(Waiter::of(Whom::awaiting(awaiter, true), 1));
         assert!(seat.0.is_none(), "one process at a time waits here");
         seat.0 = Some(NonNull::from(&*waiter));
         // SAFETY: `forgets` comes before it is dropped.
-        park.awaits(unsafe { forever(why) });
+        awaiter.park().awaits(unsafe { forever(why) });
     }
 
     /// Whether it was called. `lock` gives the seat, locked, as in [`Awaited::poll`].
@@ -480,7 +474,7 @@ impl Sitting {
             seat.0 = None;
         }
         drop(locked);
-        waiter.park.get().forgets(thin(why));
+        waiter.park().forgets(thin(why));
         // SAFETY: nobody else refers to it any more.
         unsafe { *self.0.get() = None };
     }
