@@ -13,8 +13,6 @@ pub(crate) trait Link: Send {
     fn send(&mut self, head: &[u8], tail: Option<Bytes>) -> Result<(), Wild>;
     /// Sends what waits, as far as there is room.
     fn flush(&mut self) -> Result<(), Wild>;
-    /// Whether `published` would say so.
-    fn has_published(&self) -> bool;
     /// Whether anything has been published since this was last asked: the peer is to be notified.
     fn published(&mut self) -> bool;
     /// Puts the next message, if one is there, in the place of what `into` holds, and says whether one was.
@@ -179,10 +177,6 @@ impl Link for RingLink {
             }
         }
         Ok(())
-    }
-
-    fn has_published(&self) -> bool {
-        self.published
     }
 
     fn published(&mut self) -> bool {

@@ -131,12 +131,11 @@ impl Mailbox {
         news()
     }
 
-    /// The router sleeps until it is rung for; not at all if there is something and no leader to see it, or if it `owes` something,
-    /// of which it is told by [`wake_router`](Self::wake_router).
-    pub(crate) fn route(&self, news: impl FnOnce() -> bool, owes: impl FnOnce() -> bool) {
+    /// The router sleeps until it is rung for; not at all if there is something and no leader to see it.
+    pub(crate) fn route(&self, news: impl FnOnce() -> bool) {
         self.router.store(ASLEEP, Ordering::Relaxed);
         dekker("route");
-        if !owes() && (self.leader.load(Ordering::Relaxed) != ABSENT || !news()) {
+        if self.leader.load(Ordering::Relaxed) != ABSENT || !news() {
             self.router.wait(ASLEEP, None);
         }
         self.router.store(AWAKE, Ordering::Relaxed);
@@ -296,14 +295,14 @@ mod loom_model {
                 thread::spawn(move || {
                     while process.over.load(Ordering::Acquire) == 0 {
                         if process.mailbox.is_led() {
-                            process.mailbox.route(|| process.news(), || false);
+                            process.mailbox.route(|| process.news());
                             continue;
                         }
                         process.pump();
                         if process.read.load(Ordering::Relaxed) == 1 {
                             break;
                         }
-                        process.mailbox.route(|| process.news(), || false);
+                        process.mailbox.route(|| process.news());
                     }
                 })
             };

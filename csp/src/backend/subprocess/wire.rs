@@ -52,10 +52,6 @@ mod kind {
     pub(super) const ASK: u8 = 22;
     pub(super) const GONE: u8 = 23;
     pub(super) const RETURNED: u8 = 24;
-    pub(super) const LEND: u8 = 25;
-    pub(super) const RECALL: u8 = 26;
-    pub(super) const TAKEN: u8 = 27;
-    pub(super) const BACK: u8 = 28;
 }
 
 impl Front {
@@ -160,12 +156,6 @@ pub(crate) fn encode(message: Wired, head: &mut Vec<u8>) -> Option<Bytes> {
             head.extend(transit.origin.0.to_le_bytes());
             None
         }
-        Message::Lend { channel, parcel } => {
-            put_parcel(Front { channel, ..of(kind::LEND, 0) }, Some(parcel), head)
-        }
-        Message::Recall { channel } => put_op(Front { channel, ..of(kind::RECALL, 0) }, head),
-        Message::Taken { channel } => put_op(Front { channel, ..of(kind::TAKEN, 0) }, head),
-        Message::Back { channel } => put_op(Front { channel, ..of(kind::BACK, 0) }, head),
         Message::Take { op } => put_op(of(kind::TAKE, op), head),
         Message::Refuse { op } => put_op(of(kind::REFUSE, op), head),
         Message::Held { op } => put_op(of(kind::HELD, op), head),
@@ -369,14 +359,6 @@ pub(crate) fn decode(me: NodeId, message: &mut Vec<u8>) -> Result<Wired, Wild> {
         kind::SETTLED => Message::Settled { transit: transit(&mut rest)? },
         kind::ASK => Message::Ask { transit: transit(&mut rest)?, dead: NodeId(channel) },
         kind::GONE => Message::Gone { transit: transit(&mut rest)?, dead: NodeId(channel) },
-        kind::LEND => {
-            let tokens = rest.tokens(if on(PARCEL) { front.count } else { 0 })?;
-            let start = length - rest.0.len();
-            Message::Lend { channel, parcel: Parcel { body: Bytes::rest(message, start), tokens } }
-        }
-        kind::RECALL => Message::Recall { channel },
-        kind::TAKEN => Message::Taken { channel },
-        kind::BACK => Message::Back { channel },
         kind::TAKE => Message::Take { op },
         kind::REFUSE => Message::Refuse { op },
         kind::HELD => Message::Held { op },
@@ -469,16 +451,12 @@ mod tests {
             Message::MoveIn { channel: 1, direction: Direction::Write, transit },
             Message::Drop { channel: 1, transit },
             Message::Settled { transit },
-            Message::Recall { channel: 8 },
-            Message::Taken { channel: 9 },
-            Message::Back { channel: u64::MAX },
             Message::Ask { transit, dead: NodeId(7) },
             Message::Gone { transit, dead: NodeId(7) },
         ];
         for length in [0, 1, 22, 23, 5000] {
             let value = Some(parcel(length));
             samples.push(Message::Done { op: 1, guard: 2, channel: 3, parcel: value.clone() });
-            samples.push(Message::Lend { channel: 7, parcel: parcel(length) });
             let (op, guard, channel) = (3, 9, 4);
             samples.push(Message::Claim { op, guard, channel, parcel: value.clone(), park: false });
             samples.push(Message::Commit { op, guard, channel, parcel: value, park: true });

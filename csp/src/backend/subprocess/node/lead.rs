@@ -19,9 +19,6 @@ static LINKED: AtomicBool = AtomicBool::new(false);
 /// How long a peer that may look by itself is left to do so before it is rung for.
 const LAZY: Duration = Duration::from_nanos(1500);
 
-/// So long may wait what nobody is known to wait for.
-const MAY_WAIT: Duration = Duration::from_micros(50);
-
 pub(super) fn linked() {
     LINKED.store(true, Ordering::Relaxed);
 }
@@ -180,14 +177,6 @@ impl Node {
         self.settles(watched);
     }
 
-    /// Something was said that nobody is known to wait for, to a peer that does not look: the router rings for it, in a while.
-    #[inline]
-    pub(super) fn owe(&self) {
-        if !self.owes.load(Ordering::Relaxed) && !self.owes.swap(true, Ordering::SeqCst) {
-            self.mailbox().wake_router();
-        }
-    }
-
     /// The router serves from here on.
     pub(super) fn begin_routing(&'static self) {
         self.routing.call_once(|| {
@@ -205,11 +194,7 @@ impl Node {
             if !self.mailbox().is_led() {
                 self.pump();
             }
-            if self.owes.swap(false, Ordering::SeqCst) {
-                thread::sleep(MAY_WAIT);
-                self.ring_owed();
-            }
-            self.mailbox().route(|| self.links_have_news(), || self.owes.load(Ordering::SeqCst));
+            self.mailbox().route(|| self.links_have_news());
         }
     }
 }

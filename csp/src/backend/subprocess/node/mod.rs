@@ -20,7 +20,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 
 use ipc_channel::ipc::IpcSharedMemory;
@@ -79,8 +79,6 @@ pub(crate) struct Node {
     backed_up: AtomicBool,
     /// A peer has not been told of something that the sender is about to wait upon itself.
     unrung: AtomicBool,
-    /// Such a peer, of something that nobody is known to wait for.
-    owes: AtomicBool,
     peers: AtomicUsize,
     /// Messages sent, ever.
     #[cfg(test)]
@@ -254,7 +252,6 @@ impl Node {
             round: Arc::clone(&inner.peers.round),
             backed_up: AtomicBool::new(false),
             unrung: AtomicBool::new(false),
-            owes: AtomicBool::new(false),
             peers: AtomicUsize::new(0),
             #[cfg(test)]
             sent: std::sync::atomic::AtomicU64::new(0),
@@ -322,10 +319,6 @@ impl Node {
         }
         self.spread(&mut inner, lazy);
         inner.own = None;
-        if inner.over && self.unrung.load(Ordering::Relaxed) {
-            // It does not wait, and may not come back for long.
-            self.owe();
-        }
         Begun { op: op.seq, over: inner.over }
     }
 

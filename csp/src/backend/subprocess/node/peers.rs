@@ -26,8 +26,6 @@ pub(super) struct Peer {
     unrung: bool,
     /// It is among those that were touched.
     touched: bool,
-    /// Somebody may wait for what was said since.
-    urgent: bool,
     /// It broke the rules, and is not listened to.
     pub(super) cut: bool,
     pub(super) kill: Option<Box<dyn Fn() + Send>>,
@@ -85,7 +83,6 @@ impl Peer {
             mailbox,
             unrung: false,
             touched: false,
-            urgent: false,
             cut: false,
             kill: None,
         })
@@ -158,17 +155,16 @@ impl Peers {
     pub(super) fn note(&mut self, to: NodeId, note: &Note) {
         let Ok(bytes) = postcard::to_extend(note, vec![NOTE]) else { return };
         if let Some(place) = self.places.get(&to) {
-            self.send(*place, &bytes, None, true);
+            self.send(*place, &bytes, None);
         }
     }
 
     /// Sends something to a peer, which is to be notified of it.
-    fn send(&mut self, place: usize, head: &[u8], tail: Option<Bytes>, urgent: bool) {
+    fn send(&mut self, place: usize, head: &[u8], tail: Option<Bytes>) {
         let peer = &mut self.all[place];
         if peer.cut {
             return;
         }
-        peer.urgent |= urgent;
         let sent = peer.link.send(head, tail);
         self.touch(place);
         if let Err(wild) = sent {
@@ -269,9 +265,8 @@ impl Node {
             head.extend(self.id.0.to_le_bytes());
             head.extend(to.0.to_le_bytes());
         }
-        let urgent = !matches!(message, Message::Lend { .. } | Message::Taken { .. });
         let tail = wire::encode(message, &mut head);
-        inner.peers.send(place, &head, tail, urgent);
+        inner.peers.send(place, &head, tail);
         inner.head = head;
     }
 
@@ -282,7 +277,6 @@ impl Node {
         while let Some(peer) = inner.peers.touched.pop() {
             let Some(peer) = inner.peers.get_mut(peer) else { continue };
             peer.touched = false;
-            let urgent = std::mem::take(&mut peer.urgent) || !peer.link.has_published();
             backed_up |= peer.link.is_backed_up();
             if !(peer.link.published() | peer.link.made_room()) {
                 continue;
@@ -291,10 +285,10 @@ impl Node {
                 Notified::Seen => peer.unrung = false,
                 Notified::Unattended => {
                     peer.unrung = true;
-                    match (lazy, urgent) {
-                        (_, false) => self.owe(),
-                        (true, true) => self.unrung.store(true, Ordering::Relaxed),
-                        (false, true) => peer.ring(),
+                    if lazy {
+                        self.unrung.store(true, Ordering::Relaxed);
+                    } else {
+                        peer.ring();
                     }
                 }
             }
@@ -307,15 +301,10 @@ impl Node {
     /// What was put off is not put off any longer.
     pub(super) fn ring_all(&self) {
         if self.unrung.load(Ordering::Relaxed) {
-            self.ring_owed();
+            let mut inner = self.lock();
+            self.unrung.store(false, Ordering::Relaxed);
+            inner.peers.all.iter_mut().for_each(Peer::ring);
         }
-    }
-
-    /// All peers that were not told of something are rung.
-    pub(super) fn ring_owed(&self) {
-        let mut inner = self.lock();
-        self.unrung.store(false, Ordering::Relaxed);
-        inner.peers.all.iter_mut().for_each(Peer::ring);
     }
 
     /// Handles what has come.
@@ -455,7 +444,7 @@ impl Node {
             return self.bounce(inner, author, to, &message[17..]);
         };
         // What is for the peer itself still names its author, who is not this node.
-        inner.peers.send(place, message, None, true);
+        inner.peers.send(place, message, None);
     }
 
     /// Waits until all is out, and what was promised is with who reads it, or will never be read.

@@ -287,34 +287,6 @@ fn buffered_values_go_along_in_their_order() {
     assert_eq!(other.join(), (0..100).collect::<Vec<_>>());
 }
 
-/// Values are lent ahead to a node that reads one by one: they are still where others find them.
-#[test]
-fn what_is_lent_comes_back_when_another_reads() {
-    let (_, there) = pair();
-    for _ in 0..20 {
-        let (channel, go) = (Channel::<u32>::buffered(8), Channel::<()>::new());
-        let other = run_on(
-            there,
-            &(channel.reader(), go.reader()),
-            |(values, go): (Reader<u32>, Reader<()>)| {
-                let mut got: Vec<u32> = (0..5).map(|_| values.read().expect("a value")).collect();
-                go.read().expect("a word");
-                got.extend(values.iter());
-                got
-            },
-        );
-        let (writer, reader, go) = (channel.writer(), channel.reader(), go.writer());
-        drop(channel);
-        (0..13).for_each(|n| writer.write(n).expect("room, in time"));
-        assert_eq!((reader.read(), reader.read()), (Ok(5), Ok(6)));
-        let polled = pri_alt! { x = reader.read() => Some(x), skip => None };
-        assert_eq!(polled, Ok(Some(7)));
-        go.write(()).expect("a reader");
-        drop((reader, writer));
-        assert_eq!(other.join(), [0, 1, 2, 3, 4, 8, 9, 10, 11, 12]);
-    }
-}
-
 #[test]
 fn an_extended_read_keeps_its_writer_waiting() {
     let (_, there) = pair();

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::home::{Channel, Home};
+use super::home::Home;
 use super::sim::Value;
 use super::{Direction, Ending, Offer, OpId, Parcel};
 
@@ -17,11 +17,7 @@ impl Home<Value, ()> {
         for channel in self.channels.values() {
             let (readers, writers) = (self.free(&channel.readers), self.free(&channel.writers));
             let watchers = self.free(&channel.watchers);
-            if !channel.stored.is_empty()
-                && channel.on_offer.is_none()
-                && !readers.is_empty()
-                && !channel.loans.are_out()
-            {
+            if !channel.stored.is_empty() && channel.on_offer.is_none() && !readers.is_empty() {
                 return Some("a stored value and a free reader");
             }
             if channel.capacity == 0
@@ -30,17 +26,17 @@ impl Home<Value, ()> {
             {
                 return Some("a free reader and a free writer");
             }
-            let full = channel.holds() + channel.promised >= channel.capacity;
+            let full = channel.stored.len() + channel.promised >= channel.capacity;
             if channel.ending.is_none() && !full && !writers.is_empty() {
                 return Some("a free place and a free writer");
             }
             match &channel.ending {
                 None => {}
                 Some(Ending::Retired) => {
-                    if !writers.is_empty() || !watchers.is_empty() && !channel.may_be_read() {
+                    if !writers.is_empty() || !watchers.is_empty() {
                         return Some("free offers on a retired channel");
                     }
-                    if !channel.may_be_read() && !readers.is_empty() {
+                    if channel.stored.is_empty() && !readers.is_empty() {
                         return Some("free readers of an empty retired channel");
                     }
                 }
@@ -68,21 +64,12 @@ impl Home<Value, ()> {
         if !self.extended.is_empty() {
             return Some("a writer waits for a reader that has finished");
         }
-        let waits = |channel: &Channel<Value, ()>| {
-            channel.loans.are_out() && !self.free(&channel.readers).is_empty()
-        };
-        if self.channels.values().any(waits) {
-            return Some("a reader waits and what is lent is not recalled");
-        }
         let tokens = self.values().map(|parcel| parcel.tokens.len()).sum();
         self.counts.check_quiet(tokens)
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &Parcel<Value>> {
-        let stored = self
-            .channels
-            .values()
-            .flat_map(|channel| channel.stored.iter().chain(channel.loans.values()));
+        let stored = self.channels.values().flat_map(|channel| &channel.stored);
         let posted = self.posts.values().flat_map(|post| &post.guards);
         stored.chain(posted.filter_map(|(_, offer)| match offer {
             Offer::Write { parcel, .. } => Some(parcel),

@@ -357,7 +357,6 @@ impl<V: Clone, P: Clone> Home<V, P> {
         out: &mut Out<V, P>,
     ) {
         self.dead.insert(node, departure);
-        let lent = self.lessee_lost(node);
         // First in, first out: what was given last goes back first, so that it is not the first.
         let mut stirred = BTreeSet::new();
         for message in unread.into_iter().rev() {
@@ -374,7 +373,6 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
         self.drop_offers(node, out);
         self.refuse_for(node, out);
-        self.serve_after_loss(lent, out);
         let finished: Vec<OpId> = self
             .extended
             .iter()

@@ -30,13 +30,9 @@ pub(super) enum Fault {
     KeepsRows,
     /// An end on its way is not counted.
     TransitUncounted,
-    /// What was lent and comes back is gone.
-    LosesLoans,
-    /// Others are served while something is lent.
-    ServesBeside,
 }
 
-pub(super) const ALL: [Fault; 14] = [
+pub(super) const ALL: [Fault; 12] = [
     Fault::GuardsOneByOne,
     Fault::ClosesEngaged,
     Fault::CancelsEngaged,
@@ -49,8 +45,6 @@ pub(super) const ALL: [Fault; 14] = [
     Fault::LosesUnread,
     Fault::KeepsRows,
     Fault::TransitUncounted,
-    Fault::LosesLoans,
-    Fault::ServesBeside,
 ];
 
 pub(super) fn post_one_by_one<V: Clone, P: Clone>(

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::counts::Counts;
-use super::loans::Loans;
 use super::pairs::Pair;
 use super::table::{Last, Table};
 use super::{
@@ -51,7 +50,6 @@ pub(super) struct Channel<V, P> {
     pub(super) writers: VecDeque<(OpId, u16)>,
     pub(super) watchers: VecDeque<(OpId, u16)>,
     pub(super) ending: Option<Ending<P>>,
-    pub(super) loans: Loans<V>,
 }
 
 /// An operation as it stands here: those of its guards that do.
@@ -130,7 +128,6 @@ impl<V: Clone, P: Clone> Home<V, P> {
             writers: VecDeque::new(),
             watchers: VecDeque::new(),
             ending: None,
-            loans: Loans::none(),
         };
         self.channels.insert(index, channel);
         self.counts.create(index);
@@ -236,7 +233,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             }
             at += 1;
         }
-        if probed && !self.awaits_loans(op) {
+        if probed {
             if let Some(post) = self.posts.get_mut(&op) {
                 post.probed = false;
             }
@@ -262,13 +259,6 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 if channel.on_offer.is_some() {
                     return false;
                 }
-                let out_on_loan = channel.loans.are_out();
-                #[cfg(test)]
-                let out_on_loan = out_on_loan && self.fault != Fault::ServesBeside;
-                if out_on_loan {
-                    self.recall(index, out);
-                    return false;
-                }
                 if !channel.stored.is_empty() {
                     self.take_stored(op, guard, index, out);
                     return true;
@@ -284,7 +274,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             }
             Offer::Write { .. } if channel.capacity > 0 => {
                 if channel.ending.is_some()
-                    || channel.holds() + channel.promised >= channel.capacity
+                    || channel.stored.len() + channel.promised >= channel.capacity
                 {
                     return false;
                 }
@@ -292,7 +282,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 true
             }
             Offer::Write { .. } => {
-                if channel.holds() > 0 {
+                if !channel.stored.is_empty() {
                     return false;
                 }
                 match self.free_partner(op, &channel.readers) {
@@ -304,7 +294,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 }
             }
             Offer::Retired { .. } => {
-                if !matches!(channel.ending, Some(Ending::Retired)) || channel.may_be_read() {
+                if !matches!(channel.ending, Some(Ending::Retired)) || !channel.stored.is_empty() {
                     return false;
                 }
                 self.fire_watcher(op, guard, index, out);
@@ -321,7 +311,6 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     /// Matches all that can be on a channel whose store or whose ending has changed.
     pub(super) fn stir(&mut self, index: u64, out: &mut Out<V, P>) {
-        self.lend(index, out);
         loop {
             let Some(channel) = self.channels.get(&index) else {
                 return;
@@ -375,7 +364,6 @@ impl<V: Clone, P: Clone> Home<V, P> {
                     self.counts.destroy(parcel, out);
                 }
             }
-            self.forget_loans(index, out);
         }
         let Some(channel) = self.channels.get(&index) else {
             return;
@@ -429,7 +417,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         match (offer, ending) {
             (Offer::Retired { .. }, Ending::Retired) => None,
             (Offer::Read { .. }, Ending::Retired) => {
-                let drained = !channel.may_be_read();
+                let drained = channel.stored.is_empty();
                 drained.then(|| ending.clone())
             }
             _ => Some(ending.clone()),
@@ -441,7 +429,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             return Some(Ending::Retired);
         };
         let ending = channel.ending.as_ref()?;
-        let readable = direction == Direction::Read && channel.holds() > 0;
+        let readable = direction == Direction::Read && !channel.stored.is_empty();
         (!readable || !matches!(ending, Ending::Retired)).then(|| ending.clone())
     }
 
@@ -524,7 +512,6 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 && channel.writers.is_empty()
                 && channel.watchers.is_empty()
                 && channel.stored.is_empty()
-                && !channel.loans.are_out()
                 && channel.promised == 0
         });
         if unused && self.counts.unreachable(index) {

@@ -174,26 +174,6 @@ pub(crate) enum Message<V, P> {
         op: u64,
     },
 
-    /// A value of a channel that this node has read again and again, before it asks for it; see `loans`.
-    Lend {
-        channel: u64,
-        parcel: Parcel<V>,
-    },
-    /// What is lent of this channel is to come back. Answered by `Back`.
-    Recall {
-        channel: u64,
-    },
-
-    // Lessee to home.
-    /// The first of what is lent has been taken by a process.
-    Taken {
-        channel: u64,
-    },
-    /// All that was lent of this channel is the home's again, but for what was taken.
-    Back {
-        channel: u64,
-    },
-
     // Holder of ends to home.
     /// `ends` that this node had registered are gone.
     Retire {

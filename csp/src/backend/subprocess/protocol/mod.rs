@@ -26,7 +26,6 @@ mod ends;
 mod faults;
 mod few;
 mod home;
-mod loans;
 mod message;
 #[cfg(test)]
 mod model;
@@ -235,7 +234,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
 
     /// Whether a channel of this home has values that nobody has taken; None: it is forgotten.
     pub(crate) fn has_stored(&self, channel: ChannelId) -> Option<bool> {
-        self.home.channels.get(&channel.index).map(|channel| channel.holds() > 0)
+        self.home.channels.get(&channel.index).map(|channel| !channel.stored.is_empty())
     }
 
     /// How many dead it remembers.
@@ -396,13 +395,6 @@ impl<V: Clone, P: Clone> Machine<V, P> {
             }
             Message::Gone { transit, dead } => {
                 self.home.gone(transit, dead, out);
-                Ok(())
-            }
-            Message::Taken { channel } => self.home.taken(from, channel, out),
-            Message::Back { channel } => self.home.back(from, channel, out),
-            Message::Lend { channel, parcel } => self.owner.lend(from, channel, parcel, out),
-            Message::Recall { channel } => {
-                self.owner.recalled(from, channel, out);
                 Ok(())
             }
             Message::Done { op, guard, parcel, .. } => {

@@ -111,56 +111,6 @@ fn networks() -> Vec<(&'static str, Setup)> {
             ),
         ),
         (
-            "a buffer that is lent",
-            Setup {
-                spare: vec![(2, 0, W)],
-                ..network(
-                    2,
-                    &[(0, 2)],
-                    &[
-                        (0, &[one(Write(0)), one(Write(0)), one(Write(0))]),
-                        (1, &[one(Read(0)), one(Read(0))]),
-                        (0, &[one(Read(0))]),
-                    ],
-                )
-            },
-        ),
-        (
-            "a buffer that is lent, withdrawals and polls",
-            network(
-                2,
-                &[(0, 1)],
-                &[
-                    (0, &[one(Write(0)), one(Write(0)), one(Write(0))]),
-                    (1, &[one(Read(0)), Timed(vec![Read(0)])]),
-                    (0, &[Poll(vec![Read(0)])]),
-                ],
-            ),
-        ),
-        (
-            "a buffer that is lent, retiring under alternations",
-            network(
-                3,
-                &[(0, 2), (1, 0)],
-                &[
-                    (0, &[one(Write(0)), one(Write(0)), Action::Drop(0, W)]),
-                    (1, &[one(Read(0)), all(&[Read(0), Read(1)])]),
-                    (2, &[Timed(vec![Read(0), Write(1)])]),
-                ],
-            ),
-        ),
-        (
-            "a buffer that is lent, and an end in it",
-            network(
-                2,
-                &[(0, 2), (0, 0)],
-                &[
-                    (0, &[one(Write(0)), one(Write(0)), one(Send(0, 1, W)), one(Read(1))]),
-                    (1, &[one(Read(0)), one(Read(0)), one(Read(0)), one(Write(1))]),
-                ],
-            ),
-        ),
-        (
             "alternation at one home",
             network(
                 3,
@@ -384,8 +334,6 @@ const SHOWN_BY: [(Fault, &str, Option<usize>); faults::ALL.len()] = [
     (Fault::LosesUnread, "what a dead reader had not read is read", Some(2)),
     (Fault::KeepsRows, "both ends in one alternation", Some(0)),
     (Fault::TransitUncounted, "an end sent through its home", None),
-    (Fault::LosesLoans, "a buffer that is lent", None),
-    (Fault::ServesBeside, "a buffer that is lent", None),
 ];
 
 #[test]

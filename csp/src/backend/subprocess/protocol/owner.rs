@@ -4,22 +4,18 @@
 use std::collections::VecDeque;
 
 use super::ends::Ends;
-use super::loans::{Loan, Read};
 use super::table::Table;
-use super::{
-    ChannelId, Ending, Event, Few, Message, NodeId, Offer, OpId, Out, Outcome, Parcel, Wild,
-};
+use super::{Ending, Event, Few, Message, NodeId, Offer, OpId, Out, Outcome, Parcel, Wild};
 
 #[cfg(test)]
 use super::faults::Fault;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Owner<V, P> {
-    pub(super) id: NodeId,
+    id: NodeId,
     next: u64,
     ops: Table<u64, Op<V, P>>,
     pub(super) ends: Ends,
-    pub(super) loans: Table<ChannelId, Loan<V>>,
     #[cfg(test)]
     pub(super) fault: Fault,
 }
@@ -97,7 +93,6 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             next: 0,
             ops: Table::default(),
             ends: Ends::new(id),
-            loans: Table::default(),
             #[cfg(test)]
             fault: Fault::None,
         }
@@ -130,17 +125,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             && !is_dead(offer.channel().home)
         {
             let home = offer.channel().home;
-            let read = match offer {
-                Offer::Read { channel, extended: false } => self.reads_loan(seq, *channel, out),
-                _ => Read::Posts,
-            };
-            if read == Read::Done {
-                return id;
-            }
             self.ops.insert(seq, op);
-            if read == Read::Waits {
-                return id;
-            }
             let guards = offers.numbered();
             out.to(home, Message::Post { op: seq, multi: false, guards });
             return id;
@@ -186,9 +171,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         if op.multi && matches!(op.state, State::Open) {
             self.conclude(id.seq, Outcome::Withdrawn, None, out);
         } else if !op.multi {
-            let homes = op.homes();
-            self.ask_home(id.seq, out);
-            for home in homes {
+            for home in op.homes() {
                 out.to(home, Message::Cancel { op: id.seq });
             }
         }
@@ -487,14 +470,11 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         self.finish(seq, Outcome::Done { guard, parcel }, out);
     }
 
-    pub(super) fn finish(&mut self, seq: u64, outcome: Outcome<V, P>, out: &mut Out<V, P>) {
+    fn finish(&mut self, seq: u64, outcome: Outcome<V, P>, out: &mut Out<V, P>) {
         if self.ops.remove(&seq).is_some() {
-            self.report(OpId { node: self.id, seq }, outcome, out);
+            let op = OpId { node: self.id, seq };
+            out.events.push(Event { op, outcome });
         }
-    }
-
-    pub(super) fn report(&self, op: OpId, outcome: Outcome<V, P>, out: &mut Out<V, P>) {
-        out.events.push(Event { op, outcome });
     }
 
     fn stands(&self, seq: u64, guard: u16, home: NodeId) -> Result<&Op<V, P>, Wild> {
@@ -507,7 +487,6 @@ impl<V: Clone, P: Clone> Owner<V, P> {
 
     pub(super) fn lost(&mut self, node: NodeId, out: &mut Out<V, P>) {
         self.ends.lost(node);
-        self.loans.retain(|channel, _| channel.home != node);
         for seq in self.ops.keys_of(|_, _| true) {
             let Some(op) = self.ops.get_mut(&seq) else {
                 continue;

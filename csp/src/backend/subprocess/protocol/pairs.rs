@@ -83,12 +83,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         };
         if !multi {
             if let Some(parcel) = channel.stored.pop_front() {
-                let alone = self.reads_alone(op);
                 self.perform(op, guard, out);
                 self.deliver((op, guard), index, parcel, out);
-                if alone {
-                    self.trusts(index, op.node, out);
-                }
                 self.stir(index, out);
             }
             return;
@@ -96,14 +92,6 @@ impl<V: Clone, P: Clone> Home<V, P> {
         channel.on_offer = Some(0);
         let kind = Kind::Taking { reader: (op, guard) };
         self.engage(index, kind, op, Phase::Claiming { held: false }, out);
-    }
-
-    /// It is a plain read and nothing else.
-    fn reads_alone(&self, op: OpId) -> bool {
-        self.posts.get(&op).is_some_and(|post| {
-            matches!(&post.guards[..], [(_, Offer::Read { extended: false, .. })])
-                && post.leaving == Leaving::Stays
-        })
     }
 
     pub(super) fn store(&mut self, op: OpId, guard: u16, index: u64, out: &mut Out<V, P>) {
@@ -417,7 +405,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
     }
 
     /// An operation has come free: it leaves, or tries again.
-    pub(super) fn freed(&mut self, op: OpId, out: &mut Out<V, P>) {
+    fn freed(&mut self, op: OpId, out: &mut Out<V, P>) {
         match self.posts.get(&op).map(|post| post.leaving) {
             None => {}
             Some(Leaving::Over | Leaving::Dead) => self.remove(op, out),
@@ -467,18 +455,15 @@ impl<V: Clone, P: Clone> Home<V, P> {
         if self.fault == Fault::CancelsEngaged {
             post.engaged = None;
         }
-        // What is lent may be what it asks for.
-        let waits = leaving == Leaving::Withdraws && self.awaits_loans(op);
-        if self.posts.get(&op).is_some_and(|post| post.engaged.is_none()) && !waits {
+        if post.engaged.is_none() {
             self.freed(op, out);
         }
         Ok(())
     }
 
     pub(super) fn probe(&mut self, op: OpId, out: &mut Out<V, P>) -> Result<(), Wild> {
-        let waits = self.awaits_loans(op);
         match self.posts.get_mut(&op) {
-            Some(post) if post.engaged.is_some() || waits => post.probed = true,
+            Some(post) if post.engaged.is_some() => post.probed = true,
             // Also of what is no longer here: its last guard may have closed.
             _ => out.to(op.node, Message::Probed { op: op.seq }),
         }
