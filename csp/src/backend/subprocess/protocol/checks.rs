@@ -33,11 +33,13 @@ impl Home<Value, ()> {
             match &channel.ending {
                 None => {}
                 Some(Ending::Retired) => {
-                    if !writers.is_empty() || !watchers.is_empty() {
-                        return Some("free offers on a retired channel");
+                    if !writers.is_empty() {
+                        return Some("free writers of a retired channel");
                     }
-                    if channel.stored.is_empty() && !readers.is_empty() {
-                        return Some("free readers of an empty retired channel");
+                    // Who waits for its retirement waits for the last value to be read.
+                    let drained = channel.stored.is_empty();
+                    if drained && (!readers.is_empty() || !watchers.is_empty()) {
+                        return Some("free readers or watchers of an empty retired channel");
                     }
                 }
                 Some(_) if readers.len() + writers.len() + watchers.len() > 0 => {
