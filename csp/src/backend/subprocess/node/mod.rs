@@ -319,7 +319,13 @@ impl Node {
         }
         self.spread(&mut inner, lazy);
         inner.own = None;
-        Begun { op: op.seq, over: inner.over }
+        let over = inner.over;
+        drop(inner);
+        if over {
+            // It does not wait, and may not come back for long.
+            self.ring_all();
+        }
+        Begun { op: op.seq, over }
     }
 
     /// Takes an operation back: its process will be woken, unless that is so already.
