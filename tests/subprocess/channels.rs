@@ -1,6 +1,8 @@
 //! Channels whose ends are in several OS processes: the laws of channels and of choice hold there too.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use csp::{
@@ -9,6 +11,7 @@ use csp::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::folder::{Folder, note};
 use crate::{here, tests};
 
 #[multiprocess]
@@ -429,6 +432,11 @@ tests! {
         assert_eq!((slept, total), (Ok(()), 1));
     }
 
+    fn who_sleeps_is_woken_by_one_who_says_no_more() {
+        let folder = Folder::new();
+        parallel!(writes_and_says_no_more(folder.path()));
+    }
+
     fn arguments_that_cannot_be_sent_give_their_ends_up() {
         #[derive(Clone)]
         struct Never;
@@ -450,6 +458,29 @@ tests! {
         drop(channel);
         assert!(writer.write(1).is_err());
     }
+}
+
+#[multiprocess]
+fn notes_what_it_reads(folder: PathBuf, input: Reader<u64>) -> csp::Result {
+    input.read()?;
+    note(&folder, "read");
+    Ok(())
+}
+
+/// Writes to one that sleeps, and then does nothing with the library until that has read.
+#[multiprocess]
+fn writes_and_says_no_more(folder: PathBuf) {
+    let channel = Channel::new();
+    let writer = channel.writer();
+    let reader = spawn(notes_what_it_reads(folder.clone(), channel.reader()));
+    drop(channel);
+    // Long enough for it to sleep; where it does not yet, there is nothing to show.
+    thread::sleep(Duration::from_millis(100));
+    writer.write(1).unwrap();
+    while !folder.join("read").exists() {
+        thread::yield_now();
+    }
+    reader.join().unwrap();
 }
 
 #[process]
