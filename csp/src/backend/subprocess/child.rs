@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::boot::{self, child::passport};
 use super::carry::{Ends, Packing, Unpacking};
-use super::node;
+use super::{codec, node};
 use crate::park::{self, Identity, Lent, Named};
 use crate::process::Failure;
 use crate::process::job::live;
@@ -76,5 +76,5 @@ pub(super) fn run<A, R>(
         }
         Err(failure) => Told::Failed(failure),
     };
-    postcard::to_stdvec(&told).map_err(|error| error.to_string())
+    codec::pack(&told, Vec::new()).map_err(|error| error.to_string())
 }

@@ -1,5 +1,6 @@
-//! The user's values as bytes. Both ends run the same executable, so nothing in them describes itself: numbers are
-//! little-endian and as wide as they are, lengths have eight bytes, variants are known by their index.
+//! Values as bytes: the user's, and what OS processes tell each other at length. Both ends run the same executable, so nothing
+//! in them describes itself: numbers are little-endian and as wide as they are, lengths have eight bytes, variants are known by
+//! their index.
 //!
 //! Of our own rather than postcard's for two things: an error keeps the text that the user's `Serialize` or `Deserialize`
 //! gave it, and a value that is nested too deep for the stack that it is packed or unpacked on is an error.

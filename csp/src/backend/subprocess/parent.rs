@@ -10,6 +10,7 @@ use super::boot::warden::Exit;
 use super::boot::{Blob, Ended, Passport, Start, ToChild};
 use super::carry::{Packing, Unpacking};
 use super::child::Told;
+use super::codec;
 use super::node::{self, Prepared, Shared};
 use super::protocol::{Departure, NodeId};
 use crate::process::Failure;
@@ -156,7 +157,7 @@ impl Child {
     /// The ends in a result are this OS process's from here on.
     fn outcome(&mut self, told: Option<Ended>, exit: Option<Exit>) -> Outcome<Vec<u8>> {
         match told {
-            Some(Ended::Returned(Blob(bytes))) => match postcard::from_bytes(&bytes) {
+            Some(Ended::Returned(Blob(bytes))) => match codec::unpack(&mut &bytes[..]) {
                 Ok(Told::Returned { result: Blob(result), ends }) => {
                     self.unpacking = Some(Unpacking::begin(ends));
                     Ok(result)

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::causes::IDENTITY;
+use super::codec;
 use super::node::Node;
 use crate::process::Failure;
 use crate::report::{Deadlock, Told};
@@ -84,12 +85,12 @@ impl<'a> Sent<'a> {
 
 /// Never fails: all of it is text.
 pub(crate) fn encode(cause: &Cause) -> Vec<u8> {
-    postcard::to_stdvec(&Sent::of(cause)).unwrap_or_default()
+    codec::pack(&Sent::of(cause), Vec::new()).unwrap_or_default()
 }
 
 /// What is no cause is one that says so.
-pub(crate) fn decode(bytes: &[u8]) -> Cause {
-    postcard::from_bytes(bytes).map_or_else(
+pub(crate) fn decode(mut bytes: &[u8]) -> Cause {
+    codec::unpack(&mut bytes).map_or_else(
         |_| Cause::Explicit {
             process: "another OS process".to_owned(),
             reason: "ended for a reason that could not be read".to_owned(),
@@ -191,7 +192,7 @@ mod tests {
     #[test]
     fn terminations_and_failures_arrive() {
         let there_and_back = |termination: &Termination| -> Termination {
-            postcard::from_bytes(&postcard::to_stdvec(termination).unwrap()).unwrap()
+            codec::unpack(&mut &codec::pack(termination, Vec::new()).unwrap()[..]).unwrap()
         };
         assert_eq!(there_and_back(&Termination::Retired), Termination::Retired);
         for cause in causes() {
@@ -200,7 +201,7 @@ mod tests {
         }
         // What can't be a failure is told as one: it has a process and a message.
         for cause in causes() {
-            let failure: Failure = postcard::from_bytes(&encode(&cause)).unwrap();
+            let failure: Failure = codec::unpack(&mut &encode(&cause)[..]).unwrap();
             let _ = (failure.process().len(), failure.message().len(), failure.place());
         }
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Inner, Node, Numbers};
 use crate::backend::subprocess::bytes::Bytes;
+use crate::backend::subprocess::codec;
 use crate::backend::subprocess::link::Link;
 use crate::backend::subprocess::mailbox::{Mailbox, Notified};
 use crate::backend::subprocess::protocol::{ChannelId, Message, NodeId, Offer, Token, Wild};
@@ -153,7 +154,7 @@ impl Peers {
     }
 
     pub(super) fn note(&mut self, to: NodeId, note: &Note) {
-        let Ok(bytes) = postcard::to_extend(note, vec![NOTE]) else { return };
+        let Ok(bytes) = codec::pack(note, vec![NOTE]) else { return };
         if let Some(place) = self.places.get(&to) {
             self.send(*place, &bytes, None);
         }
@@ -394,7 +395,7 @@ impl Node {
                 Ok(())
             }
             Some(&NOTE) => {
-                let note = postcard::from_bytes(&message[1..]);
+                let note = codec::unpack(&mut &message[1..]);
                 let note = note.map_err(|_| Wild("a note that can't be read"))?;
                 self.noted(inner, from, note);
                 Ok(())
