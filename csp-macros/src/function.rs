@@ -59,11 +59,20 @@ impl Parse for Item {
             input.parse::<Token![;]>()?;
             return Ok(Item::Bodiless(Box::new(sig)));
         }
-        let body: Group = input.parse()?;
-        if body.delimiter() != Delimiter::Brace {
-            return Err(syn::Error::new(body.span(), "expected a body"));
-        }
+        let tokens: TokenTree = input.parse()?;
+        let span = tokens.span();
+        let body = body(tokens).ok_or_else(|| syn::Error::new(span, "expected a body"))?;
         Ok(Item::Function(Box::new(Function { attrs, vis, sig, body })))
+    }
+}
+
+/// What stands in braces, also where a macro wrote `$body` for a `$body:block`.
+fn body(tokens: TokenTree) -> Option<Group> {
+    let TokenTree::Group(group) = tokens else { return None };
+    match group.delimiter() {
+        Delimiter::Brace => Some(group),
+        Delimiter::None => body(group.stream().into_iter().next()?),
+        _ => None,
     }
 }
 

@@ -105,6 +105,14 @@ macro_rules! make {
 }
 make!(pub(crate) made(x: u8) -> u8 { x + 1 });
 
+macro_rules! make_whole {
+    ($name:ident($argument:ident: $type:ty) $body:block) => {
+        #[process]
+        fn $name($argument: $type) -> $type $body
+    };
+}
+make_whole!(made_whole(x: u8) { x + 1 });
+
 struct Farm;
 
 impl Farm {
@@ -142,14 +150,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         conditional(5, 6),
         attributes(7),
         3 * made(7, 8),
+        made_whole(7),
         inner::outer_names(pair),
         returned(9),
     );
     assert_eq!(results.1, 1 + 2 + 3 + 4 + 5 + 6);
     assert_eq!(results.2[&1], "'x'");
     assert_eq!((results.3, results.4, results.5, results.6), (1, 3, 4, 11));
-    assert_eq!((results.8, results.10), (vec![8, 8, 8], 9));
-    assert_eq!(results.9.map(|pair| pair.x), Some(6));
+    assert_eq!((results.8, results.9, results.11), (vec![8, 8, 8], 8, 9));
+    assert_eq!(results.10.map(|pair| pair.x), Some(6));
 
     let channel = Channel::new();
     let (read, written) = parallel!(read(channel.reader()), Farm::worker(channel.writer()));
