@@ -95,26 +95,16 @@ impl<R> Guards for [(bool, Box<dyn Arm<R> + '_>)] {
 impl<'a, R> Alternation<'a, R> {
     /// A fair one, without guards.
     pub const fn new() -> Self {
-        Self {
-            arms: Vec::new(),
-            timed: Vec::new(),
-            fair: true,
-            start: 0,
-            last: None,
-            standing: None,
-        }
+        Self::without_guards(true)
     }
 
     /// One that takes the first ready guard in order, without guards.
     pub const fn by_priority() -> Self {
-        Self {
-            arms: Vec::new(),
-            timed: Vec::new(),
-            fair: false,
-            start: 0,
-            last: None,
-            standing: None,
-        }
+        Self::without_guards(false)
+    }
+
+    const fn without_guards(fair: bool) -> Self {
+        Self { arms: Vec::new(), timed: Vec::new(), fair, start: 0, last: None, standing: None }
     }
 
     fn add(&mut self, arm: impl Arm<R> + 'a) -> usize {
@@ -200,6 +190,7 @@ impl<'a, R> Alternation<'a, R> {
     ///
     /// # Panics
     /// In a fair alternation: it would poll.
+    #[track_caller]
     pub fn skip(&mut self, then: impl FnMut() -> R + 'a) -> usize {
         assert!(
             !self.fair,
@@ -209,9 +200,17 @@ impl<'a, R> Alternation<'a, R> {
     }
 
     /// Takes a guard into the choice, or leaves it out, from the next round on. Guards are enabled when added.
+    ///
+    /// # Panics
+    /// If there is no guard of this index: guards are counted from 0, and each method that adds one returns its index.
+    #[track_caller]
     pub fn enable(&mut self, index: usize, enabled: bool) {
         self.withdraw();
-        self.arms[index].0 = enabled;
+        let count = self.arms.len();
+        let Some((taken, _)) = self.arms.get_mut(index) else {
+            panic!("there is no guard {index}: the alternation has {count}, counted from 0");
+        };
+        *taken = enabled;
     }
 
     /// How many guards there are.

@@ -445,6 +445,18 @@ on_each_backend! {
         assert!(said.join().contains("by_priority"));
     }
 
+    fn a_guard_that_there_is_not_is_refused(backend, here: "it has no channel") {
+        let said = backend.spawn(|| {
+            panic_of(|| {
+                let mut choice = Alternation::by_priority();
+                choice.skip(|| ());
+                choice.enable(1, false);
+            })
+        });
+        let said = said.join();
+        assert!(said.contains("no guard 1") && said.contains("has 1"), "{said}");
+    }
+
     fn a_set_says_what_it_is_of(backend) {
         let jobs = Channel::<u32>::new().named("jobs");
         let (input, output) = (jobs.reader(), jobs.writer());
