@@ -34,6 +34,13 @@ pub(crate) struct Want<'a> {
     pub(crate) object: Option<&'a dyn Object>,
 }
 
+/// Which side of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    Reader,
+    Writer,
+}
+
 /// What processes meet at, or wait for.
 pub(crate) trait Object {
     /// Tells it from every other object that is alive.

@@ -600,7 +600,7 @@ unsafe impl<T> Stand for Write<'_, T> {
         waker: &Waker,
     ) -> Poll<bool> {
         if let Some(reader) = self.at.partner.take() {
-            if self.at.core().keeps_its_writer(&reader) {
+            if self.at.core().keeps_its_writer(reader.is_extended()) {
                 self.gate.put(reader.wake_and_await());
             } else {
                 reader.wake();
@@ -821,28 +821,14 @@ impl<T> Handover<T> {
         let gate = match self.reader.take() {
             Some(Customer::Waits(reader)) => {
                 reader.put(value);
-                if self.core.keeps_its_writer(&reader) {
+                if self.core.keeps_its_writer(reader.is_extended()) {
                     Some(reader.wake_and_await())
                 } else {
                     reader.wake();
                     None
                 }
             }
-            Some(Customer::Awaits(promise))
-                if promise.is_extended() && self.core.capacity() == 0 =>
-            {
-                match promise.keep_and_await(value) {
-                    Ok(gate) => Some(gate),
-                    Err(made) => {
-                        self.core.return_made(made);
-                        None
-                    }
-                }
-            }
-            Some(Customer::Awaits(promise)) => {
-                self.core.keep_promise(crate::park::current(), &promise, value, self.place);
-                None
-            }
+            Some(Customer::Awaits(promise)) => self.core.keep_promise_and_await(&promise, value),
             None => {
                 self.core.fill(Some(value));
                 None

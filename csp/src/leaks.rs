@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::backend;
-use crate::blocked::Object;
+use crate::blocked::{Object, Side};
 use crate::park;
 use crate::place::Place;
 use crate::registry;
@@ -77,13 +77,6 @@ pub(crate) fn unread(channel: &dyn Object, scope: u32, values: usize) {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Which side of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Side {
-    Reader,
-    Writer,
 }
 
 /// What is known of the use of an end, and of all others that the same line has made.

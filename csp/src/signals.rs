@@ -40,6 +40,21 @@ unsafe fn errno() -> *mut libc::c_int {
     // SAFETY: always valid, for this thread.
     unsafe { libc::__errno() }
 }
+/// Elsewhere its place is not known: a call that is interrupted may show the error of the handler's own.
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "emscripten",
+    target_os = "macos",
+    target_os = "ios",
+    target_os = "freebsd",
+    target_os = "android",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+unsafe fn errno() -> *mut libc::c_int {
+    static UNKNOWN: AtomicI32 = AtomicI32::new(0);
+    UNKNOWN.as_ptr()
+}
 
 /// From now on these signals print the network. Without a thread or a socket they do what they did before.
 pub(crate) fn dump() {

@@ -256,7 +256,7 @@ impl Waiter {
     }
 }
 
-/// What a node does with the waiters of this OS process; see `backend/subprocess/node.rs`. Under its lock.
+/// What a node does with the waiters of this OS process; see `backend/subprocess/node`. Under its lock.
 #[allow(dead_code, reason = "for a backend that may not be compiled in")]
 impl Waiter {
     /// [`wait`](Self::wait) for a waiter that only its node decides about: at the deadline it asks to be let go.

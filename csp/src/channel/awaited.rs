@@ -298,7 +298,7 @@ impl<'a, T> Writing<'a, T> {
         match state.place(value) {
             Placed::With(reader) => {
                 drop(state);
-                if self.core.keeps_its_writer(&reader) {
+                if self.core.keeps_its_writer(reader.is_extended()) {
                     self.stage = WriteStage::Held(reader.wake_and_await());
                     return None;
                 }

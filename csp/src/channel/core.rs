@@ -29,7 +29,7 @@ use crate::registry::{Listed, Listing};
 use crate::report::Fill;
 use crate::sync::{Arc, Guard, Lock};
 use crate::termination::{Poison, Termination, WriteError};
-use crate::waiter::{self, Held, Made, Outcome, Partner, Promise, Queue};
+use crate::waiter::{self, Gate, Held, Made, Outcome, Partner, Promise, Queue};
 
 /// What the ends and handles of one channel share.
 #[allow(missing_debug_implementations, reason = "nobody outside sees it")]
@@ -64,7 +64,7 @@ pub(crate) struct State<T> {
     away: Option<Away<T>>,
 }
 
-pub(crate) use crate::leaks::Side;
+pub(crate) use crate::blocked::Side;
 
 /// A reader has given a value back to a channel without room. That stands in the word that each operation looks at anyway.
 const RETURNED: usize = 1 << (usize::BITS - 1);
@@ -607,9 +607,9 @@ impl<T> Core<T> {
         }
     }
 
-    /// Whether the writer of what a reader was given is to wait until that has done.
-    pub(crate) fn keeps_its_writer(&self, reader: &Partner<T>) -> bool {
-        reader.is_extended() && self.capacity == 0 && !std::thread::panicking()
+    /// Whether the writer of what a reader was given is to wait until that has done, if its read is extended.
+    pub(crate) fn keeps_its_writer(&self, extended: bool) -> bool {
+        extended && self.capacity == 0 && !std::thread::panicking()
     }
 
     /// Lets a reader go on that has its value but keeps its writer, which is the caller.
@@ -620,10 +620,10 @@ impl<T> Core<T> {
         reader: Partner<T>,
         place: &'static Location<'static>,
     ) {
-        if self.capacity > 0 || std::thread::panicking() {
-            reader.wake();
-        } else {
+        if self.keeps_its_writer(true) {
             reader.wake_and_wait(context, &self.at(Operation::Release, place));
+        } else {
+            reader.wake();
         }
     }
 
@@ -765,14 +765,29 @@ impl<T> Core<T> {
         value: T,
         place: &'static Location<'static>,
     ) {
-        let waits = promise.is_extended() && self.capacity == 0 && !std::thread::panicking();
-        let kept = match waits {
+        let kept = match self.keeps_its_writer(promise.is_extended()) {
             true => promise.keep_and_wait(value, context, &self.at(Operation::Release, place)),
             false => promise.keep(Made::Value(value, None)),
         };
         if let Err(made) = kept {
             self.return_made(made);
         }
+    }
+
+    /// The same; the gate is what there is to await after it.
+    pub(crate) fn keep_promise_and_await(
+        &self,
+        promise: &Promise<T>,
+        value: T,
+    ) -> Option<Arc<Gate>> {
+        let kept = match self.keeps_its_writer(promise.is_extended()) {
+            true => promise.keep_and_await(value).map(Some),
+            false => promise.keep(Made::Value(value, None)).map(|()| None),
+        };
+        kept.unwrap_or_else(|made| {
+            self.return_made(made);
+            None
+        })
     }
 
     /// A value that was made for a reader that has gone.

@@ -12,7 +12,7 @@ use super::scheduler::Scheduler;
 /// How long a scheduler is given.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-type Task = Box<dyn FnOnce(&'static Scheduler) + Send>;
+type Work = Box<dyn FnOnce(&'static Scheduler) + Send>;
 
 /// What a scheduler has been asked.
 #[derive(Default)]
@@ -28,7 +28,7 @@ enum State {
     Asked,
     /// The scheduler waits here for what it is to do.
     Here,
-    ToDo(Task),
+    ToDo(Work),
     Doing,
     /// The scheduler may go on, or need not come.
     Over,
@@ -54,9 +54,9 @@ impl Question {
         }
         loop {
             match std::mem::replace(&mut *state, State::Doing) {
-                State::ToDo(task) => {
+                State::ToDo(work) => {
                     drop(state);
-                    task(scheduler);
+                    work(scheduler);
                     scheduler.wakes_if_ready();
                     state = lock(&self.state);
                     if matches!(*state, State::Doing) {
@@ -115,14 +115,14 @@ impl Held {
     /// Has it do something, once it is here.
     pub(super) fn run<R: Send + 'static>(
         &self,
-        task: impl FnOnce(&'static Scheduler) -> R + Send + 'static,
+        work: impl FnOnce(&'static Scheduler) -> R + Send + 'static,
     ) -> R {
-        let Some(question) = &self.question else { return task(self.scheduler) };
+        let Some(question) = &self.question else { return work(self.scheduler) };
         let result = Arc::new(Mutex::new(None));
         let put = Arc::clone(&result);
-        let task: Task = Box::new(move |scheduler| *lock(&put) = Some(task(scheduler)));
+        let work: Work = Box::new(move |scheduler| *lock(&put) = Some(work(scheduler)));
         let mut state = lock(&question.state);
-        *state = State::ToDo(task);
+        *state = State::ToDo(work);
         question.changed.notify_all();
         while !matches!(*state, State::Here) {
             state = question.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
