@@ -163,6 +163,14 @@ async fn read_async(reader: &Reader<Value>) -> Got {
     Ok(reader.read_async().await?.0)
 }
 
+/// A read that is dropped if it has to wait, and then another.
+async fn read_again(reader: Reader<Value>) -> Got {
+    match once(read_async(&reader)).await {
+        Some(got) => got,
+        None => read_async(&reader).await,
+    }
+}
+
 async fn write_async(writer: &Writer<Value>, n: u8) -> Wrote {
     let written = writer.write_async(Value::new(n)).await;
     written.map_err(|WriteError { value, termination }| (value.0, termination.into()))
@@ -301,13 +309,7 @@ fn a_read_that_is_dropped_loses_no_value() {
     let seen = explore(|| {
         let channel = Channel::new();
         let (reader, writer) = (channel.reader(), channel.writer());
-        let reading = async move {
-            match once(read_async(&reader)).await {
-                Some(got) => got,
-                None => read_async(&reader).await,
-            }
-        };
-        (move || drive(reading), move || (write(&writer, 1), write(&writer, 2)))
+        (move || drive(read_again(reader)), move || (write(&writer, 1), write(&writer, 2)))
     });
     assert_eq!(seen, BTreeSet::from([(Ok(1), (Ok(()), Err((2, RETIRED))))]));
 }
@@ -595,13 +597,7 @@ fn a_value_made_late_outlives_its_reader() {
     let seen = explore(|| {
         let channel = Channel::new();
         let (reader, writer) = (channel.reader(), channel.writer());
-        let reading = async move {
-            match once(read_async(&reader)).await {
-                Some(got) => got,
-                None => read_async(&reader).await,
-            }
-        };
-        (move || drive(reading), move || choose!(alt::defer(&writer) => deliver))
+        (move || drive(read_again(reader)), move || choose!(alt::defer(&writer) => deliver))
     });
     assert_eq!(seen, BTreeSet::from([(Ok(1), Ok(Chose::Wrote))]));
 }
