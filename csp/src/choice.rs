@@ -6,14 +6,14 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::alternation::{Guards, Standing, choose_from};
 use crate::barrier::{self, Barrier};
 use crate::channel::core::Core;
 use crate::channel::{Extended, Reader, Writer};
-use crate::guard::{self, At, Input, Output, Stand};
+use crate::guard::{self, At, Delivery, Input, Output, Stand};
 use crate::io::{self, Call, Due};
 use crate::park;
 use crate::sync::Arc;
@@ -79,6 +79,14 @@ trait Arm<R> {
     fn guard(&self) -> &dyn Stand;
     /// It was chosen.
     fn perform(&mut self, place: &'static Location<'static>) -> R;
+    /// It was chosen by one who awaits: what is to be awaited before it is [concluded](Self::conclude).
+    fn hand_over(&mut self, _place: &'static Location<'static>) -> Option<Delivery> {
+        None
+    }
+    /// The rest of `perform`, after [`hand_over`](Self::hand_over).
+    fn conclude(&mut self, place: &'static Location<'static>) -> R {
+        self.perform(place)
+    }
 }
 
 impl<R> Guards for [(bool, Box<dyn Arm<R> + '_>)] {
@@ -255,7 +263,7 @@ impl<'a, R> Alternation<'a, R> {
         &mut self,
     ) -> impl Future<Output = Result<R, Termination>> + use<'_, 'a, R> {
         let place = Location::caller();
-        ChooseAsync { alternation: self, begun: false, place }
+        ChooseAsync { alternation: self, begun: false, chosen: None, place }
     }
 
     /// A round begins; where it looks first.
@@ -284,6 +292,8 @@ impl<R> Drop for Alternation<'_, R> {
 struct ChooseAsync<'c, 'a, R> {
     alternation: &'c mut Alternation<'a, R>,
     begun: bool,
+    /// Its value is with a reader who may keep it waiting.
+    chosen: Option<(usize, Delivery)>,
     place: &'static Location<'static>,
 }
 
@@ -292,6 +302,12 @@ impl<R> Future for ChooseAsync<'_, '_, R> {
 
     fn poll(mut self: Pin<&mut Self>, waking: &mut Context<'_>) -> Poll<Self::Output> {
         let (place, begun) = (self.place, std::mem::replace(&mut self.begun, true));
+        if let Some((index, delivery)) = &mut self.chosen {
+            let index = *index;
+            ready!(Pin::new(delivery).poll(waking));
+            self.chosen = None;
+            return Poll::Ready(Ok(self.alternation.arms[index].1.conclude(place)));
+        }
         let alternation = &mut *self.alternation;
         let start = match begun {
             false => alternation.begin_round(),
@@ -316,7 +332,13 @@ impl<R> Future for ChooseAsync<'_, '_, R> {
         };
         alternation.start = index + 1;
         alternation.last = Some(index);
-        Poll::Ready(Ok(alternation.arms[index].1.perform(place)))
+        if let Some(mut delivery) = alternation.arms[index].1.hand_over(place)
+            && Pin::new(&mut delivery).poll(waking).is_pending()
+        {
+            self.chosen = Some((index, delivery));
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(alternation.arms[index].1.conclude(place)))
     }
 }
 
@@ -393,6 +415,15 @@ impl<T, E, R, V: FnMut() -> T, F: FnMut() -> R> Arm<R> for WriteArm<T, E, V, F> 
     fn perform(&mut self, place: &'static Location<'static>) -> R {
         let handover = self.output.handover(place);
         handover.deliver((self.value)());
+        (self.then)()
+    }
+
+    fn hand_over(&mut self, place: &'static Location<'static>) -> Option<Delivery> {
+        let handover = self.output.handover(place);
+        Some(handover.deliver_async((self.value)()))
+    }
+
+    fn conclude(&mut self, _: &'static Location<'static>) -> R {
         (self.then)()
     }
 }
