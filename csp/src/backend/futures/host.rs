@@ -114,6 +114,9 @@ impl Host {
         }
         if unstarted.next < unstarted.work.count() {
             self.unstarted.borrow_mut().push_back(unstarted);
+        } else {
+            // Not after the process, of whose job it might be the last: that holds what is the user's.
+            drop(unstarted);
         }
         self.begin(context, head);
         true
@@ -417,6 +420,7 @@ mod on_coroutine {
                 for index in next..work.count() {
                     crate::process::job::refuse(&work, index, reason);
                 }
+                crate::process::job::drop_quietly(work);
             }
         }
     }
