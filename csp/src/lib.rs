@@ -125,7 +125,7 @@ pub use choice::Alternation;
 pub use compute::{compute, compute_async};
 pub use network::{
     Component, Current, Members, Output, Parallel, Sequence, Spawn, Spawned, current, init,
-    shutdown, spawn,
+    shutdown, shutdown_async, spawn,
 };
 pub use process::{Backend, Erased, Failure, Process, Replicated};
 pub use report::Network;

@@ -791,6 +791,37 @@ pub fn shutdown() {
     }
 }
 
+/// [`shutdown`] in an `async` process.
+///
+/// # Panics
+/// If one of them failed and was not joined.
+///
+/// ```
+/// # use csp::{parallel, process, spawn};
+/// # use std::sync::atomic::{AtomicBool, Ordering};
+/// static DONE: AtomicBool = AtomicBool::new(false);
+///
+/// #[process]
+/// async fn works() { DONE.store(true, Ordering::SeqCst); }
+///
+/// #[process]
+/// async fn has_it_done() -> bool {
+///     drop(spawn(works()));
+///     csp::shutdown_async().await;
+///     DONE.load(Ordering::SeqCst)
+/// }
+///
+/// assert_eq!(parallel!(has_it_done()), (true,));
+/// ```
+pub async fn shutdown_async() {
+    // They stay its children, should nobody await this to the end.
+    let Some(children) = Group::children() else { return };
+    Ended::new(Arc::clone(&children)).await;
+    if let Some(failure) = children.take_failure() {
+        failure.raise();
+    }
+}
+
 /// Where the child of a `#[multiprocess]` takes over, in a program whose `main` is not marked
 /// [`#[csp::main]`](crate::main), which does this by itself.
 ///

@@ -90,6 +90,11 @@ impl Group {
         }
     }
 
+    /// The processes that the current one has spawned, if it has.
+    pub(crate) fn children() -> Option<Arc<Self>> {
+        park::current().children.borrow().clone().map(Self::from)
+    }
+
     /// All that the current process has spawned, if it has.
     pub(crate) fn take_children() -> Option<Arc<Self>> {
         park::current().children.take().map(Self::from)
