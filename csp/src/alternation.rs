@@ -294,7 +294,7 @@ fn wait<G: Guards + ?Sized>(
             drop(locked);
             park::refuse_to_wait(
                 "an alternation",
-                "end.read_async().await` as a guard, or `choose_async().await",
+                "end.read_async().await` or `after(duration).await` as a guard, or `choose_async().await",
             );
         }
         Prepared::Stand { locked, live, timeout } => (locked, live, timeout),

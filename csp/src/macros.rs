@@ -189,6 +189,12 @@ macro_rules! try_sequence_async {
 ///
 /// Sets that are made at run time are [`Alternation`](crate::Alternation)s.
 ///
+/// # In an `async` process
+///
+/// The guards are what the operations are there: `x = end.read_async().await`, `end.write_async(value).await`, `barrier.sync_async().await`,
+/// `retired(end).await`. All of a choice await, or none does; with them `after` and `at` need not, but where there is nothing else they do:
+/// `after(duration).await`.
+///
 /// Ideas: `ALT` of occam with its preconditions and `SKIP`, output guards and fair choice of JCSP.
 ///
 /// [`pri_alt!`]: crate::pri_alt
