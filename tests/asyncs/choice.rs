@@ -1,5 +1,6 @@
 //! Alternations of processes that are futures.
 
+use crate::{sink, source};
 use csp::{
     Alternation, Barrier, Channel, Reader, Termination, Writer, alt, parallel, pri_alt, process,
 };
@@ -8,23 +9,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-#[process]
-async fn source(count: u32, out: Writer<u32>) -> csp::Result {
-    for number in 0..count {
-        out.write_async(number).await?;
-    }
-    Ok(())
-}
-
-#[process]
-async fn sink(input: Reader<u32>) -> Vec<u32> {
-    let mut all = Vec::new();
-    while let Ok(value) = input.read_async().await {
-        all.push(value);
-    }
-    all
-}
 
 /// Holds up to `size` values between a reader and a writer that are not always ready.
 #[process]

@@ -1,5 +1,6 @@
 //! What holds for every process holds for one that is a future, and both kinds meet on one channel.
 
+use crate::{relay, sink, source};
 use csp::{
     Barrier, Bucket, Channel, Parallel, Reader, Termination, Writer, parallel, parallel_async,
     process, sequence_async, spawn, try_parallel, try_parallel_async,
@@ -9,30 +10,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-
-#[process]
-async fn source(count: u32, out: Writer<u32>) -> csp::Result {
-    for number in 0..count {
-        out.write_async(number).await?;
-    }
-    Ok(())
-}
-
-#[process]
-async fn relay(input: Reader<u32>, out: Writer<u32>) -> csp::Result {
-    loop {
-        out.write_async(input.read_async().await?).await?;
-    }
-}
-
-#[process]
-async fn sink(input: Reader<u32>) -> Vec<u32> {
-    let mut all = Vec::new();
-    while let Ok(value) = input.read_async().await {
-        all.push(value);
-    }
-    all
-}
 
 #[process]
 fn waiting_source(count: u32, out: Writer<u32>) -> csp::Result {
