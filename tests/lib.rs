@@ -3,8 +3,10 @@
 
 mod support;
 
-pub use support::arrival::{Arrival, settle};
-pub use support::body::run;
+pub use csp_tests_twins::{awaitable, in_place, multiprocess, process};
+pub use support::arrival::{Arrival, settle, settle_async};
+pub use support::body::{run, run_async};
+pub use support::kinds::{Iterate, awaits, caught_async};
 pub use support::ledger::{Ledger, Token};
 pub use support::memory::{Counting, held, held_by_all};
 pub use support::notes::Notes;
@@ -29,21 +31,35 @@ pub mod retired_end {}
 /// has both in one network; `law::os_processes`, where each process that is placed is an OS process, and `law::all_mixed`,
 /// where a third of them are. A law that can't have its processes in other OS processes says why.
 ///
+/// In `law::async_coroutines` and `law::async_threads` each process with a twin is the twin, an `async fn`; in `law::async_mixed`
+/// every other one. A law that can't have that says why.
+///
 /// ```ignore
-/// on_each_backend! {
+/// laws! {
 ///     fn poison_wakes_a_blocked_reader(backend) { /* backend.place(process) */ }
 ///     fn functions_are_values(backend, here: "no function can be serialised") { /* … */ }
+///     fn destructors_wait(backend, async: "nothing awaits in a destructor") { /* … */ }
 /// }
 /// ```
 #[macro_export]
-macro_rules! on_each_backend {
+macro_rules! laws {
     // None of these laws.
-    (here: $reason:expr; $($(#[$attribute:meta])* fn $law:ident($backend:ident) $body:block)+) => {
-        $crate::on_each_backend! {
-            $($(#[$attribute])* fn $law($backend, here: $reason) $body)+
+    (here: $here:expr; async: $async:expr; $($(#[$attribute:meta])* fn $law:ident($backend:ident) $body:block)+) => {
+        $crate::laws! {
+            $($(#[$attribute])* fn $law($backend, here: $here, async: $async) $body)+
         }
     };
-    ($($(#[$attribute:meta])* fn $law:ident($backend:ident $(, here: $reason:expr)?) $body:block)+) => {$(
+    (here: $here:expr; $($(#[$attribute:meta])* fn $law:ident($backend:ident $(, async: $async:expr)?) $body:block)+) => {
+        $crate::laws! {
+            $($(#[$attribute])* fn $law($backend, here: $here $(, async: $async)?) $body)+
+        }
+    };
+    (async: $async:expr; $($(#[$attribute:meta])* fn $law:ident($backend:ident $(, here: $here:expr)?) $body:block)+) => {
+        $crate::laws! {
+            $($(#[$attribute])* fn $law($backend $(, here: $here)?, async: $async) $body)+
+        }
+    };
+    ($($(#[$attribute:meta])* fn $law:ident($backend:ident $(, here: $here:expr)? $(, async: $async:expr)?) $body:block)+) => {$(
         mod $law {
             #[allow(unused_imports)]
             use super::*;
@@ -69,12 +85,68 @@ macro_rules! on_each_backend {
                 $crate::check(module_path!(), $crate::Placement::mixed(), law);
             }
 
-            $crate::in_os_processes!(law $(, $reason)?);
+            $crate::in_os_processes!(law $(, $here)?);
+            $crate::as_futures!(law $(, $async)?);
         }
     )+};
 }
 
-/// The part of [`on_each_backend!`] that starts OS processes, or says why not.
+/// [`laws!`] of what is not run as futures: what others check, and what is about one kind of process.
+#[macro_export]
+macro_rules! on_each_backend {
+    (here: $here:expr; $($laws:tt)+) => {
+        $crate::laws! { here: $here; async: "what they rest on are the laws, which run as futures too"; $($laws)+ }
+    };
+    ($($laws:tt)+) => {
+        $crate::laws! { async: "what they rest on are the laws, which run as futures too"; $($laws)+ }
+    };
+}
+
+/// The part of [`laws!`] that has processes await, or says why not.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! as_futures {
+    ($law:ident) => {
+        #[cfg(feature = "coroutines")]
+        #[test]
+        fn async_coroutines() {
+            $crate::check(module_path!(), $crate::Placement::async_coroutines(), $law);
+        }
+
+        #[cfg(feature = "threads")]
+        #[test]
+        fn async_threads() {
+            $crate::check(module_path!(), $crate::Placement::async_threads(), $law);
+        }
+
+        #[cfg(all(feature = "coroutines", feature = "threads"))]
+        #[test]
+        fn async_mixed() {
+            $crate::check(module_path!(), $crate::Placement::async_mixed(), $law);
+        }
+    };
+    ($law:ident, $reason:expr) => {
+        const _: &str = $reason;
+    };
+}
+
+/// What comes of an expression that may panic and may wait.
+#[macro_export]
+macro_rules! caught {
+    ($work:expr) => {
+        ::std::panic::catch_unwind(::std::panic::AssertUnwindSafe(|| $work))
+    };
+}
+
+/// A call of an [`awaitable`] function.
+#[macro_export]
+macro_rules! wait_for {
+    ($call:expr) => {
+        $call
+    };
+}
+
+/// The part of [`laws!`] that starts OS processes, or says why not.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! in_os_processes {
@@ -109,15 +181,19 @@ macro_rules! in_os_processes {
 /// ```
 #[macro_export]
 macro_rules! start {
-    ($backend:expr, ($($name:ident : $type:ty = $value:expr),* $(,)?) -> $result:ty { $($body:tt)* }) => {
-        ::csp::spawn($crate::placed!($backend, ($($name: $type = $value),*) -> $result { $($body)* }))
-    };
+    ($backend:expr, $($process:tt)*) => { ::csp::spawn($crate::placed!($backend, $($process)*)) };
 }
 
 /// The process that [`start!`] starts, not yet started.
 #[macro_export]
 macro_rules! placed {
     ($backend:expr, ($($name:ident : $type:ty = $value:expr),* $(,)?) -> $result:ty { $($body:tt)* }) => {{
+        #[$crate::multiprocess]
+        fn run($($name: $type),*) -> $result { $($body)* }
+        $backend.place(run($($value),*))
+    }};
+    // It has no twin that awaits.
+    ($backend:expr, waiting ($($name:ident : $type:ty = $value:expr),* $(,)?) -> $result:ty { $($body:tt)* }) => {{
         #[::csp::multiprocess]
         fn run($($name: $type),*) -> $result { $($body)* }
         $backend.place(run($($value),*))

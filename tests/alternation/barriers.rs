@@ -1,7 +1,9 @@
 //! Barriers and buckets: many go on together, each time all of them and once.
 
-use csp::{Alternation, Barrier, Bucket, Channel, Termination, alt, parallel, pri_alt, process};
-use csp_tests::{Arrival, Placement, Random, on_each_backend, rounds, run, seed};
+use csp::{Alternation, Barrier, Bucket, Channel, Termination, alt, parallel, pri_alt};
+use csp_tests::{
+    Arrival, Placement, Random, awaitable, in_place, laws, process, rounds, seed, wait_for,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -29,6 +31,7 @@ impl Phases {
 }
 
 /// Syncs so often, in one of the ways there are.
+#[awaitable]
 fn steps(barrier: &Barrier, phases: &Phases, who: usize, count: usize) -> csp::Result {
     let never = Channel::<u32>::new();
     let (input, _output) = (never.reader(), never.writer());
@@ -54,24 +57,26 @@ fn steps(barrier: &Barrier, phases: &Phases, who: usize, count: usize) -> csp::R
 
 #[process]
 fn replica(barrier: Barrier, count: usize) {
-    (0..count).for_each(|_| barrier.sync());
+    for _ in 0..count {
+        barrier.sync();
+    }
 }
 
 fn waits_at(backend: &Placement, barrier: Barrier) -> (csp::Spawned<Barrier>, Arrival) {
     let arrival = Arrival::new();
-    let waits = backend.spawn({
+    let waits = backend.start({
         let arrival = arrival.clone();
-        move || {
+        in_place!(move || {
             arrival.announce();
             barrier.sync();
             barrier
-        }
+        })
     });
     arrival.until_blocked();
     (waits, arrival)
 }
 
-on_each_backend! {
+laws! {
     here: "a barrier is of one OS process";
 
     fn all_go_on_together_however_they_wait(backend) {
@@ -80,7 +85,7 @@ on_each_backend! {
         let processes: Vec<_> = (0..count)
             .map(|who| {
                 let (barrier, phases) = (first.enrol(), phases.clone());
-                backend.spawn(move || steps(&barrier, &phases, who, 100))
+                backend.start(in_place!(move || wait_for!(steps(&barrier, &phases, who, 100))))
             })
             .collect();
         first.resign();
@@ -98,14 +103,14 @@ on_each_backend! {
 
     fn one_alone_does_not_wait(backend) {
         backend
-            .spawn(|| {
+            .start(in_place!(|| {
                 let barrier = Barrier::new();
                 for _ in 0..10 {
                     barrier.sync();
                     alt! { barrier.sync() => {} }.unwrap();
                     pri_alt! { barrier.sync() => {}, skip => unreachable!() }.unwrap();
                 }
-            })
+            }))
             .join();
     }
 
@@ -133,7 +138,7 @@ on_each_backend! {
             let barrier = Barrier::new();
             let (one, other) = (barrier.enrol(), barrier.enrol());
             let waiting = [waits_at(backend, one).0, waits_at(backend, other).0];
-            let _ = backend.spawn(move || resign(barrier)).try_join();
+            let _ = backend.start(in_place!(move || resign(barrier))).try_join();
             // They are two from now on.
             let [a, b] = waiting.map(csp::Spawned::join);
             let (a, _) = waits_at(backend, a);
@@ -145,15 +150,15 @@ on_each_backend! {
     fn one_who_resigns_may_be_the_last_of_a_choice(backend) {
         let (barrier, never) = (Barrier::new(), Channel::<u32>::new());
         let arrival = Arrival::new();
-        let chooses = backend.spawn({
+        let chooses = backend.start({
             let (barrier, input, arrival) = (barrier.enrol(), never.reader(), arrival.clone());
-            move || {
+            in_place!(move || {
                 arrival.announce();
                 alt! {
                     input.read()   => "read",
                     barrier.sync() => "sync",
                 }
-            }
+            })
         });
         arrival.until_blocked();
         drop(barrier);
@@ -170,10 +175,10 @@ on_each_backend! {
         let barrier = Barrier::new();
         let syncs = Syncs(barrier.enrol());
         let failure = backend
-            .spawn(move || {
+            .start(in_place!(move || {
                 let _syncs = syncs;
                 panic!("unwinds");
-            })
+            }))
             .try_join();
         let failure: Result<(), _> = failure;
         assert_eq!(failure.unwrap_err().message(), "unwinds");
@@ -190,7 +195,7 @@ on_each_backend! {
                 .iter()
                 .map(|call| {
                     let (barrier, call) = (first.enrol(), call.reader());
-                    backend.spawn(move || {
+                    backend.start(in_place!(move || {
                         let (mut synced, mut called) = (0, 0);
                         while synced < 20 {
                             alt! {
@@ -202,12 +207,12 @@ on_each_backend! {
                             .unwrap();
                         }
                         (synced, called)
-                    })
+                    }))
                 })
                 .collect();
-            let caller = backend.spawn({
+            let caller = backend.start({
                 let calls: Vec<_> = calls.iter().map(Channel::writer).collect();
-                move || {
+                in_place!(move || {
                     let mut counts = [0; 3];
                     for _ in 0..40 {
                         let who = random.below(3);
@@ -220,7 +225,7 @@ on_each_backend! {
                         }
                     }
                     counts
-                }
+                })
             });
             drop(calls);
             first.resign();
@@ -248,7 +253,7 @@ on_each_backend! {
                     let (next, last) = (barriers[who].enrol(), barriers[(who + 1) % 3].enrol());
                     let (tells, hears) = (counts[who].writer(), counts[(who + 1) % 3].reader());
                     let mut random = Random::seeded(seed + who as u64);
-                    run(move || {
+                    in_place!(move || {
                         let (mut by_next, mut by_last) = (0_u32, 0_u32);
                         for _ in 0..60 {
                             if random.once_in(3) {
@@ -282,27 +287,31 @@ on_each_backend! {
         // Both sides offer the same two things: what one has chosen the other has.
         let (here, channel) = (Barrier::new(), Channel::new());
         let there = here.enrol();
-        let writes = backend.spawn({
+        let writes = backend.start({
             let output = channel.writer();
-            move || {
-                (0..1_000)
-                    .map(|round| alt! {
+            in_place!(move || {
+                let mut written = Vec::new();
+                for round in 0..1_000 {
+                    written.push(alt! {
                         output.write(round) => Some(round),
                         here.sync()         => None,
-                    })
-                    .collect::<csp::Result<Vec<_>>>()
-            }
+                    }?);
+                }
+                Ok::<_, Termination>(written)
+            })
         });
-        let reads = backend.spawn({
+        let reads = backend.start({
             let input = channel.reader();
-            move || {
-                (0..1_000)
-                    .map(|_| alt! {
+            in_place!(move || {
+                let mut read = Vec::new();
+                for _ in 0..1_000 {
+                    read.push(alt! {
                         there.sync()         => None,
                         round = input.read() => Some(round),
-                    })
-                    .collect::<csp::Result<Vec<_>>>()
-            }
+                    }?);
+                }
+                Ok::<_, Termination>(read)
+            })
         });
         drop(channel);
         let (written, read) = (writes.join().unwrap(), reads.join().unwrap());
@@ -320,7 +329,7 @@ on_each_backend! {
                     let (even, odd) = (even.enrol(), odd.enrol());
                     let (input, output) = (values.reader(), values.writer());
                     let mut random = Random::seeded(seed * 7 + who);
-                    run(move || {
+                    in_place!(move || {
                         let (mut evens, mut odds, mut written, mut read) = (0, 0, 0, 0);
                         for _ in 0..60 {
                             let offers = random.once_in(2);
@@ -352,10 +361,10 @@ on_each_backend! {
                 .map(|_| {
                     let (bucket, arrival) = (bucket.clone(), Arrival::new());
                     let announces = arrival.clone();
-                    let falls = backend.spawn(move || {
+                    let falls = backend.start(in_place!(move || {
                         announces.announce();
                         bucket.fall_in();
-                    });
+                    }));
                     arrival.until_blocked();
                     falls
                 })
@@ -374,32 +383,32 @@ on_each_backend! {
         let falls: Vec<_> = (0..count)
             .map(|_| {
                 let bucket = bucket.clone();
-                backend.spawn(move || (0..10).for_each(|_| bucket.fall_in()))
+                backend.start(in_place!(move || for _ in 0..10 { bucket.fall_in(); }))
             })
             .collect();
-        let flushes = backend.spawn(move || {
+        let flushes = backend.start(in_place!(move || {
             let mut flushed = 0;
             while flushed < 10 * count {
                 flushed += bucket.flush();
                 csp::sleep(Duration::ZERO);
             }
             flushed
-        });
+        }));
         assert_eq!(flushes.join(), 10 * count);
         falls.into_iter().for_each(csp::Spawned::join);
     }
 
     fn a_barrier_goes_on_when_channels_beside_it_retire(backend) {
         let (barrier, channel, arrival) = (Barrier::new(), Channel::<u32>::new(), Arrival::new());
-        let chooses = backend.spawn({
+        let chooses = backend.start({
             let (barrier, input, arrival) = (barrier.enrol(), channel.reader(), arrival.clone());
-            move || {
+            in_place!(move || {
                 arrival.announce();
                 alt! {
                     input.read()   => "read",
                     barrier.sync() => "sync",
                 }
-            }
+            })
         });
         arrival.until_blocked();
         drop(channel);
@@ -409,9 +418,9 @@ on_each_backend! {
 
     fn poison_beside_a_barrier_ends_the_choice_and_the_others_wait_on(backend) {
         let (barrier, channel, arrival) = (Barrier::new(), Channel::<u32>::new(), Arrival::new());
-        let chooses = backend.spawn({
+        let chooses = backend.start({
             let (barrier, input, arrival) = (barrier.enrol(), channel.reader(), arrival.clone());
-            move || {
+            in_place!(move || {
                 arrival.announce();
                 let end = alt! {
                     barrier.sync() => unreachable!(),
@@ -420,7 +429,7 @@ on_each_backend! {
                 assert!(matches!(end, Err(Termination::Poisoned(_))));
                 // Still enrolled: the others are not let go without it.
                 barrier.sync();
-            }
+            })
         });
         arrival.until_blocked();
         channel.reader().poison("beside");

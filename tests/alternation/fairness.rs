@@ -1,7 +1,7 @@
 //! JCSP's bound: a guard that stays ready is chosen before any other is chosen twice.
 
 use csp::{Alternation, Channel, Reader, Termination, Writer, alt, pri_alt};
-use csp_tests::{Arrival, Random, on_each_backend, seed, start, start_waiting};
+use csp_tests::{Arrival, Random, awaitable, laws, seed, start, start_waiting, wait_for};
 #[cfg(feature = "subprocess")]
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -60,6 +60,7 @@ fn roomy(channels: usize, values: usize) -> Ready {
     }
 }
 
+#[awaitable]
 fn choice_of_three(ends: &[Reader<u32>]) -> csp::Result<usize> {
     alt! {
         ends[0].read() => 0,
@@ -68,7 +69,7 @@ fn choice_of_three(ends: &[Reader<u32>]) -> csp::Result<usize> {
     }
 }
 
-on_each_backend! {
+laws! {
     fn inputs_outputs_and_times_take_turns(backend) {
         let chosen = start!(backend, (full: Ready = filled(2, 100), room: Ready = roomy(2, 100)) -> csp::Result<Vec<usize>> {
             let mut chosen = Vec::new();
@@ -92,7 +93,11 @@ on_each_backend! {
             for (guard, reader) in ready.readers.iter().enumerate() {
                 choice.read(reader, move |_| guard);
             }
-            (0..500).map(|_| choice.choose()).collect()
+            let mut chosen = Vec::new();
+            for _ in 0..500 {
+                chosen.push(choice.choose()?);
+            }
+            Ok(chosen)
         });
         is_fair(&always(chosen.join().unwrap(), 10));
     }
@@ -111,7 +116,11 @@ on_each_backend! {
         let ends: Vec<_> = channels.iter().map(Channel::reader).collect();
         let reads = start!(backend, (ends: Vec<Reader<u32>> = ends) -> csp::Result<Vec<usize>> {
             // Each channel's writers last as long as nobody is ahead by more than one.
-            (0..3 * EACH).map(|_| choice_of_three(&ends)).collect()
+            let mut chosen = Vec::new();
+            for _ in 0..3 * EACH {
+                chosen.push(wait_for!(choice_of_three(&ends))?);
+            }
+            Ok(chosen)
         });
         is_fair(&always(reads.join().unwrap(), 3));
         assert!(writers.into_iter().all(csp::Spawned::join));
@@ -127,13 +136,15 @@ on_each_backend! {
             .collect();
         let ends: Vec<_> = channels.iter().map(Channel::writer).collect();
         let writes = start!(backend, (ends: Vec<Writer<()>> = ends) -> csp::Result<Vec<usize>> {
-            (0..3 * EACH)
-                .map(|n| alt! {
+            let mut chosen = Vec::new();
+            for n in 0..3 * EACH {
+                chosen.push(alt! {
                     ends[0].write(())           => 0,
                     ends[1].write_with(|| ())   => 1,
                     if n < 100, ends[2].write(()) => 2,
-                })
-                .collect()
+                }?);
+            }
+            Ok(chosen)
         });
         is_fair(&always(writes.join().unwrap(), 3));
         assert!(readers.into_iter().all(csp::Spawned::join));
@@ -150,7 +161,7 @@ on_each_backend! {
                     }
                     let mut chosen = Vec::new();
                     for _ in 0..100 {
-                        chosen.push(if who.is_multiple_of(2) { choice.choose()? } else { choice_of_three(&ends)? });
+                        chosen.push(if who.is_multiple_of(2) { choice.choose()? } else { wait_for!(choice_of_three(&ends))? });
                         csp::sleep(Duration::ZERO);
                     }
                     Ok(chosen)
@@ -174,7 +185,7 @@ on_each_backend! {
                     alt! { a.read() => 0, b.read() => 1, c.read() => 2 }?,
                     alt! { a.read() => 0, b.read() => 1, c.read() => 2 }?,
                     alt! { a.read() => 0, b.read() => 1, c.read() => 2 }?,
-                    choice_of_three(&ready.readers)?,
+                    wait_for!(choice_of_three(&ready.readers))?,
                 ];
                 for (trace, chosen) in traces.iter_mut().zip(chosen) {
                     trace.push(chosen);
@@ -300,7 +311,7 @@ on_each_backend! {
         let counts = start!(backend, (ends: Vec<Reader<u32>> = ends) -> csp::Result<[u32; 3]> {
             let mut counts = [0; 3];
             for _ in 0..600 {
-                counts[choice_of_three(&ends)?] += 1;
+                counts[wait_for!(choice_of_three(&ends))?] += 1;
             }
             Ok(counts)
         });

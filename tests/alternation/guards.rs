@@ -2,8 +2,8 @@
 
 use csp::{Alternation, Cause, Channel, Extended, Reader, Termination, Writer, alt, pri_alt};
 use csp_tests::{
-    Arrival, Ledger, Notes, Placement, Token, on_each_backend, panic_of, placed,
-    poisoned_by_reason, start, start_waiting,
+    Arrival, Ledger, Notes, Placement, Token, awaitable, in_place, laws, panic_of, placed,
+    poisoned_by_reason, start, start_waiting, wait_for,
 };
 use std::cell::RefCell;
 use std::time::Duration;
@@ -14,35 +14,34 @@ fn two() -> (Channel<u32>, Channel<u32>) {
     (Channel::new(), Channel::new())
 }
 
-type Choice = fn(&Reader<u32>, &Reader<u32>, &Writer<u32>) -> csp::Result<u32>;
+const CHOICES: usize = 3;
 
-/// Over two inputs and an output, one hour at most.
-const CHOICES: [Choice; 3] = [
-    |a, b, c| {
-        alt! {
+/// Over two inputs and an output, one hour at most, in one of the ways there are.
+#[awaitable]
+fn choose(which: usize, a: &Reader<u32>, b: &Reader<u32>, c: &Writer<u32>) -> csp::Result<u32> {
+    match which {
+        0 => alt! {
             x = a.read() => x,
             x = b.read() => x,
             c.write(9)   => 9,
             after(HOUR)  => unreachable!(),
-        }
-    },
-    |a, b, c| {
-        pri_alt! {
+        },
+        1 => pri_alt! {
             after(HOUR)          => unreachable!(),
             x = a.begin()        => *x,
             c.write_with(|| 9)   => 9,
             x = b.read()         => x,
+        },
+        _ => {
+            let mut choice = Alternation::new();
+            choice.after(HOUR, || unreachable!());
+            choice.read(a, |x| x);
+            choice.write(c, || 9, || 9);
+            choice.begin(b, |x| *x);
+            choice.choose()
         }
-    },
-    |a, b, c| {
-        let mut choice = Alternation::new();
-        choice.after(HOUR, || unreachable!());
-        choice.read(a, |x| x);
-        choice.write(c, || 9, || 9);
-        choice.begin(b, |x| *x);
-        choice.choose()
-    },
-];
+    }
+}
 
 /// One of them, started and waiting.
 fn chooses(
@@ -53,7 +52,7 @@ fn chooses(
     start_waiting!(
         backend,
         (which: usize = which, a: Reader<u32> = a, b: Reader<u32> = b, c: Writer<u32> = c) -> csp::Result<u32> {
-            CHOICES[which](&a, &b, &c)
+            wait_for!(choose(which, &a, &b, &c))
         }
     )
 }
@@ -62,42 +61,59 @@ fn is_no_guard<T>(outcome: &csp::Result<T>) -> bool {
     matches!(outcome, Err(Termination::Poisoned(poison)) if matches!(poison.cause(), Cause::NoGuard { .. }))
 }
 
-type Read = fn(&Reader<u32>, &dyn Fn()) -> csp::Result;
-const READS: [Read; 4] = [
-    |input, meanwhile| alt! { held = input.begin() => { meanwhile(); drop(held); } },
-    // Not even named, it is held as long as the arm runs.
-    |input, meanwhile| alt! { input.begin() => meanwhile() },
-    |input, meanwhile| {
-        let held: Extended<'_, u32> =
-            alt! { held = input.begin() => held, after(HOUR) => unreachable!() }?;
-        meanwhile();
-        assert_eq!(held.into_inner(), 1);
-        Ok(())
-    },
-    |input, meanwhile| {
-        let mut choice = Alternation::new();
-        choice.begin(input, |held| {
-            meanwhile();
-            drop(held);
-        });
-        choice.choose()
-    },
-];
-type Write = fn(&Writer<u32>) -> csp::Result;
-const WRITES: [Write; 4] = [
-    |output| Ok(output.write(1)?),
-    |output| alt! { output.write(1) => {} },
-    |output| alt! { output.write_with(|| 1) => {}, after(HOUR) => unreachable!() },
-    |output| {
-        let mut choice = Alternation::new();
-        choice.write(output, || 1, || {});
-        choice.choose()
-    },
-];
+const READS: usize = 4;
 
-on_each_backend! {
+/// In one of the ways there are, noting when the value has been used.
+#[awaitable]
+fn read_extended(way: usize, input: &Reader<u32>, log: &Notes) -> csp::Result {
+    match way {
+        0 => alt! { held = input.begin() => { use_for_a_while(log); drop(held); } },
+        // Not even named, it is held as long as the arm runs.
+        1 => alt! { input.begin() => use_for_a_while(log) },
+        2 => {
+            let held: Extended<'_, u32> =
+                alt! { held = input.begin() => held, after(HOUR) => unreachable!() }?;
+            csp::sleep(Duration::from_micros(10));
+            use_for_a_while(log);
+            assert_eq!(held.into_inner(), 1);
+            Ok(())
+        }
+        _ => {
+            let mut choice = Alternation::new();
+            choice.begin(input, |held| {
+                use_for_a_while(log);
+                drop(held);
+            });
+            choice.choose()
+        }
+    }
+}
+
+/// Not asleep, for a closure can't await; but on another core its writer would have the time.
+fn use_for_a_while(log: &Notes) {
+    std::thread::sleep(Duration::from_micros(10));
+    log.push("used");
+}
+
+const WRITES: usize = 4;
+
+#[awaitable]
+fn write_one(way: usize, output: &Writer<u32>) -> csp::Result {
+    match way {
+        0 => Ok(output.write(1)?),
+        1 => alt! { output.write(1) => {} },
+        2 => alt! { output.write_with(|| 1) => {}, after(HOUR) => unreachable!() },
+        _ => {
+            let mut choice = Alternation::new();
+            choice.write(output, || 1, || {});
+            choice.choose()
+        }
+    }
+}
+
+laws! {
     fn a_guard_that_retires_is_left_out(backend) {
-        for choice in 0..CHOICES.len() {
+        for choice in 0..CHOICES {
             let (a, b) = two();
             let c = Channel::new();
             let (reads_a, reads_b, writes_c) = (a.reader(), b.reader(), c.writer());
@@ -113,7 +129,7 @@ on_each_backend! {
     }
 
     fn a_guard_that_had_retired_is_left_out(backend) {
-        for choice in 0..CHOICES.len() {
+        for choice in 0..CHOICES {
             let (a, b) = two();
             let c = Channel::new();
             let (reads_a, reads_b, writes_c) = (a.reader(), b.reader(), c.writer());
@@ -125,7 +141,7 @@ on_each_backend! {
     }
 
     fn when_all_have_retired_the_choice_ends_timeouts_or_not(backend) {
-        for choice in 0..CHOICES.len() {
+        for choice in 0..CHOICES {
             for early in 0..=3 {
                 let (a, b) = two();
                 let c = Channel::new();
@@ -145,7 +161,7 @@ on_each_backend! {
     }
 
     fn a_poisoned_guard_ends_the_choice_at_once(backend) {
-        for choice in 0..CHOICES.len() {
+        for choice in 0..CHOICES {
             for poisoned in 0..3 {
                 for early in [false, true] {
                     let (a, b) = two();
@@ -324,8 +340,8 @@ on_each_backend! {
     }
 
     fn an_extended_read_keeps_its_writer_in_whatever_choice(backend) {
-        for read in 0..READS.len() {
-            for write in 0..WRITES.len() {
+        for read in 0..READS {
+            for write in 0..WRITES {
                 for writer_first in [false, true] {
                     backend.note(format!("read {read}, write {write}, writer first: {writer_first}"));
                     let channel = Channel::new();
@@ -335,17 +351,14 @@ on_each_backend! {
                         backend,
                         (read: usize = read, input: Reader<u32> = input, log: Notes = log.clone(), gone: Arrival = gone.clone()) -> csp::Result {
                             gone.announce();
-                            READS[read](&input, &|| {
-                                csp::sleep(Duration::from_micros(10));
-                                log.push("used");
-                            })
+                            wait_for!(read_extended(read, &input, &log))
                         }
                     );
                     let writes = placed!(
                         backend,
                         (write: usize = write, output: Writer<u32> = output, log: Notes = log.clone(), gone: Arrival = gone.clone()) -> csp::Result {
                             gone.announce();
-                            let end = WRITES[write](&output);
+                            let end = wait_for!(write_one(write, &output));
                             log.push("released");
                             end
                         }
@@ -427,7 +440,9 @@ on_each_backend! {
         let channel = Channel::buffered(10);
         let (input, output) = (channel.reader(), channel.writer());
         let sum = start!(backend, (input: Reader<u32> = input, output: Writer<u32> = output) -> csp::Result<u32> {
-            (1..=10).for_each(|n| output.write(n).unwrap());
+            for n in 1..=10 {
+                output.write(n)?;
+            }
             let mut sum = 0;
             for _ in 0..5 {
                 sum += alt! {
@@ -441,18 +456,18 @@ on_each_backend! {
     }
 
     fn skip_in_a_fair_set_is_refused(backend, here: "it has no channel") {
-        let said = backend.spawn(|| panic_of(|| Alternation::new().skip(|| ())));
+        let said = backend.start(in_place!(|| panic_of(|| Alternation::new().skip(|| ()))));
         assert!(said.join().contains("by_priority"));
     }
 
     fn a_guard_that_there_is_not_is_refused(backend, here: "it has no channel") {
-        let said = backend.spawn(|| {
+        let said = backend.start(in_place!(|| {
             panic_of(|| {
                 let mut choice = Alternation::by_priority();
                 choice.skip(|| ());
                 choice.enable(1, false);
             })
-        });
+        }));
         let said = said.join();
         assert!(said.contains("no guard 1") && said.contains("has 1"), "{said}");
     }

@@ -5,8 +5,11 @@
 //! time; one with two guards offers both channels; one with both ends reads what others write meanwhile, and never
 //! what it offers itself. Readers likewise.
 
-use csp::{Channel, Reader, Termination, Writer, alt, multiprocess};
-use csp_tests::{Ledger, Placement, Random, Token, on_each_backend, run, seed, start};
+use csp::{Channel, Reader, Termination, Writer, alt};
+use csp_tests::{
+    Ledger, Placement, Random, Token, awaitable, in_place, laws, multiprocess, run, seed, start,
+    wait_for,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -45,6 +48,7 @@ struct Ends {
     channels: usize,
 }
 
+#[awaitable]
 fn write_all(kind: Kind, ends: Ends, account: &mut Account, random: &mut Random) -> csp::Result {
     let Ends { readers, writers: [wa, wb], channels } = ends;
     // Else it would keep the channels from retiring.
@@ -77,6 +81,7 @@ fn write_all(kind: Kind, ends: Ends, account: &mut Account, random: &mut Random)
     Ok(())
 }
 
+#[awaitable]
 fn read_all(
     kind: Kind,
     ends: Ends,
@@ -92,11 +97,20 @@ fn read_all(
         }
         let (first, second) = if random.below(channels) == 0 { (&ra, &rb) } else { (&rb, &ra) };
         let value = match kind {
-            Plain => first.read().or_else(|_| second.read()),
-            OneGuard if random.once_in(2) => {
-                alt! { x = first.read() => x }.or_else(|_| second.read())
+            Plain => match first.read() {
+                Err(_) => second.read(),
+                read => read,
+            },
+            OneGuard => {
+                let chosen = match random.once_in(2) {
+                    true => alt! { x = first.read() => x },
+                    false => alt! { x = first.begin() => x.into_inner() },
+                };
+                match chosen {
+                    Err(_) => second.read(),
+                    read => read,
+                }
             }
-            OneGuard => alt! { x = first.begin() => x.into_inner() }.or_else(|_| second.read()),
             TwoGuards => alt! {
                 x = ra.read() => x,
                 x = rb.read() => x,
@@ -146,9 +160,9 @@ fn works(
     watches: Reader<()>,
 ) -> Vec<Token> {
     let end = if is_writer {
-        write_all(kind, ends, &mut account, &mut random)
+        wait_for!(write_all(kind, ends, &mut account, &mut random))
     } else {
-        read_all(kind, ends, watches, &mut account, &mut random)
+        wait_for!(read_all(kind, ends, watches, &mut account, &mut random))
     };
     drop(keeps);
     assert!(account.to_write.is_empty(), "{kind:?} ends with values left: {end:?}");
@@ -209,7 +223,7 @@ fn each_pairing(backend: &Placement, count: u64, writers: usize, readers: usize)
     }
 }
 
-on_each_backend! {
+laws! {
     fn one_writer_and_one_reader(backend) {
         each_pairing(backend, 60, 1, 1);
     }
@@ -286,6 +300,7 @@ fn two_schedulers(backend: &Placement, seed: u64) {
             let (readers, writers) = ([a.reader(), b.reader()], [a.writer(), b.writer()]);
             let (place, ledger, mut random) = (backend.clone(), ledger.clone(), random.fork());
             run(move || {
+                place.enter();
                 let writes: Vec<_> = (0..2)
                     .map(|half| {
                         let first = 25 * (2 * host + half);
@@ -297,14 +312,14 @@ fn two_schedulers(backend: &Placement, seed: u64) {
                             channels: 2,
                         };
                         let (kind, mut random) = (KINDS[random.below(4)], random.fork());
-                        place.spawn(move || {
-                            write_all(kind, ends, &mut account, &mut random).unwrap();
+                        place.start(in_place!(move || {
+                            wait_for!(write_all(kind, ends, &mut account, &mut random)).unwrap();
                             account.read
-                        })
+                        }))
                     })
                     .collect();
                 let ([ra, rb], _) = (readers, drop(writers));
-                let reads = place.spawn(move || {
+                let reads = place.start(in_place!(move || {
                     let mut read = Vec::new();
                     while let Ok(value) = alt! {
                         x = ra.read() => x,
@@ -313,7 +328,7 @@ fn two_schedulers(backend: &Placement, seed: u64) {
                         read.push(value);
                     }
                     read
-                });
+                }));
                 let mut read = reads.join();
                 read.extend(writes.into_iter().flat_map(csp::Spawned::join));
                 read

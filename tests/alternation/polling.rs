@@ -1,49 +1,46 @@
 //! Choices that do not wait: with `skip`, or with a time that has come.
 
 use csp::{Alternation, Channel, Reader, Termination, Writer, alt, pri_alt};
-use csp_tests::{on_each_backend, start};
+use csp_tests::{awaitable, in_place, laws, start, wait_for};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Polls until there is something to read.
-type Poll = fn(&Reader<u32>) -> csp::Result<Option<u32>>;
+const POLLS: usize = 4;
 
-const POLLS: [Poll; 4] = [
-    |input| {
-        pri_alt! {
+/// What there is to read, if anything, in one of the ways there are to ask.
+#[awaitable]
+fn poll(way: usize, input: &Reader<u32>) -> csp::Result<Option<u32>> {
+    match way {
+        0 => pri_alt! {
             x = input.read() => Some(x),
             skip             => None,
-        }
-    },
-    |input| {
-        alt! {
+        },
+        1 => alt! {
             x = input.read()      => Some(x),
             after(Duration::ZERO) => None,
-        }
-    },
-    |input| {
-        pri_alt! {
+        },
+        2 => pri_alt! {
             x = input.read()    => Some(x),
             at(Instant::now())  => None,
+        },
+        _ => {
+            let mut choice = Alternation::by_priority();
+            choice.read(input, Some);
+            choice.skip(|| None);
+            choice.choose()
         }
-    },
-    |input| {
-        let mut choice = Alternation::by_priority();
-        choice.read(input, Some);
-        choice.skip(|| None);
-        choice.choose()
-    },
-];
+    }
+}
 
-on_each_backend! {
+laws! {
     fn a_process_that_polls_lets_the_others_go_on(backend) {
-        for poll in 0..POLLS.len() {
+        for way in 0..POLLS {
             let (channel, back) = (Channel::new(), Channel::new());
             let polls = start!(
                 backend,
-                (poll: usize = poll, input: Reader<u32> = channel.reader(), output: Writer<()> = back.writer()) -> csp::Result {
-                    while POLLS[poll](&input)?.is_none() {}
+                (way: usize = way, input: Reader<u32> = channel.reader(), output: Writer<()> = back.writer()) -> csp::Result {
+                    while wait_for!(poll(way, &input))?.is_none() {}
                     Ok(output.write(())?)
                 }
             );
@@ -56,12 +53,12 @@ on_each_backend! {
     }
 
     fn the_thread_that_polls_lets_its_coroutines_go_on(backend) {
-        for poll in POLLS {
+        for way in 0..POLLS {
             let channel = Channel::new();
             let (input, output) = (channel.reader(), channel.writer());
             drop(channel);
             let writes = start!(backend, (output: Writer<u32> = output) -> () { drop(output.write(1)) });
-            while poll(&input).unwrap().is_none() {}
+            while poll(way, &input).unwrap().is_none() {}
             drop(input);
             writes.join();
         }
@@ -69,26 +66,26 @@ on_each_backend! {
 
     fn a_sleep_of_no_length_lets_the_others_go_on(backend, here: "it has no channel") {
         let flag = Arc::new(AtomicBool::new(false));
-        let waits = backend.spawn({
+        let waits = backend.start({
             let flag = Arc::clone(&flag);
-            move || {
+            in_place!(move || {
                 while !flag.load(Ordering::Relaxed) {
                     csp::sleep(Duration::ZERO);
                 }
-            }
+            })
         });
-        let sets = backend.spawn(move || flag.store(true, Ordering::Relaxed));
+        let sets = backend.start(in_place!(move || flag.store(true, Ordering::Relaxed)));
         waits.join();
         sets.join();
     }
 
     fn a_poll_is_told_of_retirement(backend) {
-        for poll in 0..POLLS.len() {
+        for way in 0..POLLS {
             let channel = Channel::<u32>::new();
             let (input, output) = (channel.reader(), channel.writer());
-            let polls = start!(backend, (poll: usize = poll, input: Reader<u32> = input) -> csp::Result {
+            let polls = start!(backend, (way: usize = way, input: Reader<u32> = input) -> csp::Result {
                 loop {
-                    POLLS[poll](&input)?;
+                    wait_for!(poll(way, &input))?;
                 }
             });
             start!(backend, (output: Writer<u32> = output) -> () { drop(output) }).join();
@@ -98,12 +95,12 @@ on_each_backend! {
     }
 
     fn a_poll_is_told_of_poison(backend) {
-        for poll in 0..POLLS.len() {
+        for way in 0..POLLS {
             let channel = Channel::<u32>::new();
             let (input, output) = (channel.reader(), channel.writer());
-            let polls = start!(backend, (poll: usize = poll, input: Reader<u32> = input) -> csp::Result {
+            let polls = start!(backend, (way: usize = way, input: Reader<u32> = input) -> csp::Result {
                 loop {
-                    POLLS[poll](&input)?;
+                    wait_for!(poll(way, &input))?;
                 }
             });
             start!(backend, (output: Writer<u32> = output) -> () { output.poison("enough") }).join();
@@ -137,7 +134,11 @@ on_each_backend! {
                 output.write(n).unwrap();
             }
             // PyCSP's fast choice took 0 of 200 (its defect 15).
-            (0..200).map(|_| POLLS[0](&input).unwrap()).collect()
+            let mut polled = Vec::new();
+            for _ in 0..200 {
+                polled.push(wait_for!(poll(0, &input)).unwrap());
+            }
+            polled
         });
         assert_eq!(polled.join(), (0..200).map(Some).collect::<Vec<_>>());
     }

@@ -1,8 +1,8 @@
 //! Choices against whatever ends their channels, at any moment: each value is with one process or dropped once, and
 //! everybody gets an answer.
 
-use csp::{Alternation, Channel, Reader, Termination, Writer, alt, multiprocess, pri_alt};
-use csp_tests::{Ledger, Placement, Random, Token, on_each_backend, run, seed, start};
+use csp::{Alternation, Channel, Reader, Termination, Writer, alt, pri_alt};
+use csp_tests::{Ledger, Placement, Random, Token, in_place, laws, multiprocess, seed, start};
 use std::time::Duration;
 
 /// What happens to the two channels.
@@ -100,16 +100,16 @@ fn race(backend: &Placement, ends: Ends) {
     }
 }
 
-on_each_backend! {
+laws! {
     fn nothing_happens(backend) {
-        race(backend, |_, channels, _| run(move || drop(channels)).erased());
+        race(backend, |_, channels, _| in_place!(move || drop(channels)).erased());
     }
 
     fn one_is_poisoned(backend) {
         race(backend, |_, [a, b], mut random| {
             let end = if random.once_in(2) { a.reader() } else { b.reader() };
             drop((a, b));
-            run(move || {
+            in_place!(move || {
                 for _ in 0..random.below(6) {
                     csp::sleep(Duration::ZERO);
                 }
@@ -126,7 +126,7 @@ on_each_backend! {
             if random.once_in(2) {
                 ends.swap(0, 1);
             }
-            run(move || {
+            in_place!(move || {
                 for end in ends {
                     for _ in 0..random.below(4) {
                         csp::sleep(Duration::ZERO);
@@ -142,8 +142,8 @@ on_each_backend! {
         race(backend, |_, [a, b], mut random| {
             let ends = (a.reader(), b.writer());
             drop((a, b));
-            run(move || {
-                let outcome = csp::try_parallel!(run(move || {
+            in_place!(move || {
+                let outcome = csp::try_parallel!(in_place!(move || {
                     for _ in 0..random.below(4) {
                         csp::sleep(Duration::ZERO);
                     }

@@ -2,7 +2,7 @@
 
 use csp::{Alternation, Channel, Reader, Writer, alt, pri_alt};
 use csp_tests::{
-    Ledger, Placement, Random, Token, held, on_each_backend, seed, start, start_waiting,
+    Ledger, Placement, Random, Token, held, in_place, laws, seed, start, start_waiting,
 };
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ fn echo(backend: &Placement) -> (csp::Writer<u32>, csp::Reader<u32>) {
     (asks.writer(), answers.reader())
 }
 
-on_each_backend! {
+laws! {
     fn a_million_timeouts_armed_and_dropped_leave_nothing(backend) {
         let million = if cfg!(debug_assertions) { 300_000 } else { 1_000_000 };
         let count = if backend.has_os_processes() { 3_000 } else { backend.many(million, 20_000) as u32 };
@@ -91,9 +91,9 @@ on_each_backend! {
 
     fn a_network_ends_though_somebody_would_still_sleep(backend, here: "it has no channel") {
         // The watchdog would mind if it did not.
-        let sleeper = csp_tests::run(|| csp::sleep(HOUR));
+        let sleeper = in_place!(|| csp::sleep(HOUR));
         let _ = csp::spawn(backend.place(sleeper).daemon());
-        backend.spawn(|| ()).join();
+        backend.start(in_place!(|| ())).join();
     }
 
     fn a_timeout_does_not_come_before_its_time(backend) {
@@ -228,23 +228,24 @@ on_each_backend! {
     }
 
     fn sleepers_wake_in_the_order_of_their_times(backend, here: "the system says when an OS process runs") {
-        if backend.has_threads() {
-            return; // the system says when a thread runs
-        }
         for lead in (0..).map(|round| Duration::from_millis(5 << round)) {
             let (start, order) = (Instant::now() + lead, Arc::new(Mutex::new(Vec::new())));
             let sleepers: Vec<_> = [3, 1, 4, 0, 5, 2, 6]
                 .map(|turn| {
                     let order = Arc::clone(&order);
-                    backend.spawn(move || {
+                    backend.start(in_place!(move || {
                         csp::sleep_until(start + turn * Duration::from_micros(100));
                         order.lock().unwrap().push(turn);
-                    })
+                    }))
                 })
                 .into();
             // Its turn comes when all of them sleep. One that came too late for its time did not have to.
-            let all_sleep = backend.spawn(move || Instant::now() < start).join();
+            let all_sleep = backend.start(in_place!(move || Instant::now() < start)).join();
             sleepers.into_iter().for_each(csp::Spawned::join);
+            // The system says when a thread runs.
+            if backend.has_threads() {
+                break;
+            }
             if all_sleep {
                 assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4, 5, 6]);
                 break;
@@ -252,7 +253,7 @@ on_each_backend! {
         }
     }
 
-    fn ticks_do_not_drift_and_none_comes_early(backend, here: "it has no channel") {
+    fn ticks_do_not_drift_and_none_comes_early(backend, here: "it has no channel", async: "an iterator waits here; for the form that awaits see `asyncs::laws`") {
         let ticks = backend.spawn(|| {
             let period = Duration::from_micros(500);
             let mut every = csp::every(period);

@@ -1,11 +1,10 @@
 //! Outputs in a choice: what is written moves only if its guard is chosen, and may be made only then.
 
-use csp::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, multiprocess, pri_alt};
+use csp::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, pri_alt};
 use csp_tests::{
-    Arrival, Ledger, Placement, Token, Wire, on_each_backend, poisoned_by_panic, start,
-    start_waiting,
+    Arrival, Ledger, Placement, Token, Wire, awaitable, caught, in_place, laws, multiprocess,
+    poisoned_by_panic, start, start_waiting, wait_for,
 };
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 /// A reader of one value that waits already.
@@ -25,14 +24,13 @@ fn waiting_reader<T: Wire>(
 }
 
 /// Writes by a closure that panics; the process goes on.
+#[awaitable]
 fn fails(output: &Writer<Token>) {
-    let choice = catch_unwind(AssertUnwindSafe(|| {
-        alt! { output.write_with(|| panic!("no value")) => unreachable!() }
-    }));
+    let choice = caught!(alt! { output.write_with(|| panic!("no value")) => unreachable!() });
     assert!(choice.is_err());
 }
 
-on_each_backend! {
+laws! {
     fn a_variable_that_is_not_chosen_stays(backend) {
         let ledger = Ledger::new(3);
         let [first, second] = [ledger.token(0), ledger.token(1)];
@@ -91,7 +89,7 @@ on_each_backend! {
     fn an_expression_is_evaluated_once_and_dropped_if_not_chosen(backend, here: "it looks into its ledger while it chooses") {
         let ledger = Ledger::new(10);
         let out = ledger.clone();
-        let rounds = backend.spawn(move || -> csp::Result<()> {
+        let rounds = backend.start(in_place!(move || -> csp::Result<()> {
             let (never, ready) = (Channel::<Token>::new(), Channel::buffered(1));
             let (_reader, never) = (never.reader(), never.writer());
             let (input, output) = (ready.reader(), ready.writer());
@@ -105,7 +103,7 @@ on_each_backend! {
                 assert_eq!((before, out.dropped()), (id, id + 1));
             }
             Ok(())
-        });
+        }));
         assert_eq!(rounds.join(), Ok(()));
         ledger.balance();
     }
@@ -168,7 +166,7 @@ on_each_backend! {
             let channel = Channel::new();
             let (input, output) = (channel.reader(), channel.writer());
             let writer = start_waiting!(backend, (output: Writer<Token> = output, ledger: Ledger = ledger.clone()) -> csp::Result {
-                fails(&output);
+                wait_for!(fails(&output));
                 output.write(ledger.token(0)).map_err(|error| error.termination)
             });
             assert_eq!(read(&input), Ok(0));
@@ -190,7 +188,7 @@ on_each_backend! {
                     )
                 })
                 .collect();
-            let fails = start!(backend, (output: Writer<Token> = output) -> () { fails(&output) });
+            let fails = start!(backend, (output: Writer<Token> = output) -> () { wait_for!(fails(&output)) });
             let mut ids: Vec<_> = (0..3).map(|_| input.read().unwrap().id()).collect();
             ids.sort_unstable();
             assert_eq!(ids, [0, 1, 2]);
@@ -239,7 +237,7 @@ on_each_backend! {
         assert_eq!(input.read(), Ok(2));
     }
 
-    fn a_closure_may_communicate_while_its_reader_waits(backend) {
+    fn a_closure_may_communicate_while_its_reader_waits(backend, async: "nothing awaits in a closure") {
         let (questions, answers) = (Channel::new(), Channel::new());
         let answering = start!(
             backend,
@@ -252,7 +250,7 @@ on_each_backend! {
         let out = Channel::new();
         let asks = start!(
             backend,
-            (questions: Writer<u32> = questions.writer(), answers: Reader<u32> = answers.reader(), output: Writer<u32> = out.writer()) -> csp::Result {
+            waiting (questions: Writer<u32> = questions.writer(), answers: Reader<u32> = answers.reader(), output: Writer<u32> = out.writer()) -> csp::Result {
                 for n in 0..50 {
                     alt! {
                         output.write_with(|| {
@@ -282,20 +280,20 @@ on_each_backend! {
         }
         let (channel, found, arrival) = (Channel::new(), Found::default(), Arrival::new());
         let (input, output) = (channel.reader(), channel.writer());
-        let writer = backend.spawn({
+        let writer = backend.start({
             let arrival = arrival.clone();
-            move || {
+            in_place!(move || {
                 arrival.announce();
                 alt! { output.write_with(|| 1) => {} }
-            }
+            })
         });
         arrival.until_blocked();
-        let unwinds = backend.spawn({
+        let unwinds = backend.start({
             let reads = Reads(channel.reader(), Arc::clone(&found));
-            move || {
+            in_place!(move || {
                 let _reads = reads;
                 panic!("unwinds");
-            }
+            })
         });
         let failure: Result<(), _> = unwinds.try_join();
         assert!(failure.is_err());
@@ -333,7 +331,10 @@ on_each_backend! {
                     let ledger = &ledger;
                     choice.write(output, move || ledger.token(next.replace(next.get() + 1)), || {});
                 }
-                (0..60).try_for_each(|_| choice.choose())
+                for _ in 0..60 {
+                    choice.choose()?;
+                }
+                Ok(())
             }
         );
         let readers: Vec<_> = outs

@@ -2,9 +2,9 @@
 
 use crate::processes::{read_once, sink, source, write_once};
 use csp::{Channel, Termination, parallel, spawn};
-use csp_tests::{Arrival, Ledger, on_each_backend, retired};
+use csp_tests::{Arrival, Ledger, laws, retired};
 
-on_each_backend! {
+laws! {
     fn a_buffer_takes_n_values_before_a_write_waits(backend) {
         for capacity in [1, 3, 10] {
             let values = Channel::buffered(capacity);

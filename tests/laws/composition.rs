@@ -3,11 +3,10 @@
 
 use crate::processes::{relay, sink, source};
 use csp::{
-    Channel, Parallel, Process, Reader, Sequence, Termination, Writer, parallel, process, sequence,
-    spawn,
+    Channel, Parallel, Process, Reader, Sequence, Termination, Writer, parallel, sequence, spawn,
 };
 use csp::{try_parallel, try_sequence};
-use csp_tests::{Placement, on_each_backend};
+use csp_tests::{Placement, laws, process};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -81,7 +80,7 @@ fn patterns((left, right): (u32, u32), mut sum: u32, [first, .., last]: [u32; 4]
     sum * 100 + first * 10 + last
 }
 
-on_each_backend! {
+laws! {
     here: "what is put together here is processes, by closures over shared memory: see `subprocess::results`, `subprocess::nesting`";
 
     fn results_come_in_the_order_of_the_arguments_and_typed(backend) {

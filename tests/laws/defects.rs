@@ -1,8 +1,8 @@
 //! Defects of PyCSP 0.9.2 that this library must not have, each under the law it broke.
 
 use crate::processes::{sink, source};
-use csp::{Channel, Reader, Writer, multiprocess, parallel, spawn};
-use csp_tests::{Notes, Placement, on_each_backend, panic_of};
+use csp::{Channel, Reader, Writer, parallel, spawn};
+use csp_tests::{Notes, Placement, laws, multiprocess, panic_of};
 
 #[multiprocess]
 fn fails_while_others_wait(_output: Writer<u32>) {
@@ -52,7 +52,7 @@ fn writes_then_retires(value: u32, output: Writer<u32>) -> csp::Result {
     Ok(())
 }
 
-on_each_backend! {
+laws! {
     /// 1: an uncaught exception in a process, and the program never exits.
     fn defect_1_an_uncaught_panic_ends_the_network_and_reaches_the_caller(backend) {
         let values = Channel::new();

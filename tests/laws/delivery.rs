@@ -2,8 +2,8 @@
 //! reader: one or any writers, one or any readers, with and without a buffer.
 
 use crate::processes::sink;
-use csp::{Channel, Writer, multiprocess, parallel};
-use csp_tests::{Placement, on_each_backend};
+use csp::{Channel, Writer, parallel};
+use csp_tests::{Placement, laws, multiprocess};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Clone, Copy, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ fn exchange(backend: &Placement, writers: usize, readers: usize) {
     }
 }
 
-on_each_backend! {
+laws! {
     fn one_writer_one_reader(backend) {
         exchange(backend, 1, 1);
     }

@@ -2,8 +2,8 @@
 //! until it has it.
 
 use crate::processes::{read_once, source, write_once};
-use csp::{Channel, Reader, Termination, Writer, multiprocess, parallel, spawn};
-use csp_tests::{Arrival, Ledger, Notes, on_each_backend, poisoned_by_reason};
+use csp::{Channel, Reader, Termination, Writer, parallel, spawn};
+use csp_tests::{Arrival, Ledger, Notes, laws, multiprocess, poisoned_by_reason};
 
 #[multiprocess]
 fn writes_and_logs(count: u32, output: Writer<u32>, entries: Notes) -> csp::Result {
@@ -38,10 +38,13 @@ fn passes_on_within(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
 
 #[multiprocess]
 fn ticks(count: usize, output: Writer<()>) -> csp::Result {
-    (0..count).try_for_each(|_| Ok(output.write(())?))
+    for _ in 0..count {
+        output.write(())?;
+    }
+    Ok(())
 }
 
-on_each_backend! {
+laws! {
     fn the_writer_is_released_when_the_guard_is_dropped(backend) {
         let (values, go) = (Channel::new(), Channel::new());
         let entries = Notes::new();

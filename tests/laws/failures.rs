@@ -2,8 +2,8 @@
 //! more than that.
 
 use crate::processes::{read_once, sink, source};
-use csp::{Channel, Writer, parallel, process, spawn, try_parallel};
-use csp_tests::{Arrival, Ledger, Token, on_each_backend, panic_of, poisoned_by_panic};
+use csp::{Channel, Writer, parallel, spawn, try_parallel};
+use csp_tests::{Arrival, Ledger, Token, laws, panic_of, poisoned_by_panic, process};
 use serde::{Deserialize, Serialize};
 use std::panic::{panic_any, resume_unwind};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn all_is_well(backend: &csp_tests::Placement) {
     csp::shutdown();
 }
 
-on_each_backend! {
+laws! {
     here: "it counts what one OS process clones, drops and starts: see `subprocess::failures`";
 
     fn a_clone_that_panics_is_the_failure_of_a_replica(backend) {
@@ -162,7 +162,7 @@ on_each_backend! {
         }
     }
 
-    fn a_process_that_no_stack_is_had_for_is_a_failure(backend) {
+    fn a_process_that_no_stack_is_had_for_is_a_failure(backend, async: "a future has no stack") {
         let values = Channel::new();
         let failure = try_parallel!(
             backend.place(source(vec![1], values.writer()).stack(1 << 46)),

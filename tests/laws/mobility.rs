@@ -1,8 +1,8 @@
 //! Channel ends are values: they travel over channels, and outlive who made them.
 
 use crate::processes::{hold, relay, sink, source};
-use csp::{Channel, Reader, Termination, Writer, multiprocess, parallel, spawn};
-use csp_tests::{Placement, Wire, on_each_backend};
+use csp::{Channel, Reader, Termination, Writer, parallel, spawn};
+use csp_tests::{Placement, Wire, laws, multiprocess};
 #[cfg(feature = "subprocess")]
 use serde::{Deserialize, Serialize};
 
@@ -22,14 +22,14 @@ fn squares(requests: Reader<Request>) -> csp::Result {
 
 #[multiprocess]
 fn asks(numbers: std::ops::Range<u64>, server: Writer<Request>) -> csp::Result<Vec<u64>> {
-    numbers
-        .map(|number| {
-            let reply = Channel::new();
-            let answer = reply.reader();
-            server.write(Request { number, reply: reply.writer() })?;
-            answer.read()
-        })
-        .collect()
+    let mut answers = Vec::new();
+    for number in numbers {
+        let reply = Channel::new();
+        let answer = reply.reader();
+        server.write(Request { number, reply: reply.writer() })?;
+        answers.push(answer.read()?);
+    }
+    Ok(answers)
 }
 
 /// Makes a channel, hands both ends out and is gone.
@@ -45,7 +45,7 @@ fn makes_a_channel(readers: Writer<Reader<u32>>, writers: Writer<Writer<u32>>) -
 fn reads_from_what_it_receives<T: Wire>(ends: Reader<Reader<T>>) -> csp::Result<Vec<T>> {
     let mut all = Vec::new();
     for end in &ends {
-        all.extend(end);
+        all.extend(end.iter());
     }
     Ok(all)
 }
@@ -81,7 +81,7 @@ fn factory(
     Ok(())
 }
 
-on_each_backend! {
+laws! {
     fn a_reader_travels(backend) {
         let (ends, values) = (Channel::new(), Channel::new());
         let (_, _, read) = parallel!(

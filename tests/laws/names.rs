@@ -1,7 +1,7 @@
 //! Each process has a name and a path, without being told.
 
-use csp::{Backend, Channel, Writer, parallel, process, sequence, spawn};
-use csp_tests::{Placement, on_each_backend};
+use csp::{Backend, Channel, Writer, parallel, sequence, spawn};
+use csp_tests::{Placement, laws, process};
 
 fn here() -> (String, String) {
     let current = csp::current();
@@ -63,7 +63,7 @@ fn named(name: &str, path: &str) -> (String, String) {
     (name.into(), format!("{}/{path}", root()))
 }
 
-on_each_backend! {
+laws! {
     here: "a name is a process's own wherever it runs: see `subprocess::names`";
 
     fn a_process_is_named_after_its_function(backend) {

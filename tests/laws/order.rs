@@ -1,8 +1,8 @@
 //! First come, first served: for readers, for writers, with and without a buffer.
 
 use crate::processes::{read_once, sink, source, write_once};
-use csp::{Channel, Reader, Writer, multiprocess, parallel, spawn};
-use csp_tests::{Arrival, Notes, on_each_backend};
+use csp::{Channel, Reader, Writer, parallel, spawn};
+use csp_tests::{Arrival, Notes, laws, multiprocess};
 
 /// First come is first come to the channel's home.
 const SEEN: &str =
@@ -41,7 +41,7 @@ fn keen_writer(who: usize, output: Writer<usize>, arrival: Arrival) {
     }
 }
 
-on_each_backend! {
+laws! {
     fn values_arrive_in_the_order_written(backend) {
         for capacity in CAPACITIES {
             let values = channel(capacity);

@@ -2,10 +2,10 @@
 
 use crate::processes::{relay, sink, source};
 use csp::{
-    Channel, Erased, Process, Reader, Sequence, Termination, Writer, parallel, process, sequence,
-    spawn, try_parallel, try_sequence,
+    Channel, Erased, Process, Reader, Sequence, Termination, Writer, parallel, sequence, spawn,
+    try_parallel, try_sequence,
 };
-use csp_tests::{on_each_backend, panic_of, poisoned_by_panic};
+use csp_tests::{laws, panic_of, poisoned_by_panic, process};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -73,7 +73,7 @@ fn path(name: &str) -> String {
     format!("{}/{name}", csp::current().path())
 }
 
-on_each_backend! {
+laws! {
     here: "it looks at what one OS process has caught: see `subprocess::failures`";
 
     fn a_panic_reaches_the_caller_named(backend) {

@@ -2,14 +2,14 @@
 
 use crate::processes::{read_once, sink, source, write_once};
 use csp::{Channel, Termination, parallel, spawn};
-use csp_tests::{Arrival, Ledger, on_each_backend, poisoned_by_reason, settle};
+use csp_tests::{Arrival, Ledger, laws, poisoned_by_reason, settle};
 
 #[track_caller]
 fn assert_reason(termination: &Termination, expected: &str) {
     assert_eq!(poisoned_by_reason(termination).as_deref(), Some(expected), "{termination:?}");
 }
 
-on_each_backend! {
+laws! {
     fn poison_wakes_a_blocked_reader(backend) {
         for _ in 0..20 {
             let values = Channel::<u32>::new();

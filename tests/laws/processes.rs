@@ -1,7 +1,7 @@
 //! The processes that several subjects need.
 
-use csp::{Reader, Termination, WriteError, Writer, multiprocess};
-use csp_tests::{Arrival, Wire};
+use csp::{Reader, Termination, WriteError, Writer};
+use csp_tests::{Arrival, Wire, multiprocess};
 
 /// Writes the values, one after another.
 #[multiprocess]

@@ -2,8 +2,8 @@
 //! somebody recovers.
 
 use crate::processes::{relay, sink, source};
-use csp::{Channel, Reader, Termination, Writer, multiprocess, parallel, spawn};
-use csp_tests::{on_each_backend, poisoned_by_reason};
+use csp::{Channel, Reader, Termination, Writer, parallel, spawn};
+use csp_tests::{laws, multiprocess, poisoned_by_reason};
 
 #[multiprocess]
 pub(crate) fn poisons(output: Writer<u32>, reason: String) {
@@ -69,7 +69,7 @@ fn reason<T: std::fmt::Debug>(end: csp::Result<T>) -> String {
     poisoned_by_reason(&end.unwrap_err()).expect("poison")
 }
 
-on_each_backend! {
+laws! {
     fn poison_carries_its_cause_down_a_pipeline(backend) {
         let links = 5 * Channel::new();
         let relays: Vec<_> = links

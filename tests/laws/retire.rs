@@ -1,15 +1,19 @@
 //! The last end of a side ends the channel, for good, for those who wait and those who come.
 
 use crate::processes::{hold, read_once, relay, sink, source, write_once};
-use csp::{Channel, Reader, Termination, Writer, multiprocess, parallel, spawn};
-use csp_tests::{Arrival, Ledger, on_each_backend, retired};
+use csp::{Channel, Reader, Termination, Writer, parallel, spawn};
+use csp_tests::{Arrival, Ledger, laws, multiprocess, retired};
 
 #[multiprocess]
 fn take(count: usize, input: Reader<u32>) -> csp::Result<Vec<u32>> {
-    (0..count).map(|_| input.read()).collect()
+    let mut all = Vec::new();
+    for _ in 0..count {
+        all.push(input.read()?);
+    }
+    Ok(all)
 }
 
-on_each_backend! {
+laws! {
     fn the_last_writer_ends_the_channel_for_a_waiting_reader(backend) {
         let values = Channel::<u32>::new();
         let (first, second, last) = (values.writer(), values.writer(), values.writer());

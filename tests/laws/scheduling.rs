@@ -2,8 +2,8 @@
 //! run.
 
 use crate::processes::{hold, read_once, relay, sink, source};
-use csp::{Channel, Reader, Writer, parallel, process, spawn};
-use csp_tests::{Arrival, Placement, on_each_backend};
+use csp::{Channel, Reader, Writer, parallel, spawn};
+use csp_tests::{Arrival, Placement, laws, process};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -59,7 +59,7 @@ fn deep_by_attribute(levels: usize) -> usize {
     parallel!(deep(1)).0 + parallel!(deep(levels).stack(1 << 20)).0
 }
 
-on_each_backend! {
+laws! {
     here: "it is about the scheduler of a thread";
 
     fn a_process_starts_although_others_are_always_ready(backend) {

@@ -1,8 +1,8 @@
 //! Spawned processes belong to who spawned them: a process ends after what it spawned.
 
 use crate::processes::{relay, sink, source};
-use csp::{Channel, Reader, Writer, parallel, process, spawn};
-use csp_tests::{Placement, on_each_backend};
+use csp::{Channel, Reader, Writer, parallel, spawn};
+use csp_tests::{Placement, laws, process};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
@@ -49,7 +49,10 @@ fn child_of_its_end(backend: Placement) -> usize {
 
 #[process]
 fn releases(count: usize, go: Writer<()>) -> csp::Result {
-    (0..count).try_for_each(|_| Ok(go.write(())?))
+    for _ in 0..count {
+        go.write(())?;
+    }
+    Ok(())
 }
 
 #[process]
@@ -121,7 +124,7 @@ impl Clone for FailsOnce {
 #[process]
 fn counts_clones(_clones: FailsOnce) {}
 
-on_each_backend! {
+laws! {
     here: "it asks through shared memory who has run: see `subprocess::results`";
 
     fn a_process_ends_after_what_it_spawned(backend) {
@@ -284,7 +287,7 @@ on_each_backend! {
         assert_eq!((count, released), (3, Ok(())));
     }
 
-    fn a_clone_may_wait_for_another_process(backend) {
+    fn a_clone_may_wait_for_another_process(backend, async: "nothing awaits in a clone") {
         let answers = Channel::new();
         let asks = Asks { answers: answers.reader(), answer: 0 };
         let (told, written) = parallel!(

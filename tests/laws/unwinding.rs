@@ -4,9 +4,9 @@
 use crate::processes::{sink, write_once};
 use csp::{
     Alternation, Channel, Erased, Failure, Process, Reader, Termination, Writer, alt, parallel,
-    process, spawn, try_parallel,
+    spawn, try_parallel,
 };
-use csp_tests::{Arrival, Ledger, Token, on_each_backend, poisoned_by_panic, run};
+use csp_tests::{Arrival, Ledger, Token, caught, in_place, laws, poisoned_by_panic, process};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -119,19 +119,17 @@ impl Drop for Explodes {
 #[process]
 fn chooses_carelessly(input: Reader<u32>, output: Writer<u32>) -> csp::Result<u32> {
     let careless = |way: u8| -> u32 { panic!("careless {way}") };
-    let chosen = catch_unwind(AssertUnwindSafe(|| {
-        alt! { value = input.read() => value, output.write(careless(1)) => 0 }
-    }));
+    let chosen = caught!(alt! { value = input.read() => value, output.write(careless(1)) => 0 });
     assert!(chosen.is_err());
-    let chosen = catch_unwind(AssertUnwindSafe(|| {
+    let chosen = caught!(
         alt! { value = input.read() => value, if careless(2) == 0, after(Duration::ZERO) => 0 }
-    }));
+    );
     assert!(chosen.is_err());
     let mut set = Alternation::new();
     set.read(&input, |value| value);
     set.read(&input, |_| careless(3));
     let mut taken = 0;
-    while let Ok(chosen) = catch_unwind(AssertUnwindSafe(|| set.choose())) {
+    while let Ok(chosen) = caught!(set.choose()) {
         taken += chosen?;
     }
     // The value is gone that was taken by the arm that panicked; nothing else is.
@@ -139,7 +137,7 @@ fn chooses_carelessly(input: Reader<u32>, output: Writer<u32>) -> csp::Result<u3
     Ok(taken + input.iter().sum::<u32>())
 }
 
-on_each_backend! {
+laws! {
     here: "it is about what a thread does while it unwinds";
 
     fn a_panic_inside_a_panic_does_not_change_what_is_said(backend) {
@@ -157,7 +155,7 @@ on_each_backend! {
         let values = Channel::new();
         let (reader, writer) = (values.reader(), values.writer());
         drop(values);
-        let writes = backend.spawn(move || writer.write(1).map_err(Termination::from));
+        let writes = backend.start(in_place!(move || writer.write(1).map_err(Termination::from)));
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(Explodes(reader))));
         assert!(dropped.is_err());
         // It was dropped while its thread unwound, so it tells of that.
@@ -255,7 +253,7 @@ on_each_backend! {
 
     fn a_shutdown_never_blocks_while_its_process_panics(backend) {
         let children = backend.clone();
-        let failure = try_parallel!(backend.place(run(move || {
+        let failure = try_parallel!(backend.place(in_place!(move || {
             let go = Channel::new();
             let _late = ShutsDown { _go: go.writer() };
             drop(spawn(children.place(crate::processes::hold(0, go.reader()))));

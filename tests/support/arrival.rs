@@ -146,6 +146,13 @@ pub fn settle() {
     thread::yield_now();
 }
 
+/// The same in a process that is a future.
+pub async fn settle_async() {
+    #[cfg(feature = "coroutines")]
+    csp::spawn(pass().on(csp::Backend::Coroutine)).join_async().await;
+    thread::yield_now();
+}
+
 #[cfg(feature = "coroutines")]
 #[csp::process]
 fn pass() {}

@@ -2,6 +2,7 @@
 
 pub(crate) mod arrival;
 pub(crate) mod body;
+pub(crate) mod kinds;
 pub(crate) mod ledger;
 pub(crate) mod memory;
 pub(crate) mod notes;

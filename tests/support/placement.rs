@@ -1,5 +1,6 @@
 //! Where the processes of a law run.
 
+use super::kinds::{Futures, Kinds};
 use super::random::rounds;
 use csp::{Backend, Process};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Debug)]
 pub struct Placement {
     backends: &'static [Backend],
+    kinds: Kinds,
     placed: Arc<AtomicUsize>,
     note: Arc<Mutex<String>>,
 }
@@ -42,8 +44,39 @@ impl Placement {
         Self::on(&[Backend::Subprocess, Backend::Coroutine, Backend::Thread])
     }
 
+    /// Every process an `async fn`, on a coroutine's host.
+    pub fn async_coroutines() -> Self {
+        Self::coroutines().with(Futures::All)
+    }
+
+    /// Every process an `async fn`, on a thread of its own.
+    pub fn async_threads() -> Self {
+        Self::threads().with(Futures::All)
+    }
+
+    /// Every other process an `async fn`; two on coroutines, two on threads, and so on.
+    pub fn async_mixed() -> Self {
+        Self::on(&[Backend::Coroutine, Backend::Coroutine, Backend::Thread, Backend::Thread])
+            .with(Futures::Half)
+    }
+
+    fn with(mut self, futures: Futures) -> Self {
+        self.kinds = Kinds::new(futures);
+        self
+    }
+
     fn on(backends: &'static [Backend]) -> Self {
-        Self { backends, placed: Arc::default(), note: Arc::default() }
+        let (kinds, placed, note) = <_>::default();
+        Self { backends, kinds, placed, note }
+    }
+
+    /// What this thread makes from here on is of the kinds of this law: for a thread that the law has not begun on.
+    pub fn enter(&self) {
+        self.kinds.enter();
+    }
+
+    pub(crate) fn kinds(&self) -> &Kinds {
+        &self.kinds
     }
 
     /// Puts a process on its backend.
@@ -52,6 +85,8 @@ impl Placement {
         A: Send + 'static,
         R: Send + 'static,
     {
+        // What a process of the law makes, on whatever thread, is of its kinds.
+        self.kinds.enter();
         let turn = self.placed.fetch_add(1, Ordering::Relaxed);
         process.on(self.backends[turn % self.backends.len()])
     }

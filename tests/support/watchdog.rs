@@ -17,7 +17,15 @@ pub fn limit() -> Duration {
 /// Runs a law, then ends whatever it left running.
 pub fn check(name: &'static str, placement: Placement, law: fn(&Placement)) {
     let placed = placement.clone();
-    watch(name, move || placed.state(), move || law(&placement));
+    watch(
+        name,
+        move || placed.state(),
+        move || {
+            placement.kinds().enter();
+            law(&placement);
+            placement.kinds().check();
+        },
+    );
 }
 
 /// Runs a test that has its processes on backends of its own choice, likewise.

@@ -1,0 +1,110 @@
+//! Processes of laws and their twins that await: from a function that waits, the `async fn` that does the same.
+//!
+//! A law is written once, as a program that waits. Its processes are made twins by these attributes, which stand in for those of
+//! the library; which of the two a call makes says `csp_tests::awaits`. The twin has the same tokens, but for what waits: `end.read()` becomes
+//! `end.read_async().await`, and so on. What waits in a closure has no such form, so laws have loops there.
+
+mod awaiting;
+
+use proc_macro::TokenStream;
+use proc_macro2::TokenStream as Tokens;
+use quote::{format_ident, quote};
+use syn::{FnArg, GenericParam, Ident, ItemFn, ReturnType, parse_macro_input};
+
+use awaiting::awaiting;
+
+/// `csp::process`, and a twin.
+#[proc_macro_attribute]
+pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {
+    twins(quote!(process), options.into(), parse_macro_input!(item)).into()
+}
+
+/// `csp::multiprocess`, and a twin, which is an `async` `csp::process`.
+#[proc_macro_attribute]
+pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
+    twins(quote!(multiprocess), options.into(), parse_macro_input!(item)).into()
+}
+
+/// A function that waits on behalf of processes, and a twin for theirs; they call it by `wait_for!(function(…))`.
+#[proc_macro_attribute]
+pub fn awaitable(_: TokenStream, item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as ItemFn);
+    let ItemFn { attrs, vis, sig, block, .. } = &item;
+    let mut twin = sig.clone();
+    twin.asyncness = Some(Default::default());
+    twin.ident = format_ident!("{}_async", sig.ident);
+    let body = body(quote!(#block));
+    quote!(#item #(#attrs)* #vis #twin #body).into()
+}
+
+/// A process out of a closure that takes nothing, or its twin.
+#[proc_macro]
+pub fn in_place(closure: TokenStream) -> TokenStream {
+    let closure = Tokens::from(closure);
+    let twin = awaiting(closure.clone());
+    quote! {
+        if ::csp_tests::awaits() {
+            #[allow(unused_imports)]
+            use ::csp_tests::Iterate as _;
+            ::csp_tests::run_async(async #twin).erased()
+        } else {
+            ::csp_tests::run(#closure).erased()
+        }
+    }
+    .into()
+}
+
+fn body(block: Tokens) -> Tokens {
+    let block = awaiting(block);
+    quote!({
+        #[allow(unused_imports)]
+        use ::csp_tests::Iterate as _;
+        #block
+    })
+}
+
+/// The constructor of either.
+fn twins(attribute: Tokens, options: Tokens, item: ItemFn) -> Tokens {
+    let ItemFn { attrs, vis, sig, block, .. } = item;
+    let (name, generics, bounds) = (&sig.ident, &sig.generics, &sig.generics.where_clause);
+    let types: Vec<_> = sig
+        .inputs
+        .iter()
+        .map(|input| match input {
+            FnArg::Typed(input) => &input.ty,
+            FnArg::Receiver(_) => panic!("a process has no `self`"),
+        })
+        .collect();
+    let arguments: Vec<_> = (0..types.len()).map(|n| format_ident!("argument_{n}")).collect();
+    let parameters: Vec<&Ident> = generics
+        .params
+        .iter()
+        .filter_map(|parameter| match parameter {
+            GenericParam::Type(parameter) => Some(&parameter.ident),
+            GenericParam::Const(parameter) => Some(&parameter.ident),
+            GenericParam::Lifetime(_) => None,
+        })
+        .collect();
+    let result = match &sig.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, result) => quote!(#result),
+    };
+    let call = quote!(#name::<#(#parameters),*>(#(#arguments),*));
+    let mut twin = sig.clone();
+    twin.asyncness = Some(Default::default());
+    let body = body(quote!(#block));
+    quote! {
+        #(#attrs)*
+        #vis fn #name #generics (#(#arguments: #types),*) -> ::csp::Process<(#(#types,)*), #result> #bounds {
+            if ::csp_tests::awaits() {
+                #[::csp::process(#options)]
+                #twin #body
+                #call
+            } else {
+                #[::csp::#attribute(#options)]
+                #sig #block
+                #call
+            }
+        }
+    }
+}
