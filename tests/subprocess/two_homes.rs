@@ -1,5 +1,5 @@
 //! Choices with input and output guards over channels of two homes, by OS processes, threads and coroutines: each value arrives
-//! once. `CSP_ROUNDS` values; a million of them by hand.
+//! once. `CSP_ROUNDS` values; millions of them by hand (`ci/two_homes.sh`).
 
 use csp::{Backend, Channel, Reader, Writer, alt, multiprocess, parallel, spawn};
 use csp_tests::rounds;
@@ -40,7 +40,7 @@ fn mixes(ends: Ends, mut next: u64, until: u64) -> Vec<u64> {
 
 tests! {
     fn each_value_arrives_once_by_choices_over_two_homes() {
-        let each = rounds(4_000).div_ceil(4);
+        let each = rounds(30_000).div_ceil(4);
         let (gifts, over) = (Channel::new(), Channel::new());
         let lender = spawn(lends(gifts.writer(), over.reader()));
         let (reader, writer) = gifts.reader().read().expect("ends");

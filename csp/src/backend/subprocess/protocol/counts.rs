@@ -407,8 +407,6 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 continue;
             };
             match post.engaged {
-                #[cfg(test)]
-                Some(_) if self.fault == Fault::DeathSkipsCancelled => {}
                 Some(_) => post.leaving = Leaving::Dead,
                 None => self.remove(op, out),
             }

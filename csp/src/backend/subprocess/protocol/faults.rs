@@ -22,8 +22,8 @@ pub(super) enum Fault {
     AnswersReserved,
     /// An operation fails with one home while another holds it.
     FailsReserved,
-    /// Pairs that wait for a dead node's answer about a cancelled operation are overlooked.
-    DeathSkipsCancelled,
+    /// What an owner took back while it was asked is refused twice.
+    HearsTwice,
     /// What a dead reader had not read is gone.
     LosesUnread,
     /// A dead node's ends stay counted.
@@ -41,7 +41,7 @@ pub(super) const ALL: [Fault; 12] = [
     Fault::ReservesReader,
     Fault::AnswersReserved,
     Fault::FailsReserved,
-    Fault::DeathSkipsCancelled,
+    Fault::HearsTwice,
     Fault::LosesUnread,
     Fault::KeepsRows,
     Fault::TransitUncounted,

@@ -3,7 +3,7 @@
 //! on offer to somebody who has not answered.
 //! Oldest first, among those that are free: an offer in an undecided pair holds nobody else up.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::counts::Counts;
 use super::pairs::Pair;
@@ -27,6 +27,8 @@ pub(super) struct Home<V, P> {
     pub(super) posts: Table<OpId, Post<V>>,
     /// Undecided pairs, by the operation that names them: the reader if there is one.
     pub(super) pairs: Table<OpId, Pair>,
+    /// Those that were over when they were asked, as is known by now: their refusals are yet to come.
+    pub(super) forgone: BTreeSet<OpId>,
     /// Extended reads that are done and not finished, and the writer that waits for it.
     pub(super) extended: BTreeMap<OpId, Waiting>,
     pub(super) counts: Counts,
@@ -107,6 +109,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             next: 0,
             posts: Table::default(),
             pairs: Table::default(),
+            forgone: BTreeSet::new(),
             extended: BTreeMap::new(),
             counts: Counts::default(),
             dead: Dead::default(),

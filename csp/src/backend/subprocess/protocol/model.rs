@@ -189,6 +189,14 @@ fn networks() -> Vec<(&'static str, Setup)> {
             ),
         ),
         (
+            "a single write withdrawn while its reader is asked",
+            network(
+                3,
+                &[(0, 0), (1, 0)],
+                &[(2, &[Timed(vec![Write(0)])]), (1, &[all(&[Read(0), Read(1)])])],
+            ),
+        ),
+        (
             "guards of which the machine knows nothing",
             network(
                 3,
@@ -324,13 +332,13 @@ fn small_networks_hold_when_a_node_dies() {
 const SHOWN_BY: [(Fault, &str, Option<usize>); faults::ALL.len()] = [
     (Fault::GuardsOneByOne, "alternation at one home", None),
     (Fault::ClosesEngaged, "both ends in one alternation", None),
-    (Fault::CancelsEngaged, "retiring under alternations", None),
-    (Fault::ForgetsRematch, "withdrawals against each other", None),
+    (Fault::CancelsEngaged, "a single write withdrawn while its reader is asked", None),
+    (Fault::ForgetsRematch, "withdrawals and polls", None),
     (Fault::ForgetsRelease, "a ring of alternations", None),
     (Fault::ReservesReader, "a ring of alternations", None),
     (Fault::AnswersReserved, "both ends in one alternation", None),
     (Fault::FailsReserved, "poison under alternations", None),
-    (Fault::DeathSkipsCancelled, "retiring under alternations", Some(2)),
+    (Fault::HearsTwice, "withdrawals and polls", None),
     (Fault::LosesUnread, "what a dead reader had not read is read", Some(2)),
     (Fault::KeepsRows, "both ends in one alternation", Some(0)),
     (Fault::TransitUncounted, "an end sent through its home", None),
