@@ -12,10 +12,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{here, tests};
 
 /// SplitMix64 (Steele, Lea, Flood).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +28,7 @@ fn how_many() -> u64 {
     std::env::var("CSP_CHAOS").ok().and_then(|n| n.parse().ok()).unwrap_or(1000)
 }
 
-fn signal(pid: u32, signal: Signal) {
+pub(crate) fn signal(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process");
     // It may have ended by itself.
     let _ = kill_process(pid, signal);
@@ -36,7 +36,7 @@ fn signal(pid: u32, signal: Signal) {
 
 /// A worker that passes jobs on, each in its way.
 #[multiprocess(on_panic = retire)]
-fn worker(
+pub(crate) fn worker(
     born: Writer<u32>,
     way: u64,
     jobs: Reader<u64>,

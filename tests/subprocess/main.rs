@@ -14,6 +14,7 @@ mod names;
 mod nesting;
 mod results;
 mod signals;
+mod stopped;
 mod two_homes;
 mod values;
 
