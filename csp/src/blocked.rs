@@ -20,6 +20,11 @@ pub(crate) trait Blocked {
     /// All that may end the wait, one by one; a deadline is known to who parked it.
     fn wants(&self, tell: &mut dyn FnMut(Want<'_>));
 
+    /// Whether it goes on in another OS process, and only its stand-in here waits.
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
+
     /// Whether it waits in an alternation, for one of several things.
     fn chooses(&self) -> bool {
         false

@@ -360,7 +360,7 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
     ) -> Result<bool, Termination> {
         let Some(far) = self.at.core().away() else { return Ok(false) };
         let (opened, finish) = far.came(context, done, self.extended)?;
-        let found = Core::opened(opened, finish, context, self.extended, place)?;
+        let found = self.at.core().opened(opened, finish, context, self.extended, place)?;
         Ok(found.is_some_and(|(value, kept)| {
             self.value.set(Some(value));
             self.kept.set(kept);

@@ -42,6 +42,12 @@ pub(crate) trait Park: Sync {
         false
     }
 
+    /// Waits for something that no `unpark` tells of; `why` says what, to those who look. Only the process itself calls this.
+    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    fn wait_outside(&self, _why: &dyn Blocked, wait: &mut dyn FnMut()) {
+        wait();
+    }
+
     /// Lets the other processes of its thread go on for a while, if it has any. Only the process itself calls this.
     fn pass(&self) {}
 
@@ -880,6 +886,8 @@ const UNPARKED: u32 = 2;
 const DOZING: u32 = 3;
 /// Parked, and looking at what comes from other OS processes meanwhile.
 const LEADING: u32 = 4;
+/// The same, and counted as asleep, for there was nothing to see.
+const LEADING_ASLEEP: u32 = 5;
 
 /// How a plain thread waits. Never freed, only used again by a later thread, so that a late `unpark`
 /// finds it whatever became of its thread.
@@ -908,21 +916,34 @@ impl ThreadPark {
 
     /// Looks at what comes from other OS processes, if there are any and nobody does; says whether the unpark has come.
     #[inline(always)]
-    fn lead(&self, deadline: Option<Instant>) -> bool {
-        away::is_linked() && self.lead_linked(deadline)
+    fn lead(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
+        away::is_linked() && self.lead_linked(why, deadline)
     }
 
     #[cold]
-    fn lead_linked(&self, deadline: Option<Instant>) -> bool {
-        let leading =
-            self.state.compare_exchange(EMPTY, LEADING, Ordering::Relaxed, Ordering::Relaxed);
-        if leading.is_err() {
+    fn lead_linked(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
+        if !self.turns(EMPTY, LEADING) {
             return self.take();
         }
-        away::lead(&|| self.state.load(Ordering::Relaxed) == UNPARKED, deadline);
-        let parked =
-            self.state.compare_exchange(LEADING, EMPTY, Ordering::Relaxed, Ordering::Relaxed);
-        parked.is_err() && self.take()
+        let mut shown = None;
+        let until = || self.state.load(Ordering::Relaxed) == UNPARKED;
+        away::lead(&until, deadline, &mut || {
+            shown.get_or_insert_with(|| self.sleeping.show(why, deadline));
+            if deadline.is_none() && self.turns(LEADING, LEADING_ASLEEP) {
+                quiet::fall_asleep();
+            }
+        });
+        // Before the `unpark` is taken, as in `park`.
+        drop(shown);
+        if self.turns(LEADING_ASLEEP, EMPTY) {
+            quiet::wake();
+            return false;
+        }
+        !self.turns(LEADING, EMPTY) && self.take()
+    }
+
+    fn turns(&self, from: u32, to: u32) -> bool {
+        self.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Takes the `unpark` that has come. No other comes before it is taken.
@@ -937,7 +958,7 @@ impl ThreadPark {
 
 impl Park for ThreadPark {
     fn park(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
-        if self.lead(deadline) || self.patience.look(deadline, || self.take()) || self.take() {
+        if self.lead(why, deadline) || self.patience.look(deadline, || self.take()) || self.take() {
             return true;
         }
         let parked = if deadline.is_none() { PARKED } else { DOZING };
@@ -974,6 +995,15 @@ impl Park for ThreadPark {
             && self.take()
     }
 
+    fn wait_outside(&self, why: &dyn Blocked, wait: &mut dyn FnMut()) {
+        let shown = self.sleeping.show(why, None);
+        quiet::fall_asleep();
+        wait();
+        // It counts before it hides: who has seen it asleep sees that this is over.
+        quiet::wake();
+        drop(shown);
+    }
+
     fn replaced(&self) {
         self.in_use.store(false, Ordering::Relaxed);
     }
@@ -984,10 +1014,10 @@ impl Park for ThreadPark {
 
     fn unpark(&self) {
         let before = self.state.swap(UNPARKED, Ordering::AcqRel);
-        if before == PARKED {
+        if before == PARKED || before == LEADING_ASLEEP {
             quiet::wake();
         }
-        if before == LEADING {
+        if before == LEADING || before == LEADING_ASLEEP {
             away::poke();
         } else if before == PARKED || before == DOZING {
             // The thread may be gone on with by now; then this wakes it, or a later one, in vain.

@@ -23,7 +23,7 @@ static WATCH: OnceLock<Thread> = OnceLock::new();
 static ALERTED: AtomicBool = AtomicBool::new(false);
 
 /// The count at one moment, told apart from the same count later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Moment(u64);
 
 impl Moment {
@@ -89,18 +89,6 @@ pub(crate) fn ignore_this_thread() {
     KIND.set(Kind::Known);
 }
 
-/// Other OS processes may wake whoever sleeps here: they count as strangers.
-#[allow(dead_code, reason = "for a backend that may not be compiled in")]
-pub(crate) fn expect_others() {
-    KNOWN.fetch_sub(1, Ordering::SeqCst);
-}
-
-/// There are none any more.
-#[allow(dead_code, reason = "for a backend that may not be compiled in")]
-pub(crate) fn expect_no_others() {
-    KNOWN.fetch_add(1, Ordering::SeqCst);
-}
-
 /// This thread is about to sleep until it is woken.
 #[inline]
 pub(crate) fn fall_asleep() {
@@ -119,7 +107,7 @@ pub(crate) fn wake() {
 
 #[cold]
 fn alert() {
-    // The one call up the floors: without processes nobody else would start the watch.
+    // The one thing that is called up the floors: without processes nobody else would start the watch.
     crate::watch::start();
     if let Some(watch) = WATCH.get()
         && !ALERTED.swap(true, Ordering::SeqCst)
@@ -131,6 +119,18 @@ fn alert() {
 /// Has the calling thread told when nobody is awake.
 pub(crate) fn watch() {
     let _ = WATCH.set(std::thread::current());
+}
+
+/// Has the watch look up: another OS process asks it something. `quiet`: it is to look whether anybody here is awake.
+#[allow(dead_code, reason = "for a backend that may not be compiled in")]
+pub(crate) fn call_watch(quiet: bool) {
+    if quiet {
+        return alert();
+    }
+    crate::watch::start();
+    if let Some(watch) = WATCH.get() {
+        watch.unpark();
+    }
 }
 
 /// Whether that has happened since it was asked last.

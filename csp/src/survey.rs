@@ -191,7 +191,7 @@ impl Observer for Words {
         if process.is_hidden() {
             return;
         }
-        let is_blocked = matches!(activity, Activity::Blocked { .. });
+        let is_blocked = matches!(activity, Activity::Blocked { why, .. } if !why.is_elsewhere());
         let identity = process.shown(|identity| {
             let of = &identity.of;
             let shown = || (identity.who(), of.path(identity.index), of.is_daemon(), of.scope());
@@ -200,6 +200,7 @@ impl Observer for Words {
         let Some((who, path, daemon, scope)) = identity.flatten() else { return };
         let state = match activity {
             Activity::Running => State::Running,
+            Activity::Blocked { why, .. } if why.is_elsewhere() => State::Running,
             Activity::Ready => State::Ready,
             Activity::Unseen => State::Unseen,
             Activity::Blocked { why, deadline } => {

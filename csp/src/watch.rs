@@ -11,14 +11,18 @@
 //! sure. That one held an end of the channel at that moment, and still when he had sent the wake-up, for he was in the
 //! operation. All ends were seen with the dead afterwards, so the wake-up had been sent by then; and it would have been found.
 //!
-//! When nobody is awake and the system knows no other threads, all are dead whoever holds what.
+//! When nobody is awake and the system knows no other threads, all are dead whoever holds what; with other OS processes, if that
+//! is so in all of them ([`everywhere`]).
+
+mod everywhere;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-use crate::backend;
+use crate::backend::others::Others;
+use crate::backend::{self, waves};
 use crate::blocked::Operation;
 use crate::busy::Busy;
 use crate::holders::Who;
@@ -50,7 +54,8 @@ pub(crate) fn start() {
             let thread = std::thread::Builder::new().name("csp watch".into()).stack_size(256 << 10);
             // Without it nothing but reports is missing.
             let _ = thread.spawn(move || {
-                Watch { period, seen: 0, hopeless: None, busy: Busy::default() }.run()
+                let busy = Busy::default();
+                Watch { period, seen: 0, hopeless: None, all_hopeless: None, busy }.run()
             });
         });
     }
@@ -74,6 +79,8 @@ struct Watch {
     seen: u64,
     /// Those that were dead and could not be helped, as they were.
     hopeless: Option<u64>,
+    /// The same of all OS processes.
+    all_hopeless: Option<u64>,
     busy: Busy,
 }
 
@@ -88,6 +95,9 @@ impl Watch {
         loop {
             let wake = self.busy.next().map_or(next, |busy| busy.min(next));
             std::thread::park_timeout(wake.saturating_duration_since(Instant::now()));
+            while let Some(asked) = waves::asked() {
+                everywhere::answer(asked);
+            }
             if quiet::was_alerted() {
                 self.look_if_quiet();
             }
@@ -114,7 +124,11 @@ impl Watch {
                 return;
             }
             if !quiet::has_strangers() {
-                self.look_at_all();
+                match waves::others() {
+                    Others::None => drop(self.look_at_all()),
+                    Others::Below => everywhere::look(&mut self.all_hopeless),
+                    Others::Above => waves::tell_quiet(),
+                }
                 return;
             }
             pause *= 2;
@@ -124,7 +138,15 @@ impl Watch {
     /// Whether anything has changed.
     fn look_at_all(&mut self) -> bool {
         let moment = Moment::now();
-        let quiet = moment.is_quiet() && !quiet::has_strangers();
+        let mut quiet = moment.is_quiet() && !quiet::has_strangers();
+        match waves::others() {
+            Others::None => {}
+            Others::Below if quiet => {
+                everywhere::look(&mut self.all_hopeless);
+                quiet = false;
+            }
+            Others::Below | Others::Above => quiet = false,
+        }
         let all = backend::survey(Numbers::default());
         let seen = fingerprint(all.evidence.processes.iter());
         let changed = std::mem::replace(&mut self.seen, seen) != seen;

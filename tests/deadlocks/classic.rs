@@ -1,35 +1,63 @@
 //! The deadlocks everybody knows, each beside a network of the same kind that is free of it.
 
-use super::{Case, clean, dawdle, deadlock};
-use csp::{Alternation, Barrier, Bucket, Channel, Reader, Writer, alt, parallel, process, spawn};
+use super::{Case, clean, dawdle, deadlock, everywhere};
+use csp::{
+    Alternation, Barrier, Bucket, Channel, Reader, Writer, alt, multiprocess, parallel, process,
+    spawn,
+};
 use csp_tests::Placement;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 pub(crate) const CASES: &[Case] = &[
-    deadlock("crossed_channels", crossed_channels, &["reads_first[0]", "reads_first[1]"]),
-    clean("one_writes_first", one_writes_first),
-    deadlock("both_write_first", both_write_first, &["writes_first[0]", "writes_first[1]"]),
+    everywhere(deadlock(
+        "crossed_channels",
+        crossed_channels,
+        &["reads_first[0]", "reads_first[1]"],
+    )),
+    everywhere(clean("one_writes_first", one_writes_first)),
+    everywhere(deadlock(
+        "both_write_first",
+        both_write_first,
+        &["writes_first[0]", "writes_first[1]"],
+    )),
     deadlock(
         "philosophers_all_left_handed",
         philosophers_all_left_handed,
         &["fork[0]", "fork[1]", "fork[2]", "philosopher[0]", "philosopher[1]", "philosopher[2]"],
     ),
     clean("a_philosopher_is_right_handed", a_philosopher_is_right_handed),
-    deadlock("a_ring_without_a_token", a_ring_without_a_token, &["node[0]", "node[1]", "node[2]"]),
-    clean("a_ring_with_a_token", a_ring_with_a_token),
-    deadlock("a_ring_full_of_values", a_ring_full_of_values, &["feeds[0]", "feeds[1]", "feeds[2]"]),
-    clean("a_ring_with_room", a_ring_with_room),
-    deadlock("a_missing_writer", a_missing_writer, &["reads_first"]),
-    clean("a_writer_that_comes", a_writer_that_comes),
-    deadlock("a_process_writes_to_itself", a_process_writes_to_itself, &["writes_to_itself"]),
-    clean("a_process_buffers_for_itself", a_process_buffers_for_itself),
-    deadlock("a_choice_of_itself", a_choice_of_itself, &["chooses_itself"]),
-    clean("a_choice_with_a_partner", a_choice_with_a_partner),
-    deadlock("choices_that_never_meet", choices_that_never_meet, &["chooses[0]", "chooses[1]"]),
-    clean("choices_that_meet", choices_that_meet),
-    deadlock("outputs_never_meet", outputs_never_meet, &["offers[0]", "offers[1]"]),
-    deadlock("all_results_last", all_results_last, &["squares[0]", "squares[1]"]),
-    clean("results_as_they_come", results_as_they_come),
+    everywhere(deadlock(
+        "a_ring_without_a_token",
+        a_ring_without_a_token,
+        &["node[0]", "node[1]", "node[2]"],
+    )),
+    everywhere(clean("a_ring_with_a_token", a_ring_with_a_token)),
+    everywhere(deadlock(
+        "a_ring_full_of_values",
+        a_ring_full_of_values,
+        &["feeds[0]", "feeds[1]", "feeds[2]"],
+    )),
+    everywhere(clean("a_ring_with_room", a_ring_with_room)),
+    everywhere(deadlock("a_missing_writer", a_missing_writer, &["reads_first"])),
+    everywhere(clean("a_writer_that_comes", a_writer_that_comes)),
+    everywhere(deadlock(
+        "a_process_writes_to_itself",
+        a_process_writes_to_itself,
+        &["writes_to_itself"],
+    )),
+    everywhere(clean("a_process_buffers_for_itself", a_process_buffers_for_itself)),
+    everywhere(deadlock("a_choice_of_itself", a_choice_of_itself, &["chooses_itself"])),
+    everywhere(clean("a_choice_with_a_partner", a_choice_with_a_partner)),
+    everywhere(deadlock(
+        "choices_that_never_meet",
+        choices_that_never_meet,
+        &["chooses[0]", "chooses[1]"],
+    )),
+    everywhere(clean("choices_that_meet", choices_that_meet)),
+    everywhere(deadlock("outputs_never_meet", outputs_never_meet, &["offers[0]", "offers[1]"])),
+    everywhere(deadlock("all_results_last", all_results_last, &["squares[0]", "squares[1]"])),
+    everywhere(clean("results_as_they_come", results_as_they_come)),
     deadlock("a_barrier_lacks_one", a_barrier_lacks_one, &["walks[0]", "walks[1]"]),
     clean("a_barrier_of_all", a_barrier_of_all),
     deadlock("barriers_in_opposite_order", barriers_in_opposite_order, &["meets[0]", "meets[1]"]),
@@ -42,42 +70,42 @@ pub(crate) const CASES: &[Case] = &[
     clean("a_message_before_a_barrier", a_message_before_a_barrier),
     deadlock("a_bucket_that_nobody_flushes", a_bucket_that_nobody_flushes, &["falls_in"]),
     clean("a_bucket_that_is_flushed", a_bucket_that_is_flushed),
-    deadlock("a_join_before_the_message", a_join_before_the_message, &["reads_first"]),
-    clean("a_join_after_the_message", a_join_after_the_message),
+    everywhere(deadlock("a_join_before_the_message", a_join_before_the_message, &["reads_first"])),
+    everywhere(clean("a_join_after_the_message", a_join_after_the_message)),
     deadlock("joins_in_a_circle", joins_in_a_circle, &["joins", "joins"]),
-    deadlock(
+    everywhere(deadlock(
         "a_reply_end_in_the_wrong_hands",
         a_reply_end_in_the_wrong_hands,
         &["asks_twice", "answers_late"],
-    ),
-    clean("a_reply_end_at_work", a_reply_end_at_work),
-    deadlock(
+    )),
+    everywhere(clean("a_reply_end_at_work", a_reply_end_at_work)),
+    everywhere(deadlock(
         "a_reader_that_keeps_its_writer",
         a_reader_that_keeps_its_writer,
         &["keeps", "is_kept"],
-    ),
-    clean("a_reader_that_lets_go", a_reader_that_lets_go),
-    deadlock(
+    )),
+    everywhere(clean("a_reader_that_lets_go", a_reader_that_lets_go)),
+    everywhere(deadlock(
         "each_waits_for_the_others_end",
         each_waits_for_the_others_end,
         &["outlasts[0]", "outlasts[1]"],
-    ),
-    clean("one_ends_first", one_ends_first),
-    deadlock(
+    )),
+    everywhere(clean("one_ends_first", one_ends_first)),
+    everywhere(deadlock(
         "clients_and_servers_in_a_circle",
         clients_and_servers_in_a_circle,
         &["serves[0]", "serves[1]", "serves[2]"],
-    ),
-    clean("clients_and_servers_in_a_line", clients_and_servers_in_a_line),
+    )),
+    everywhere(clean("clients_and_servers_in_a_line", clients_and_servers_in_a_line)),
     deadlock("nested_networks", nested_networks, &["inner", "outer", "reads_first"]),
-    deadlock(
+    everywhere(deadlock(
         "an_output_that_is_never_made",
         an_output_that_is_never_made,
         &["reads_first", "makes_late"],
-    ),
+    )),
 ];
 
-#[process]
+#[multiprocess]
 fn reads_first(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
     dawdle();
     let value = input.read()?;
@@ -85,7 +113,7 @@ fn reads_first(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
     Ok(output.write(value + 1)?)
 }
 
-#[process]
+#[multiprocess]
 fn writes_first(input: Reader<u32>, output: Writer<u32>) -> csp::Result<u32> {
     dawdle();
     output.write(1)?;
@@ -119,7 +147,7 @@ fn both_write_first(backend: &Placement) {
 }
 
 /// A fork is taken by whoever reads from it, and put back by a write to its other channel.
-#[process]
+#[multiprocess]
 fn fork(take: Writer<()>, put: Reader<()>) -> csp::Result {
     loop {
         take.write(())?;
@@ -178,7 +206,7 @@ fn a_philosopher_is_right_handed(backend: &Placement) {
     philosophers(backend, Some(1));
 }
 
-#[process]
+#[multiprocess]
 fn node(input: Reader<u32>, output: Writer<u32>, token: Option<u32>) -> csp::Result {
     if let Some(token) = token {
         output.write(token)?;
@@ -213,7 +241,7 @@ fn a_ring_with_a_token(backend: &Placement) {
     ring(backend, Some(20));
 }
 
-#[process]
+#[multiprocess]
 fn feeds(input: Reader<u32>, output: Writer<u32>, values: u32, rounds: u32) -> csp::Result {
     for value in 0..values {
         output.write(value)?;
@@ -262,7 +290,7 @@ fn a_writer_that_comes(backend: &Placement) {
     assert_eq!(reads.join(), Ok(()));
 }
 
-#[process]
+#[multiprocess]
 fn writes_to_itself(capacity: usize) -> csp::Result<u32> {
     let own = Channel::buffered(capacity).named("own");
     let (input, output) = (own.reader(), own.writer());
@@ -279,7 +307,7 @@ fn a_process_buffers_for_itself(backend: &Placement) {
     assert_eq!(parallel!(backend.place(writes_to_itself(1))).0, Ok(7));
 }
 
-#[process]
+#[multiprocess]
 fn chooses_itself(input: Reader<u32>, output: Writer<u32>) -> csp::Result<u32> {
     alt! {
         value = input.read() => value,
@@ -302,7 +330,7 @@ fn a_choice_with_a_partner(backend: &Placement) {
     assert_eq!(sum, Ok(1), "one of them writes to the other");
 }
 
-#[process]
+#[multiprocess]
 fn chooses(
     inputs: Vec<Reader<u32>>,
     output: Writer<u32>,
@@ -342,7 +370,7 @@ fn choices_that_meet(backend: &Placement) {
     choices(backend, true);
 }
 
-#[process]
+#[multiprocess]
 fn offers(output: Writer<u32>, other: Writer<u32>, _held: Reader<u32>) -> csp::Result {
     alt! {
         output.write(1) => (),
@@ -358,7 +386,7 @@ fn outputs_never_meet(backend: &Placement) {
     );
 }
 
-#[process]
+#[multiprocess]
 fn squares(jobs: Reader<u64>, results: Writer<u64>) -> csp::Result {
     loop {
         dawdle();
@@ -378,7 +406,7 @@ fn all_results_last(backend: &Placement) {
     assert_eq!((sent, from.iter().count()), (Ok(()), 5));
 }
 
-#[process]
+#[multiprocess]
 fn numbers(out: Writer<u64>, count: u64) -> csp::Result {
     for n in 0..count {
         out.write(n)?;
@@ -541,11 +569,12 @@ fn joins_in_a_circle(backend: &Placement) {
     let _ = to_b.write(first);
 }
 
+#[derive(Serialize, Deserialize)]
 struct Request {
     reply: Writer<u32>,
 }
 
-#[process]
+#[multiprocess]
 fn asks_twice(server: Writer<Request>) -> csp::Result<u32> {
     let (one, two) = (Channel::new(), Channel::new());
     let first = one.reader();
@@ -558,14 +587,14 @@ fn asks_twice(server: Writer<Request>) -> csp::Result<u32> {
 }
 
 /// Answers when it has two requests.
-#[process]
+#[multiprocess]
 fn answers_late(requests: Reader<Request>) -> csp::Result {
     let (first, second) = (requests.read()?, requests.read()?);
     first.reply.write(1)?;
     Ok(second.reply.write(2)?)
 }
 
-#[process]
+#[multiprocess]
 fn answers_at_once(requests: Reader<Request>) -> csp::Result {
     for number in 1..=2 {
         let request = requests.read()?;
@@ -592,7 +621,7 @@ fn a_reply_end_at_work(backend: &Placement) {
     assert_eq!(sum, Ok(3));
 }
 
-#[process]
+#[multiprocess]
 fn keeps(input: Reader<u32>, again: Reader<u32>, lets_go: bool) -> csp::Result<u32> {
     let kept = input.begin()?;
     if lets_go {
@@ -603,7 +632,7 @@ fn keeps(input: Reader<u32>, again: Reader<u32>, lets_go: bool) -> csp::Result<u
     Ok(*kept + second)
 }
 
-#[process]
+#[multiprocess]
 fn is_kept(output: Writer<u32>, again: Writer<u32>) -> csp::Result {
     dawdle();
     output.write(1)?;
@@ -627,7 +656,7 @@ fn a_reader_that_lets_go(backend: &Placement) {
     assert_eq!(sum, Ok(3));
 }
 
-#[process]
+#[multiprocess]
 fn outlasts(own: Writer<u32>, other: Reader<u32>, first: bool) -> csp::Result {
     dawdle();
     if first {
@@ -657,7 +686,7 @@ fn one_ends_first(backend: &Placement) {
 }
 
 /// Asks its own server while it serves.
-#[process]
+#[multiprocess]
 fn serves(
     calls: Reader<u32>,
     answers: Writer<u32>,
@@ -735,7 +764,7 @@ fn nested_networks(backend: &Placement) {
 }
 
 /// Has agreed to write, and waits for another message to make the value of.
-#[process]
+#[multiprocess]
 fn makes_late(output: Writer<u32>, input: Reader<u32>) -> csp::Result {
     alt! { output.write_with(|| input.read().unwrap_or(0)) => () }
 }

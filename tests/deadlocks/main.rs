@@ -6,6 +6,8 @@
 
 mod alive;
 mod classic;
+#[cfg(feature = "subprocess")]
+mod everywhere;
 mod futures;
 mod goker;
 mod partial;
@@ -24,6 +26,8 @@ struct Case {
     name: &'static str,
     run: fn(&Placement),
     verdict: Verdict,
+    /// Its processes may be OS processes.
+    everywhere: bool,
 }
 
 enum Verdict {
@@ -37,23 +41,31 @@ enum Verdict {
 
 /// These wait for one another.
 const fn deadlock(name: &'static str, run: fn(&Placement), among: &'static [&'static str]) -> Case {
-    Case { name, run, verdict: Verdict::Deadlock(among) }
+    Case { name, run, verdict: Verdict::Deadlock(among), everywhere: false }
 }
 
 /// Free of deadlock.
 const fn clean(name: &'static str, run: fn(&Placement)) -> Case {
-    Case { name, run, verdict: Verdict::Clean }
+    Case { name, run, verdict: Verdict::Clean, everywhere: false }
 }
 
 /// Free of deadlock, and slow.
 const fn clean_once(name: &'static str, run: fn(&Placement)) -> Case {
-    Case { name, run, verdict: Verdict::CleanOnce }
+    Case { name, run, verdict: Verdict::CleanOnce, everywhere: false }
+}
+
+/// Also as OS processes, and mixed.
+const fn everywhere(case: Case) -> Case {
+    Case { everywhere: true, ..case }
 }
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [snapshots::CASES, classic::CASES, partial::CASES, alive::CASES, goker::CASES, futures::CASES]
-        .into_iter()
-        .flatten()
+    #[cfg(feature = "subprocess")]
+    let everywhere = everywhere::CASES;
+    #[cfg(not(feature = "subprocess"))]
+    let everywhere: &[Case] = &[];
+    let here = [snapshots::CASES, classic::CASES, partial::CASES, alive::CASES, goker::CASES];
+    here.into_iter().chain([futures::CASES, everywhere]).flatten()
 }
 
 fn placements() -> Vec<(&'static str, Placement)> {
@@ -66,6 +78,10 @@ fn placements() -> Vec<(&'static str, Placement)> {
     }
     if cfg!(all(feature = "coroutines", feature = "threads")) {
         placements.push(("mixed", Placement::mixed()));
+    }
+    if cfg!(feature = "subprocess") {
+        placements.push(("os_processes", Placement::os_processes()));
+        placements.push(("all_mixed", Placement::all_mixed()));
     }
     placements
 }
@@ -80,7 +96,10 @@ fn main() -> ExitCode {
     let words: Vec<_> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
     let mut chosen = Vec::new();
     for case in cases() {
-        for (backend, _) in placements() {
+        for (backend, placement) in placements() {
+            if placement.has_os_processes() && !case.everywhere {
+                continue;
+            }
             let name = format!("{}::{backend}", case.name);
             if words.is_empty() || words.iter().any(|word| name.contains(*word)) {
                 chosen.push((case, backend, name));
@@ -178,20 +197,22 @@ fn run(name: &str, backend: &str) -> ExitCode {
     let (_, placement) =
         placements().into_iter().find(|(name, _)| *name == backend).expect("a backend");
     let rounds = match case.verdict {
-        Verdict::Clean => rounds(20),
+        Verdict::Clean => placement.rounds(20),
         Verdict::Deadlock(_) | Verdict::CleanOnce => 1,
     };
     for round in 0..rounds {
         CHANCE.set(seed().wrapping_mul(1_000_003).wrapping_add(round));
         let root = network(case.run, placement.clone()).stack(256 << 10);
-        if let Err(failure) = try_parallel!(placement.place(root)) {
+        // What it is to run is nothing that could be sent.
+        let root = if placement.has_os_processes() { root } else { placement.place(root) };
+        if let Err(failure) = try_parallel!(root) {
             let Some(deadlock) = failure.deadlock() else {
                 println!("{failure}");
                 return ExitCode::FAILURE;
             };
             let waits = |path: &str| path == "main" || path == "main/network";
-            let blocked = deadlock.blocked().iter().map(|process| process.path());
-            let mut names: Vec<_> = blocked
+            let mut names: Vec<_> = deadlock
+                .paths()
                 .filter(|path| !waits(path))
                 .map(|path| path.rsplit('/').next().unwrap_or(path))
                 .collect();

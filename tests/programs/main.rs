@@ -297,12 +297,19 @@ fn a_deadlock_that_nobody_does_anything_about_ends_the_program_with_a_report() {
 
 #[test]
 fn a_deadlock_of_a_plain_main_ends_the_program_with_a_report() {
-    on_each_backend(env!("CARGO_BIN_EXE_plain_main_deadlocks"), |ended| {
+    let law = |ended: Ended| {
         // What `join` returns is thrown away, but not with it that the process has failed.
         assert_eq!(ended.errors.matches("csp: deadlock: ").count(), 1, "{}", ended.errors);
-        assert!(ended.errors.contains("main: blocked at"), "{}", ended.errors);
+        for blocked in ["main: blocked at", "main/waits: blocked at"] {
+            assert!(ended.errors.contains(blocked), "{}", ended.errors);
+        }
         assert_eq!((ended.output.as_str(), ended.code), ("", Some(101)), "{}", ended.errors);
-    });
+    };
+    let program = env!("CARGO_BIN_EXE_plain_main_deadlocks");
+    on_each_backend(program, law);
+    if cfg!(feature = "subprocess") {
+        law(run(program, "subprocess"));
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Without `#[csp::main]`: main waits for a process that waits for main.
 
-use csp::{Channel, Reader, process, spawn};
+use csp::{Channel, Reader, multiprocess, spawn};
 use csp_tests::backend;
 
-#[process]
+#[multiprocess]
 fn waits(input: Reader<u32>) -> csp::Result<u32> {
     input.read()
 }

@@ -140,10 +140,11 @@ impl Placement {
     }
 }
 
-/// What a program runs its processes on: coroutines, unless it was started with `thread`.
+/// What a program runs its processes on: coroutines, unless it was started with `thread` or `subprocess`.
 pub fn backend() -> Backend {
     match std::env::args().nth(1).as_deref() {
         Some("thread") => Backend::Thread,
+        Some("subprocess") => Backend::Subprocess,
         _ => Backend::Coroutine,
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(all(feature = "coroutines", not(loom)))]
 mod coroutines;
 mod futures;
+pub(crate) mod others;
 // An engine of the coroutines, for targets that it knows; elsewhere an empty one stands in.
 #[cfg(feature = "compute")]
 mod rayon;
@@ -34,6 +35,7 @@ pub(crate) use self::subprocess::away;
 #[cfg(not(all(feature = "subprocess", target_os = "linux", not(loom))))]
 #[path = "subprocess/nowhere.rs"]
 pub(crate) mod away;
+pub(crate) use self::subprocess::waves;
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 mod threads;
 

@@ -690,7 +690,7 @@ impl<T> Core<T> {
             let read = far.read(context, extended, &self.at(Operation::Read, place));
             match read {
                 Ok((opened, finish)) => {
-                    let opened = Self::opened(opened, finish, context, extended, place);
+                    let opened = self.opened(opened, finish, context, extended, place);
                     if let Some(found) = opened? {
                         context.communicated();
                         return Ok(found);
@@ -708,6 +708,7 @@ impl<T> Core<T> {
     /// The value, if it was one; else the one that was promised. None: the promise was not kept. An error: it was, and the value
     /// could not be put together.
     pub(crate) fn opened(
+        &self,
         opened: Opened<T>,
         finish: Option<Finish>,
         context: &'static Context,
@@ -718,6 +719,11 @@ impl<T> Core<T> {
             Opened::Value(value) => Ok(Some((value, finish.map(Kept::Far)))),
             Opened::Late(late) => {
                 finish.iter().for_each(Finish::release);
+                // Nobody hears of it: it goes with the value, and stands for this channel meanwhile.
+                let late = Core::far(late, Side::Reader, 0, self.birth);
+                if let Some(name) = Core::name(self) {
+                    late.set_name(name.into());
+                }
                 let found = late.read_late(context, extended, place);
                 late.leave(Side::Reader, &Claim::none());
                 match found {
@@ -987,6 +993,7 @@ impl<T> Object for Core<T> {
             readers: state.reader_ends,
             writers: state.writer_ends,
             handles: state.handles,
+            away: state.away.is_some(),
         })
     }
 

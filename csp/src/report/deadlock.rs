@@ -38,6 +38,8 @@ pub struct Deadlock {
     pub(crate) blocked: Vec<ProcessState>,
     pub(crate) cycle: Vec<Link>,
     pub(crate) others: Network,
+    /// Those that wait in other OS processes: path, and what there is to say.
+    elsewhere: Vec<(String, String)>,
     /// It was found in another OS process, which has told this much.
     told: Option<Told>,
 }
@@ -47,6 +49,7 @@ pub struct Deadlock {
 pub(crate) struct Told {
     pub(crate) summary: String,
     pub(crate) first: String,
+    pub(crate) paths: Vec<String>,
     pub(crate) text: String,
     pub(crate) total: bool,
 }
@@ -62,25 +65,56 @@ pub(crate) struct Link {
 const SHOWN: usize = 40;
 
 impl Deadlock {
+    fn empty() -> Self {
+        Self {
+            summary: String::new(),
+            blocked: Vec::new(),
+            cycle: Vec::new(),
+            others: Network::default(),
+            elsewhere: Vec::new(),
+            told: None,
+        }
+    }
+
     /// At least one is blocked.
     pub(crate) fn new(blocked: Vec<ProcessState>, cycle: Vec<Link>, others: Network) -> Self {
-        let mut deadlock = Self { summary: String::new(), blocked, cycle, others, told: None };
-        let count = counted(deadlock.blocked.len());
-        deadlock.summary = if deadlock.cycle.is_empty() {
-            let paths = deadlock.blocked.iter().map(ProcessState::path);
-            let more = if deadlock.blocked.len() > 4 { ", …" } else { "" };
-            format!("deadlock of {count}: {}{more}", paths.take(4).collect::<Vec<_>>().join(", "))
+        Self { blocked, cycle, others, ..Self::empty() }.summed_up()
+    }
+
+    /// Of all processes, in several OS processes. At least one is blocked, here or elsewhere.
+    pub(crate) fn everywhere(blocked: Vec<ProcessState>, elsewhere: Vec<(String, String)>) -> Self {
+        Self { blocked, elsewhere, ..Self::empty() }.summed_up()
+    }
+
+    fn summed_up(mut self) -> Self {
+        let count = counted(self.count());
+        self.summary = if self.cycle.is_empty() {
+            let more = if self.count() > 4 { ", …" } else { "" };
+            format!(
+                "deadlock of {count}: {}{more}",
+                self.paths().take(4).collect::<Vec<_>>().join(", ")
+            )
         } else {
-            format!("deadlock of {count}: {}", deadlock.around(0))
+            format!("deadlock of {count}: {}", self.around(0))
         };
-        deadlock
+        self
+    }
+
+    fn count(&self) -> usize {
+        self.blocked.len() + self.elsewhere.len()
+    }
+
+    /// Paths of all that wait for one another, in whatever OS process.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let elsewhere = self.elsewhere.iter().map(|(path, _)| &**path);
+        let told = self.told.iter().flat_map(|told| told.paths.iter().map(|path| &**path));
+        self.blocked.iter().map(ProcessState::path).chain(elsewhere).chain(told)
     }
 
     /// One that another OS process has told of.
     #[allow(dead_code, reason = "for a backend that may not be compiled in")]
     pub(crate) fn told(told: Told) -> Self {
-        let (summary, told) = (told.summary.clone(), Some(told));
-        Self { summary, blocked: Vec::new(), cycle: Vec::new(), others: Network::default(), told }
+        Self { summary: told.summary.clone(), told: Some(told), ..Self::empty() }
     }
 
     /// What another OS process needs to tell of it.
@@ -89,12 +123,14 @@ impl Deadlock {
         self.told.clone().unwrap_or_else(|| Told {
             summary: self.summary.clone(),
             first: self.first().to_owned(),
+            paths: self.paths().map(str::to_owned).collect(),
             text: self.to_string(),
             total: self.is_total(),
         })
     }
 
-    /// Those that wait for one another, by path. Of a deadlock in another OS process only the text is known: none.
+    /// Those that wait for one another, by path, and are in this OS process. What is known of others, in an OS process of their
+    /// own, is text: it is in [`json`](Self::json), and in what `Display` gives.
     pub fn blocked(&self) -> &[ProcessState] {
         &self.blocked
     }
@@ -125,7 +161,8 @@ impl Deadlock {
         if let Some(told) = &self.told {
             return &told.first;
         }
-        self.cycle.first().map_or_else(|| self.blocked[0].path(), |link| &link.path)
+        let cycle = self.cycle.first().map(|link| &*link.path);
+        cycle.or_else(|| self.paths().next()).unwrap_or_default()
     }
 
     /// The graph of who waits for what, and who holds it, in the language of Graphviz.
@@ -138,9 +175,15 @@ impl Deadlock {
         Graph::of(&self.blocked, &[]).mermaid()
     }
 
-    /// The report in one line of JSON: `{"summary": …, "blocked": [{"path": …, "wants": […]}], "cycle": […], "others": […]}`.
+    /// The report in one line of JSON: `{"summary": …, "blocked": [{"path": …, "wants": […]}], "cycle": […], "others": […]}`;
+    /// if some are in other OS processes also `"elsewhere": [{"path": …, "text": …}]`.
     pub fn json(&self) -> String {
         Value::from(self).to_string()
+    }
+
+    /// Of those in other OS processes: path, and what there is to say.
+    pub(crate) fn elsewhere(&self) -> &[(String, String)] {
+        &self.elsewhere
     }
 
     /// The cycle in one line, the paths without so many bytes at their beginning.
@@ -165,15 +208,17 @@ impl Deadlock {
             return f.write_str(&told.text);
         }
         let Style { alarm, off, .. } = style;
-        let wait = match &self.blocked[..] {
-            [_] => "waits for itself, and nobody else can wake it",
+        let wait = match self.count() {
+            1 => "waits for itself, and nobody else can wake it",
             _ => "wait for one another, and nobody else can wake them",
         };
-        writeln!(f, "{alarm}deadlock{off}: {} {wait}", counted(self.blocked.len()))?;
+        writeln!(f, "{alarm}deadlock{off}: {} {wait}", counted(self.count()))?;
         let shown = self.blocked.iter().take(SHOWN);
         shown.into_iter().try_for_each(|process| process.write(f, 2, style))?;
-        if self.blocked.len() > SHOWN {
-            writeln!(f, "  and {} more", self.blocked.len() - SHOWN)?;
+        let more = SHOWN.saturating_sub(self.blocked.len());
+        self.elsewhere.iter().take(more).try_for_each(|(_, text)| f.write_str(text))?;
+        if self.count() > SHOWN {
+            writeln!(f, "  and {} more", self.count() - SHOWN)?;
         }
         if !self.cycle.is_empty() {
             let text = match self.parent() {

@@ -223,6 +223,8 @@ pub(crate) struct Fill {
     pub(crate) readers: usize,
     pub(crate) writers: usize,
     pub(crate) handles: usize,
+    /// Other OS processes may have ends of it, too; the counts are of this one.
+    pub(crate) away: bool,
 }
 
 impl Network {
@@ -513,6 +515,9 @@ impl Wanted {
             Operation::Write => fill.readers,
             _ => return Ok(()),
         };
+        if fill.away {
+            return line(format!("{what}: not known, for other OS processes have ends of it"));
+        }
         match there.saturating_sub(others.len()) {
             _ if there == 0 => line(format!("{what}: none yet")),
             0 => Ok(()),

@@ -77,7 +77,7 @@ fn thing(thing: &Thing) -> Vec<(&'static str, Value)> {
         ("type", thing.kind.as_str().into()),
         ("birth", thing.birth.into()),
     ];
-    if let Some(Fill { capacity, values, readers, writers, handles }) = thing.fill {
+    if let Some(Fill { capacity, values, readers, writers, handles, .. }) = thing.fill {
         map.extend([
             ("capacity", capacity.into()),
             ("values", values.into()),
@@ -170,13 +170,20 @@ impl From<&Deadlock> for Value {
                 ("waits_at", link.at.as_str().into()),
             ])
         });
-        Self::Map(vec![
+        let mut all = vec![
             ("summary", deadlock.summary().into()),
             ("total", deadlock.is_total().into()),
             ("blocked", Self::list(&deadlock.blocked)),
             ("cycle", Self::List(cycle.collect())),
             ("others", Self::list(&deadlock.others.processes)),
-        ])
+        ];
+        if !deadlock.elsewhere().is_empty() {
+            let elsewhere = deadlock.elsewhere().iter().map(|(path, text)| {
+                Self::Map(vec![("path", path.as_str().into()), ("text", text.as_str().into())])
+            });
+            all.push(("elsewhere", Self::List(elsewhere.collect())));
+        }
+        Self::Map(all)
     }
 }
 

@@ -525,7 +525,26 @@ impl Scheduler {
         let busy = || !self.ready.is_empty() || !self.letters.is_empty();
         self.leading.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        away::lead(&busy, deadline);
+        loop {
+            away::lead(&busy, deadline, &mut || {
+                if deadline.is_none() && !self.asleep.load(Ordering::SeqCst) {
+                    self.falls_asleep();
+                }
+            });
+            self.wakes_if_ready();
+            if !self.asleep.load(Ordering::SeqCst) || self.letters.is_empty() {
+                break;
+            }
+            // What is asked of it is answered asleep.
+            while self.ready.is_empty()
+                && let Ok(letter) = self.letters.try_recv()
+            {
+                self.open(letter);
+            }
+        }
+        if self.asleep.swap(false, Ordering::SeqCst) {
+            quiet::wake();
+        }
         self.leading.store(false, Ordering::Relaxed);
         busy() || deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
@@ -542,21 +561,27 @@ impl Scheduler {
     }
 
     fn sleep(&'static self) {
-        self.asleep.store(true, Ordering::SeqCst);
-        if self.letters.is_empty() {
+        if self.falls_asleep() {
             let since = Instant::now();
-            quiet::fall_asleep();
             while self.ready.is_empty() {
                 let letter = self.letters.recv().expect("a scheduler is never freed");
                 self.open(letter);
             }
             self.patience.slept(since);
             self.wakes_if_ready();
-        } else if !self.asleep.swap(false, Ordering::SeqCst) {
-            // It was counted as woken, and had never slept.
-            quiet::fall_asleep();
         }
         self.look_outside();
+    }
+
+    /// It counts as asleep from now on, unless somebody has woken it already.
+    fn falls_asleep(&self) -> bool {
+        self.asleep.store(true, Ordering::SeqCst);
+        let falls = self.letters.is_empty();
+        // Else, if it was counted as woken, it had never slept.
+        if falls || !self.asleep.swap(false, Ordering::SeqCst) {
+            quiet::fall_asleep();
+        }
+        falls
     }
 
     /// Somebody is ready: it counts as awake, though it may still have questions to answer.

@@ -49,7 +49,7 @@ pub(crate) struct Codec<T> {
 pub(crate) enum Opened<T> {
     Value(T),
     /// A promise: the value is made only now, and will come by this channel.
-    Late(Arc<Core<T>>),
+    Late(Far<T>),
 }
 
 /// What ends an extended read.

@@ -5,7 +5,7 @@
 
 use std::any::type_name;
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -160,10 +160,7 @@ fn decode<T: Serialize + DeserializeOwned>(received: Received) -> Result<Opened<
             let node = received.node;
             let (_, _, mut tokens) = apart(received);
             let token = tokens.pop().ok_or("a promise of nothing")?;
-            let far = Far::new(node, token.channel, ways::<T>());
-            // Nobody hears of it: it goes with the value.
-            let core = Core::far(far, Side::Reader, 0, Location::caller().into());
-            Ok(Opened::Late(Arc::new(core)))
+            Ok(Opened::Late(Far::new(node, token.channel, ways::<T>())))
         }
         _ => Err("a value of no kind".to_owned()),
     }

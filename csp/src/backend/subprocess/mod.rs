@@ -49,8 +49,10 @@ mod told;
 mod wire;
 
 #[cfg(loom)]
-pub(crate) use self::absent::{init, portable};
+pub(crate) use self::absent::{init, portable, waves};
 #[cfg(not(loom))]
 pub(crate) use self::boot::child::init;
+#[cfg(not(loom))]
+pub(crate) use self::node::waves;
 #[cfg(not(loom))]
 pub(crate) use self::parent::start;

@@ -23,7 +23,7 @@ pub(crate) struct Codec<T>(Never, PhantomData<fn(T)>);
 
 pub(crate) enum Opened<T> {
     Value(T),
-    Late(Arc<Core<T>>),
+    Late(Far<T>),
 }
 
 pub(crate) struct Finish(Never);
@@ -59,7 +59,7 @@ pub(crate) fn is_linked() -> bool {
     false
 }
 
-pub(crate) fn lead(_: &dyn Fn() -> bool, _: Option<Instant>) {}
+pub(crate) fn lead(_: &dyn Fn() -> bool, _: Option<Instant>, _: &mut dyn FnMut()) {}
 
 pub(crate) fn poke() {}
 

@@ -2,6 +2,7 @@
 //! waits for it. So nobody who schedules others ever waits for the system.
 
 use std::io;
+use std::panic::Location;
 use std::sync::Arc;
 use std::thread;
 
@@ -13,6 +14,8 @@ use super::child::Told;
 use super::codec;
 use super::node::{self, Prepared, Shared};
 use super::protocol::{Departure, NodeId};
+use crate::blocked::{Blocked, Operation, Want};
+use crate::park;
 use crate::process::Failure;
 use crate::process::code::Entry;
 use crate::process::definition::OnPanic;
@@ -38,6 +41,23 @@ pub(crate) fn start(work: Arc<dyn Work>) {
 
 fn unstarted(error: io::Error) -> String {
     format!("no OS process could be had for it ({error}); run fewer at once, or run it on a thread")
+}
+
+/// What the thread waits for that stands for a child.
+struct Elsewhere;
+
+impl Blocked for Elsewhere {
+    fn place(&self) -> &'static Location<'static> {
+        Location::caller()
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        tell(Want { operation: Operation::Await, object: None });
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        true
+    }
 }
 
 struct Child {
@@ -135,16 +155,17 @@ impl There for Child {
 
     fn end(&mut self) -> Outcome<Vec<u8>> {
         let (_launched, hearing) = self.running.take().expect("it has begun");
-        let mut told = None;
-        let mut exit = None;
-        for news in hearing {
-            match news {
-                #[cfg(test)]
-                News::Note(_) => {}
-                News::Ended(ended) => told = Some(ended),
-                News::Exited(how) => exit = Some(how),
+        let (mut hearing, mut told, mut exit) = (Some(hearing), None, None);
+        park::current().park().wait_outside(&Elsewhere, &mut || {
+            for news in hearing.take().into_iter().flatten() {
+                match news {
+                    #[cfg(test)]
+                    News::Note(_) => {}
+                    News::Ended(ended) => told = Some(ended),
+                    News::Exited(how) => exit = Some(how),
+                }
             }
-        }
+        });
         let well = matches!(told, Some(Ended::Returned(_)));
         let outcome = self.outcome(told, exit);
         let message = outcome.as_ref().err().map(|failure| failure.message().to_owned());

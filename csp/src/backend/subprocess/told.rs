@@ -19,7 +19,7 @@ enum Sent<'a> {
     Unstarted { process: Cow<'a, str>, reason: Cow<'a, str> },
     Lost { process: Cow<'a, str>, message: Cow<'a, str> },
     Serialization { process: Cow<'a, str>, reason: Cow<'a, str> },
-    Deadlock { summary: String, first: String, text: String, total: bool },
+    Deadlock { summary: String, first: String, paths: Vec<String>, text: String, total: bool },
 }
 
 impl<'a> Sent<'a> {
@@ -47,8 +47,8 @@ impl<'a> Sent<'a> {
                 Sent::Serialization { process: text(process), reason: text(reason) }
             }
             Cause::Deadlock(deadlock) => {
-                let Told { summary, first, text, total } = deadlock.tell();
-                Sent::Deadlock { summary, first, text, total }
+                let Told { summary, first, paths, text, total } = deadlock.tell();
+                Sent::Deadlock { summary, first, paths, text, total }
             }
         }
     }
@@ -76,8 +76,8 @@ impl<'a> Sent<'a> {
             Sent::Serialization { process, reason } => {
                 Cause::Serialization { process: text(process), reason: text(reason) }
             }
-            Sent::Deadlock { summary, first, text, total } => {
-                Cause::Deadlock(Deadlock::told(Told { summary, first, text, total }))
+            Sent::Deadlock { summary, first, paths, text, total } => {
+                Cause::Deadlock(Deadlock::told(Told { summary, first, paths, text, total }))
             }
         }
     }
@@ -162,7 +162,13 @@ mod tests {
 
     fn causes() -> Vec<Cause> {
         let text = |text: &str| text.to_owned();
-        let told = Told { summary: text("s"), first: text("f"), text: text("t"), total: true };
+        let told = Told {
+            summary: text("s"),
+            first: text("f"),
+            paths: vec![text("f")],
+            text: text("t"),
+            total: true,
+        };
         vec![
             Cause::Explicit { process: text("main"), reason: text("enough") },
             Cause::Panic { process: text("a"), message: text("b"), place: Some(text("c:1:2")) },

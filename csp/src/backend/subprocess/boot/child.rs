@@ -13,6 +13,7 @@ use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
 use super::super::carry::Ends;
 use super::super::node;
 use super::{Blob, Call, Ended, FromChild, Passport, Start, ToChild, VARIABLE};
+use crate::quiet;
 
 /// How many processes there are above this one.
 static DEPTH: AtomicU32 = AtomicU32::new(0);
@@ -93,6 +94,9 @@ pub(crate) fn ends() -> Ends {
 }
 
 fn serve(call: Call) -> ! {
+    // What runs here is awake until the parent has been told of its end.
+    quiet::ignore_this_thread();
+    quiet::wake();
     DEPTH.store(call.depth, Ordering::Relaxed);
     let Ok(parent) = IpcSender::connect(call.server) else {
         die();
@@ -132,7 +136,12 @@ fn run(
     if let Some(stack) = stack {
         builder = builder.stack_size(stack);
     }
-    let thread = match builder.spawn(body) {
+    // It is counted already.
+    let counted = move || {
+        quiet::lend_this_thread();
+        body()
+    };
+    let thread = match builder.spawn(counted) {
         Ok(thread) => thread,
         Err(error) => return Ended::Refused(error.to_string()),
     };
@@ -152,6 +161,7 @@ fn run(
 /// After `Start` comes nothing (but notes, in tests) until the parent's end, which is this process's end.
 fn watch(messages: IpcReceiver<ToChild>) {
     let watch = move || {
+        quiet::ignore_this_thread();
         while let Some(_message) = receive(&messages) {
             #[cfg(test)]
             notes::heard(_message);

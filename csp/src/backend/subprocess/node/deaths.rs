@@ -8,7 +8,6 @@ use super::peers::{Note, Unread, authors};
 use super::{Inner, Node, Numbers};
 use crate::backend::subprocess::protocol::{Departure, Last, NodeId};
 use crate::backend::subprocess::wire::{self, Wired};
-use crate::quiet;
 use crate::termination::{Cause, Poison};
 
 #[derive(Default)]
@@ -108,9 +107,7 @@ impl Node {
         }
         self.told(&mut inner);
         self.notify(&mut inner, false);
-        if self.peers.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1 {
-            quiet::expect_no_others();
-        }
+        self.peers.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
         drop(inner);
         // Who leads may have led for nobody; or was to be woken by the dead.
         self.mailbox().shake();

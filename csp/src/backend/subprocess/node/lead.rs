@@ -49,8 +49,8 @@ std::thread_local! {
 }
 
 /// Leads until `until`, or the deadline, or not at all if there is nothing to lead, or somebody does. Who makes `until`
-/// true afterwards [`poke`]s.
-pub(crate) fn lead(until: &dyn Fn() -> bool, deadline: Option<Instant>) {
+/// true afterwards [`poke`]s. `sleeps` is told each time that there is nothing to see, before it sleeps.
+pub(crate) fn lead(until: &dyn Fn() -> bool, deadline: Option<Instant>, sleeps: &mut dyn FnMut()) {
     let node = Node::here();
     if node.peers.load(Ordering::Relaxed) == 0 {
         return;
@@ -62,7 +62,7 @@ pub(crate) fn lead(until: &dyn Fn() -> bool, deadline: Option<Instant>) {
         Ok(watched) => &mut { watched },
     };
     LEADS.set(true);
-    node.lead(watched, until, deadline);
+    node.lead(watched, until, deadline, sleeps);
     LEADS.set(false);
 }
 
@@ -86,6 +86,7 @@ impl Node {
         watched: &mut Watched,
         until: &dyn Fn() -> bool,
         deadline: Option<Instant>,
+        sleeps: &mut dyn FnMut(),
     ) {
         self.mailbox().lead();
         let mut patience = Patience::new(watched.together);
@@ -114,6 +115,7 @@ impl Node {
                 break;
             }
             self.ring_all();
+            sleeps();
             let alone = || self.peers.load(Ordering::SeqCst) == 0;
             self.mailbox().sleep(|| until() || alone() || self.has_news(watched), deadline);
             patience = Patience::new(self.settles(watched));

@@ -14,6 +14,7 @@
 mod deaths;
 mod lead;
 mod peers;
+pub(crate) mod waves;
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use self::deaths::Deaths;
 use self::lead::Watched;
 use self::peers::{Peer, Peers};
+use self::waves::Waves;
 use super::away;
 use super::bytes::Bytes;
 use super::causes::{Causes, IDENTITY};
@@ -80,6 +82,7 @@ pub(crate) struct Node {
     /// A peer has not been told of something that the sender is about to wait upon itself.
     unrung: AtomicBool,
     peers: AtomicUsize,
+    waves: Waves,
     /// Messages sent, ever.
     #[cfg(test)]
     sent: std::sync::atomic::AtomicU64,
@@ -253,6 +256,7 @@ impl Node {
             backed_up: AtomicBool::new(false),
             unrung: AtomicBool::new(false),
             peers: AtomicUsize::new(0),
+            waves: Waves::default(),
             #[cfg(test)]
             sent: std::sync::atomic::AtomicU64::new(0),
             operations,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::waves::Wave;
 use super::{Inner, Node, Numbers};
 use crate::backend::subprocess::bytes::Bytes;
 use crate::backend::subprocess::codec;
@@ -17,7 +18,6 @@ use crate::backend::subprocess::mailbox::{Mailbox, Notified};
 use crate::backend::subprocess::protocol::{ChannelId, Message, NodeId, Offer, Token, Wild};
 use crate::backend::subprocess::region::Region;
 use crate::backend::subprocess::wire::{self, Wired};
-use crate::quiet;
 
 pub(super) struct Peer {
     pub(super) id: NodeId,
@@ -30,6 +30,9 @@ pub(super) struct Peer {
     /// It broke the rules, and is not listened to.
     pub(super) cut: bool,
     pub(super) kill: Option<Box<dyn Fn() + Send>>,
+    /// Messages for it, and from it; but for those of waves.
+    pub(super) said: u64,
+    pub(super) heard: u64,
 }
 
 #[derive(Default)]
@@ -40,7 +43,7 @@ pub(super) struct Peers {
     touched: Vec<NodeId>,
     /// By which peer those are reached that have no link.
     pub(super) ways: HashMap<NodeId, NodeId, Numbers>,
-    parent: Option<NodeId>,
+    pub(super) parent: Option<NodeId>,
     /// So often has it changed which peers there are.
     pub(super) round: Arc<AtomicU32>,
 }
@@ -49,6 +52,8 @@ pub(super) struct Peers {
 const RELAYED: u8 = 100;
 /// Of the nodes themselves.
 const NOTE: u8 = 101;
+/// Of those who look whether anybody goes on: it is not counted, for it wakes nobody.
+const WAVE: u8 = 102;
 
 /// So much room is kept for the next message.
 const KEPT: usize = 512;
@@ -86,6 +91,8 @@ impl Peer {
             touched: false,
             cut: false,
             kill: None,
+            said: 0,
+            heard: 0,
         })
     }
 
@@ -160,12 +167,21 @@ impl Peers {
         }
     }
 
+    /// Something of a wave.
+    pub(super) fn wave(&mut self, to: NodeId, wave: &Wave) {
+        let Ok(bytes) = codec::pack(wave, vec![WAVE]) else { return };
+        if let Some(place) = self.places.get(&to) {
+            self.send(*place, &bytes, None);
+        }
+    }
+
     /// Sends something to a peer, which is to be notified of it.
     fn send(&mut self, place: usize, head: &[u8], tail: Option<Bytes>) {
         let peer = &mut self.all[place];
         if peer.cut {
             return;
         }
+        peer.said += u64::from(head.first() != Some(&WAVE));
         let sent = peer.link.send(head, tail);
         self.touch(place);
         if let Err(wild) = sent {
@@ -207,10 +223,7 @@ impl Node {
     /// A link to a new peer.
     pub(super) fn meet(&'static self, peer: Peer) {
         let mut inner = self.lock();
-        if self.peers.fetch_add(1, Ordering::SeqCst) == 0 {
-            // Whatever waits here may be ended from there.
-            quiet::expect_others();
-        }
+        self.peers.fetch_add(1, Ordering::SeqCst);
         super::lead::linked();
         let id = peer.id;
         inner.peers.parent = self.parent;
@@ -347,6 +360,9 @@ impl Node {
         while let Some(peer) = inner.peers.all.get_mut(place).filter(|peer| !peer.cut) {
             let from = peer.id;
             let received = peer.link.receive(&mut message);
+            if matches!(received, Ok(true)) {
+                peer.heard += u64::from(message.first() != Some(&WAVE));
+            }
             // Also of a part of a message.
             if peer.link.has_consumed() {
                 inner.peers.touch(place);
@@ -399,6 +415,11 @@ impl Node {
                 let note = note.map_err(|_| Wild("a note that can't be read"))?;
                 self.noted(inner, from, note);
                 Ok(())
+            }
+            Some(&WAVE) => {
+                let wave = codec::unpack(&mut &message[1..]);
+                let wave = wave.map_err(|_| Wild("a wave that can't be read"))?;
+                self.waves.came(inner.peers.parent == Some(from), from, wave)
             }
             _ => self.handle(inner, from, message),
         }
@@ -484,7 +505,7 @@ pub(super) fn authors(
             let (from, to) = (number(1), number(9));
             Some(Unread { from, to, message: message[17..].to_vec() })
         }
-        Some(&NOTE) | None => None,
+        Some(&NOTE | &WAVE) | None => None,
         Some(_) => Some(Unread { from: me.0, to: dead.0, message }),
     })
 }
