@@ -923,6 +923,7 @@ impl ThreadPark {
     #[cold]
     fn lead_linked(&self, why: &dyn Blocked, deadline: Option<Instant>) -> bool {
         if !self.turns(EMPTY, LEADING) {
+            away::ring();
             return self.take();
         }
         let mut shown = None;

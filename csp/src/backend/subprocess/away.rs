@@ -17,7 +17,7 @@ use crate::sync::Arc;
 use crate::termination::{Cause, Poison, Termination};
 use crate::waiter::{Outcome, Waiter};
 
-pub(crate) use super::node::{Received, is_linked, lead, poke};
+pub(crate) use super::node::{Received, is_linked, lead, poke, ring};
 
 /// The state of a channel that is away.
 pub(crate) struct Away<T>(Box<Inside<T>>);

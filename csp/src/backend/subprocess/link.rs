@@ -334,20 +334,21 @@ mod tests {
         }
     }
 
-    /// Going to sleep after the peer has made too little room would be for ever: it has answered, and owes nothing.
+    /// Room for one record is not worth a word while more are to be read; once all are, it is.
     #[test]
-    fn a_little_room_is_news_too() {
+    fn a_sender_is_told_of_much_room_and_not_of_a_little() {
         let (mut out, mut back) = pair();
         out.send(&[0; 16], None).expect("tame");
         out.send(&vec![7; 1_000_000], None).expect("tame");
         assert!(out.is_backed_up() && !out.has_news());
         assert!(receive(&mut back).is_some_and(|small| small.len() == 16));
-        assert!(back.made_room());
-        assert!(out.has_news());
-        out.flush().expect("tame");
-        assert!(out.is_backed_up() && !out.has_news());
-        assert!(receive(&mut back).is_none());
-        assert!(back.made_room() && out.has_news());
+        assert!(!back.made_room() && !out.has_news());
+        for _ in 0..10 {
+            assert!(receive(&mut back).is_none());
+            assert!(back.made_room() && out.has_news());
+            out.flush().expect("tame");
+            assert!(out.is_backed_up() && !out.has_news());
+        }
     }
 
     #[test]

@@ -20,20 +20,37 @@ use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 use super::futex::{self, Word};
 
+const AWAKE: u32 = 0;
+const ASLEEP: u32 = 1;
+
 /// Nobody looks.
 const ABSENT: u32 = 0;
-/// Looks, and will see what is published now.
-const AWAKE: u32 = 1;
-const ASLEEP: u32 = 2;
+/// Looks, and will see what is published now; unless it sleeps.
+const PRESENT: u32 = 1;
 
 /// Shared; all zero when new.
-#[repr(C, align(128))]
+#[repr(C)]
 #[derive(Default)]
 pub(crate) struct Mailbox {
+    seldom: Seldom,
+    often: Often,
+}
+
+/// What peers look at each time and is seldom changed: so it stays in their caches.
+#[repr(C, align(128))]
+#[derive(Default)]
+struct Seldom {
     leader: Word,
     router: Word,
     /// The core that the leader was last on, and one; 0: not known.
     core: AtomicU32,
+}
+
+/// What is changed whenever somebody begins or ceases to look.
+#[repr(C, align(128))]
+#[derive(Default)]
+struct Often {
+    leader: AtomicU32,
 }
 
 /// What a peer found after it had published something.
@@ -61,27 +78,28 @@ impl Mailbox {
     #[inline]
     pub(crate) fn notify(&self) -> Notified {
         dekker("notify");
-        match self.leader.load(Ordering::Relaxed) {
-            ASLEEP => {
-                self.wake(&self.leader);
-                Notified::Seen
-            }
+        if self.seldom.leader.load(Ordering::Relaxed) == ASLEEP {
+            Self::wake(&self.seldom.leader);
+            return Notified::Seen;
+        }
+        // A wild value is of a process that will have to do without us.
+        match self.often.leader.load(Ordering::Relaxed) {
             ABSENT => Notified::Unattended,
-            // Awake; or a wild value, whose process will have to do without us.
             _ => Notified::Seen,
         }
     }
 
     /// Wakes the router, unless a leader has come meanwhile.
     pub(crate) fn ring(&self) {
-        match self.leader.load(Ordering::Relaxed) {
-            ASLEEP => self.wake(&self.leader),
-            ABSENT if self.router.load(Ordering::Relaxed) == ASLEEP => self.wake(&self.router),
-            _ => {}
+        let is_asleep = |sleeper: &Word| sleeper.load(Ordering::Relaxed) == ASLEEP;
+        if is_asleep(&self.seldom.leader) {
+            Self::wake(&self.seldom.leader);
+        } else if !self.is_led() && is_asleep(&self.seldom.router) {
+            Self::wake(&self.seldom.router);
         }
     }
 
-    fn wake(&self, sleeper: &Word) {
+    fn wake(sleeper: &Word) {
         let was = sleeper.compare_exchange(ASLEEP, AWAKE, Ordering::Relaxed, Ordering::Relaxed);
         if was.is_ok() {
             sleeper.wake();
@@ -90,67 +108,67 @@ impl Mailbox {
 
     /// A peer is dead. It may have died while it woke somebody here: after it had said so, before it did.
     pub(crate) fn shake(&self) {
-        self.leader.wake();
-        self.router.wake();
+        self.seldom.leader.wake();
+        self.seldom.router.wake();
     }
 
     /// Where its leader was last.
     pub(crate) fn core(&self) -> Option<u32> {
-        self.core.load(Ordering::Relaxed).checked_sub(1)
+        self.seldom.core.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// This process's own: where the caller is.
     pub(crate) fn publish_core(&self, core: u32) {
         let shown = core.wrapping_add(1);
         // The line is the peers' too.
-        if self.core.load(Ordering::Relaxed) != shown {
-            self.core.store(shown, Ordering::Relaxed);
+        if self.seldom.core.load(Ordering::Relaxed) != shown {
+            self.seldom.core.store(shown, Ordering::Relaxed);
         }
     }
 
     /// The caller is the leader from here on. One at a time: the process sees to that.
     pub(crate) fn lead(&self) {
-        self.leader.store(AWAKE, Ordering::Relaxed);
+        self.often.leader.store(PRESENT, Ordering::Relaxed);
     }
 
     /// The leader sleeps until something is published or the deadline has come; not at all if `news` says that
     /// something is there.
     pub(crate) fn sleep(&self, news: impl FnOnce() -> bool, deadline: Option<Instant>) {
-        self.leader.store(ASLEEP, Ordering::Relaxed);
+        self.seldom.leader.store(ASLEEP, Ordering::Relaxed);
         dekker("sleep");
         if !news() {
-            self.leader.wait(ASLEEP, deadline);
+            self.seldom.leader.wait(ASLEEP, deadline);
         }
-        self.leader.store(AWAKE, Ordering::Relaxed);
+        self.seldom.leader.store(AWAKE, Ordering::Relaxed);
     }
 
     /// The leader goes; says whether something has come that it must see to first, or have the router see to.
     pub(crate) fn leave(&self, news: impl FnOnce() -> bool) -> bool {
-        self.leader.store(ABSENT, Ordering::Relaxed);
+        self.often.leader.store(ABSENT, Ordering::Relaxed);
         dekker("leave");
         news()
     }
 
     /// The router sleeps until it is rung for; not at all if there is something and no leader to see it.
     pub(crate) fn route(&self, news: impl FnOnce() -> bool) {
-        self.router.store(ASLEEP, Ordering::Relaxed);
+        self.seldom.router.store(ASLEEP, Ordering::Relaxed);
         dekker("route");
-        if self.leader.load(Ordering::Relaxed) != ABSENT || !news() {
-            self.router.wait(ASLEEP, None);
+        if self.is_led() || !news() {
+            self.seldom.router.wait(ASLEEP, None);
         }
-        self.router.store(AWAKE, Ordering::Relaxed);
+        self.seldom.router.store(AWAKE, Ordering::Relaxed);
     }
 
     /// Whether somebody looks, so that the router need not.
     pub(crate) fn is_led(&self) -> bool {
-        self.leader.load(Ordering::Relaxed) != ABSENT
+        self.often.leader.load(Ordering::Relaxed) != ABSENT
     }
 
     /// The router is to see to what a leader has left, or to the end of the process.
     pub(crate) fn wake_router(&self) {
         // The router says that it sleeps, then looks; so here, after what it is to look at has been seen.
         dekker("wake_router");
-        self.wake(&self.router);
+        Self::wake(&self.seldom.router);
     }
 }
 
@@ -187,6 +205,12 @@ impl Patience {
 
     pub(crate) fn settle(&mut self, together: bool) {
         self.together = together;
+    }
+
+    /// Whether it has looked so often, or is to yield.
+    #[inline]
+    pub(crate) fn is_over(&self, looks: u32) -> bool {
+        self.together || self.rounds >= looks
     }
 
     /// Waits a little.

@@ -59,6 +59,8 @@ pub(crate) fn is_linked() -> bool {
     false
 }
 
+pub(crate) fn ring() {}
+
 pub(crate) fn lead(_: &dyn Fn() -> bool, _: Option<Instant>, _: &mut dyn FnMut()) {}
 
 pub(crate) fn poke() {}

@@ -18,6 +18,8 @@ static LINKED: AtomicBool = AtomicBool::new(false);
 
 /// How long a peer that may look by itself is left to do so before it is rung for.
 const LAZY: Duration = Duration::from_nanos(1500);
+/// And how often this side looks for its answer before it sees whether the peer sleeps.
+const SOON: u32 = 8;
 
 pub(super) fn linked() {
     LINKED.store(true, Ordering::Relaxed);
@@ -75,6 +77,11 @@ pub(crate) fn poke() {
     }
 }
 
+/// Who was about to wait need not, and rings for what it has put off.
+pub(crate) fn ring() {
+    Node::here().ring_all();
+}
+
 /// The core this thread runs on.
 fn core() -> u32 {
     rustix::thread::sched_getcpu() as u32
@@ -98,10 +105,15 @@ impl Node {
             if until() || self.peers.load(Ordering::Relaxed) == 0 {
                 break;
             }
-            if self.unrung.load(Ordering::Relaxed)
-                && began.get_or_insert_with(Instant::now).elapsed() >= LAZY
-            {
-                self.ring_all();
+            if self.unrung.load(Ordering::Relaxed) && patience.is_over(SOON) {
+                match began {
+                    None => {
+                        began = Some(Instant::now());
+                        self.tell_all();
+                    }
+                    Some(began) if began.elapsed() >= LAZY => self.ring_all(),
+                    Some(_) => {}
+                }
             }
             match patience.wait() {
                 Wait::Look => continue,

@@ -46,7 +46,7 @@ use crate::sync::{Cell, Lock};
 use crate::termination::{Cause, Poison, Termination};
 use crate::waiter::Waiter;
 
-pub(crate) use self::lead::{is_linked, lead, poke};
+pub(crate) use self::lead::{is_linked, lead, poke, ring};
 
 /// What a child needs to join its parent's network.
 #[derive(Debug, Serialize, Deserialize)]

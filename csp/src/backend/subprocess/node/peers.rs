@@ -23,7 +23,7 @@ pub(super) struct Peer {
     pub(super) id: NodeId,
     pub(super) link: Box<dyn Link>,
     pub(super) mailbox: Region,
-    /// Something was published for it that it has not been told of.
+    /// Something was published for it that it may not look for: it has not been told of that.
     unrung: bool,
     /// It is among those that were touched.
     touched: bool,
@@ -111,8 +111,16 @@ impl Peer {
         }
     }
 
+    /// It is told of what was published, unless nobody looks there; says whether it was.
+    #[inline]
+    fn tell(&mut self) -> bool {
+        self.unrung = self.mailbox().notify() == Notified::Unattended;
+        !self.unrung
+    }
+
     fn ring(&mut self) {
-        if std::mem::take(&mut self.unrung) {
+        if self.unrung && !self.tell() {
+            self.unrung = false;
             self.mailbox().ring();
         }
     }
@@ -285,7 +293,8 @@ impl Node {
     }
 
     /// Those peers for whom something was published are told. `lazy`: the caller is about to wait for an answer, and
-    /// rings if that does not come soon.
+    /// sees whether it was seen if that does not come soon. To see that means to wait until what was published has left this core,
+    /// and then for a line of the peer's.
     pub(super) fn notify(&self, inner: &mut Inner, lazy: bool) {
         let mut backed_up = !inner.held_back.is_empty();
         while let Some(peer) = inner.peers.touched.pop() {
@@ -295,21 +304,26 @@ impl Node {
             if !(peer.link.published() | peer.link.made_room()) {
                 continue;
             }
-            match peer.mailbox().notify() {
-                Notified::Seen => peer.unrung = false,
-                Notified::Unattended => {
-                    peer.unrung = true;
-                    if lazy {
-                        self.unrung.store(true, Ordering::Relaxed);
-                    } else {
-                        peer.ring();
-                    }
-                }
+            if lazy {
+                peer.unrung = true;
+                self.unrung.store(true, Ordering::Relaxed);
+            } else if !peer.tell() {
+                peer.unrung = false;
+                peer.mailbox().ring();
             }
         }
         if backed_up {
             self.backed_up.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Who may look for what was published without having been told is told if it sleeps.
+    #[cold]
+    pub(super) fn tell_all(&self) {
+        let mut inner = self.lock();
+        let unrung = inner.peers.all.iter_mut().filter(|peer| peer.unrung);
+        let unattended = unrung.fold(false, |any, peer| any | !peer.tell());
+        self.unrung.store(unattended, Ordering::Relaxed);
     }
 
     /// What was put off is not put off any longer.

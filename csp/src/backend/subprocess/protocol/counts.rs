@@ -419,7 +419,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             return;
         }
         let mut held = Vec::new();
-        for (index, rows) in &mut *self.counts.channels {
+        for (index, rows) in self.counts.channels.each_mut() {
             let mut any = false;
             for direction in [Direction::Read, Direction::Write] {
                 if let Some(ends) = rows.rows.remove(&(node, direction)) {

@@ -57,13 +57,12 @@ pub(super) fn post_one_by_one<V: Clone, P: Clone>(
     };
     let (multi, guards) = (post.multi, std::mem::take(&mut post.guards));
     for guard in guards {
-        let post = home.posts.entry(op).or_insert_with(|| Post {
-            guards: Few::new(),
-            multi,
-            engaged: None,
-            leaving: Leaving::Stays,
-            probed: false,
-        });
+        if !home.posts.contains_key(&op) {
+            let (guards, leaving) = (Few::new(), Leaving::Stays);
+            let post = Post { guards, multi, engaged: None, leaving, probed: false };
+            home.posts.insert(op, post);
+        }
+        let Some(post) = home.posts.get_mut(&op) else { continue };
         post.guards.push(guard);
         if post.engaged.is_none() {
             home.retry(op, out);

@@ -502,7 +502,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
     pub(super) fn refuse_for(&mut self, dead: super::NodeId, out: &mut Out<V, P>) {
         self.forgone.retain(|op| op.node != dead);
         let names = self.pairs.keys_of(|_, pair| pair.asked.node == dead);
-        let waiting: Vec<OpId> = names.iter().map(|name| self.pairs[name].asked).collect();
+        let waiting: Vec<OpId> =
+            names.iter().filter_map(|name| Some(self.pairs.get(name)?.asked)).collect();
         for op in waiting {
             let refused = self.refused(op, out);
             debug_assert!(refused.is_ok(), "a pair names the question it waits for");

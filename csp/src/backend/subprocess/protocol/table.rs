@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
-use std::ops::{Deref, DerefMut};
 
 /// Such numbers are spread well enough by one multiplication (Knuth).
 pub(crate) type Numbers = BuildHasherDefault<Spread>;
@@ -28,13 +27,90 @@ impl Hasher for Spread {
     }
 }
 
+/// What came in last, which is most often what is asked for next, stands by itself: it takes no search.
 #[derive(Clone, Debug)]
-pub(super) struct Table<K, V>(HashMap<K, V, Numbers>);
+pub(super) struct Table<K, V> {
+    near: Option<(K, V)>,
+    far: HashMap<K, V, Numbers>,
+}
+
+impl<K: Eq + Copy + Hash, V> Table<K, V> {
+    #[inline(always)]
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        match &self.near {
+            Some((near, value)) if near == key => Some(value),
+            _ if self.far.is_empty() => None,
+            _ => self.far.get(key),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        match &mut self.near {
+            Some((near, value)) if near == key => Some(value),
+            _ if self.far.is_empty() => None,
+            _ => self.far.get_mut(key),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn contains_key(&self, key: &K) -> bool {
+        self.get(key).is_some()
+    }
+
+    #[inline(always)]
+    pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let before = match self.far.is_empty() {
+            true => None,
+            false => self.far.remove(&key),
+        };
+        match self.near.replace((key, value)) {
+            None => before,
+            Some((near, value)) if near == key => Some(value),
+            Some((near, value)) => {
+                self.far.insert(near, value);
+                before
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        match &self.near {
+            Some((near, _)) if near == key => self.near.take().map(|(_, value)| value),
+            _ if self.far.is_empty() => None,
+            _ => self.far.remove(key),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.near.iter().map(|(key, value)| (key, value)).chain(&self.far)
+    }
+
+    pub(super) fn each_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.near.iter_mut().map(|(key, value)| (&*key, value)).chain(&mut self.far)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.far.len() + usize::from(self.near.is_some())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+impl<K: Eq + Copy + Hash, V> Table<K, V> {
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.iter().map(|(_, value)| value)
+    }
+}
 
 impl<K: Ord + Copy + Hash, V> Table<K, V> {
     /// The keys of those entries that `which` is true of, in their order.
     pub(super) fn keys_of(&self, mut which: impl FnMut(&K, &V) -> bool) -> Vec<K> {
-        let found = self.0.iter().filter(|(key, value)| which(key, value));
+        let found = self.iter().filter(|(key, value)| which(key, value));
         let mut keys: Vec<K> = found.map(|(key, _)| *key).collect();
         keys.sort_unstable();
         keys
@@ -43,55 +119,40 @@ impl<K: Ord + Copy + Hash, V> Table<K, V> {
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self(HashMap::default())
+        Self { near: None, far: HashMap::default() }
     }
 }
 
-impl<K, V> Deref for Table<K, V> {
-    type Target = HashMap<K, V, Numbers>;
-
-    #[inline(always)]
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl<K, V> DerefMut for Table<K, V> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
-    }
-}
-
-impl<K: Eq + Hash, V: PartialEq> PartialEq for Table<K, V> {
+/// Which entry came last is nobody's business, either.
+impl<K: Eq + Copy + Hash, V: PartialEq> PartialEq for Table<K, V> {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.len() == other.len() && self.iter().all(|(key, value)| other.get(key) == Some(value))
     }
 }
 
-impl<K: Eq + Hash, V: Eq> Eq for Table<K, V> {}
+impl<K: Eq + Copy + Hash, V: Eq> Eq for Table<K, V> {}
 
 /// For the models: whatever the order is, it is the same.
-impl<K: Hash, V: Hash> Hash for Table<K, V> {
+impl<K: Eq + Copy + Hash, V: Hash> Hash for Table<K, V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let mut sum = 0u64;
-        for (key, value) in &self.0 {
+        for (key, value) in self.iter() {
             let mut one = std::hash::DefaultHasher::new();
             (key, value).hash(&mut one);
             sum = sum.wrapping_add(one.finish());
         }
-        (self.0.len(), sum).hash(state);
+        (self.len(), sum).hash(state);
     }
 }
 
 /// The last so many that came in; what is older is forgotten.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Last<K: Eq + Hash, V, const MOST: usize> {
+pub(crate) struct Last<K: Eq + Copy + Hash, V, const MOST: usize> {
     entries: Table<K, V>,
     order: VecDeque<K>,
 }
 
-impl<K: Eq + Hash, V, const MOST: usize> Default for Last<K, V, MOST> {
+impl<K: Eq + Copy + Hash, V, const MOST: usize> Default for Last<K, V, MOST> {
     fn default() -> Self {
         Self { entries: Table::default(), order: VecDeque::new() }
     }
