@@ -48,6 +48,11 @@ pub(crate) trait Park: Sync {
         wait();
     }
 
+    /// Whether its thread waits for nothing else until the `unpark` comes, and looks at what comes from other OS processes meanwhile.
+    fn is_thread(&self) -> bool {
+        false
+    }
+
     /// Lets the other processes of its thread go on for a while, if it has any. Only the process itself calls this.
     fn pass(&self) {}
 
@@ -928,12 +933,16 @@ impl ThreadPark {
         }
         let mut shown = None;
         let until = || self.state.load(Ordering::Relaxed) == UNPARKED;
-        away::lead(&until, deadline, &mut || {
+        let over = away::lead(&until, deadline, &mut || {
             shown.get_or_insert_with(|| self.sleeping.show(why, deadline));
             if deadline.is_none() && self.turns(LEADING, LEADING_ASLEEP) {
                 quiet::fall_asleep();
             }
         });
+        if over {
+            self.state.store(EMPTY, Ordering::Relaxed);
+            return true;
+        }
         // Before the `unpark` is taken, as in `park`.
         drop(shown);
         if self.turns(LEADING_ASLEEP, EMPTY) {
@@ -1010,6 +1019,10 @@ impl Park for ThreadPark {
     }
 
     fn is_alone(&self) -> bool {
+        true
+    }
+
+    fn is_thread(&self) -> bool {
         true
     }
 

@@ -279,6 +279,11 @@ impl Waiter {
         self.park().is_alone()
     }
 
+    /// Whether a thread waits, for this alone.
+    pub(crate) fn is_of_thread(&self) -> bool {
+        self.park().is_thread()
+    }
+
     /// What has been decided, by a call of its own process: nobody wakes it.
     pub(crate) fn decided(&self) -> Option<Outcome> {
         let decided = !matches!(self.state.load(Ordering::Relaxed), OFFERING | RESERVED | HELD);

@@ -526,7 +526,7 @@ impl Scheduler {
         self.leading.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         loop {
-            away::lead(&busy, deadline, &mut || {
+            let _ = away::lead(&busy, deadline, &mut || {
                 if deadline.is_none() && !self.asleep.load(Ordering::SeqCst) {
                     self.falls_asleep();
                 }

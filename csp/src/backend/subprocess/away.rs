@@ -283,10 +283,15 @@ fn operate(
 ) -> Result<(u64, Came), Termination> {
     let waiter = Waiter::single(context);
     let slot = Slot::new();
+    let leads = waiter.is_of_thread() && !node.is_home_of(offer.channel()) && node.choose();
+    let how = if leads { How::Led } else { How::Alone };
     // SAFETY: both stay here until the operation is over.
-    let begun = unsafe { node.begin(Few::one(offer), &waiter, &slot, How::Alone) };
+    let begun = unsafe { node.begin(Few::one(offer), &waiter, &slot, how) };
     if !begun.over {
         waiter.wait(why, None);
+    }
+    if leads {
+        node.discharge();
     }
     // A single guard is done, or its channel has ended.
     slot.take().map(|came| (begun.op, came)).ok_or(Termination::Retired)

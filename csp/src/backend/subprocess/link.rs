@@ -13,22 +13,31 @@ pub(crate) trait Link: Send {
     fn send(&mut self, head: &[u8], tail: Option<Bytes>) -> Result<(), Wild>;
     /// Sends what waits, as far as there is room.
     fn flush(&mut self) -> Result<(), Wild>;
-    /// Whether anything has been published since this was last asked: the peer is to be notified.
-    fn published(&mut self) -> bool;
+    /// What has come about since this was last asked, all having been received.
+    fn news(&mut self) -> News;
     /// Puts the next message, if one is there, in the place of what `into` holds, and says whether one was.
     fn receive(&mut self, into: &mut Vec<u8>) -> Result<bool, Wild>;
     /// What tells whether there is something to receive, from anywhere.
     fn peek(&self) -> Peek;
     /// Whether there is something to receive, or room for what waits to be sent.
     fn has_news(&self) -> bool;
-    /// Whether anything was received since that was last asked: `made_room` is to be.
+    /// Whether anything was received since `news` was last asked for.
     fn has_consumed(&self) -> bool;
-    /// To be asked when all has been received: whether the peer waits for room and is to be notified.
-    fn made_room(&mut self) -> bool;
     /// Whether something waits to be sent.
     fn is_backed_up(&self) -> bool;
     /// All that a dead peer has not received, oldest first.
     fn unread(&mut self) -> Result<Vec<Vec<u8>>, Wild>;
+}
+
+/// What a peer is to be notified of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct News {
+    /// Something was published for it.
+    pub(crate) published: bool,
+    /// It waits for room, and there is some.
+    pub(crate) room: bool,
+    /// Something waits to be sent.
+    pub(crate) backed_up: bool,
 }
 
 /// Two rings in shared memory.
@@ -179,8 +188,13 @@ impl Link for RingLink {
         Ok(())
     }
 
-    fn published(&mut self) -> bool {
-        std::mem::take(&mut self.published)
+    #[inline]
+    fn news(&mut self) -> News {
+        News {
+            published: std::mem::take(&mut self.published),
+            room: std::mem::take(&mut self.consumed) && self.consumer.fed(),
+            backed_up: !self.waiting.is_empty(),
+        }
     }
 
     #[inline]
@@ -221,10 +235,6 @@ impl Link for RingLink {
     #[inline]
     fn has_consumed(&self) -> bool {
         self.consumed
-    }
-
-    fn made_room(&mut self) -> bool {
-        std::mem::take(&mut self.consumed) && self.consumer.fed()
     }
 
     fn is_backed_up(&self) -> bool {
@@ -306,7 +316,7 @@ mod tests {
                 assert!(got == messages[received as usize]);
                 received += 1;
             }
-            if back.made_room() {
+            if back.news().room {
                 assert!(out.has_news());
                 out.flush().expect("tame");
             }
@@ -342,10 +352,10 @@ mod tests {
         out.send(&vec![7; 1_000_000], None).expect("tame");
         assert!(out.is_backed_up() && !out.has_news());
         assert!(receive(&mut back).is_some_and(|small| small.len() == 16));
-        assert!(!back.made_room() && !out.has_news());
+        assert!(!back.news().room && !out.has_news());
         for _ in 0..10 {
             assert!(receive(&mut back).is_none());
-            assert!(back.made_room() && out.has_news());
+            assert!(back.news().room && out.has_news());
             out.flush().expect("tame");
             assert!(out.is_backed_up() && !out.has_news());
         }
@@ -355,7 +365,7 @@ mod tests {
     fn a_sender_that_found_no_room_is_told_of_it() {
         let (mut out, mut back) = pair();
         out.send(&vec![7; 1_000_000], None).expect("tame");
-        assert!(out.is_backed_up() && out.published());
+        assert!(out.is_backed_up() && out.news().published);
         let (waited, rings) = std::thread::scope(|scope| {
             let sender = scope.spawn(move || {
                 let mut waited = 0;
@@ -369,7 +379,7 @@ mod tests {
             let mut rings = 0;
             loop {
                 let message = receive(&mut back);
-                rings += u32::from(back.made_room());
+                rings += u32::from(back.news().room);
                 if let Some(message) = message {
                     assert!(message == vec![7; 1_000_000]);
                     break (sender.join().expect("a sender"), rings);

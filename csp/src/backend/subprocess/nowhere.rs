@@ -61,7 +61,9 @@ pub(crate) fn is_linked() -> bool {
 
 pub(crate) fn ring() {}
 
-pub(crate) fn lead(_: &dyn Fn() -> bool, _: Option<Instant>, _: &mut dyn FnMut()) {}
+pub(crate) fn lead(_: &dyn Fn() -> bool, _: Option<Instant>, _: &mut dyn FnMut()) -> bool {
+    false
+}
 
 pub(crate) fn poke() {}
 

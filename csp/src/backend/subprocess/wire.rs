@@ -23,6 +23,8 @@ struct Front {
 
 /// The flags, each for the kinds that have it.
 const MULTI: u8 = 1;
+/// Of a `Post`: who waits for it looks into the links until it is answered.
+const LEADS: u8 = 2;
 const PARK: u8 = 1;
 const WRITE: u8 = 1;
 const PARCEL: u8 = 2;
@@ -166,6 +168,25 @@ pub(crate) fn encode(message: Wired, head: &mut Vec<u8>) -> Option<Bytes> {
         Message::Probed { op } => put_op(of(kind::PROBED, op), head),
         Message::Reserve { op } => put_op(of(kind::RESERVE, op), head),
         Message::Release { op } => put_op(of(kind::RELEASE, op), head),
+    }
+}
+
+/// Says of a `Post`, encoded, that who waits for it leads.
+#[inline]
+pub(crate) fn set_leads(post: &mut [u8]) {
+    if let [kind::POST, flags, ..] = post {
+        *flags |= LEADS;
+    }
+}
+
+/// The operation that waits for the answer to this message and leads meanwhile, if one does.
+#[inline]
+pub(crate) fn leads(message: &[u8]) -> Option<u64> {
+    match message.first_chunk::<FRONT>()? {
+        [kind::POST, flags, .., a, b, c, d, e, f, g, h] if flags & LEADS != 0 => {
+            Some(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]))
+        }
+        _ => None,
     }
 }
 
@@ -477,6 +498,20 @@ mod tests {
     fn every_message_comes_out_as_it_went_in() {
         for message in samples() {
             assert_eq!(decode(ME, &mut bytes(message.clone())), Ok(message));
+        }
+    }
+
+    #[test]
+    fn a_post_says_that_its_process_leads() {
+        for message in samples() {
+            let mut bytes = bytes(message.clone());
+            assert_eq!(leads(&bytes), None);
+            set_leads(&mut bytes);
+            match message {
+                Message::Post { op, .. } => assert_eq!(leads(&bytes), Some(op)),
+                _ => assert_eq!(leads(&bytes), None),
+            }
+            assert_eq!(decode(ME, &mut bytes), Ok(message));
         }
     }
 

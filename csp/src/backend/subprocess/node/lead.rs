@@ -1,7 +1,7 @@
 //! Leading: looking into the links for all processes of this OS process, while waiting for something oneself.
+#![allow(unsafe_code)]
 
-use std::cell::Cell;
-use std::sync::TryLockError;
+use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,9 +31,19 @@ pub(crate) fn is_linked() -> bool {
     LINKED.load(Ordering::Relaxed)
 }
 
+/// Who looks into the links: one at a time.
+#[derive(Default)]
+pub(super) struct Leadership {
+    taken: AtomicBool,
+    watched: UnsafeCell<Watched>,
+}
+
+// SAFETY: only who has taken it touches what is watched.
+unsafe impl Sync for Leadership {}
+
 /// What a leader looks at, for which it needs no lock.
 #[derive(Default)]
-pub(super) struct Watched {
+struct Watched {
     /// Which peers these are.
     round: Option<u32>,
     links: Vec<Watch>,
@@ -46,32 +56,62 @@ struct Watch {
     mailbox: Region,
 }
 
+/// What this thread is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    None,
+    /// It will lead as soon as it waits.
+    Chosen,
+    Leads,
+}
+
 std::thread_local! {
-    static LEADS: Cell<bool> = const { Cell::new(false) };
+    static ROLE: Cell<Role> = const { Cell::new(Role::None) };
+}
+
+/// The leadership, until it is dropped.
+struct Leads(&'static Node);
+
+impl Leads {
+    fn begin(node: &'static Node) -> Self {
+        ROLE.set(Role::Leads);
+        Self(node)
+    }
+
+    fn watched(&mut self) -> &mut Watched {
+        // SAFETY: there is one such at a time, and it is borrowed.
+        unsafe { &mut *self.0.leadership.watched.get() }
+    }
+}
+
+impl Drop for Leads {
+    fn drop(&mut self) {
+        ROLE.set(Role::None);
+        self.0.leadership.taken.store(false, Ordering::Release);
+    }
 }
 
 /// Leads until `until`, or the deadline, or not at all if there is nothing to lead, or somebody does. Who makes `until`
-/// true afterwards [`poke`]s. `sleeps` is told each time that there is nothing to see, before it sleeps.
-pub(crate) fn lead(until: &dyn Fn() -> bool, deadline: Option<Instant>, sleeps: &mut dyn FnMut()) {
+/// true afterwards [`poke`]s. `sleeps` is told each time that there is nothing to see, before it sleeps. True: what this thread was
+/// [chosen](Node::choose) for is over, and nobody wakes it; it has not slept.
+pub(crate) fn lead(
+    until: &dyn Fn() -> bool,
+    deadline: Option<Instant>,
+    sleeps: &mut dyn FnMut(),
+) -> bool {
     let node = Node::here();
-    if node.peers.load(Ordering::Relaxed) == 0 {
-        return;
+    if ROLE.get() != Role::Chosen && !node.take_lead() {
+        node.ring_all();
+        return false;
     }
-    let watched = match node.led.try_lock() {
-        Err(TryLockError::WouldBlock) => return node.ring_all(),
-        // What it holds is looked up anew each round.
-        Err(TryLockError::Poisoned(watched)) => &mut *watched.into_inner(),
-        Ok(watched) => &mut { watched },
-    };
-    LEADS.set(true);
-    node.lead(watched, until, deadline, sleeps);
-    LEADS.set(false);
+    let mut leads = Leads::begin(node);
+    node.lead(leads.watched(), until, deadline, sleeps)
 }
 
 /// A leader may have to look up: something has changed here.
 pub(crate) fn poke() {
     // A leader that wakes somebody looks whether that was itself.
-    if !LEADS.get() {
+    if ROLE.get() != Role::Leads {
         // If nobody sleeps, nobody has to be woken.
         let _ = Node::here().mailbox().notify();
     }
@@ -88,19 +128,49 @@ fn core() -> u32 {
 }
 
 impl Node {
+    fn take_lead(&'static self) -> bool {
+        let taken = &self.leadership.taken;
+        let is_mine = self.peers.load(Ordering::Relaxed) > 0
+            && !taken.load(Ordering::Relaxed)
+            && !taken.swap(true, Ordering::Acquire);
+        if is_mine {
+            self.mailbox().lead();
+        }
+        is_mine
+    }
+
+    /// From now on this thread leads, if nobody else does: it is about to wait, for something that only comes from elsewhere,
+    /// and for as long as that takes. [Discharged](Self::discharge) afterwards.
+    pub(crate) fn choose(&'static self) -> bool {
+        let chosen = self.take_lead();
+        if chosen {
+            ROLE.set(Role::Chosen);
+        }
+        chosen
+    }
+
+    /// Who was chosen has waited, or did not have to.
+    pub(crate) fn discharge(&'static self) {
+        if ROLE.get() == Role::Chosen {
+            let mut leads = Leads::begin(self);
+            self.leave(leads.watched());
+        }
+    }
+
     fn lead(
         &'static self,
         watched: &mut Watched,
         until: &dyn Fn() -> bool,
         deadline: Option<Instant>,
         sleeps: &mut dyn FnMut(),
-    ) {
-        self.mailbox().lead();
+    ) -> bool {
         let mut patience = Patience::new(watched.together);
-        let mut began = None;
+        let (mut began, mut slept, mut over) = (None, false, false);
         loop {
-            if self.may_have_news(watched) {
-                self.pump();
+            // One that has slept counts as asleep, and is woken.
+            if self.may_have_news(watched) && self.pump(!slept) {
+                over = true;
+                break;
             }
             if until() || self.peers.load(Ordering::Relaxed) == 0 {
                 break;
@@ -127,6 +197,7 @@ impl Node {
                 break;
             }
             self.ring_all();
+            slept = true;
             sleeps();
             let alone = || self.peers.load(Ordering::SeqCst) == 0;
             self.mailbox().sleep(|| until() || alone() || self.has_news(watched), deadline);
@@ -135,6 +206,11 @@ impl Node {
                 break;
             }
         }
+        self.leave(watched);
+        over
+    }
+
+    fn leave(&'static self, watched: &mut Watched) {
         self.ring_all();
         // What comes while nobody leads is for the router; what had come before is for the leader.
         for _ in 0..8 {
@@ -142,7 +218,7 @@ impl Node {
                 return;
             }
             self.mailbox().lead();
-            self.pump();
+            self.pump(false);
         }
         if self.mailbox().leave(|| self.has_news(watched)) {
             self.mailbox().wake_router();
@@ -206,7 +282,7 @@ impl Node {
         super::HERE.set(Some(self));
         loop {
             if !self.mailbox().is_led() {
-                self.pump();
+                self.pump(false);
             }
             self.mailbox().route(|| self.links_have_news());
         }

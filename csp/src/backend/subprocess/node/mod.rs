@@ -4,7 +4,7 @@
 //! time. A thread of the node's own, the router, does so while nobody leads.
 //!
 //! What holds:
-//! - Under the node's lock no code of the user's runs, and no lock is taken but that of the table of operations.
+//! - Under the node's lock no code of the user's runs, and no other lock is taken.
 //! - A process that is in that table waits: its waiter and slot stay where they are until it was taken out.
 //! - What has come over a link is handled in its order, and what was said in the course of it is on its way, before
 //!   anything that came later is.
@@ -16,7 +16,6 @@ mod lead;
 mod peers;
 pub(crate) mod waves;
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
@@ -28,7 +27,7 @@ use ipc_channel::ipc::IpcSharedMemory;
 use serde::{Deserialize, Serialize};
 
 use self::deaths::Deaths;
-use self::lead::Watched;
+use self::lead::Leadership;
 use self::peers::{Peer, Peers};
 use self::waves::Waves;
 use super::away;
@@ -38,11 +37,11 @@ use super::link::{LINK, RingLink, Side};
 use super::mailbox::Mailbox;
 use super::protocol::{
     ChannelId, Departure, Direction, Ending, Event, Few, Machine, NodeId, Numbers, Offer, OpId,
-    Out, Outcome, Parcel, Token,
+    Out, Outcome, Parcel, Table, Token,
 };
 use super::region::Region;
 use super::wire::Wired;
-use crate::sync::{Cell, Lock};
+use crate::sync::{Cell, UnsafeCell};
 use crate::termination::{Cause, Poison, Termination};
 use crate::waiter::Waiter;
 
@@ -73,8 +72,7 @@ pub(crate) struct Node {
     /// The mailbox, to be sent along.
     memory: IpcSharedMemory,
     mailbox: Region,
-    /// Whoever leads holds it.
-    led: Mutex<Watched>,
+    leadership: Leadership,
     /// Which peers there are has changed so often.
     round: Arc<AtomicU32>,
     /// Something waits to be sent.
@@ -86,13 +84,43 @@ pub(crate) struct Node {
     /// Messages sent, ever.
     #[cfg(test)]
     sent: std::sync::atomic::AtomicU64,
-    operations: Arc<Operations>,
     routing: Once,
     inner: Mutex<Inner>,
 }
 
-/// Who here waits, by the number of the operation.
-type Operations = Lock<HashMap<u64, Standing, Numbers>>;
+/// Who here waits, by the number of the operation. Touched under the node's lock only; the gate is asked under that, too.
+struct Operations(UnsafeCell<Table<u64, Standing>>);
+
+// SAFETY: one thread at a time has the node's lock.
+unsafe impl Sync for Operations {}
+// SAFETY: as above.
+unsafe impl Send for Operations {}
+
+impl Operations {
+    /// # Safety
+    /// The caller has the node's lock.
+    #[inline(always)]
+    unsafe fn insert(&self, op: u64, standing: Standing) {
+        // SAFETY: nobody else is here, and nothing of the table is handed out.
+        unsafe { (*self.0.get()).insert(op, standing) };
+    }
+
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    unsafe fn get(&self, op: u64) -> Option<Standing> {
+        // SAFETY: as above.
+        unsafe { (*self.0.get()).get(&op).copied() }
+    }
+
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    unsafe fn remove(&self, op: u64) -> Option<Standing> {
+        // SAFETY: as above.
+        unsafe { (*self.0.get()).remove(&op) }
+    }
+}
 
 /// A process that waits for an operation.
 #[derive(Clone, Copy)]
@@ -160,10 +188,13 @@ struct Inner {
     peers: Peers,
     deaths: Deaths,
     causes: Causes,
+    operations: Arc<Operations>,
     /// The operation of the process that is calling.
     own: Option<u64>,
     /// It is over.
     over: bool,
+    /// The operation of the thread that leads until that is over.
+    led: Option<u64>,
     /// Messages that wait for others on another link, and all that is to follow them.
     held_back: Vec<(NodeId, Wired)>,
     /// Channels by which a promised value is to come.
@@ -221,11 +252,12 @@ impl Node {
     fn new(id: NodeId, parent: Option<NodeId>, memory: IpcSharedMemory) -> &'static Node {
         let mailbox = map(memory.clone()).expect("memory for a mailbox");
         assert!(mailbox.len() >= size_of::<Mailbox>());
-        let operations = Arc::new(Operations::new(HashMap::default()));
+        let operations = Arc::new(Operations(UnsafeCell::default()));
         let mut out = Out::new(id);
         let table = Arc::clone(&operations);
         out.gate = Box::new(move |op, guard| {
-            let Some(standing) = table.lock().get(&op.seq).copied() else { return false };
+            // SAFETY: the machine asks, which is called under the lock.
+            let Some(standing) = (unsafe { table.get(op.seq) }) else { return false };
             // SAFETY: it is in the table, so its process waits.
             let waiter = unsafe { standing.waiter.as_ref() };
             match guard {
@@ -239,8 +271,10 @@ impl Node {
             peers: Peers::default(),
             deaths: Deaths::default(),
             causes: Causes::new(id),
+            operations,
             own: None,
             over: false,
+            led: None,
             held_back: Vec::new(),
             promises: Vec::new(),
             head: Vec::new(),
@@ -251,7 +285,7 @@ impl Node {
             parent,
             memory,
             mailbox,
-            led: Mutex::default(),
+            leadership: Leadership::default(),
             round: Arc::clone(&inner.peers.round),
             backed_up: AtomicBool::new(false),
             unrung: AtomicBool::new(false),
@@ -259,7 +293,6 @@ impl Node {
             waves: Waves::default(),
             #[cfg(test)]
             sent: std::sync::atomic::AtomicU64::new(0),
-            operations,
             routing: Once::new(),
             inner: Mutex::new(inner),
         }))
@@ -274,6 +307,11 @@ impl Node {
     #[cfg(test)]
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Whether the channel's home is this node.
+    pub(crate) fn is_home_of(&self, channel: ChannelId) -> bool {
+        channel.home == self.id
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -314,8 +352,12 @@ impl Node {
         let op = inner.machine.next();
         let mixed = how == How::Mixed || how == How::MixedPoll;
         let standing = Standing { waiter: NonNull::from(waiter), slot: NonNull::from(slot), mixed };
-        self.operations.lock().insert(op.seq, standing);
+        // SAFETY: under the lock.
+        unsafe { inner.operations.insert(op.seq, standing) };
         (inner.own, inner.over) = (Some(op.seq), false);
+        if how == How::Led {
+            inner.led = Some(op.seq);
+        }
         let Inner { machine, out, .. } = &mut *inner;
         machine.begin(offers, mixed, out);
         if how == How::Poll || how == How::MixedPoll {
@@ -334,9 +376,13 @@ impl Node {
 
     /// Takes an operation back: its process will be woken, unless that is so already.
     pub(crate) fn withdraw(&'static self, op: u64) {
-        if self.operations.lock().contains_key(&op) {
+        let mut inner = self.lock();
+        // SAFETY: under the lock.
+        if unsafe { inner.operations.get(op) }.is_some() {
             let op = OpId { node: self.id, seq: op };
-            self.with(|machine, out| machine.withdraw(op, out));
+            let Inner { machine, out, .. } = &mut *inner;
+            machine.withdraw(op, out);
+            self.spread(&mut inner, false);
         }
     }
 
@@ -344,7 +390,8 @@ impl Node {
     /// it has on its stack. Always under the lock: who is just telling it something holds that.
     pub(crate) fn take_back(&'static self, op: u64) {
         let mut inner = self.lock();
-        if self.operations.lock().remove(&op).is_some() {
+        // SAFETY: under the lock.
+        if unsafe { inner.operations.remove(op) }.is_some() {
             let id = OpId { node: self.id, seq: op };
             let Inner { machine, out, .. } = &mut *inner;
             machine.withdraw(id, out);
@@ -366,7 +413,8 @@ impl Node {
             tokens: parcel.tokens,
         };
         let seq = event.op.seq;
-        let Some(standing) = self.operations.lock().remove(&seq) else {
+        // SAFETY: under the lock.
+        let Some(standing) = (unsafe { inner.operations.remove(seq) }) else {
             if let Outcome::Done { parcel: Some(parcel), .. } = event.outcome {
                 debug_assert!(false, "what is done is waited for");
                 let Inner { machine, out, .. } = inner;
@@ -376,6 +424,9 @@ impl Node {
             }
             return;
         };
+        if inner.led == Some(seq) {
+            inner.led = None;
+        }
         // SAFETY: they were in the table.
         let (waiter, slot) = unsafe { (standing.waiter.as_ref(), standing.slot.as_ref()) };
         let wakes = match event.outcome {
@@ -408,6 +459,8 @@ impl Node {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum How {
     Alone,
+    /// Its thread has been [chosen](Node::choose) to lead, and does until it is over.
+    Led,
     /// The process has other guards too.
     Mixed,
     /// Only what can be had now.

@@ -27,6 +27,10 @@ pub(super) struct Peer {
     unrung: bool,
     /// It is among those that were touched.
     touched: bool,
+    /// The operation of a process there that looks into the links until this one is answered.
+    leads: Option<u64>,
+    /// The answer to that is what was said last: it will be seen.
+    answered: bool,
     /// It broke the rules, and is not listened to.
     pub(super) cut: bool,
     pub(super) kill: Option<Box<dyn Fn() + Send>>,
@@ -40,7 +44,7 @@ pub(super) struct Peers {
     pub(super) all: Vec<Peer>,
     places: HashMap<NodeId, usize, Numbers>,
     /// Those of which something was read, or to whom something was said, since they were last notified; or no more.
-    touched: Vec<NodeId>,
+    touched: Vec<(usize, NodeId)>,
     /// By which peer those are reached that have no link.
     pub(super) ways: HashMap<NodeId, NodeId, Numbers>,
     pub(super) parent: Option<NodeId>,
@@ -89,6 +93,8 @@ impl Peer {
             mailbox,
             unrung: false,
             touched: false,
+            leads: None,
+            answered: false,
             cut: false,
             kill: None,
             said: 0,
@@ -144,8 +150,12 @@ impl Peers {
         }
     }
 
+    #[inline]
     fn place(&self, to: NodeId) -> Option<usize> {
-        self.places.get(&self.way(to)?).copied()
+        match &self.all[..] {
+            [peer] if peer.id == to => Some(0),
+            _ => self.places.get(&self.way(to)?).copied(),
+        }
     }
 
     pub(super) fn others(&self, but: NodeId) -> Vec<NodeId> {
@@ -190,6 +200,7 @@ impl Peers {
             return;
         }
         peer.said += u64::from(head.first() != Some(&WAVE));
+        peer.answered = false;
         let sent = peer.link.send(head, tail);
         self.touch(place);
         if let Err(wild) = sent {
@@ -210,7 +221,7 @@ impl Peers {
     fn touch(&mut self, place: usize) {
         let peer = &mut self.all[place];
         if !std::mem::replace(&mut peer.touched, true) {
-            self.touched.push(peer.id);
+            self.touched.push((place, peer.id));
         }
     }
 }
@@ -244,10 +255,10 @@ impl Node {
         }
     }
 
-    /// Sends what the machine has to say; whether that was anything.
-    pub(super) fn send_all(&'static self, inner: &mut Inner) -> bool {
+    /// Sends what the machine has to say.
+    fn send_all(&'static self, inner: &mut Inner) {
         if inner.out.send.is_empty() {
-            return false;
+            return;
         }
         let mut messages = std::mem::take(&mut inner.out.send);
         for (to, message) in messages.drain(..) {
@@ -256,7 +267,6 @@ impl Node {
         if inner.out.send.is_empty() {
             inner.out.send = messages;
         }
-        true
     }
 
     fn send(&'static self, inner: &mut Inner, to: NodeId, message: Wired) {
@@ -282,14 +292,28 @@ impl Node {
         self.sent.fetch_add(1, Ordering::Relaxed);
         let mut head = std::mem::take(&mut inner.head);
         head.clear();
-        if inner.peers.all[place].id != to {
+        let relayed = inner.peers.all[place].id != to;
+        if relayed {
             head.push(RELAYED);
             head.extend(self.id.0.to_le_bytes());
             head.extend(to.0.to_le_bytes());
         }
+        let (asks, answers) = match &message {
+            Message::Post { op, .. } => (Some(*op), None),
+            Message::Done { op, .. } | Message::Closed { op, .. } => (None, Some(*op)),
+            _ => (None, None),
+        };
         let tail = wire::encode(message, &mut head);
+        if asks.is_some() && asks == inner.led {
+            wire::set_leads(&mut head);
+        }
         inner.peers.send(place, &head, tail);
         inner.head = head;
+        let peer = &mut inner.peers.all[place];
+        if answers.is_some() && answers == peer.leads && !relayed {
+            peer.leads = None;
+            peer.answered = true;
+        }
     }
 
     /// Those peers for whom something was published are told. `lazy`: the caller is about to wait for an answer, and
@@ -297,14 +321,23 @@ impl Node {
     /// and then for a line of the peer's.
     pub(super) fn notify(&self, inner: &mut Inner, lazy: bool) {
         let mut backed_up = !inner.held_back.is_empty();
-        while let Some(peer) = inner.peers.touched.pop() {
-            let Some(peer) = inner.peers.get_mut(peer) else { continue };
+        while let Some((place, id)) = inner.peers.touched.pop() {
+            let peer = match inner.peers.all.get_mut(place) {
+                Some(peer) if peer.id == id => peer,
+                _ => match inner.peers.get_mut(id) {
+                    Some(peer) => peer,
+                    None => continue,
+                },
+            };
             peer.touched = false;
-            backed_up |= peer.link.is_backed_up();
-            if !(peer.link.published() | peer.link.made_room()) {
+            let news = peer.link.news();
+            backed_up |= news.backed_up;
+            if !news.published && !news.room {
                 continue;
             }
-            if lazy {
+            if peer.answered && !news.room && !peer.unrung {
+                peer.mailbox().notify_present();
+            } else if lazy {
                 peer.unrung = true;
                 self.unrung.store(true, Ordering::Relaxed);
             } else if !peer.tell() {
@@ -335,9 +368,11 @@ impl Node {
         }
     }
 
-    /// Handles what has come.
-    pub(super) fn pump(&'static self) {
+    /// Handles what has come. `leads`: the caller leads; then says whether the operation that it waits for is over.
+    #[inline]
+    pub(super) fn pump(&'static self, leads: bool) -> bool {
         let inner = &mut *self.lock();
+        (inner.own, inner.over) = (inner.led.filter(|_| leads), false);
         let mut place = 0;
         while place < inner.peers.all.len() {
             self.drain(inner, place);
@@ -347,6 +382,8 @@ impl Node {
             self.flush(inner);
         }
         self.notify(inner, false);
+        inner.own = None;
+        inner.over
     }
 
     #[cold]
@@ -373,17 +410,22 @@ impl Node {
         let mut message = std::mem::take(&mut inner.message);
         while let Some(peer) = inner.peers.all.get_mut(place).filter(|peer| !peer.cut) {
             let from = peer.id;
-            let received = peer.link.receive(&mut message);
-            if matches!(received, Ok(true)) {
-                peer.heard += u64::from(message.first() != Some(&WAVE));
-            }
-            // Also of a part of a message.
-            if peer.link.has_consumed() {
-                inner.peers.touch(place);
-            }
-            let handled = match received {
-                Ok(false) => break,
-                Ok(true) => self.received(inner, from, &mut message),
+            let handled = match peer.link.receive(&mut message) {
+                Ok(true) => {
+                    peer.heard += u64::from(message.first() != Some(&WAVE));
+                    if let Some(op) = wire::leads(&message) {
+                        peer.leads = Some(op);
+                    }
+                    inner.peers.touch(place);
+                    self.received(inner, from, &mut message)
+                }
+                Ok(false) => {
+                    // Perhaps a part of a message.
+                    if peer.link.has_consumed() {
+                        inner.peers.touch(place);
+                    }
+                    break;
+                }
                 Err(wild) => Err(wild),
             };
             if let Err(wild) = handled
@@ -456,17 +498,17 @@ impl Node {
     #[inline]
     pub(super) fn told(&'static self, inner: &mut Inner) {
         loop {
-            if !inner.out.events.is_empty() {
-                let mut events = std::mem::take(&mut inner.out.events);
-                for event in events.drain(..) {
-                    self.tell(inner, event);
-                }
-                if inner.out.events.is_empty() {
-                    inner.out.events = events;
-                }
-            }
-            if !self.send_all(inner) && inner.out.events.is_empty() {
+            // Who waits elsewhere waits longer for it.
+            self.send_all(inner);
+            if inner.out.events.is_empty() {
                 break;
+            }
+            let mut events = std::mem::take(&mut inner.out.events);
+            for event in events.drain(..) {
+                self.tell(inner, event);
+            }
+            if inner.out.events.is_empty() {
+                inner.out.events = events;
             }
         }
     }
@@ -487,7 +529,7 @@ impl Node {
     pub(super) fn settle(&'static self) {
         self.ring_all();
         loop {
-            self.pump();
+            self.pump(false);
             let inner = self.lock();
             let waits = |peer: &Peer| !peer.cut && peer.link.is_backed_up();
             let owes = |promise: &ChannelId| inner.machine.has_stored(*promise) == Some(true);

@@ -45,7 +45,7 @@ pub(crate) use self::message::{
 };
 
 pub(crate) use self::few::Few;
-pub(crate) use self::table::{Last, Numbers};
+pub(crate) use self::table::{Last, Numbers, Table};
 
 use self::home::Home;
 use self::owner::{Claim, Owner};

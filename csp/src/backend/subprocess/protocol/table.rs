@@ -29,14 +29,14 @@ impl Hasher for Spread {
 
 /// What came in last, which is most often what is asked for next, stands by itself: it takes no search.
 #[derive(Clone, Debug)]
-pub(super) struct Table<K, V> {
+pub(crate) struct Table<K, V> {
     near: Option<(K, V)>,
     far: HashMap<K, V, Numbers>,
 }
 
 impl<K: Eq + Copy + Hash, V> Table<K, V> {
     #[inline(always)]
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
         match &self.near {
             Some((near, value)) if near == key => Some(value),
             _ if self.far.is_empty() => None,
@@ -45,7 +45,7 @@ impl<K: Eq + Copy + Hash, V> Table<K, V> {
     }
 
     #[inline(always)]
-    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         match &mut self.near {
             Some((near, value)) if near == key => Some(value),
             _ if self.far.is_empty() => None,
@@ -54,12 +54,12 @@ impl<K: Eq + Copy + Hash, V> Table<K, V> {
     }
 
     #[inline(always)]
-    pub(super) fn contains_key(&self, key: &K) -> bool {
+    pub(crate) fn contains_key(&self, key: &K) -> bool {
         self.get(key).is_some()
     }
 
     #[inline(always)]
-    pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let before = match self.far.is_empty() {
             true => None,
             false => self.far.remove(&key),
@@ -75,7 +75,7 @@ impl<K: Eq + Copy + Hash, V> Table<K, V> {
     }
 
     #[inline(always)]
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         match &self.near {
             Some((near, _)) if near == key => self.near.take().map(|(_, value)| value),
             _ if self.far.is_empty() => None,
@@ -87,29 +87,29 @@ impl<K: Eq + Copy + Hash, V> Table<K, V> {
         self.near.iter().map(|(key, value)| (key, value)).chain(&self.far)
     }
 
-    pub(super) fn each_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+    pub(crate) fn each_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.near.iter_mut().map(|(key, value)| (&*key, value)).chain(&mut self.far)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.far.len() + usize::from(self.near.is_some())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 #[cfg(test)]
 impl<K: Eq + Copy + Hash, V> Table<K, V> {
-    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.iter().map(|(_, value)| value)
     }
 }
 
 impl<K: Ord + Copy + Hash, V> Table<K, V> {
     /// The keys of those entries that `which` is true of, in their order.
-    pub(super) fn keys_of(&self, mut which: impl FnMut(&K, &V) -> bool) -> Vec<K> {
+    pub(crate) fn keys_of(&self, mut which: impl FnMut(&K, &V) -> bool) -> Vec<K> {
         let found = self.iter().filter(|(key, value)| which(key, value));
         let mut keys: Vec<K> = found.map(|(key, _)| *key).collect();
         keys.sort_unstable();
