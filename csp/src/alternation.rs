@@ -110,7 +110,7 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
     place: &'static Location<'static>,
 ) -> Result<usize, Termination> {
     loop {
-        let (mut live, mut far, mut asked) = (false, false, false);
+        let (mut live, mut far, mut asked, mut others) = (false, false, false, false);
         for index in around(guards.len(), start) {
             let Some(guard) = guards.get(index) else { continue };
             // It has a partner here, but others have their turn before it.
@@ -120,7 +120,9 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
                     return Ok(index);
                 }
             }
-            match guard.try_alone(context, place) {
+            let tried = guard.try_alone(context, place);
+            others |= !matches!(tried, Tried::Far);
+            match tried {
                 Tried::NotReady => live = true,
                 Tried::Far => far = true,
                 Tried::Come if far => return poll(context, guards, start, index, place, live),
@@ -140,7 +142,7 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
         }
         let waited = match far {
             false => wait(context, guards, start, place)?,
-            true => wait_beyond(context, guards, start, place)?,
+            true => wait_beyond(context, guards, start, others, place)?,
         };
         match waited {
             Waited::Timeout(index) => return Ok(index),
@@ -319,12 +321,14 @@ fn wait<G: Guards + ?Sized>(
 }
 
 /// As [`wait`], where the channels of some guards are away. These are offered beyond this OS process, together; the others
-/// stand here meanwhile, and one word of the waiter's decides between the two.
+/// stand here meanwhile, and one word of the waiter's decides between the two. `others`: whether there are any, for what is away
+/// stays away.
 #[inline(never)]
 fn wait_beyond<G: Guards + ?Sized>(
     context: &'static Context,
     guards: &G,
     start: usize,
+    others: bool,
     place: &'static Location<'static>,
 ) -> Result<Waited, Termination> {
     if context.is_polled() {
@@ -336,6 +340,11 @@ fn wait_beyond<G: Guards + ?Sized>(
     let Some(mut beyond) = offers(context, guards, around(guards.len(), start))? else {
         return Ok(Waited::Retry);
     };
+    if !others {
+        let waiter = Waiter::single(context);
+        let outcome = beyond.wait(&waiter, false, &Choosing { guards, place }, None);
+        return concluded(context, guards, outcome, &mut beyond, None, place);
+    }
     let locked = Locked::all(enabled(guards).map(|(_, guard)| guard));
     let mut live = 1;
     for index in around(guards.len(), start) {
@@ -371,6 +380,18 @@ fn wait_beyond<G: Guards + ?Sized>(
             guard.withdraw();
         }
     }
+    concluded(context, guards, outcome, &mut beyond, timeout, place)
+}
+
+/// What has come of it.
+fn concluded<G: Guards + ?Sized>(
+    context: &'static Context,
+    guards: &G,
+    outcome: Outcome,
+    beyond: &mut Beyond,
+    timeout: Option<(Instant, usize, usize)>,
+    place: &'static Location<'static>,
+) -> Result<Waited, Termination> {
     let became = beyond.became();
     match (outcome, became) {
         (Outcome::Committed(index), Became::Done(guard, done)) if Beyond::is_for(index) => {
@@ -395,7 +416,7 @@ fn offers<G: Guards + ?Sized>(
     guards: &G,
     indices: impl Iterator<Item = usize>,
 ) -> Result<Option<Beyond>, Termination> {
-    let mut beyond = Beyond::new();
+    let mut beyond = Beyond::new(guards.len());
     for index in indices {
         if let Some(guard) = guards.get(index)
             && let Some(post) = guard.post(context).inspect_err(|end| context.met(end))?
@@ -403,7 +424,7 @@ fn offers<G: Guards + ?Sized>(
             beyond.add(index, post);
         }
     }
-    Ok((!beyond.is_empty()).then_some(beyond))
+    Ok((beyond.len() > 0).then_some(beyond))
 }
 
 /// A guard was performed beyond this OS process: the rest is done here.

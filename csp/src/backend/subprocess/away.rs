@@ -286,7 +286,7 @@ fn operate(
     let leads = waiter.is_of_thread() && !node.is_home_of(offer.channel()) && node.choose();
     let how = if leads { How::Led } else { How::Alone };
     // SAFETY: both stay here until the operation is over.
-    let begun = unsafe { node.begin(Few::one(offer), &waiter, &slot, how) };
+    let begun = unsafe { node.begin(Few::one((0, offer)), &waiter, &slot, how) };
     if !begun.over {
         waiter.wait(why, None);
     }
@@ -321,7 +321,7 @@ pub(crate) struct Done {
 
 /// The part of an alternation that is beyond this OS process.
 pub(crate) struct Beyond {
-    posts: Vec<(usize, Post)>,
+    offers: Vec<(u16, Offer<Bytes>)>,
     /// The guard of each offer.
     guards: Vec<usize>,
     node: &'static Node,
@@ -346,27 +346,41 @@ pub(super) fn number(offer: u16) -> u32 {
     BEYOND + u32::from(offer)
 }
 
+impl Drop for Beyond {
+    fn drop(&mut self) {
+        let node = self.node;
+        self.offers.drain(..).for_each(|(_, offer)| drop(Post { node, offer: Some(offer) }));
+    }
+}
+
 impl Beyond {
-    pub(crate) fn new() -> Self {
-        let (posts, guards) = (Vec::new(), Vec::new());
-        Self { posts, guards, node: Node::here(), slot: Slot::new(), op: 0 }
+    /// Of so many guards at most.
+    pub(crate) fn new(most: usize) -> Self {
+        let (offers, guards) = (Vec::with_capacity(most), Vec::with_capacity(most));
+        Self { offers, guards, node: Node::here(), slot: Slot::new(), op: 0 }
     }
 
-    pub(crate) fn add(&mut self, guard: usize, post: Post) {
-        self.posts.push((guard, post));
+    pub(crate) fn add(&mut self, guard: usize, mut post: Post) {
+        if let Some(offer) = post.offer.take() {
+            self.offers.push((self.guards.len() as u16, offer));
+            self.guards.push(guard);
+        }
     }
 
     pub(crate) fn has(&self, guard: usize) -> bool {
-        self.posts.iter().any(|(index, _)| *index == guard)
+        self.guards.contains(&guard)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.posts.is_empty()
+    /// Of how many guards.
+    pub(crate) fn len(&self) -> usize {
+        self.guards.len()
     }
 
-    fn offers(&mut self) -> Few<Offer<Bytes>> {
-        self.guards.extend(self.posts.iter().map(|(guard, _)| *guard));
-        self.posts.drain(..).filter_map(|(_, mut post)| post.offer.take()).collect()
+    fn offers(&mut self) -> Few<(u16, Offer<Bytes>)> {
+        match self.offers.len() {
+            1 => self.offers.pop().map_or_else(Few::new, Few::one),
+            _ => std::mem::take(&mut self.offers).into(),
+        }
     }
 
     /// Offers all of them together, and waits until one of them is performed, or the waiter was committed to another guard, or

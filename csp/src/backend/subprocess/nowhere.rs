@@ -186,7 +186,7 @@ pub(crate) enum Became {
 }
 
 impl Beyond {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(_: usize) -> Self {
         Self(())
     }
 
@@ -198,8 +198,8 @@ impl Beyond {
         false
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        true
+    pub(crate) fn len(&self) -> usize {
+        0
     }
 
     pub(crate) fn wait(

@@ -342,7 +342,7 @@ impl Node {
     /// Waiter and slot stay where they are until the operation is over or was [taken back](Self::take_back).
     pub(crate) unsafe fn begin(
         &'static self,
-        offers: Few<Offer<Bytes>>,
+        offers: Few<(u16, Offer<Bytes>)>,
         waiter: &Waiter,
         slot: &Slot,
         how: How,

@@ -52,15 +52,6 @@ impl<T> Few<T> {
             Self::Many(things) => things.remove(at),
         }
     }
-
-    /// Each with its number.
-    #[inline]
-    pub(crate) fn numbered(self) -> Few<(u16, T)> {
-        match self {
-            Self::One([thing]) => Few::One([(0, thing)]),
-            Self::Many(things) => Few::Many((0..).zip(things).collect()),
-        }
-    }
 }
 
 impl<T> Default for Few<T> {

@@ -93,6 +93,16 @@ impl<V, P> Channel<V, P> {
             Offer::Retired { .. } => &mut self.watchers,
         }
     }
+
+    /// False: there is nothing for this offer, as long as the channel has not ended.
+    #[inline]
+    fn may_have(&self, offer: &Offer<V>) -> bool {
+        match offer {
+            Offer::Read { .. } => !self.stored.is_empty() || !self.writers.is_empty(),
+            Offer::Write { .. } => self.capacity > 0 || !self.readers.is_empty(),
+            Offer::Retired { .. } => self.ending.is_some(),
+        }
+    }
 }
 
 impl<V> Post<V> {
@@ -227,10 +237,20 @@ impl<V: Clone, P: Clone> Home<V, P> {
             return;
         };
         let probed = post.probed;
-        self.close_ended(op, out);
+        let (mut ended, mut promising) = (false, false);
+        for (_, offer) in &post.guards {
+            let channel = self.channels.get(&offer.channel().index);
+            ended |= channel.is_none_or(|channel| channel.ending.is_some());
+            promising |= channel.is_some_and(|channel| channel.may_have(offer));
+        }
+        if ended {
+            self.close_ended(op, out);
+        }
         // An attempt that comes to nothing leaves the guards as they are.
         let mut at = 0;
-        while let Some((guard, _)) = self.posts.get(&op).and_then(|post| post.guards.get(at)) {
+        while (ended || promising)
+            && let Some((guard, _)) = self.posts.get(&op).and_then(|post| post.guards.get(at))
+        {
             if self.attempt(op, *guard, out) {
                 return;
             }
@@ -502,7 +522,9 @@ impl<V: Clone, P: Clone> Home<V, P> {
     fn unqueue(&mut self, op: OpId, guard: u16, offer: &Offer<V>) {
         if let Some(channel) = self.channels.get_mut(&offer.channel().index) {
             let queue = channel.queue(offer);
-            if let Some(at) = queue.iter().position(|entry| *entry == (op, guard)) {
+            if queue.front() == Some(&(op, guard)) {
+                queue.pop_front();
+            } else if let Some(at) = queue.iter().position(|entry| *entry == (op, guard)) {
                 queue.remove(at);
             }
         }

@@ -261,12 +261,12 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.settle(out);
     }
 
-    /// Begins a read, write or alternation, guards in order of preference. Its end is an event, perhaps at once.
+    /// Begins a read, write or alternation, guards in order of preference, numbered from 0. Its end is an event, perhaps at once.
     /// `mixed`: there are other guards, of which the protocol knows nothing; [`Out::gate`] tells whether one of those
     /// was quicker. The process of a mixed operation withdraws it once it has been served elsewhere.
     pub(crate) fn begin(
         &mut self,
-        guards: Few<Offer<V>>,
+        guards: Few<(u16, Offer<V>)>,
         mixed: bool,
         out: &mut Out<V, P>,
     ) -> OpId {

@@ -104,15 +104,16 @@ impl<V: Clone, P: Clone> Owner<V, P> {
 
     pub(super) fn begin(
         &mut self,
-        offers: Few<Offer<V>>,
+        mut offers: Few<(u16, Offer<V>)>,
         mixed: bool,
         is_dead: impl Fn(NodeId) -> bool,
         out: &mut Out<V, P>,
     ) -> OpId {
         let seq = self.next;
         self.next += 1;
+        let home = |(_, offer): &(u16, Offer<V>)| offer.channel().home;
         let op = Op {
-            guards: offers.iter().map(|o| Some(o.channel().home)).collect(),
+            guards: offers.iter().map(|offer| Some(home(offer))).collect(),
             multi: false,
             mixed,
             state: State::Open,
@@ -121,21 +122,21 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             probes: Vec::new(),
         };
         let id = OpId { node: self.id, seq };
-        if let ([offer], false) = (&offers[..], mixed)
-            && !is_dead(offer.channel().home)
+        let first = offers.first().map(home);
+        if let Some(first) = first
+            && !mixed
+            && !is_dead(first)
+            && offers.iter().all(|offer| home(offer) == first)
         {
-            let home = offer.channel().home;
             self.ops.insert(seq, op);
-            let guards = offers.numbered();
-            out.to(home, Message::Post { op: seq, multi: false, guards });
+            out.to(first, Message::Post { op: seq, multi: false, guards: offers });
             return id;
         }
         let homes = op.homes();
         self.ops.insert(seq, op);
-        let lost = |offer: &Offer<V>| is_dead(offer.channel().home);
-        if let Some(at) = offers.iter().position(lost) {
-            let ending = Ending::Lost(offers[at].channel().home);
-            for offer in offers {
+        if let Some(at) = offers.iter().position(|offer| is_dead(home(offer))) {
+            let ending = Ending::Lost(home(&offers[at]));
+            for (_, offer) in offers {
                 if let Offer::Write { parcel, .. } = offer {
                     parcel.destroy(out);
                 }
@@ -147,16 +148,15 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         if let Some(op) = self.ops.get_mut(&seq) {
             op.multi = multi;
         }
-        let mut offers = offers.numbered();
-        for home in homes {
+        for at in homes {
             let guards = match &mut offers {
                 Few::Many(offers) if multi => {
-                    offers.extract_if(.., |(_, o)| o.channel().home == home).collect()
+                    offers.extract_if(.., |offer| home(offer) == at).collect()
                 }
                 offers => std::mem::take(offers),
             };
             let op = seq;
-            out.to(home, Message::Post { op, multi, guards });
+            out.to(at, Message::Post { op, multi, guards });
         }
         id
     }

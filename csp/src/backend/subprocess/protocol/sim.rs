@@ -503,7 +503,7 @@ impl Setup {
                 }
                 let mixed = matches!(action, Action::Mixed(_));
                 process.had = Had::Free;
-                let op = machine.begin(offers.into(), mixed, out);
+                let op = machine.begin((0..).zip(offers).collect(), mixed, out);
                 process.waiting = Some(op);
                 if matches!(action, Action::Poll(_)) {
                     machine.probe(op, out);
