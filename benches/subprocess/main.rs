@@ -10,9 +10,12 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use csp::{Alternation, Channel, Reader, Writer, multiprocess, parallel, process, spawn};
+use csp::{
+    Alternation, Channel, Reader, SharedBuf, Writer, multiprocess, parallel, process, spawn,
+};
 use ipc_channel::ipc::{self, IpcBytesSender, IpcOneShotServer, IpcReceiver, IpcSender};
 use rustix::thread::{CpuSet, sched_setaffinity};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Bytes that serde takes as such, and not one by one.
@@ -106,6 +109,16 @@ fn gives(out: Writer<Bytes>, size: usize) -> csp::Result {
     let bytes = Bytes(vec![7; size]);
     loop {
         out.write(bytes.clone())?;
+    }
+}
+
+#[multiprocess]
+fn gives_back<T: Serialize + DeserializeOwned + Send + 'static>(
+    input: Reader<T>,
+    out: Writer<T>,
+) -> csp::Result {
+    loop {
+        out.write(input.read()?)?;
     }
 }
 
@@ -255,6 +268,28 @@ fn throughput() {
     }
 }
 
+/// 64 MiB to a child and back, which looks at none of it.
+fn buffers() {
+    const LARGE: usize = 64 << 20;
+    fn passes<T: Serialize + DeserializeOwned + Send + 'static>(name: &str, batch: u64, value: T) {
+        let (there, back) = (Channel::new(), Channel::new());
+        let child = spawn(gives_back(there.reader(), back.writer()));
+        let (there, back) = (there.writer(), back.reader());
+        let mut value = Some(value);
+        measured(name, batch, |n| {
+            for _ in 0..n {
+                there.write(value.take().expect("it is back")).expect("a reader");
+                value = Some(back.read().expect("a writer"));
+            }
+        });
+        drop((there, back));
+        let _ = child.join();
+    }
+    let shared = SharedBuf::new(LARGE).expect("memory");
+    passes("a shared buffer of 64 MiB to a child and back", 50, shared);
+    passes("a `Vec` of 64 MiB to a child and back", 1, Bytes(vec![7; LARGE]));
+}
+
 /// ipc-channel alone, one way: as many as it takes, or as the child has taken.
 fn streams_of_ipc() {
     for (size, batch) in SIZES {
@@ -349,12 +384,13 @@ fn main() {
     }
     let fits = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(&**part));
     println!("{:<58} {:>10} {:>10}", "nanoseconds", "best", "median");
-    let works: [(&str, fn()); 7] = [
+    let works: [(&str, fn()); 8] = [
         ("plain", plain),
         ("alternation", alternation),
         ("siblings", siblings),
         ("start", start),
         ("throughput", throughput),
+        ("buffers", buffers),
         ("throughput of ipc-channel", streams_of_ipc),
         ("peers", peers),
     ];

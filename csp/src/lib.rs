@@ -102,6 +102,7 @@ mod process;
 mod quiet;
 mod registry;
 pub mod report;
+mod shared_buf;
 pub mod shell;
 #[cfg(all(unix, not(loom)))]
 mod signals;
@@ -129,6 +130,7 @@ pub use network::{
 };
 pub use process::{Backend, Erased, Failure, Process, Replicated};
 pub use report::Network;
+pub use shared_buf::SharedBuf;
 pub use survey::network;
 pub use termination::{Cause, Poison, Result, Termination, WriteError};
 pub use timer::{Every, every, sleep, sleep_async, sleep_until, sleep_until_async};

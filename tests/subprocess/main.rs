@@ -1,6 +1,7 @@
 //! Processes that are OS processes: what of them is the same as of any other, and what is not.
 #![forbid(unsafe_code)]
 
+mod buffers;
 mod channels;
 
 mod failures;

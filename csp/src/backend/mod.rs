@@ -36,6 +36,15 @@ pub(crate) use self::subprocess::away;
 #[path = "subprocess/nowhere.rs"]
 pub(crate) mod away;
 pub(crate) use self::subprocess::waves;
+// What shared buffers are made of; elsewhere ordinary memory.
+#[cfg(all(feature = "subprocess", target_os = "linux", not(loom)))]
+pub(crate) use self::subprocess::memory;
+#[cfg(feature = "serde")]
+#[path = "subprocess/from_bytes.rs"]
+pub(crate) mod from_bytes;
+#[cfg(not(all(feature = "subprocess", target_os = "linux", not(loom))))]
+#[path = "subprocess/ordinary.rs"]
+pub(crate) mod memory;
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 mod threads;
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use super::away::{Codec, Far, Opened};
 use super::bytes::Bytes;
 use super::codec::{self, Failed};
+use super::memory::Memory;
 use super::node::{Node, Received};
 use super::protocol::{ChannelId, Direction, NodeId, Parcel, Token, TransitId};
 use crate::channel::core::{Core, Side};
@@ -297,6 +298,45 @@ fn kind<T>() -> u64 {
     type_name::<T>().bytes().fold(0xcbf2_9ce4_8422_2325, fold)
 }
 
+/// Memory goes along with what this process packs: the place of the end that stands for it. None: nothing is packed.
+pub(super) fn attach(memory: &Memory) -> Option<u32> {
+    let (node, via) = carrying(|carrying| match carrying {
+        Some(Carrying { node, what: What::Packing { via, .. }, .. }) => Some((*node, *via)),
+        _ => None,
+    })?;
+    let token = node.keep(memory.clone(), via);
+    Some(pushed(token))
+}
+
+pub(super) fn is_unpacking() -> bool {
+    carrying(|carrying| matches!(carrying, Some(Carrying { what: What::Unpacking(_), .. })))
+}
+
+/// The end that stands for the memory at this place.
+pub(super) fn detach(place: u32) -> Option<(&'static Node, Token)> {
+    taken(place, Direction::Read)
+}
+
+fn pushed(token: Token) -> u32 {
+    carrying(|carrying| match carrying {
+        Some(Carrying { what: What::Packing { tokens, .. }, .. }) => {
+            tokens.push(token);
+            tokens.len() as u32 - 1
+        }
+        _ => u32::MAX,
+    })
+}
+
+fn taken(place: u32, direction: Direction) -> Option<(&'static Node, Token)> {
+    carrying(|carrying| match carrying {
+        Some(Carrying { node, what: What::Unpacking(tokens), .. }) => {
+            let token = tokens.get_mut(place as usize)?;
+            Some((*node, token.take_if(|token| token.direction == direction)?))
+        }
+        _ => None,
+    })
+}
+
 const ELSEWHERE: &str = "a channel end can leave its OS process only in a value that is written to a channel, or among the \
     arguments or in the result of a process: nobody else would count it";
 
@@ -314,13 +354,7 @@ where
     };
     let far = core.share(ways::<T>()).map_err(ser::Error::custom)?;
     let token = node.depart(far.channel(), side.into(), via);
-    let place = carrying(|carrying| match carrying {
-        Some(Carrying { what: What::Packing { tokens, .. }, .. }) => {
-            tokens.push(token);
-            tokens.len() as u32 - 1
-        }
-        _ => u32::MAX,
-    });
+    let place = pushed(token);
     let name = core.name().map(str::to_owned);
     let made = core.birth().place();
     let birth = (made.file().to_owned(), made.line(), made.column());
@@ -333,9 +367,7 @@ where
     D: Deserializer<'de>,
 {
     let direction = Direction::from(side);
-    let unpacking =
-        carrying(|carrying| matches!(carrying, Some(Carrying { what: What::Unpacking(_), .. })));
-    if !unpacking {
+    if !is_unpacking() {
         return Err(de::Error::custom(ELSEWHERE));
     }
     let end = End::deserialize(deserializer)?;
@@ -343,14 +375,7 @@ where
         let text = format!("this end is not of a channel of `{}`", type_name::<T>());
         return Err(de::Error::custom(text));
     }
-    let taken = carrying(|carrying| match carrying {
-        Some(Carrying { node, what: What::Unpacking(tokens), .. }) => {
-            let token = tokens.get_mut(end.place as usize)?;
-            Some((*node, token.take_if(|token| token.direction == direction)?))
-        }
-        _ => None,
-    });
-    let Some((node, token)) = taken else {
+    let Some((node, token)) = taken(end.place, direction) else {
         return Err(de::Error::custom("this end is not in the value"));
     };
     let (file, line, column) = end.birth;

@@ -5,7 +5,8 @@
 //!   [`link`], [`wire`]: messages of them.
 //! - [`boot`]: how a child is started, found to be dead, and taken along by its parent's death.
 //! - [`parent`], [`child`]: a process in a child, seen by its parent and by itself. [`portable`]: what macros make of it.
-//! - [`node`]: this OS process's part in the network; [`carry`], [`codec`], [`depth`]: values as bytes; [`away`]: what channels know of all this.
+//! - [`node`]: this OS process's part in the network; [`carry`], [`codec`], [`depth`]: values as bytes; [`memory`]: bytes that are not
+//!   copied; [`away`]: what channels know of all this.
 #![cfg_attr(loom, allow(dead_code, reason = "the models take parts of it"))]
 
 #[cfg(loom)]
@@ -31,6 +32,8 @@ mod futex;
 #[cfg(not(loom))]
 mod link;
 mod mailbox;
+#[cfg(not(loom))]
+pub(crate) mod memory;
 #[cfg(not(loom))]
 mod node;
 #[cfg(not(loom))]

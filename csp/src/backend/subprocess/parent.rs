@@ -145,8 +145,8 @@ impl There for Child {
         launched.tell(ToChild::Start(Box::new(start)));
         let launched = Arc::new(launched);
         if let Some(node) = self.node {
-            let launched = Arc::clone(&launched);
-            node::started(node, move || launched.kill());
+            let (killed, told) = (Arc::clone(&launched), Arc::clone(&launched));
+            node::started(node, move || killed.kill(), move |message| told.tell(message));
         }
         self.running = Some((launched, hearing));
         self.room = None;

@@ -158,15 +158,23 @@ fn run(
     }
 }
 
-/// After `Start` comes nothing (but notes, in tests) until the parent's end, which is this process's end.
+/// After `Start` comes nothing but memory (and notes, in tests) until the parent's end, which is this process's end.
 fn watch(messages: IpcReceiver<ToChild>) {
     let watch = move || {
         quiet::ignore_this_thread();
-        while let Some(_message) = receive(&messages) {
-            #[cfg(test)]
-            notes::heard(_message);
+        let mut heard = node::Heard::default();
+        loop {
+            match messages.recv() {
+                Ok(ToChild::Memory(carried)) => heard.carried(carried),
+                Ok(_message) => {
+                    #[cfg(test)]
+                    notes::heard(_message);
+                }
+                Err(IpcError::SerializationError(_)) => heard.garbled(),
+                Err(IpcError::Io(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => die(),
+            }
         }
-        die();
     };
     let builder = thread::Builder::new().name("csp control".to_owned()).stack_size(128 * 1024);
     if builder.spawn(watch).is_err() {

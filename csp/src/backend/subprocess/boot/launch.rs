@@ -14,6 +14,7 @@ use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::super::node::Heard;
 #[cfg(test)]
 use super::Blob;
 use super::child;
@@ -50,6 +51,7 @@ impl Launched {
 /// What comes from a child, in turn.
 pub(crate) struct Hearing {
     messages: Option<IpcReceiver<FromChild>>,
+    heard: Heard,
     exited: mpsc::Receiver<Exit>,
 }
 
@@ -59,12 +61,15 @@ impl Iterator for Hearing {
     /// Waits for it. Of a child that has been started there is an `Exited`, and nothing after it.
     fn next(&mut self) -> Option<News> {
         while let Some(messages) = &self.messages {
-            match receive(messages) {
+            match messages.recv() {
                 #[cfg(test)]
-                Some(FromChild::Note(note)) => return Some(News::Note(note)),
-                Some(FromChild::Ended(ended)) => return Some(News::Ended(ended)),
-                Some(FromChild::Hello { .. }) => {}
-                None => self.messages = None,
+                Ok(FromChild::Note(note)) => return Some(News::Note(note)),
+                Ok(FromChild::Memory(carried)) => self.heard.carried(carried),
+                Ok(FromChild::Ended(ended)) => return Some(News::Ended(ended)),
+                Ok(FromChild::Hello { .. }) => {}
+                Err(IpcError::SerializationError(_)) => self.heard.garbled(),
+                Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.messages = None,
             }
         }
         self.exited.recv().ok().map(News::Exited)
@@ -95,7 +100,7 @@ pub(super) fn launch_with(
     match server.accept() {
         Ok((messages, FromChild::Hello { control })) => {
             let launched = Launched { control: Mutex::new(control), killer };
-            Ok((launched, Hearing { messages: Some(messages), exited }))
+            Ok((launched, Hearing { messages: Some(messages), heard: Heard::default(), exited }))
         }
         _ => {
             killer.kill();
@@ -168,16 +173,6 @@ fn command(call: &Call) -> Command {
         .stdin(Stdio::null())
         .stderr(Stdio::piped());
     command
-}
-
-fn receive(messages: &IpcReceiver<FromChild>) -> Option<FromChild> {
-    loop {
-        match messages.recv() {
-            Ok(message) => return Some(message),
-            Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return None,
-        }
-    }
 }
 
 /// The longest folder in which a socket's name is still whole: ipc-channel would cut it, silently.

@@ -26,7 +26,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use self::entry::EntryId;
 use super::carry::Ends;
-use super::node::Shared;
+use super::node::{Carried, Shared};
 
 /// The variable that makes a child. Empty for everybody else.
 pub(crate) const VARIABLE: &str = "CSP_SUBPROCESS";
@@ -36,6 +36,7 @@ const DEEPEST: u32 = 16;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToChild {
     Start(Box<Start>),
+    Memory(Carried),
     #[cfg(test)]
     Note(Blob),
 }
@@ -70,6 +71,7 @@ pub(crate) enum FromChild {
     },
     #[cfg(test)]
     Note(Blob),
+    Memory(Carried),
     Ended(Ended),
 }
 

@@ -174,6 +174,7 @@ impl Node {
         }
         let cause = Cause::Lost { process: process.clone(), message: message.clone() };
         let poison = Poison::new(cause);
+        self.ask_again(inner, &dead);
         for node in &dead {
             inner.causes.lost(NodeId(*node), poison.clone());
         }

@@ -13,6 +13,7 @@
 
 mod deaths;
 mod lead;
+mod memories;
 mod peers;
 pub(crate) mod waves;
 
@@ -28,9 +29,11 @@ use serde::{Deserialize, Serialize};
 
 use self::deaths::Deaths;
 use self::lead::Leadership;
+use self::memories::{Memories, Serving};
 use self::peers::{Peer, Peers};
 use self::waves::Waves;
 use super::away;
+use super::boot::ToChild;
 use super::bytes::Bytes;
 use super::causes::{Causes, IDENTITY};
 use super::link::{LINK, RingLink, Side};
@@ -46,6 +49,7 @@ use crate::termination::{Cause, Poison, Termination};
 use crate::waiter::Waiter;
 
 pub(crate) use self::lead::{is_linked, lead, poke, ring};
+pub(crate) use self::memories::{Carried, Fetched, Heard};
 
 /// What a child needs to join its parent's network.
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,6 +89,7 @@ pub(crate) struct Node {
     #[cfg(test)]
     sent: std::sync::atomic::AtomicU64,
     routing: Once,
+    serving: Serving,
     inner: Mutex<Inner>,
 }
 
@@ -199,6 +204,7 @@ struct Inner {
     held_back: Vec<(NodeId, Wired)>,
     /// Channels by which a promised value is to come.
     promises: Vec<ChannelId>,
+    memories: Memories,
     head: Vec<u8>,
     /// What came last.
     message: Vec<u8>,
@@ -277,6 +283,7 @@ impl Node {
             led: None,
             held_back: Vec::new(),
             promises: Vec::new(),
+            memories: Memories::default(),
             head: Vec::new(),
             message: Vec::new(),
         };
@@ -294,6 +301,7 @@ impl Node {
             #[cfg(test)]
             sent: std::sync::atomic::AtomicU64::new(0),
             routing: Once::new(),
+            serving: Serving::new(),
             inner: Mutex::new(inner),
         }))
     }
@@ -415,6 +423,9 @@ impl Node {
         let seq = event.op.seq;
         // SAFETY: under the lock.
         let Some(standing) = (unsafe { inner.operations.remove(seq) }) else {
+            if self.may_let_go(inner, seq) {
+                return;
+            }
             if let Outcome::Done { parcel: Some(parcel), .. } = event.outcome {
                 debug_assert!(false, "what is done is waited for");
                 let Inner { machine, out, .. } = inner;
@@ -590,10 +601,15 @@ pub(crate) fn prepare() -> io::Result<Prepared> {
     Node::here().prepare()
 }
 
-/// The child `id` runs; how to end it if it breaks the rules.
-pub(crate) fn started(id: NodeId, kill: impl Fn() + Send + 'static) {
+/// The child `id` runs; how to end it if it breaks the rules, and how to tell it something.
+pub(crate) fn started(
+    id: NodeId,
+    kill: impl Fn() + Send + 'static,
+    tell: impl Fn(ToChild) -> bool + Send + Sync + 'static,
+) {
     let mut inner = Node::here().lock();
     if let Some(peer) = inner.peers.get_mut(id) {
+        peer.tell = Some(Arc::new(tell));
         peer.kill = Some(Box::new(kill));
         if peer.cut {
             peer.kill_it();
@@ -616,6 +632,7 @@ pub(crate) fn parent() -> Option<NodeId> {
 pub(crate) fn settle() {
     if let Some(node) = NODE.get() {
         node.settle();
+        node.leave_memories();
     }
 }
 

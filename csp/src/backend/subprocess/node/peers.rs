@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::memories::Tell;
 use super::waves::Wave;
 use super::{Inner, Node, Numbers};
 use crate::backend::subprocess::bytes::Bytes;
@@ -37,6 +38,7 @@ pub(super) struct Peer {
     /// Messages for it, and from it; but for those of waves.
     pub(super) said: u64,
     pub(super) heard: u64,
+    pub(super) tell: Option<Tell>,
 }
 
 #[derive(Default)]
@@ -99,6 +101,7 @@ impl Peer {
             kill: None,
             said: 0,
             heard: 0,
+            tell: None,
         })
     }
 
