@@ -91,7 +91,7 @@ impl Node {
         machine.drop_handle(channel, out);
         inner.memories.kept.insert(channel.index, memory);
         inner.memories.watched.insert(machine.next().seq, channel.index);
-        machine.begin(Few::one(Offer::Retired { channel }), false, out);
+        machine.begin(Few::one((0, Offer::Retired { channel })), false, out);
         self.spread(inner, false);
         token
     }
