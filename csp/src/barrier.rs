@@ -63,7 +63,7 @@ pub struct Core {
 
 struct State {
     enrolled: usize,
-    waiting: Queue<()>,
+    waiting: Queue<(), usize>,
     /// Who is enrolled, as far as that is known.
     holders: Holders,
     /// A deadlock: nobody waits here any more.
@@ -212,8 +212,12 @@ impl Barrier {
     #[track_caller]
     #[allow(clippy::new_without_default, reason = "a barrier is known by the place it is made")]
     pub fn new() -> Self {
-        let state =
-            State { enrolled: 1, waiting: Queue::new(), holders: Holders::default(), broken: None };
+        let state = State {
+            enrolled: 1,
+            waiting: Queue::counted(),
+            holders: Holders::default(),
+            broken: None,
+        };
         let core = Core { state: Lock::new(state), birth: Location::caller() };
         Self { core: Arc::new(core), claim: Claim::none() }
     }
@@ -400,7 +404,7 @@ pub struct Bucket {
 }
 
 struct InBucket {
-    waiting: Queue<()>,
+    waiting: Queue<(), usize>,
     /// A deadlock: nobody waits here any more.
     broken: Option<Poison>,
 }
@@ -410,7 +414,7 @@ impl Bucket {
     #[track_caller]
     #[allow(clippy::new_without_default, reason = "a bucket is known by the place it is made")]
     pub fn new() -> Self {
-        let state = InBucket { waiting: Queue::new(), broken: None };
+        let state = InBucket { waiting: Queue::counted(), broken: None };
         Self { state: Arc::new(Lock::new(state)), birth: Location::caller() }
     }
 

@@ -23,6 +23,7 @@ mod awaited;
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomPinned;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
@@ -322,21 +323,58 @@ impl Waiter {
 }
 
 /// One waiter's standing wish at one channel: to be given a value, or to give one away.
+///
+/// With its waiter it is to fit into one cache line, where the value is a word. So what it is kept for in the end is written where its
+/// neighbours were: an offer that was committed is in no queue.
 pub(crate) struct Offer<T> {
-    next: Cell<*const Offer<T>>,
-    prev: Cell<*const Offer<T>>,
-    queued: Cell<bool>,
+    /// In the queue. Afterwards, of a reader that keeps its writer waiting (extended rendezvous), that writer: [`Held`].
+    next: Cell<*const Self>,
+    /// In the queue. Afterwards, of a writer whose value is still to be made, the reader it is made for; of a reader that awaits,
+    /// the value that is made for it: a [`Word`].
+    prev: Cell<*const Self>,
     waiter: NonNull<Waiter>,
     index: u32,
-    /// What a writer gives, what a reader is given.
-    value: Cell<Option<T>>,
-    /// A reader that keeps its writer waiting (extended rendezvous).
+    queued: Cell<bool>,
+    /// A reader that keeps its writer waiting.
     extended: bool,
-    /// The writer it keeps waiting.
-    held: Cell<Option<Held>>,
-    /// For a writer whose value is still to be made: the reader it is made for. For a reader that awaits: the value
-    /// that is made for it.
-    customer: Cell<Option<Word>>,
+    /// What a writer gives, what a reader is given.
+    value: Parcel<T>,
+}
+
+/// An option with the sign apart, so that it can stand where there is room.
+struct Parcel<T> {
+    is_full: Cell<bool>,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+impl<T> Parcel<T> {
+    #[inline(always)]
+    fn new(value: Option<T>) -> Self {
+        let is_full = Cell::new(value.is_some());
+        let value = value.map_or_else(MaybeUninit::uninit, MaybeUninit::new);
+        Self { is_full, value: UnsafeCell::new(value) }
+    }
+
+    #[inline(always)]
+    fn put(&self, value: T) {
+        drop(self.take());
+        // SAFETY: no reference to what is in the cell is ever kept.
+        unsafe { (*self.value.get()).write(value) };
+        self.is_full.set(true);
+    }
+
+    #[inline(always)]
+    fn take(&self) -> Option<T> {
+        // SAFETY: it is full, and from now on it is not.
+        self.is_full.replace(false).then(|| unsafe { (*self.value.get()).assume_init_read() })
+    }
+}
+
+impl<T> Drop for Parcel<T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        drop(self.take());
+    }
 }
 
 impl<T> Offer<T> {
@@ -345,13 +383,11 @@ impl<T> Offer<T> {
         Self {
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
-            queued: Cell::new(false),
             waiter: NonNull::from(waiter),
             index,
-            value: Cell::new(value),
+            queued: Cell::new(false),
             extended,
-            held: Cell::new(None),
-            customer: Cell::new(None),
+            value: Parcel::new(value),
         }
     }
 
@@ -360,23 +396,33 @@ impl<T> Offer<T> {
         self.value.take()
     }
 
+    #[inline(always)]
     pub(crate) fn held(&self) -> Option<Held> {
-        self.held.take()
+        debug_assert!(!self.queued.get(), "a neighbour stands there");
+        Word::read(self.next.replace(ptr::null())).map(Held)
+    }
+
+    fn holds(&self, held: Held) {
+        debug_assert!(!self.queued.get(), "a neighbour stands there");
+        self.next.set(held.0.written());
     }
 
     pub(crate) fn customer(&self) -> Option<Customer<T>> {
+        debug_assert!(!self.queued.get(), "a neighbour stands there");
         // SAFETY: such words are made by `is_for` only, and this was taken.
-        self.customer.take().map(|word| match unsafe { word.unpack() } {
+        Word::read(self.prev.replace(ptr::null())).map(|word| match unsafe { word.unpack() } {
             Either::Left(offer) => Customer::Waits(Partner { offer }),
             Either::Right(promise) => Customer::Awaits(promise),
         })
     }
 
     fn is_for(&self, customer: Customer<T>) {
-        self.customer.set(Some(match customer {
+        debug_assert!(!self.queued.get(), "a neighbour stands there");
+        let word = match customer {
             Customer::Waits(Partner { offer }) => Word::of(offer),
             Customer::Awaits(promise) => Word::of_share(promise),
-        }));
+        };
+        self.prev.set(word.written());
     }
 
     /// Of a reader that awaits: the value that is made for it.
@@ -389,7 +435,7 @@ impl<T> Offer<T> {
 
     /// Of a writer that awaits: the end of the extended read that has its value.
     pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
-        match self.held.take()?.unpack() {
+        match self.held()?.unpack() {
             Either::Left(_) => None,
             Either::Right(gate) => Some(gate),
         }
@@ -409,9 +455,9 @@ impl<T> Standing<T> {
     ///
     /// # Safety
     /// As [`Queue::push`]; no offer of this guard stands already.
-    pub(crate) unsafe fn stand(
+    pub(crate) unsafe fn stand<C: Count>(
         &self,
-        queue: &mut Queue<T>,
+        queue: &mut Queue<T, C>,
         waiter: &Waiter,
         index: u32,
         value: Option<T>,
@@ -425,7 +471,7 @@ impl<T> Standing<T> {
     }
 
     /// Takes the offer out of the queue, if it is still in.
-    pub(crate) fn withdraw(&self, queue: &mut Queue<T>) {
+    pub(crate) fn withdraw<C: Count>(&self, queue: &mut Queue<T, C>) {
         if let Some(offer) = self.offer() {
             queue.remove(offer);
         }
@@ -450,10 +496,10 @@ pub(crate) struct Served<T> {
 /// Stands with one offer in one queue until it is taken or the channel ends. `state` is what the
 /// channel's lock guards, and `queue` the queue in it.
 #[inline(always)]
-pub(crate) fn stand<T, S>(
+pub(crate) fn stand<T, S, C: Count>(
     context: &'static Context,
     mut state: Guard<'_, S>,
-    queue: impl FnOnce(&mut S) -> &mut Queue<T>,
+    queue: impl FnOnce(&mut S) -> &mut Queue<T, C>,
     value: Option<T>,
     extended: bool,
     why: &dyn Blocked,
@@ -464,103 +510,60 @@ pub(crate) fn stand<T, S>(
     unsafe { queue(&mut state).push(&offer) };
     drop(state);
     let outcome = waiter.wait_in(context, why, None);
-    Served { outcome, value: offer.value.take(), held: offer.held.take() }
+    Served { outcome, value: offer.served(), held: offer.held() }
 }
 
-/// The offers at one side of a channel, the longest waiting first.
-pub(crate) struct Queue<T> {
+/// The offers at one side of a channel, the longest waiting first; counted or not.
+pub(crate) struct Queue<T, C = Uncounted> {
     head: *const Offer<T>,
     tail: *const Offer<T>,
-    len: usize,
+    count: C,
+}
+
+/// How many offers stand in a queue, as far as that is counted.
+pub(crate) trait Count {
+    fn one_more(&mut self);
+    fn one_less(&mut self);
+}
+
+/// They are not.
+pub(crate) struct Uncounted;
+
+impl Count for Uncounted {
+    #[inline(always)]
+    fn one_more(&mut self) {}
+    #[inline(always)]
+    fn one_less(&mut self) {}
+}
+
+impl Count for usize {
+    fn one_more(&mut self) {
+        *self += 1;
+    }
+
+    fn one_less(&mut self) {
+        *self -= 1;
+    }
 }
 
 // SAFETY: a queue is touched under its channel's lock only, and its offers belong to processes that
 // hand values of `T` over, from whatever thread.
-unsafe impl<T: Send> Send for Queue<T> {}
+unsafe impl<T: Send, C: Send> Send for Queue<T, C> {}
 
 impl<T> Queue<T> {
     pub(crate) const fn new() -> Self {
-        Self { head: ptr::null(), tail: ptr::null(), len: 0 }
+        Self { head: ptr::null(), tail: ptr::null(), count: Uncounted }
     }
+}
 
-    /// Puts an offer at the end of the queue.
-    ///
-    /// # Safety
-    /// The offer stays where it is, and so does its waiter, until it has left the queue: until its
-    /// waiter's `wait` has returned and, where that has other offers, [`remove`](Self::remove) was called.
-    #[inline(always)]
-    pub(crate) unsafe fn push(&mut self, offer: &Offer<T>) {
-        offer.next.set(ptr::null());
-        offer.prev.set(self.tail);
-        offer.queued.set(true);
-        if self.tail.is_null() {
-            self.head = offer;
-        } else {
-            // SAFETY: what is in the queue is alive.
-            unsafe { (*self.tail).next.set(offer) };
-        }
-        self.tail = offer;
-        self.len += 1;
-    }
-
-    /// Takes an offer out, if it is still in.
-    #[inline(always)]
-    pub(crate) fn remove(&mut self, offer: &Offer<T>) {
-        if !offer.queued.replace(false) {
-            return;
-        }
-        let (prev, next) = (offer.prev.get(), offer.next.get());
-        if prev.is_null() {
-            self.head = next;
-        } else {
-            // SAFETY: what is in the queue is alive.
-            unsafe { (*prev).next.set(next) };
-        }
-        if next.is_null() {
-            self.tail = prev;
-        } else {
-            // SAFETY: as above.
-            unsafe { (*next).prev.set(prev) };
-        }
-        self.len -= 1;
-    }
-
-    #[inline(always)]
-    fn pop(&mut self) -> Option<NonNull<Offer<T>>> {
-        let first = NonNull::new(self.head.cast_mut())?;
-        // SAFETY: what is in the queue is alive.
-        self.remove(unsafe { first.as_ref() });
-        Some(first)
-    }
-
-    /// Commits the waiter that stands here longest; those found committed elsewhere are left out.
-    #[inline(always)]
-    pub(crate) fn commit_first(&mut self) -> Option<Partner<T>> {
-        while let Some(offer) = self.pop() {
-            // SAFETY: an offer that was in the queue is alive while the lock is held.
-            let (waiter, index) = unsafe { (offer.as_ref().waiter, offer.as_ref().index) };
-            // SAFETY: a waiter lives as long as its offers.
-            if unsafe { waiter.as_ref() }.commit(index) {
-                return Some(Partner { offer });
-            }
-        }
-        None
-    }
-
-    /// All who stand here are to look again.
-    pub(crate) fn begin_anew(&mut self) {
-        while let Some(offer) = self.pop() {
-            // SAFETY: as in `commit_first`.
-            let waiter = unsafe { offer.as_ref().waiter.as_ref() };
-            if waiter.leave(RETRY) {
-                waiter.wake();
-            }
-        }
+impl<T> Queue<T, usize> {
+    pub(crate) const fn counted() -> Self {
+        Self { head: ptr::null(), tail: ptr::null(), count: 0 }
     }
 
     /// How many offers stand here, those committed elsewhere included.
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.count
     }
 
     /// Commits `count` waiters, all that stand here, or none; those found committed elsewhere are left out.
@@ -598,6 +601,90 @@ impl<T> Queue<T> {
             }
         }
         all
+    }
+}
+
+impl<T, C: Count> Queue<T, C> {
+    /// Whether no offer stands here, not even one committed elsewhere.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
+    /// Puts an offer at the end of the queue.
+    ///
+    /// # Safety
+    /// The offer stays where it is, and so does its waiter, until it has left the queue: until its
+    /// waiter's `wait` has returned and, where that has other offers, [`remove`](Self::remove) was called.
+    #[inline(always)]
+    pub(crate) unsafe fn push(&mut self, offer: &Offer<T>) {
+        offer.next.set(ptr::null());
+        offer.prev.set(self.tail);
+        offer.queued.set(true);
+        if self.tail.is_null() {
+            self.head = offer;
+        } else {
+            // SAFETY: what is in the queue is alive.
+            unsafe { (*self.tail).next.set(offer) };
+        }
+        self.tail = offer;
+        self.count.one_more();
+    }
+
+    /// Takes an offer out, if it is still in.
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, offer: &Offer<T>) {
+        if !offer.queued.replace(false) {
+            return;
+        }
+        let (prev, next) = (offer.prev.get(), offer.next.get());
+        if prev.is_null() {
+            self.head = next;
+        } else {
+            // SAFETY: what is in the queue is alive.
+            unsafe { (*prev).next.set(next) };
+        }
+        if next.is_null() {
+            self.tail = prev;
+        } else {
+            // SAFETY: as above.
+            unsafe { (*next).prev.set(prev) };
+        }
+        offer.next.set(ptr::null());
+        offer.prev.set(ptr::null());
+        self.count.one_less();
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> Option<NonNull<Offer<T>>> {
+        let first = NonNull::new(self.head.cast_mut())?;
+        // SAFETY: what is in the queue is alive.
+        self.remove(unsafe { first.as_ref() });
+        Some(first)
+    }
+
+    /// Commits the waiter that stands here longest; those found committed elsewhere are left out.
+    #[inline(always)]
+    pub(crate) fn commit_first(&mut self) -> Option<Partner<T>> {
+        while let Some(offer) = self.pop() {
+            // SAFETY: an offer that was in the queue is alive while the lock is held.
+            let (waiter, index) = unsafe { (offer.as_ref().waiter, offer.as_ref().index) };
+            // SAFETY: a waiter lives as long as its offers.
+            if unsafe { waiter.as_ref() }.commit(index) {
+                return Some(Partner { offer });
+            }
+        }
+        None
+    }
+
+    /// All who stand here are to look again.
+    pub(crate) fn begin_anew(&mut self) {
+        while let Some(offer) = self.pop() {
+            // SAFETY: as in `commit_first`.
+            let waiter = unsafe { offer.as_ref().waiter.as_ref() };
+            if waiter.leave(RETRY) {
+                waiter.wake();
+            }
+        }
     }
 
     /// The channel has ended: who waits only here, has ended too; of `poison` also who waits elsewhere.
@@ -656,7 +743,7 @@ impl<T> Partner<T> {
         self.wake();
         match waiter.wait_in(context, why, None) {
             Outcome::Retry => None,
-            _ => Some((offer.value.take()?, offer.held.take())),
+            _ => Some((offer.served()?, offer.held())),
         }
     }
 
@@ -670,7 +757,7 @@ impl<T> Partner<T> {
     /// The value for a reader.
     #[inline(always)]
     pub(crate) fn put(&self, value: T) {
-        self.offer().value.set(Some(value));
+        self.offer().value.put(value);
     }
 
     /// Whether it is a reader that keeps its writer waiting.
@@ -687,7 +774,7 @@ impl<T> Partner<T> {
         }
         let writer = Waiter::single(context);
         writer.leave(COMMITTED);
-        self.offer().held.set(Some(Held::waits(NonNull::from(&writer))));
+        self.offer().holds(Held::waits(NonNull::from(&writer)));
         self.wake();
         writer.wait_in(context, why, None);
     }
@@ -695,7 +782,7 @@ impl<T> Partner<T> {
     /// Wakes such a reader; who writes awaits the gate.
     pub(crate) fn wake_and_await(self) -> Arc<Gate> {
         let gate = Arc::new(Gate::new());
-        self.offer().held.set(Some(Held::awaits(Arc::clone(&gate))));
+        self.offer().holds(Held::awaits(Arc::clone(&gate)));
         self.wake();
         gate
     }
@@ -711,7 +798,7 @@ impl<T> Partner<T> {
         if self.awaits() {
             // Not for so long as a reader likes: it may be dropped.
             let gate = Arc::new(Gate::new());
-            self.offer().held.set(Some(Held::awaits(Arc::clone(&gate))));
+            self.offer().holds(Held::awaits(Arc::clone(&gate)));
             self.wake();
             return Held::awaits(gate);
         }
@@ -801,6 +888,16 @@ enum Either<L, R> {
 
 impl Word {
     const SHARE: usize = 1;
+
+    /// As it is kept in the place of a neighbour.
+    fn written<T>(self) -> *const T {
+        self.0.as_ptr().cast_const().cast()
+    }
+
+    #[inline(always)]
+    fn read<T>(written: *const T) -> Option<Self> {
+        NonNull::new(written.cast_mut()).map(|place| Self(place.cast()))
+    }
 
     fn of<L>(place: NonNull<L>) -> Self {
         const { assert!(align_of::<L>() > Self::SHARE) };

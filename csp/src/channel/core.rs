@@ -235,8 +235,8 @@ impl<T> State<T> {
     /// Whether there is somebody here on the other side, or something in the buffer, or room in it.
     pub(crate) fn is_likely(&self, side: Side) -> bool {
         match side {
-            Side::Reader => !self.buffer.is_empty() || self.writers.len() > 0,
-            Side::Writer => self.readers.len() > 0 || (self.has_room() && self.ended.is_none()),
+            Side::Reader => !self.buffer.is_empty() || !self.writers.is_empty(),
+            Side::Writer => !self.readers.is_empty() || (self.has_room() && self.ended.is_none()),
         }
     }
 

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::{COMMITTED, Held, Offer, Outcome, Queue, Seat, WITHDRAWN, WOKEN, Waiter, Whom};
+use super::{COMMITTED, Count, Held, Offer, Outcome, Queue, Seat, WITHDRAWN, WOKEN, Waiter, Whom};
 use crate::awaiting::Awaiter;
 use crate::blocked::Blocked;
 use crate::park::{self, Context};
@@ -230,10 +230,10 @@ impl<T> Awaited<T> {
     ///
     /// # Safety
     /// `self` and `why` are pinned, and [`withdraw`](Self::withdraw) is called before they are dropped.
-    pub(crate) unsafe fn stand(
+    pub(crate) unsafe fn stand<C: Count>(
         &self,
         waker: &Waker,
-        queue: &mut Queue<T>,
+        queue: &mut Queue<T, C>,
         value: Option<T>,
         extended: bool,
         why: &dyn Blocked,
@@ -287,10 +287,10 @@ impl<T> Awaited<T> {
     }
 
     /// Takes the offer out of its queue, which is locked. False: it was committed, and is woken when this returns.
-    pub(crate) fn withdraw<S>(
+    pub(crate) fn withdraw<S, C: Count>(
         &self,
         mut locked: S,
-        queue: impl FnOnce(&mut S) -> &mut Queue<T>,
+        queue: impl FnOnce(&mut S) -> &mut Queue<T, C>,
     ) -> bool {
         let Stood { waiter, offer } = self.stood().expect("it stands");
         let stood = offer.queued.get();
