@@ -330,7 +330,7 @@ pub(crate) struct Context {
 #[derive(Default)]
 pub(crate) struct Kept {
     stopping: Option<Poison>,
-    wheels: Wheels,
+    wheels: Table,
     children: Option<Arc<dyn Children>>,
 }
 
@@ -532,7 +532,9 @@ impl Context {
         if let Some(Kept { stopping, wheels, children }) = kept {
             self.berth.stopped.set(stopping.is_some());
             self.stopping.replace(stopping.take());
-            self.wheels.swap(wheels);
+            if wheels.used.get() {
+                self.wheels.table().swap(wheels);
+            }
             self.children.replace(children.take());
         }
     }
@@ -543,18 +545,20 @@ impl Context {
         self.polled.set(None);
         self.berth.polls.set(false);
         let kept =
-            self.berth.stopped.get() || self.wheels.used.get() || self.children.borrow().is_some();
+            self.berth.stopped.get() || self.wheels.used().is_some() || self.children.borrow().is_some();
         kept.then(|| self.keep())
     }
 
     #[cold]
     fn keep(&self) -> Kept {
-        let mut kept = Kept {
+        let kept = Kept {
             stopping: self.stopping.take().filter(|_| self.berth.stopped.replace(false)),
-            wheels: Wheels::new(),
+            wheels: Table::default(),
             children: self.children.take(),
         };
-        self.wheels.swap(&mut kept.wheels);
+        if let Some(used) = self.wheels.used() {
+            used.swap(&kept.wheels);
+        }
         kept
     }
 
@@ -700,46 +704,74 @@ impl Context {
     }
 }
 
+/// Where the alternations of a process look first. Few processes have any: the numbers are made for the first one that runs here,
+/// and are never freed, as what they belong to is not.
+pub(crate) struct Wheels(Cell<Option<&'static Table>>);
+
+impl Wheels {
+    const fn new() -> Self {
+        Self(Cell::new(None))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self, place: usize) -> usize {
+        self.table().get(place)
+    }
+
+    /// After `get` of the same place.
+    #[inline(always)]
+    pub(crate) fn set(&self, place: usize, turn: usize) {
+        self.table().near(place).set((place, turn));
+    }
+
+    #[inline(always)]
+    fn table(&self) -> &'static Table {
+        self.0.get().unwrap_or_else(|| self.make())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make(&self) -> &'static Table {
+        let table: &'static Table = Box::leak(Box::default());
+        self.0.set(Some(table));
+        table
+    }
+
+    /// The table, if there is anything in it.
+    #[inline(always)]
+    fn used(&self) -> Option<&'static Table> {
+        self.0.get().filter(|table| table.used.get())
+    }
+
+    #[inline(always)]
+    fn clear(&self) {
+        if let Some(table) = self.used() {
+            table.clear();
+        }
+    }
+}
+
 /// A number for each place in the code: those that were used last near at hand, the others in a list.
-pub(crate) struct Wheels {
+#[derive(Default)]
+struct Table {
     near: [Cell<(usize, usize)>; 4],
     far: RefCell<Vec<(usize, usize)>>,
     used: Cell<bool>,
 }
 
-impl Default for Wheels {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Wheels {
-    const fn new() -> Self {
-        Self {
-            near: [const { Cell::new((0, 0)) }; 4],
-            far: RefCell::new(Vec::new()),
-            used: Cell::new(false),
-        }
-    }
-
+impl Table {
     #[inline(always)]
     fn near(&self, place: usize) -> &Cell<(usize, usize)> {
         &self.near[(place >> 4) % 4]
     }
 
     #[inline(always)]
-    pub(crate) fn get(&self, place: usize) -> usize {
+    fn get(&self, place: usize) -> usize {
         let (at, turn) = self.near(place).get();
         if at == place { turn } else { self.fetch(place) }
     }
 
-    /// After `get` of the same place.
-    #[inline(always)]
-    pub(crate) fn set(&self, place: usize, turn: usize) {
-        self.near(place).set((place, turn));
-    }
-
-    fn swap(&self, other: &mut Self) {
+    fn swap(&self, other: &Self) {
         self.near.iter().zip(&other.near).for_each(|(mine, its)| mine.swap(its));
         self.far.swap(&other.far);
         self.used.swap(&other.used);
@@ -758,12 +790,11 @@ impl Wheels {
         entry.1
     }
 
-    #[inline(always)]
+    #[cold]
     fn clear(&self) {
-        if self.used.replace(false) {
-            self.near.iter().for_each(|near| near.set((0, 0)));
-            self.far.borrow_mut().clear();
-        }
+        self.used.set(false);
+        self.near.iter().for_each(|near| near.set((0, 0)));
+        self.far.borrow_mut().clear();
     }
 }
 
