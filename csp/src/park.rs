@@ -544,8 +544,9 @@ impl Context {
     pub(crate) fn suspend(&self) -> Option<Kept> {
         self.polled.set(None);
         self.berth.polls.set(false);
-        let kept =
-            self.berth.stopped.get() || self.wheels.used().is_some() || self.children.borrow().is_some();
+        let kept = self.berth.stopped.get()
+            || self.wheels.used().is_some()
+            || self.children.borrow().is_some();
         kept.then(|| self.keep())
     }
 

@@ -100,7 +100,26 @@ pub(crate) trait RawLock {
     fn number(&self) -> usize;
 }
 
-/// Data behind a spinning word.
+/// Begins with a cache line.
+#[repr(align(64))]
+pub(crate) struct Aligned<T>(pub(crate) T);
+
+impl<T> Deref for Aligned<T> {
+    type Target = T;
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+/// Data behind a spinning word, and right behind it.
+#[repr(C)]
 pub(crate) struct Lock<T: ?Sized> {
     word: Word,
     data: UnsafeCell<T>,

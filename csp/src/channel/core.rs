@@ -27,7 +27,7 @@ use crate::park::{self, Context};
 use crate::place::{Birth, Place};
 use crate::registry::{Listed, Listing};
 use crate::report::Fill;
-use crate::sync::{Arc, Guard, Lock};
+use crate::sync::{Aligned, Arc, Guard, Lock};
 use crate::termination::{Poison, Termination, WriteError};
 use crate::waiter::{self, Gate, Held, Made, Outcome, Partner, Promise, Queue};
 
@@ -36,20 +36,25 @@ use crate::waiter::{self, Gate, Held, Made, Outcome, Partner, Promise, Queue};
 pub struct Core<T> {
     /// Goes first.
     listed: Listed,
-    state: Lock<State<T>>,
+    state: Aligned<Lock<State<T>>>,
     capacity: usize,
     name: OnceLock<Box<str>>,
     birth: Birth,
 }
 
+/// What a rendezvous touches comes first: with the lock one cache line.
+#[repr(C)]
 pub(crate) struct State<T> {
     pub(crate) readers: Queue<T>,
     pub(crate) writers: Queue<T>,
-    /// Who waits for the channel to retire.
-    pub(crate) watchers: Queue<()>,
-    buffer: VecDeque<T>,
     /// Or [`RETURNED`], where there is no room but a value all the same.
     capacity: usize,
+    pub(crate) ended: Option<Termination>,
+    /// Other OS processes have ends of it, or are about to.
+    away: Option<Away<T>>,
+    buffer: VecDeque<T>,
+    /// Who waits for the channel to retire.
+    pub(crate) watchers: Queue<()>,
     /// Room in the buffer that extended reads keep back, or that is kept for a value still to be made.
     held: usize,
     reader_ends: usize,
@@ -57,11 +62,8 @@ pub(crate) struct State<T> {
     handles: usize,
     /// Who holds which of them, as far as that is known.
     holders: Holders,
-    pub(crate) ended: Option<Termination>,
     /// What was in the buffer when the channel was poisoned by a thread that may not drop it.
     unread: VecDeque<T>,
-    /// Other OS processes have ends of it, or are about to.
-    away: Option<Away<T>>,
 }
 
 pub(crate) use crate::blocked::Side;
@@ -179,7 +181,7 @@ impl<T> State<T> {
             self.hand(&reader, value);
             return Placed::With(reader);
         }
-        if self.has_room() && self.ended.is_none() {
+        if self.capacity > 0 && self.has_room() && self.ended.is_none() {
             self.buffer.push_back(value);
             return Placed::InBuffer;
         }
@@ -293,7 +295,7 @@ impl<T> Core<T> {
     pub(crate) fn new(capacity: usize, birth: Birth) -> Self {
         Self {
             listed: Listed::none(),
-            state: Lock::owned(State {
+            state: Aligned(Lock::owned(State {
                 readers: Queue::new(),
                 writers: Queue::new(),
                 watchers: Queue::new(),
@@ -307,7 +309,7 @@ impl<T> Core<T> {
                 ended: None,
                 unread: VecDeque::new(),
                 away: None,
-            }),
+            })),
             capacity,
             name: OnceLock::new(),
             birth,
