@@ -111,7 +111,12 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
 ) -> Result<usize, Termination> {
     loop {
         let (mut live, mut far, mut asked, mut others) = (false, false, false, false);
-        for index in around(guards.len(), start) {
+        let len = guards.len();
+        let mut next = if start < len { start } else { 0 };
+        // As `around`, in half the instructions.
+        for _ in 0..len {
+            let index = next;
+            next = if index + 1 == len { 0 } else { index + 1 };
             let Some(guard) = guards.get(index) else { continue };
             // It has a partner here, but others have their turn before it.
             if far && !asked && guard.is_likely() {

@@ -127,7 +127,7 @@ impl<'a, R> Alternation<'a, R> {
         end: impl Borrow<Reader<T>> + 'a,
         then: impl FnMut(T) -> R + 'a,
     ) -> usize {
-        let input = Input::new(Arc::clone(end.borrow().core()), false);
+        let input = Input::new(Arc::clone(end.borrow().core()));
         self.add(ReadArm { input, then, _end: end })
     }
 
@@ -137,7 +137,7 @@ impl<'a, R> Alternation<'a, R> {
         end: impl Borrow<Reader<T>> + 'a,
         mut then: impl FnMut(Extended<'static, T>) -> R + 'a,
     ) -> usize {
-        let input = Input::new(Arc::clone(end.borrow().core()), true);
+        let input = Input::new(Arc::clone(end.borrow().core()));
         let then = move |value, release| then(Extended::new(value, release));
         self.add(BeginArm { input, then, _end: end })
     }
@@ -366,7 +366,7 @@ impl<R> fmt::Debug for Alternation<'_, R> {
 }
 
 struct ReadArm<T, E, F> {
-    input: Input<T, Arc<Core<T>>>,
+    input: Input<T, Arc<Core<T>>, false>,
     then: F,
     _end: E,
 }
@@ -382,7 +382,7 @@ impl<T, E, R, F: FnMut(T) -> R> Arm<R> for ReadArm<T, E, F> {
 }
 
 struct BeginArm<T, E, F> {
-    input: Input<T, Arc<Core<T>>>,
+    input: Input<T, Arc<Core<T>>, true>,
     then: F,
     _end: E,
 }

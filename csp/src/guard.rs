@@ -12,6 +12,7 @@ use std::borrow::Borrow;
 use std::cell::{Cell, LazyCell};
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{self, Poll, Waker};
@@ -171,16 +172,13 @@ impl<G: Guard> Guard for Option<G> {
 /// What the guards of both sides of a channel share. `C` is the channel, or a reference to it.
 pub(crate) struct AtChannel<T, C> {
     core: C,
-    side: Side,
-    /// Whom `attempt` has committed, for `finish`.
-    partner: Cell<Option<Partner<T>>>,
     standing: Standing<T>,
 }
 
 impl<T, C: Borrow<Arc<Core<T>>>> AtChannel<T, C> {
     #[inline(always)]
-    fn new(core: C, side: Side) -> Self {
-        Self { core, side, partner: Cell::new(None), standing: Standing::new() }
+    fn new(core: C) -> Self {
+        Self { core, standing: Standing::new() }
     }
 
     #[inline(always)]
@@ -192,6 +190,7 @@ impl<T, C: Borrow<Arc<Core<T>>>> AtChannel<T, C> {
     /// As [`Stand::stand`].
     unsafe fn stand(
         &self,
+        side: Side,
         waiter: &Waiter,
         index: u32,
         value: impl FnOnce() -> Option<T>,
@@ -201,27 +200,27 @@ impl<T, C: Borrow<Arc<Core<T>>>> AtChannel<T, C> {
         let state = unsafe { self.core().state().held() };
         // A guard that is left out is no longer counted, so nothing that its channel may yet see is to reach it.
         if state.ended.is_none() && !state.is_away() {
-            let (queue, value) = (state.queue(self.side), value());
+            let (queue, value) = (state.queue(side), value());
             // SAFETY: the caller's promise.
             unsafe { self.standing.stand(queue, waiter, index, value, extended) };
         }
     }
 
-    fn withdraw(&self) {
-        self.standing.withdraw(self.core().state().lock().queue(self.side));
+    fn withdraw(&self, side: Side) {
+        self.standing.withdraw(self.core().state().lock().queue(side));
     }
 
-    fn ended(&self) -> Option<Termination> {
-        self.core().termination(self.side)
+    fn ended(&self, side: Side) -> Option<Termination> {
+        self.core().termination(side)
     }
 
     #[cold]
-    fn is_likely(&self) -> bool {
-        self.core().state().lock().is_likely(self.side)
+    fn is_likely(&self, side: Side) -> bool {
+        self.core().state().lock().is_likely(side)
     }
 
-    fn want(&self) -> Want<'_> {
-        let operation = match self.side {
+    fn want(&self, side: Side) -> Want<'_> {
+        let operation = match side {
             Side::Reader => Operation::Read,
             Side::Writer => Operation::Write,
         };
@@ -240,26 +239,83 @@ fn idle<T>(state: &State<T>) -> Tried {
     }
 }
 
-/// `end.read()`, and `end.begin()` where `extended`.
-pub(crate) struct Input<T, C> {
+/// `end.read()`, and `end.begin()` where `EXTENDED`.
+pub(crate) struct Input<T, C, const EXTENDED: bool> {
     at: AtChannel<T, C>,
-    extended: bool,
-    value: Cell<Option<T>>,
-    kept: Cell<Option<Kept>>,
-    /// The value that is made for it; awaited.
-    promise: Slot<Promise<T>>,
+    holds: Cell<Holds<T>>,
 }
 
-impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
+/// What a guard that reads has come by. One of them at a time: ten guards are made for each choice, and nine are not used.
+enum Holds<T> {
+    Nothing,
+    /// Whom `attempt` has committed, for `finish`.
+    Partner(Partner<T>),
+    Value(T, Option<Kept>),
+    /// The value was taken.
+    Kept(Kept),
+    /// The value that is made for it; awaited. Its owner takes the share out, or leaves it for ever.
+    Promise(ManuallyDrop<Arc<Promise<T>>>),
+}
+
+impl<T, C: Borrow<Arc<Core<T>>>, const EXTENDED: bool> Input<T, C, EXTENDED> {
     #[inline(always)]
-    pub(crate) fn new(core: C, extended: bool) -> Self {
-        Self {
-            at: AtChannel::new(core, Side::Reader),
-            extended,
-            value: Cell::new(None),
-            kept: Cell::new(None),
-            promise: Slot::new(),
+    pub(crate) fn new(core: C) -> Self {
+        Self { at: AtChannel::new(core), holds: Cell::new(Holds::Nothing) }
+    }
+
+    #[inline(always)]
+    fn holds(&self, holds: Holds<T>) {
+        self.holds.set(holds);
+    }
+
+    /// What is held, if it is what `pick` asks for.
+    #[inline(always)]
+    fn pick<R>(&self, pick: impl FnOnce(Holds<T>) -> Result<R, Holds<T>>) -> Option<R> {
+        match pick(self.holds.replace(Holds::Nothing)) {
+            Ok(picked) => Some(picked),
+            Err(other) => {
+                self.holds(other);
+                None
+            }
         }
+    }
+
+    #[inline(always)]
+    fn take_partner(&self) -> Option<Partner<T>> {
+        self.pick(|holds| match holds {
+            Holds::Partner(writer) => Ok(writer),
+            other => Err(other),
+        })
+    }
+
+    fn take_promise(&self) -> Option<Arc<Promise<T>>> {
+        let held = self.pick(|holds| match holds {
+            Holds::Promise(promise) => Ok(ManuallyDrop::into_inner(promise)),
+            other => Err(other),
+        });
+        held.or_else(|| self.at.standing.offer()?.promise())
+    }
+
+    #[inline(always)]
+    fn take_value(&self) -> Option<T> {
+        let held = self.pick(|holds| match holds {
+            Holds::Value(value, kept) => Ok((value, kept)),
+            other => Err(other),
+        });
+        let Some((value, kept)) = held else { return self.at.standing.offer()?.served() };
+        if let Some(kept) = kept {
+            self.holds(Holds::Kept(kept));
+        }
+        Some(value)
+    }
+
+    /// After `take_value`.
+    fn take_kept(&self) -> Option<Kept> {
+        let held = self.pick(|holds| match holds {
+            Holds::Kept(kept) => Ok(kept),
+            other => Err(other),
+        });
+        held.or_else(|| self.at.standing.offer()?.held().map(Kept::Writer))
     }
 
     /// The value of a writer that waits. False: it has none after all.
@@ -270,32 +326,27 @@ impl<T, C: Borrow<Arc<Core<T>>>> Input<T, C> {
         writer: Partner<T>,
         place: &'static Location<'static>,
     ) -> bool {
-        let Some((value, kept)) = self.at.core().receive(context, writer, self.extended, place)
-        else {
+        let Some((value, kept)) = self.at.core().receive(context, writer, EXTENDED, place) else {
             return false;
         };
-        self.value.set(Some(value));
-        self.kept.set(kept);
+        self.holds(Holds::Value(value, kept));
         true
     }
 
     /// What the guard has read, once it was chosen.
     #[inline(always)]
     pub(crate) fn value(&self) -> T {
-        let value = self.value.take().or_else(|| self.at.standing.offer()?.served());
-        value.expect("a guard that was chosen has its value")
+        self.take_value().expect("a guard that was chosen has its value")
     }
 
     /// What the end of the extended read lets go; after `value`.
     pub(crate) fn release(&self) -> Release<T> {
-        let kept = self.kept.take();
-        let standing = || self.at.standing.offer()?.held().map(Kept::Writer);
-        self.at.core().release(kept.or_else(standing))
+        self.at.core().release(self.take_kept())
     }
 }
 
 // SAFETY: `withdraw` takes out what `stand` put in, both under the channel's lock.
-unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
+unsafe impl<T, C: Borrow<Arc<Core<T>>>, const EXTENDED: bool> Stand for Input<T, C, EXTENDED> {
     fn lock(&self) -> Option<&dyn RawLock> {
         Some(self.at.core().state())
     }
@@ -304,7 +355,7 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
     fn try_alone(&self, context: &'static Context, place: &'static Location<'static>) -> Tried {
         loop {
             let mut state = self.at.core().state().lock();
-            match state.find(self.extended) {
+            match state.find(EXTENDED) {
                 Found::With(writer) => {
                     drop(state);
                     if self.receive(context, writer, place) {
@@ -312,7 +363,7 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
                     }
                 }
                 Found::InBuffer(value) => {
-                    self.value.set(Some(value));
+                    self.holds(Holds::Value(value, None));
                     return Tried::Performed;
                 }
                 Found::Nothing => return idle(&state),
@@ -323,9 +374,9 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
     unsafe fn attempt(&self) -> Tried {
         // SAFETY: the lock is held, and nothing else uses the state meanwhile.
         let state = unsafe { self.at.core().state().held() };
-        match state.find(self.extended) {
-            Found::With(writer) => self.at.partner.set(Some(writer)),
-            Found::InBuffer(value) => self.value.set(Some(value)),
+        match state.find(EXTENDED) {
+            Found::With(writer) => self.holds(Holds::Partner(writer)),
+            Found::InBuffer(value) => self.holds(Holds::Value(value, None)),
             Found::Nothing => return idle(state),
         }
         Tried::Performed
@@ -333,23 +384,23 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
         // SAFETY: the caller's promise.
-        unsafe { self.at.stand(waiter, index, || None, self.extended) };
+        unsafe { self.at.stand(Side::Reader, waiter, index, || None, EXTENDED) };
     }
 
     fn withdraw(&self) {
-        self.at.withdraw();
+        self.at.withdraw(Side::Reader);
     }
 
     #[inline]
     fn finish(&self, context: &'static Context, place: &'static Location<'static>) -> bool {
-        match self.at.partner.take() {
+        match self.take_partner() {
             Some(writer) => self.receive(context, writer, place),
             None => true,
         }
     }
 
     fn post(&self, _: &'static Context) -> Result<Option<Post>, Termination> {
-        Ok(self.at.core().away().map(|far| far.post_read(self.extended)))
+        Ok(self.at.core().away().map(|far| far.post_read(EXTENDED)))
     }
 
     fn came(
@@ -359,11 +410,10 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
         place: &'static Location<'static>,
     ) -> Result<bool, Termination> {
         let Some(far) = self.at.core().away() else { return Ok(false) };
-        let (opened, finish) = far.came(context, done, self.extended)?;
-        let found = self.at.core().opened(opened, finish, context, self.extended, place)?;
+        let (opened, finish) = far.came(context, done, EXTENDED)?;
+        let found = self.at.core().opened(opened, finish, context, EXTENDED, place)?;
         Ok(found.is_some_and(|(value, kept)| {
-            self.value.set(Some(value));
-            self.kept.set(kept);
+            self.holds(Holds::Value(value, kept));
             true
         }))
     }
@@ -378,29 +428,25 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
         _: &'static Location<'static>,
         waker: &Waker,
     ) -> Poll<bool> {
-        if let Some(writer) = self.at.partner.take() {
-            match writer.take() {
+        if let Some(writer) = self.take_partner() {
+            let holds = match writer.take() {
+                Some(value) if EXTENDED => Holds::Value(value, Some(Kept::Writer(writer.hold()))),
                 Some(value) => {
-                    self.value.set(Some(value));
-                    if self.extended {
-                        self.kept.set(Some(Kept::Writer(writer.hold())));
-                    } else {
-                        writer.wake();
-                    }
+                    writer.wake();
+                    Holds::Value(value, None)
                 }
-                None => self.promise.put(writer.order_later(self.extended)),
-            }
+                None => Holds::Promise(ManuallyDrop::new(writer.order_later(EXTENDED))),
+            };
+            self.holds(holds);
         }
-        let promise = self.promise.take().or_else(|| self.at.standing.offer()?.promise());
-        let Some(promise) = promise else { return Poll::Ready(true) };
+        let Some(promise) = self.take_promise() else { return Poll::Ready(true) };
         match promise.poll(waker) {
             None => {
-                self.promise.put(promise);
+                self.holds(Holds::Promise(ManuallyDrop::new(promise)));
                 Poll::Pending
             }
             Some(Made::Value(value, held)) => {
-                self.value.set(Some(value));
-                self.kept.set(held.map(Kept::Writer));
+                self.holds(Holds::Value(value, held.map(Kept::Writer)));
                 Poll::Ready(true)
             }
             Some(Made::Nothing) => Poll::Ready(false),
@@ -408,20 +454,15 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
     }
 
     fn undo(&self) {
-        let offer = self.at.standing.offer();
-        let promise = self.promise.take().or_else(|| offer?.promise());
-        let (value, held) = match promise {
+        let (value, held) = match self.take_promise() {
             Some(promise) => match promise.abandon() {
                 Some(Made::Value(value, held)) => (Some(value), held.map(Kept::Writer)),
                 Some(Made::Nothing) | None => (None, None),
             },
-            None => (
-                self.value.take().or_else(|| offer?.served()),
-                self.kept.take().or_else(|| offer?.held().map(Kept::Writer)),
-            ),
+            None => (self.take_value(), self.take_kept()),
         };
         if let Some(value) = value {
-            self.at.core().give_back(value, self.extended && held.is_none());
+            self.at.core().give_back(value, EXTENDED && held.is_none());
         }
         if let Some(held) = held {
             drop(self.at.core().release(Some(held)));
@@ -429,25 +470,25 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Input<T, C> {
     }
 
     fn is_likely(&self) -> bool {
-        self.at.is_likely()
+        self.at.is_likely(Side::Reader)
     }
 
     fn ended(&self) -> Option<Termination> {
-        self.at.ended()
+        self.at.ended(Side::Reader)
     }
 
     fn want(&self) -> Want<'_> {
-        self.at.want()
+        self.at.want(Side::Reader)
     }
 }
 
 /// The guard `end.read()`.
-pub struct Read<'a, T>(Input<T, &'a Arc<Core<T>>>);
+pub struct Read<'a, T>(Input<T, &'a Arc<Core<T>>, false>);
 
 /// The guard `end.read()`.
 #[inline(always)]
 pub fn read<T>(end: &Reader<T>) -> Read<'_, T> {
-    Read(Input::new(end.core(), false))
+    Read(Input::new(end.core()))
 }
 
 impl<T> Guard for Read<'_, T> {
@@ -465,11 +506,11 @@ impl<T> Guard for Read<'_, T> {
 }
 
 /// The guard `end.begin()`.
-pub struct Begin<'a, T>(Input<T, &'a Arc<Core<T>>>);
+pub struct Begin<'a, T>(Input<T, &'a Arc<Core<T>>, true>);
 
 /// The guard `end.begin()`.
 pub fn begin<T>(end: &Reader<T>) -> Begin<'_, T> {
-    Begin(Input::new(end.core(), true))
+    Begin(Input::new(end.core()))
 }
 
 impl<T> Guard for Begin<'_, T> {
@@ -487,6 +528,8 @@ impl<T> Guard for Begin<'_, T> {
 /// The guard `end.write(value)`.
 pub struct Write<'a, T> {
     at: AtChannel<T, &'a Arc<Core<T>>>,
+    /// Whom `attempt` has committed, for `finish`.
+    partner: Cell<Option<Partner<T>>>,
     value: Cell<Option<T>>,
     /// The end of the extended read that has the value; awaited.
     gate: Slot<Gate>,
@@ -496,7 +539,8 @@ pub struct Write<'a, T> {
 #[inline(always)]
 pub fn write<T>(end: &Writer<T>, value: T) -> Write<'_, T> {
     Write {
-        at: AtChannel::new(end.core(), Side::Writer),
+        at: AtChannel::new(end.core()),
+        partner: Cell::new(None),
         value: Cell::new(Some(value)),
         gate: Slot::new(),
     }
@@ -507,7 +551,7 @@ impl<T> Write<'_, T> {
     fn perform(&self, state: &mut State<T>) -> Tried {
         let value = self.value.take().unwrap_or_else(|| self.again());
         match state.place(value) {
-            Placed::With(reader) => self.at.partner.set(Some(reader)),
+            Placed::With(reader) => self.partner.set(Some(reader)),
             Placed::InBuffer => {}
             Placed::Nowhere(value) => {
                 self.value.set(Some(value));
@@ -552,16 +596,16 @@ unsafe impl<T> Stand for Write<'_, T> {
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
         // SAFETY: the caller's promise.
-        unsafe { self.at.stand(waiter, index, || self.take(), false) };
+        unsafe { self.at.stand(Side::Writer, waiter, index, || self.take(), false) };
     }
 
     fn withdraw(&self) {
-        self.at.withdraw();
+        self.at.withdraw(Side::Writer);
     }
 
     #[inline]
     fn finish(&self, context: &'static Context, place: &'static Location<'static>) -> bool {
-        if let Some(reader) = self.at.partner.take() {
+        if let Some(reader) = self.partner.take() {
             if reader.is_extended() {
                 self.at.core().serve_extended(context, reader, place);
             } else {
@@ -599,7 +643,7 @@ unsafe impl<T> Stand for Write<'_, T> {
         _: &'static Location<'static>,
         waker: &Waker,
     ) -> Poll<bool> {
-        if let Some(reader) = self.at.partner.take() {
+        if let Some(reader) = self.partner.take() {
             if self.at.core().keeps_its_writer(reader.is_extended()) {
                 self.gate.put(reader.wake_and_await());
             } else {
@@ -622,15 +666,15 @@ unsafe impl<T> Stand for Write<'_, T> {
     }
 
     fn is_likely(&self) -> bool {
-        self.at.is_likely()
+        self.at.is_likely(Side::Writer)
     }
 
     fn ended(&self) -> Option<Termination> {
-        self.at.ended()
+        self.at.ended(Side::Writer)
     }
 
     fn want(&self) -> Want<'_> {
-        self.at.want()
+        self.at.want(Side::Writer)
     }
 }
 
@@ -650,6 +694,8 @@ impl<T> Guard for Write<'_, T> {
 /// is to stay where it is if the guard is not chosen, `end.write(variable)`.
 pub(crate) struct Output<T, C> {
     at: AtChannel<T, C>,
+    /// Whom it was chosen for.
+    partner: Cell<Option<Partner<T>>>,
     /// Where the value is to be written that was promised beyond this OS process.
     promised: Cell<Option<Promised<T>>>,
 }
@@ -668,12 +714,12 @@ impl<T> Drop for Promised<T> {
 
 impl<T, C: Borrow<Arc<Core<T>>>> Output<T, C> {
     pub(crate) fn new(core: C) -> Self {
-        Self { at: AtChannel::new(core, Side::Writer), promised: Cell::new(None) }
+        Self { at: AtChannel::new(core), partner: Cell::new(None), promised: Cell::new(None) }
     }
 
     fn perform(&self, state: &mut State<T>) -> Tried {
         if let Some(reader) = state.customer() {
-            self.at.partner.set(Some(reader));
+            self.partner.set(Some(reader));
             return Tried::Performed;
         }
         if state.reserve() { Tried::Performed } else { idle(state) }
@@ -681,7 +727,7 @@ impl<T, C: Borrow<Arc<Core<T>>>> Output<T, C> {
 
     /// The reader that the guard was chosen for, or its room in the buffer.
     pub(crate) fn handover(&self, place: &'static Location<'static>) -> Handover<T> {
-        let partner = self.at.partner.take().map(Partner::into_customer);
+        let partner = self.partner.take().map(Partner::into_customer);
         let reader = partner.or_else(|| self.at.standing.offer()?.customer());
         let promised = self.promised.take();
         Handover { core: Arc::clone(self.at.core()), reader, promised, place, done: false }
@@ -709,11 +755,11 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Output<T, C> {
 
     unsafe fn stand(&self, waiter: &Waiter, index: u32) {
         // SAFETY: the caller's promise.
-        unsafe { self.at.stand(waiter, index, || None, false) };
+        unsafe { self.at.stand(Side::Writer, waiter, index, || None, false) };
     }
 
     fn withdraw(&self) {
-        self.at.withdraw();
+        self.at.withdraw(Side::Writer);
     }
 
     fn finish(&self, _: &Context, _: &'static Location<'static>) -> bool {
@@ -740,15 +786,15 @@ unsafe impl<T, C: Borrow<Arc<Core<T>>>> Stand for Output<T, C> {
     }
 
     fn is_likely(&self) -> bool {
-        self.at.is_likely()
+        self.at.is_likely(Side::Writer)
     }
 
     fn ended(&self) -> Option<Termination> {
-        self.at.ended()
+        self.at.ended(Side::Writer)
     }
 
     fn want(&self) -> Want<'_> {
-        self.at.want()
+        self.at.want(Side::Writer)
     }
 }
 

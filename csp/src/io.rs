@@ -174,7 +174,7 @@ impl<T> fmt::Debug for Call<T> {
 #[allow(missing_debug_implementations, reason = "what only macros see")]
 pub struct Due<T, C> {
     call: C,
-    results: Input<Outcome<T>, Arc<Core<Outcome<T>>>>,
+    results: Input<Outcome<T>, Arc<Core<Outcome<T>>>, false>,
 }
 
 /// The guard `io(call)`.
@@ -185,7 +185,7 @@ pub fn due<T: Send + 'static>(call: &Call<T>) -> Due<T, &Call<T>> {
 
 /// The guard `io(call)`, which may own its call.
 pub(crate) fn due_of<T: Send + 'static, C: Borrow<Call<T>>>(call: C) -> Due<T, C> {
-    let results = Input::new(Arc::clone(&call.borrow().line.results), false);
+    let results = Input::new(Arc::clone(&call.borrow().line.results));
     Due { call, results }
 }
 
