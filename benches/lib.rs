@@ -11,3 +11,4 @@ pub mod works;
 
 pub use criterions::criterions;
 pub use measure::{Contender, Scene, Work};
+pub use peers::go;

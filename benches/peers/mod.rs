@@ -2,6 +2,7 @@
 
 mod awaiting;
 mod blocking;
+pub mod go;
 
 use crate::measure::Clock;
 

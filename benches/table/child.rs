@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{self, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use csp_benches::works::million::Taken;
 use csp_benches::works::{self, million};
 
 const WORKS: &str = "--child-works";
@@ -18,8 +19,10 @@ pub(crate) fn is_meant(arguments: &[String]) -> bool {
 /// What such a one does.
 pub(crate) fn serve(arguments: &[String]) {
     if let [_, contender, way] = arguments {
-        match million::run(contender, way) {
-            Ok(took) => println!("{} {}", took.as_nanos(), peak_kib()),
+        match million::run_twice(contender, way) {
+            Ok(Taken { cold, peak, warm }) => {
+                println!("{} {peak} {}", cold.as_nanos(), warm.as_nanos());
+            }
             Err(reason) => println!("{reason}"),
         }
         return;
@@ -81,7 +84,7 @@ impl Drop for Child {
 pub(crate) struct Million {
     pub(crate) contender: String,
     pub(crate) way: &'static str,
-    pub(crate) outcome: Result<(Duration, u64), String>,
+    pub(crate) outcome: Result<Taken, String>,
 }
 
 impl Million {
@@ -96,13 +99,15 @@ impl Million {
         };
         let output = command.output().expect("this program starts");
         let answer = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        let numbers = answer.split_once(' ').and_then(|(took, peak)| {
-            Some((Duration::from_nanos(took.parse().ok()?), peak.parse().ok()?))
-        });
-        let outcome = match numbers {
-            Some(numbers) => Ok(numbers),
-            None if output.status.success() => Err(answer),
-            None => Err(output.status.to_string()),
+        let numbers: Vec<u64> = answer.split(' ').filter_map(|n| n.parse().ok()).collect();
+        let outcome = match numbers[..] {
+            [cold, peak, warm] => Ok(Taken {
+                cold: Duration::from_nanos(cold),
+                peak,
+                warm: Duration::from_nanos(warm),
+            }),
+            _ if output.status.success() => Err(answer),
+            _ => Err(output.status.to_string()),
         };
         Self { contender, way, outcome }
     }
@@ -116,17 +121,11 @@ impl fmt::Display for Million {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "1,000,000 {}: {} ", self.way, self.contender)?;
         match &self.outcome {
-            Ok((took, peak)) => {
-                write!(f, "{:.2} s, {:.0} MB", took.as_secs_f64(), Self::megabytes(*peak))
+            Ok(Taken { cold, peak, warm }) => {
+                let (cold, warm) = (cold.as_secs_f64(), warm.as_secs_f64());
+                write!(f, "{cold:.2} s, {:.0} MB, again {warm:.2} s", Self::megabytes(*peak))
             }
             Err(reason) => f.write_str(reason),
         }
     }
-}
-
-/// The most memory that this OS process has had, in KiB; 0 where the system doesn't say.
-fn peak_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use csp_benches::measure::{self, Contender};
 use csp_benches::works::{self, million};
-use csp_benches::{Scene, Work};
+use csp_benches::{Scene, Work, go};
 
 use child::{Child, Million};
 use report::{Cell, Machine, Report, Row};
@@ -35,6 +35,9 @@ fn main() {
     if child::is_meant(&arguments) {
         return child::serve(&arguments);
     }
+    if !go::is_here() {
+        eprintln!("go: not found, so it is not measured");
+    }
     let fits = |name: &str| {
         arguments.is_empty() || arguments.iter().any(|part| name.contains(part.as_str()))
     };
@@ -47,7 +50,9 @@ fn main() {
         report.rows.push(row);
     }
     for way in million::WAYS.iter().filter(|way| fits(way)) {
-        for &(contender, on_engine) in million::CONTENDERS {
+        let here =
+            million::CONTENDERS.iter().filter(|(name, _)| *name != go::NAME || go::is_here());
+        for &(contender, on_engine) in here {
             let engines = if on_engine { measure::ENGINES } else { &[""] };
             for engine in engines {
                 let million = Million::measure(contender, engine, way);

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use csp_benches::Scene;
+use csp_benches::works::million::Taken;
 
 use crate::child::Million;
 use crate::turns;
@@ -145,16 +146,20 @@ impl Report {
             }
         }
         if !self.millions.is_empty() {
-            let head = ["1,000,000 processes", "", "seconds", "peak memory, MB"];
+            let head =
+                ["1,000,000 processes", "", "seconds", "the second million", "peak memory, MB"];
             let mut table = vec![head.map(str::to_owned).to_vec()];
             for million in &self.millions {
-                let (took, peak) = match &million.outcome {
-                    Ok((took, peak)) => {
-                        (format!("{:.2}", took.as_secs_f64()), figure(Million::megabytes(*peak)))
-                    }
-                    Err(_) => ("refused".to_owned(), "–".to_owned()),
-                };
-                table.push(vec![million.way.to_owned(), million.contender.clone(), took, peak]);
+                let mut row = vec![million.way.to_owned(), million.contender.clone()];
+                row.extend(match &million.outcome {
+                    Ok(Taken { cold, peak, warm }) => [
+                        format!("{:.2}", cold.as_secs_f64()),
+                        format!("{:.2}", warm.as_secs_f64()),
+                        figure(Million::megabytes(*peak)),
+                    ],
+                    Err(_) => ["refused", "–", "–"].map(str::to_owned),
+                });
+                table.push(row);
             }
             tables.push(("A million", table));
         }
@@ -171,7 +176,8 @@ impl Report {
              CPU time of that thread; on OS threads: {many}, time of day. The contenders take turns. kanal, \
              flume and async-channel of one thread run on tokio's `current_thread`, in `choice` flume and \
              crossbeam as they are; `csp (…)` on OS threads are coroutines of two schedulers; tokio and async-channel have no rendezvous and get room for one; may's \
-             channels are unbounded.",
+             channels are unbounded. Go, where there is one, is an OS process of its own; on one thread with `GOMAXPROCS=1`, and its \
+             CPU time.",
             self.machine, self.profile
         )
     }

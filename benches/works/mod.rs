@@ -15,6 +15,7 @@ use std::time::Duration;
 use csp::Backend;
 
 use crate::measure::{Clock, Contender, Scene, Work};
+use crate::peers::go;
 
 pub use aside::aside;
 pub use commstime::commstime;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Work> {
     [commstime(), ring(), select(), spawn(), producer_consumer(), fan_in(), aside()]
         .into_iter()
         .flatten()
+        .map(go::joins)
         .collect()
 }
 

@@ -1,0 +1,100 @@
+//! Go, where it is installed: a program of its own, built when it is first asked for, which does the works when it is told to.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::measure::{Contender, Scene, Work};
+
+/// What it is called.
+pub const NAME: &str = "Go";
+
+/// The works it can do, and what it calls them.
+const WORKS: &[(&str, &str)] = &[
+    ("commstime", "commstime"),
+    ("ring of 1,000", "ring"),
+    ("select, 10 × 10", "select"),
+    ("spawn and join one", "one"),
+    ("1,000 that never block", "never"),
+    ("1,000 live at once", "live"),
+    ("producer–consumer, rendezvous", "rendezvous"),
+    ("producer–consumer, 100 buffered", "buffered"),
+    ("fan-in of 10", "fan-in"),
+];
+
+/// Whether `go` is on the path.
+pub fn is_here() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join("go").is_file())
+}
+
+/// One contender more for what it can do.
+pub(crate) fn joins(mut work: Work) -> Work {
+    let known = WORKS.iter().find(|(name, _)| *name == work.name);
+    if let Some((_, name)) = known.filter(|_| is_here()) {
+        let scene = work.scene;
+        work.contenders.push(Contender::new(NAME, move |n| run(scene, name, n)));
+    }
+    work
+}
+
+/// A million goroutines, twice: the first time, the peak of memory in KiB, the second time.
+pub(crate) fn million(way: &str) -> Result<(Duration, u64, Duration), String> {
+    if !is_here() {
+        return Err("go: not found".to_owned());
+    }
+    let output = program(Scene::OneThread, |command| command.arg(way).output());
+    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+    let numbers: Vec<u64> = answer.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+    match numbers[..] {
+        [first, peak, second] => {
+            Ok((Duration::from_nanos(first), peak, Duration::from_nanos(second)))
+        }
+        _ => Err(output.status.to_string()),
+    }
+}
+
+/// The program at work: on one thread, on all.
+static AT_WORK: [Mutex<Option<Peer>>; 2] = [const { Mutex::new(None) }; 2];
+
+struct Peer {
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    /// It ends when there are no more orders: when this program does.
+    _process: Child,
+}
+
+fn run(scene: Scene, work: &str, n: u64) -> Duration {
+    let mut peer = AT_WORK[scene as usize].lock().expect("nobody panics here");
+    let peer = peer.get_or_insert_with(|| {
+        let mut process =
+            program(scene, |command| command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn());
+        let orders = process.stdin.take().expect("it is piped");
+        let answers = BufReader::new(process.stdout.take().expect("it is piped"));
+        Peer { orders, answers, _process: process }
+    });
+    writeln!(peer.orders, "{work} {n}").expect("it listens");
+    let mut answer = String::new();
+    peer.answers.read_line(&mut answer).expect("it answers");
+    Duration::from_nanos(answer.trim().parse().expect("it has done it"))
+}
+
+/// Builds the program in a folder of its own, which is gone again when it has been started.
+fn program<T>(scene: Scene, start: impl FnOnce(&mut Command) -> std::io::Result<T>) -> T {
+    let folder = std::env::temp_dir().join(format!("csp-benches-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("there is room for what is built");
+    let (source, built): (PathBuf, PathBuf) = (folder.join("peer.go"), folder.join("peer"));
+    std::fs::write(&source, include_str!("peer.go")).expect("there is room for its source");
+    let building = Command::new("go").arg("build").arg("-o").args([&built, &source]).output();
+    let building = building.expect("`go` can be run");
+    assert!(building.status.success(), "{}", String::from_utf8_lossy(&building.stderr));
+    let mut command = Command::new(&built);
+    if scene == Scene::OneThread {
+        command.env("GOMAXPROCS", "1");
+    }
+    let started = start(&mut command).expect("it starts");
+    let _ = std::fs::remove_dir_all(&folder);
+    started
+}
