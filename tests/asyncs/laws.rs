@@ -7,8 +7,8 @@ use csp::{
 };
 use csp_tests::{Ledger, Token, on_each_backend, panic_of, poisoned_by_panic, poisoned_by_reason};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 #[process]
@@ -509,4 +509,67 @@ on_each_backend! {
         let _writer = channel.writer();
         says!(waits_to_choose(channel.reader()), "read_async().await");
     }
+}
+
+/// Says when it is dropped.
+struct Says(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+impl Drop for Says {
+    fn drop(&mut self) {
+        self.1.lock().unwrap().push(self.0);
+    }
+}
+
+macro_rules! says_in_turn {
+    ($($name:ident $($is_async:ident)?),*) => { $(
+        #[process]
+        $($is_async)? fn $name(mut first: Says, second: (Says, u8), last: Says) {
+            let _local = Says("local", Arc::clone(&last.1));
+            // Moved, and used in part.
+            let moved = first;
+            first = Says("new first", Arc::clone(&moved.1));
+            assert_eq!(second.1, 1);
+            drop(moved);
+            assert_eq!(first.0, "new first");
+        }
+    )* };
+}
+
+says_in_turn!(drops_what_it_has async, drops_what_it_has_waiting);
+
+on_each_backend! {
+    here: "an `async fn` runs in the OS process that starts it";
+    fn arguments_are_dropped_in_the_order_of_a_function(backend) {
+        let mut seen = Vec::new();
+        for drops in [drops_what_it_has, drops_what_it_has_waiting] {
+            let said = Arc::new(Mutex::new(Vec::new()));
+            let says = |what| Says(what, Arc::clone(&said));
+            let process = drops(says("first"), (says("second"), 1), says("last"));
+            parallel!(backend.place(process));
+            seen.push(std::mem::take(&mut *said.lock().unwrap()));
+        }
+        assert_eq!(seen[0], ["first", "local", "last", "second", "new first"]);
+        assert_eq!(seen[1], seen[0]);
+    }
+}
+
+#[process]
+async fn holds(large: [u8; 8192], input: Reader<u8>) -> u8 {
+    large[usize::from(input.read_async().await.unwrap_or_default())]
+}
+
+/// Not twice, as it came and in a variable.
+#[test]
+#[cfg(feature = "coroutines")]
+fn an_argument_is_held_once() {
+    csp_tests::watched("an_argument_is_held_once", || {
+        let (channel, count) = (Channel::new(), 64);
+        let crowd = spawn(count * holds([7; 8192], channel.reader()).on(csp::Backend::Coroutine));
+        let before = csp_tests::held();
+        csp_tests::settle();
+        let grown = csp_tests::held() - before;
+        assert!(grown < count as isize * 8192 * 3 / 2, "{grown} bytes");
+        drop(channel.writer());
+        assert!(crowd.into_iter().all(|one| one.join() == 7));
+    });
 }

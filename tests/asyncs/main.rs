@@ -7,6 +7,9 @@ mod drops;
 mod laws;
 mod tokio;
 
+#[global_allocator]
+static ALLOCATOR: csp_tests::Counting = csp_tests::Counting;
+
 #[process]
 pub(crate) async fn source(count: u32, out: Writer<u32>) -> csp::Result {
     for number in 0..count {

@@ -1,10 +1,10 @@
 //! Prints the constructor: the user's function, under another name, inside one that makes a process of it.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
     Attribute, FnArg, GenericParam, Pat, Path, ReturnType, Signature, Token, Type, ext::IdentExt,
-    spanned::Spanned,
+    parse_quote, spanned::Spanned,
 };
 
 use super::{Kind, portability};
@@ -121,6 +121,7 @@ fn constructor(
         quote!(#krate::__private::Code::#new(|(#(#names,)*)| #body))
     };
 
+    let function = held_once(&sig, &marked).unwrap_or_else(|| quote!(#sig #marked));
     let mut block = Group::new(
         Delimiter::Brace,
         quote! {
@@ -128,9 +129,10 @@ fn constructor(
             // What the process dictates is no fault of the body, and what the constructor shares with it is reported there.
             #[allow(
                 clippy::needless_pass_by_value, clippy::missing_const_for_fn,
-                clippy::too_many_arguments, clippy::fn_params_excessive_bools, clippy::too_many_lines
+                clippy::too_many_arguments, clippy::fn_params_excessive_bools, clippy::too_many_lines,
+                clippy::manual_async_fn
             )]
-            #sig #marked
+            #function
             #krate::__private::process(
                 &const { #definition },
                 (#(#owned,)*),
@@ -149,6 +151,46 @@ fn constructor(
         #(#outer)*
         #vis #fn_token #name #generics (#(#names: #types),*) -> #krate::Process<(#(#types,)*), #result> #where_clause #block
     }
+}
+
+/// An `async fn` as a function that gives an `async` block, which has its arguments where it captured them. As rustc
+/// prints an `async fn`, each argument lies in the future twice: as it came, and in a variable. They are dropped in the
+/// same order as there. None: it is no `async fn`, or has an argument that the block would not have whole or would not
+/// mention, of which rustc may have something to say.
+fn held_once(sig: &Signature, body: &Group) -> Option<TokenStream> {
+    let mut sig = sig.clone();
+    sig.asyncness.take()?;
+    let ty = match &sig.output {
+        ReturnType::Type(_, ty) if is_never(ty) => return None,
+        output => result(output),
+    };
+    let names: Option<Vec<_>> = sig
+        .inputs
+        .iter()
+        .map(|input| match input {
+            FnArg::Typed(typed) => match &*typed.pat {
+                Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() => Some(&pat.ident),
+                _ => None,
+            },
+            FnArg::Receiver(_) => None,
+        })
+        .collect();
+    // Captured in this order, and so dropped.
+    let names: Vec<_> = names?.into_iter().rev().cloned().collect();
+    if !names.iter().all(|name| mentions(body.stream(), name)) {
+        return None;
+    }
+    sig.output = parse_quote!(-> impl ::core::future::Future<Output = #ty>);
+    let whole = (!names.is_empty()).then(|| quote!(let _ = (#(&#names,)*);));
+    Some(quote!(#sig { async move { #whole #body } }))
+}
+
+fn mentions(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        TokenTree::Ident(ident) => ident == *name,
+        _ => false,
+    })
 }
 
 /// Where a signature without a `where` clause ends.
