@@ -15,7 +15,6 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -25,7 +24,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 use std::time::Instant;
 
 use crate::blocked::{Blocked, Operation, Want};
-use crate::park::{Context, Identity, Kept, Park, Polled};
+use crate::park::{Context, Identity, Kept, Named, Park, Polled};
 use crate::process::Failure;
 use crate::sync::{
     Arc, AtomicBool, AtomicU32, Cell, Mutex, MutexGuard, Ordering, UnsafeCell, fence, per_thread,
@@ -36,7 +35,7 @@ use crate::waiter::mark_woken;
 pub(crate) struct Home {
     pub(crate) crowd: &'static Crowd,
     pub(crate) identity: fn(&Head) -> Identity,
-    pub(crate) write_path: fn(&Head, &mut dyn fmt::Write) -> fmt::Result,
+    pub(crate) named: for<'a> fn(&'a Head) -> (&'a dyn Named, usize),
     /// Nothing refers to the head any more. Any thread may call this, once.
     pub(crate) free: unsafe fn(NonNull<Head>),
 }
@@ -219,12 +218,15 @@ impl Head {
         self.refs.load(Ordering::Acquire) == 1 && self.stands()
     }
 
-    fn all_standing(&self) -> Vec<NonNull<dyn Blocked>> {
+    /// Tells of each operation that stands. Meanwhile none comes or goes.
+    fn each_standing<'a>(&'a self, mut tell: impl FnMut(&'a dyn Blocked)) {
         let rare = self.rare.take();
         let others = rare.as_ref().map_or(&[][..], |rare| &rare.others);
-        let all = self.why.get().into_iter().chain(others.iter().copied()).collect();
+        for why in self.why.get().into_iter().chain(others.iter().copied()) {
+            // SAFETY: what stands is there until it says that it does no longer.
+            tell(unsafe { &*why.as_ptr() });
+        }
         self.rare.set(rare);
-        all
     }
 }
 
@@ -284,33 +286,33 @@ impl Polled for Head {
         (self.home().identity)(self)
     }
 
-    fn write_path(&self, out: &mut dyn fmt::Write) -> fmt::Result {
-        (self.home().write_path)(self, out)
+    fn named(&self) -> (&dyn Named, usize) {
+        (self.home().named)(self)
     }
 }
 
 /// While its crowd does not run it.
 impl Blocked for Head {
     fn place(&self) -> &'static Location<'static> {
-        let first = self.all_standing().first().copied();
-        // SAFETY: what stands is there until it says that it does no longer.
-        first.map_or(Location::caller(), |why| unsafe { why.as_ref() }.place())
+        let mut first = None;
+        self.each_standing(|why| _ = first.get_or_insert(why));
+        first.map_or(Location::caller(), Blocked::place)
     }
 
     fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
-        for why in self.all_standing() {
-            // SAFETY: as above.
-            unsafe { why.as_ref() }.wants(tell);
-        }
+        self.each_standing(|why| why.wants(tell));
         if !self.is_only_woken_by_what_stands() {
             tell(Want { operation: Operation::Await, object: None });
         }
     }
 
     fn chooses(&self) -> bool {
-        let all = self.all_standing();
-        // SAFETY: as above.
-        all.len() > 1 || all.iter().any(|why| unsafe { why.as_ref() }.chooses())
+        let (mut all, mut one_chooses) = (0, false);
+        self.each_standing(|why| {
+            all += 1;
+            one_chooses |= why.chooses();
+        });
+        all > 1 || one_chooses
     }
 }
 

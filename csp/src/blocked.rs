@@ -6,7 +6,7 @@
 use std::fmt;
 use std::panic::Location;
 
-use crate::holders::Holder;
+use crate::holders::{Holder, Runs};
 use crate::place::Place;
 use crate::report::Fill;
 pub(crate) use crate::report::Operation;
@@ -77,9 +77,9 @@ pub(crate) trait Object {
 #[derive(Clone, Debug)]
 pub(crate) enum Needs {
     /// Anyone who holds an end: these, and so many who are not known for certain.
-    Anyone { holders: Vec<Holder>, unknown: usize },
+    Anyone { holders: Runs, unknown: usize },
     /// All who are enrolled, together; these are known.
-    Everyone { holders: Vec<Holder> },
+    Everyone { holders: Runs },
     /// The end of all processes of this group.
     Group(usize),
     /// The end of the process of this job.
@@ -91,7 +91,7 @@ pub(crate) enum Needs {
 impl Needs {
     pub(crate) fn into_holders(self) -> Vec<Holder> {
         match self {
-            Self::Anyone { holders, .. } | Self::Everyone { holders } => holders,
+            Self::Anyone { holders, .. } | Self::Everyone { holders } => holders.iter().collect(),
             Self::Group(_) | Self::Process(_) | Self::Unknown => Vec::new(),
         }
     }

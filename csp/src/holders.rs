@@ -38,6 +38,82 @@ pub(crate) struct Holder {
     pub(crate) sure: bool,
 }
 
+/// Processes of one job whose indices follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) first: Who,
+    pub(crate) count: usize,
+}
+
+impl Run {
+    pub(crate) fn of(who: Who) -> Self {
+        Self { first: who, count: 1 }
+    }
+
+    /// All that there may be.
+    pub(crate) fn of_job(job: usize) -> Self {
+        Self { first: Who { job, index: 0 }, count: usize::MAX }
+    }
+
+    pub(crate) fn last(self) -> Who {
+        let Who { job, index } = self.first;
+        Who { job, index: index + (self.count - 1) }
+    }
+
+    /// Takes in the one that follows; false: this is not it.
+    pub(crate) fn extend(&mut self, who: Who) -> bool {
+        let Who { job, index } = self.first;
+        let follows = who.job == job && who.index == index + self.count;
+        self.count += usize::from(follows);
+        follows
+    }
+
+    /// Those that are in both.
+    pub(crate) fn common(self, other: Self) -> Option<Self> {
+        let (first, last) = (self.first.max(other.first), self.last().min(other.last()));
+        (first <= last).then(|| Self { first, count: last.index - first.index + 1 })
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Who> {
+        let Who { job, index } = self.first;
+        (index..index + self.count).map(move |index| Who { job, index })
+    }
+}
+
+/// Holders, those of one job together that came one after the other: a million are one entry.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Runs(Vec<(Run, Held, bool)>);
+
+impl Runs {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Holder> {
+        let holders = |&(run, what, sure): &(Run, Held, bool)| {
+            run.iter().map(move |who| Holder { who, what, sure })
+        };
+        self.0.iter().flat_map(holders)
+    }
+
+    /// Who holds something that nobody else can have.
+    pub(crate) fn sure(&self) -> impl Iterator<Item = Run> {
+        self.0.iter().filter(|(.., sure)| *sure).map(|(run, ..)| *run)
+    }
+}
+
+impl FromIterator<Holder> for Runs {
+    fn from_iter<I: IntoIterator<Item = Holder>>(holders: I) -> Self {
+        let mut all: Vec<(Run, Held, bool)> = Vec::new();
+        for Holder { who, what, sure } in holders {
+            if let Some((run, of, is)) = all.last_mut()
+                && (*of, *is) == (what, sure)
+                && run.extend(who)
+            {
+                continue;
+            }
+            all.push((Run::of(who), what, sure));
+        }
+        Self(all)
+    }
+}
+
 /// The holders at one channel or barrier; touched under its lock.
 #[derive(Default)]
 pub(crate) struct Holders {

@@ -106,6 +106,7 @@ mod shared_buf;
 pub mod shell;
 #[cfg(all(unix, not(loom)))]
 mod signals;
+mod sketch;
 mod sleeping;
 mod survey;
 mod sync;

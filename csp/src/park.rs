@@ -82,7 +82,13 @@ pub(crate) trait Park: Sync {
 /// A process that is a future, while it is polled.
 pub(crate) trait Polled {
     fn identity(&self) -> Identity;
-    fn write_path(&self, out: &mut dyn fmt::Write) -> fmt::Result;
+    /// The same, lent.
+    fn named(&self) -> (&dyn Named, usize);
+
+    fn write_path(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let (of, index) = self.named();
+        of.write_path(index, out)
+    }
 }
 
 /// Is shown processes, one after the other, each while it can't change what it does.
@@ -110,6 +116,20 @@ impl Subject<'_> {
         match self {
             Self::Context(context) => context.shown(look),
             Self::Polled(polled) => Some(look(&polled.identity())),
+        }
+    }
+
+    /// Who it is, if it is somebody; the group that waits for its end; whether it is a daemon.
+    pub(crate) fn known(&self) -> Option<(Who, usize, bool)> {
+        let known = |of: &dyn Named, index| (who_is(of, index), of.group(), of.is_daemon());
+        match self {
+            Self::Context(context) => {
+                context.shown(|identity| known(&*identity.of, identity.index))
+            }
+            Self::Polled(polled) => {
+                let (of, index) = polled.named();
+                Some(known(of, index))
+            }
         }
     }
 
@@ -205,8 +225,12 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn who(&self) -> Who {
-        Who { job: Arc::as_ptr(&self.of).addr(), index: self.index }
+        who_is(&*self.of, self.index)
     }
+}
+
+fn who_is(of: &dyn Named, index: usize) -> Who {
+    Who { job: std::ptr::from_ref(of).addr(), index }
 }
 
 /// Where a coroutine leaves its thread to others, and what it takes to give it the thread again: with the fiber, which stands
@@ -599,7 +623,8 @@ impl Context {
     /// The process that runs, told apart from all others.
     pub(crate) fn who(&self) -> Who {
         if let Some(polled) = self.polled.get() {
-            return polled.identity().who();
+            let (of, index) = polled.named();
+            return who_is(of, index);
         }
         self.shown(Identity::who).expect("a process that runs has begun")
     }

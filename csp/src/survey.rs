@@ -6,11 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::backend;
-use crate::blocked::{Object, Want};
+use crate::blocked::{Needs, Object, Want};
 use crate::holders::{Held, Who};
 use crate::park::{Activity, Identity, Named, Observer, Subject};
 use crate::registry;
 use crate::report::{ChannelState, HolderName, Network, ProcessState, State, Thing, Wait, Wanted};
+use crate::sketch::{self, Sketch};
 use crate::verdict::{Evidence, Known};
 
 /// Looks at all processes of this program, coroutines, threads, and plain threads that have used this library; and at all
@@ -244,9 +245,7 @@ impl Observer for Numbers {
     }
 
     fn process(&mut self, process: Subject<'_>, activity: Activity<'_>) {
-        let identity = process
-            .shown(|identity| (identity.who(), identity.of.group(), identity.of.is_daemon()));
-        let Some((who, group, daemon)) = identity else { return };
+        let Some((who, group, daemon)) = process.known() else { return };
         let waits = match activity {
             Activity::Blocked { why, deadline: None } => {
                 let mut waits = Vec::new();
@@ -266,6 +265,60 @@ impl Observer for Numbers {
         let context = process.address();
         let agent = self.agent;
         self.evidence.processes.push(Known { who, group, daemon, agent, context, waits });
+    }
+
+    fn unstarted(&mut self, _: &Identity, _: usize) {
+        self.unstarted = true;
+    }
+}
+
+/// For a first look: whether there are any who may be dead.
+#[derive(Default)]
+pub(crate) struct Glance {
+    sketch: Sketch,
+    objects: HashMap<usize, Needs>,
+    /// Some that have not started.
+    pub(crate) unstarted: bool,
+    waits: Vec<sketch::Wait>,
+    last: Option<usize>,
+}
+
+impl Glance {
+    /// The same as long as nothing changes.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.sketch.fingerprint
+    }
+
+    /// `quiet`: nobody is awake, and there are no strangers.
+    pub(crate) fn finds_dead(&mut self, quiet: bool) -> bool {
+        if quiet { self.sketch.is_all_blocked() } else { self.sketch.has_dead(&self.objects) }
+    }
+}
+
+impl Observer for Glance {
+    fn agent(&mut self, _: usize) {}
+
+    fn process(&mut self, process: Subject<'_>, activity: Activity<'_>) {
+        let Some((who, group, daemon)) = process.known() else { return };
+        self.waits.clear();
+        let is_blocked = match activity {
+            Activity::Blocked { why, deadline: None } => {
+                why.wants(&mut |want| {
+                    let address = want.object.map(|object| {
+                        let address = object.address();
+                        if self.last != Some(address) {
+                            self.objects.entry(address).or_insert_with(|| object.needs());
+                            self.last = Some(address);
+                        }
+                        address
+                    });
+                    self.waits.push((want.operation, address));
+                });
+                true
+            }
+            _ => false,
+        };
+        self.sketch.add(who, group, daemon, is_blocked.then_some(&self.waits[..]));
     }
 
     fn unstarted(&mut self, _: &Identity, _: usize) {

@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::blocked::{Needs, Operation};
 use crate::holders::{Held, Who};
+use crate::sketch::{Sketch, Wait};
 
 /// From so many a circle is looked for.
 const STARTS: usize = 100;
@@ -36,7 +37,7 @@ pub(crate) struct Known {
     pub(crate) agent: usize,
     pub(crate) context: usize,
     /// What it waits for: addresses of objects. None: it is not blocked, or not for ever.
-    pub(crate) waits: Option<Vec<(Operation, Option<usize>)>>,
+    pub(crate) waits: Option<Vec<Wait>>,
 }
 
 impl Known {
@@ -68,22 +69,17 @@ fn circle(start: Who, next: &HashMap<Who, Vec<(Who, usize)>>) -> Option<Vec<(Who
     None
 }
 
-/// One object, as the search sees it.
-#[derive(Default)]
-struct Object {
-    waiters: Vec<usize>,
-    /// Somebody who is not dead may end waits there.
-    alive: bool,
-    /// Of a barrier or a set of processes: dead ones that it lacks.
-    missing: usize,
-}
-
 impl Evidence {
     /// The dead, by index; none if all of them are daemons.
     pub(crate) fn dead(&self) -> Vec<usize> {
-        let mut search = Search::new(self);
-        search.run();
-        self.unless_daemons((0..self.processes.len()).filter(|&p| search.dead[p]).collect())
+        let mut sketch = Sketch::default();
+        let kind = |process: &Known| {
+            let Known { who, group, daemon, waits, .. } = process;
+            sketch.add(*who, *group, *daemon, waits.as_deref())
+        };
+        let kinds: Vec<_> = self.processes.iter().map(kind).collect();
+        let dead = sketch.dead(&self.objects);
+        self.unless_daemons((0..kinds.len()).filter(|&p| dead[kinds[p] as usize]).collect())
     }
 
     /// All of them, if all are blocked and not only daemons: when nothing can wake them they are dead.
@@ -158,159 +154,21 @@ impl Evidence {
     }
 }
 
-struct Search<'a> {
-    evidence: &'a Evidence,
-    dead: Vec<bool>,
-    objects: HashMap<usize, Object>,
-    /// What a process does for objects that lack it: how often it is missing there.
-    missed: Vec<Vec<(usize, usize)>>,
-    /// The channels that a process holds something of.
-    holds: Vec<Vec<usize>>,
-    struck: Vec<usize>,
-}
-
-impl<'a> Search<'a> {
-    fn new(evidence: &'a Evidence) -> Self {
-        let count = evidence.processes.len();
-        let dead = evidence.processes.iter().map(|process| process.waits.is_some()).collect();
-        let mut search = Self {
-            evidence,
-            dead,
-            objects: HashMap::new(),
-            missed: vec![Vec::new(); count],
-            holds: vec![Vec::new(); count],
-            struck: Vec::new(),
-        };
-        search.connect();
-        search
-    }
-
-    fn connect(&mut self) {
-        let processes = &self.evidence.processes;
-        for (number, process) in processes.iter().enumerate() {
-            for (operation, address) in process.waits.iter().flatten() {
-                match (operation, address) {
-                    (_, Some(address)) if is_known(*operation) => {
-                        self.objects.entry(*address).or_default().waiters.push(number);
-                    }
-                    _ => self.struck.push(number),
-                }
-            }
-        }
-        let by_who: HashMap<Who, usize> =
-            processes.iter().enumerate().map(|(number, process)| (process.who, number)).collect();
-        let mut of_group: HashMap<usize, Vec<usize>> = HashMap::new();
-        let mut of_job: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (number, process) in processes.iter().enumerate() {
-            of_group.entry(process.group).or_default().push(number);
-            of_job.entry(process.who.job).or_default().push(number);
-        }
-        for (&address, object) in &mut self.objects {
-            let mut miss = |number: usize, times: usize| {
-                if self.dead[number] && times > 0 {
-                    object.missing += times;
-                    self.missed[number].push((address, times));
-                }
-            };
-            match self.evidence.objects.get(&address) {
-                Some(Needs::Anyone { holders, unknown }) => {
-                    object.alive = *unknown > 0;
-                    for holder in holders.iter().filter(|holder| holder.sure) {
-                        match by_who.get(&holder.who) {
-                            Some(&number) if self.dead[number] => self.holds[number].push(address),
-                            _ => object.alive = true,
-                        }
-                    }
-                }
-                Some(Needs::Everyone { holders }) => {
-                    let mut enrolled: HashMap<usize, usize> = HashMap::new();
-                    for holder in holders.iter().filter(|holder| holder.sure) {
-                        if let Some(&number) = by_who.get(&holder.who) {
-                            *enrolled.entry(number).or_default() += 1;
-                        }
-                    }
-                    let waiting: HashSet<usize> = object.waiters.iter().copied().collect();
-                    for (number, times) in enrolled {
-                        // It has come here with one of its enrolments.
-                        let here = usize::from(waiting.contains(&number));
-                        miss(number, times - here);
-                    }
-                }
-                Some(Needs::Group(group)) => {
-                    of_group.get(group).into_iter().flatten().for_each(|&number| miss(number, 1));
-                }
-                Some(Needs::Process(job)) => {
-                    of_job.get(job).into_iter().flatten().for_each(|&number| miss(number, 1));
-                }
-                Some(Needs::Unknown) | None => object.alive = true,
-            }
-            match self.evidence.objects.get(&address) {
-                Some(Needs::Anyone { .. }) => {}
-                _ => object.alive = object.missing == 0,
-            }
-            if object.alive {
-                self.struck.extend(&object.waiters);
-            }
-        }
-    }
-
-    fn run(&mut self) {
-        while let Some(process) = self.struck.pop() {
-            if !std::mem::replace(&mut self.dead[process], false) {
-                continue;
-            }
-            for address in std::mem::take(&mut self.holds[process]) {
-                self.revive(address);
-            }
-            for (address, times) in std::mem::take(&mut self.missed[process]) {
-                if let Some(object) = self.objects.get_mut(&address) {
-                    object.missing -= times;
-                    if object.missing == 0 {
-                        self.revive(address);
-                    }
-                }
-            }
-        }
-    }
-
-    fn revive(&mut self, address: usize) {
-        if let Some(object) = self.objects.get_mut(&address)
-            && !std::mem::replace(&mut object.alive, true)
-        {
-            self.struck.extend(&object.waiters);
-        }
-    }
-}
-
-/// Whether it is known who can end such a wait.
-fn is_known(operation: Operation) -> bool {
-    match operation {
-        Operation::Read
-        | Operation::Write
-        | Operation::Retirement
-        | Operation::Sync
-        | Operation::Join
-        | Operation::JoinAll => true,
-        Operation::Handover
-        | Operation::Release
-        | Operation::FallIn
-        | Operation::Io
-        | Operation::Compute
-        | Operation::Timeout
-        | Operation::Skip
-        | Operation::Await => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::holders::Holder;
+    use crate::holders::{Holder, Runs};
+    use crate::sketch::is_known;
+
+    /// Three of a job, so that kinds and holders lie together, in part.
+    fn who(number: usize) -> Who {
+        Who { job: number / 3, index: number % 3 }
+    }
 
     /// A process that waits at objects, which are numbers.
     fn process(number: usize, waits: Option<Vec<(Operation, usize)>>) -> Known {
         Known {
-            who: Who { job: number, index: 0 },
+            who: who(number),
             group: 1000 + number % 2,
             daemon: false,
             agent: 0,
@@ -320,9 +178,8 @@ mod tests {
         }
     }
 
-    fn holders(all: &[usize]) -> Vec<Holder> {
-        let holder =
-            |&job: &usize| Holder { who: Who { job, index: 0 }, what: Held::Writer, sure: true };
+    fn holders(all: &[usize]) -> Runs {
+        let holder = |&number: &usize| Holder { who: who(number), what: Held::Writer, sure: true };
         all.iter().map(holder).collect()
     }
 
@@ -346,6 +203,7 @@ mod tests {
                                 let mut all = evidence.processes.iter();
                                 all.any(|p| p.who == *who && p.waits_at(at))
                             };
+                            let holders: Vec<_> = holders.iter().collect();
                             holders.iter().enumerate().any(|(n, holder)| {
                                 let again = holders[..n].iter().any(|h| h.who == holder.who);
                                 inside(&holder.who) && (!come(&holder.who) || again)
@@ -355,7 +213,10 @@ mod tests {
                             .processes
                             .iter()
                             .any(|member| member.group == *group && inside(&member.who)),
-                        Needs::Process(job) => inside(&Who { job: *job, index: 0 }),
+                        Needs::Process(job) => {
+                            let mut all = evidence.processes.iter().zip(set);
+                            all.any(|(member, inside)| member.who.job == *job && *inside)
+                        }
                         Needs::Unknown => false,
                     }
             })
@@ -460,9 +321,6 @@ mod tests {
         }
         let dead = evidence.processes.iter().map(|process| process.who).collect();
         let circle = evidence.cycle(&dead);
-        assert_eq!(
-            circle.iter().map(|(who, at)| (who.job, *at)).collect::<Vec<_>>(),
-            [(0, 0), (2, 2)]
-        );
+        assert_eq!(circle, [(who(0), 0), (who(2), 2)]);
     }
 }

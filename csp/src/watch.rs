@@ -3,7 +3,8 @@
 //! It is told when nobody is awake any more (see `quiet`), and looks by itself now and then while others go on; the less
 //! often the longer nothing has changed. A look is in two rounds:
 //!
-//! 1. All processes are looked at, some after the others, and judged. Nearly always nobody is dead, and that is it.
+//! 1. All processes are looked at, some after the others, and judged: first by kinds, which takes little room (see `sketch`), and
+//!    if there are dead ones once more, one by one. Nearly always nobody is dead, and that is it.
 //! 2. The threads and schedulers of those who seem to be are made to stand still, all at once; their processes are looked at
 //!    again and judged by that alone; and then it is made sure that none of them has been woken meanwhile.
 //!
@@ -28,7 +29,7 @@ use crate::busy::Busy;
 use crate::holders::Who;
 use crate::quiet::{self, Moment};
 use crate::report::{Deadlock, Link, ProcessState, Thing};
-use crate::survey::{Both, Numbers};
+use crate::survey::{Both, Glance, Numbers};
 use crate::termination::{Cause, Poison};
 use crate::verdict::{Evidence, Known};
 
@@ -147,11 +148,15 @@ impl Watch {
             }
             Others::Below | Others::Above => quiet = false,
         }
-        let all = backend::survey(Numbers::default());
-        let seen = fingerprint(all.evidence.processes.iter());
+        let mut glance = backend::survey(Glance::default());
+        let seen = glance.fingerprint();
         let changed = std::mem::replace(&mut self.seen, seen) != seen;
-        let quiet = quiet && !all.unstarted && Moment::now() == moment;
-        self.judge(&all.evidence, quiet.then_some(moment));
+        let is_quiet = |unstarted: bool| quiet && !unstarted && Moment::now() == moment;
+        if glance.finds_dead(is_quiet(glance.unstarted)) {
+            drop(glance);
+            let all = backend::survey(Numbers::default());
+            self.judge(&all.evidence, is_quiet(all.unstarted).then_some(moment));
+        }
         changed
     }
 

@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 
 use crate::backend::away::{Away, Codec, Far, Finish, Opened};
 use crate::blocked::{self, Blocked, Needs, Object, Operation, Want};
-use crate::holders::{Claim, Held as Holding, Holder, Holders};
+use crate::holders::{Claim, Held as Holding, Holder, Holders, Runs};
 use crate::leaks::{self, Use};
 use crate::park::{self, Context};
 use crate::place::{Birth, Place};
@@ -981,9 +981,9 @@ impl<T> Object for Core<T> {
         if state.away.is_some() {
             return Needs::Unknown;
         }
-        let holders: Vec<_> = state.holders.iter().collect();
+        let holders: Runs = state.holders.iter().collect();
         let all = state.reader_ends + state.writer_ends + state.handles;
-        let unknown = all - holders.iter().filter(|holder| holder.sure).count();
+        let unknown = all - holders.sure().map(|run| run.count).sum::<usize>();
         Needs::Anyone { holders, unknown }
     }
 

@@ -73,7 +73,7 @@ fn drive<F: Future>(future: F) -> F::Output {
     let home = keep(Home {
         crowd,
         identity: |_| Identity { of: Arc::new(Name("future")), index: 0 },
-        write_path: |_, out| out.write_str("future"),
+        named: |_| (&Name("future"), 0),
         free: |head| {
             // SAFETY: nobody uses it any more; its memory is kept.
             unsafe { head.drop_in_place() };

@@ -62,9 +62,9 @@ impl Batch {
         let home = Home {
             crowd,
             identity: |head| Self::of(head).identity(head),
-            write_path: |head, out| {
+            named: |head| {
                 let batch = Self::of(head);
-                batch.work.write_path(batch.index(head), out)
+                (&*batch.work, batch.index(head))
             },
             free: Self::free,
         };
