@@ -50,15 +50,26 @@ pub(crate) struct Head {
     notified: AtomicBool,
     ready: Cell<bool>,
     over: Cell<bool>,
-    /// The operation that stands; further ones are in `rare`.
-    why: Cell<Option<NonNull<dyn Blocked>>>,
-    rare: std::cell::Cell<Option<Box<Rare>>>,
+    stands: Cell<Stands>,
+}
+
+/// The operations of a process that stand. As small as can be: there may be millions.
+enum Stands {
+    One(NonNull<dyn Blocked>),
+    /// None, or all of them in what few processes have.
+    Rare(Option<Box<Rare>>),
+}
+
+impl Default for Stands {
+    fn default() -> Self {
+        Self::Rare(None)
+    }
 }
 
 /// What few processes have.
 #[derive(Default)]
 pub(crate) struct Rare {
-    others: Vec<NonNull<dyn Blocked>>,
+    stand: Vec<NonNull<dyn Blocked>>,
     pub(crate) kept: Kept,
     /// Its function has returned, and it waits for its children.
     pub(crate) ending: Option<Ending>,
@@ -94,8 +105,7 @@ impl Head {
             notified: AtomicBool::new(false),
             ready: Cell::new(false),
             over: Cell::new(false),
-            why: Cell::new(None),
-            rare: std::cell::Cell::new(None),
+            stands: Cell::new(Stands::default()),
         }
     }
 
@@ -169,18 +179,29 @@ impl Head {
 
     /// Runs `f` with what only few processes have.
     pub(crate) fn with_rare<R>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
-        let mut rare = self.rare.take().unwrap_or_default();
+        let mut rare = match self.stands.take() {
+            Stands::One(why) => Box::new(Rare { stand: vec![why], ..Rare::default() }),
+            Stands::Rare(rare) => rare.unwrap_or_default(),
+        };
         let result = f(&mut rare);
-        self.rare.set(Some(rare));
+        self.put_rare(rare);
         result
     }
 
+    /// To be put back before anything else is asked.
+    #[inline]
     pub(crate) fn take_rare(&self) -> Option<Box<Rare>> {
-        self.rare.take()
+        match self.stands.take() {
+            Stands::Rare(rare) => rare,
+            one => {
+                self.stands.set(one);
+                None
+            }
+        }
     }
 
     pub(crate) fn put_rare(&self, rare: Box<Rare>) {
-        self.rare.set(Some(rare));
+        self.stands.set(Stands::Rare(Some(rare)));
     }
 
     /// The process is over. Its head is there until nothing refers to it.
@@ -207,10 +228,13 @@ impl Head {
     }
 
     fn stands(&self) -> bool {
-        let rare = self.rare.take();
-        let others = rare.as_ref().is_some_and(|rare| !rare.others.is_empty());
-        self.rare.set(rare);
-        others || self.why.get().is_some()
+        let stands = self.stands.take();
+        let some = match &stands {
+            Stands::One(_) => true,
+            Stands::Rare(rare) => rare.as_ref().is_some_and(|rare| !rare.stand.is_empty()),
+        };
+        self.stands.set(stands);
+        some
     }
 
     /// Whether what stands is all that can wake it.
@@ -220,13 +244,16 @@ impl Head {
 
     /// Tells of each operation that stands. Meanwhile none comes or goes.
     fn each_standing<'a>(&'a self, mut tell: impl FnMut(&'a dyn Blocked)) {
-        let rare = self.rare.take();
-        let others = rare.as_ref().map_or(&[][..], |rare| &rare.others);
-        for why in self.why.get().into_iter().chain(others.iter().copied()) {
+        let stands = self.stands.take();
+        let all = match &stands {
+            Stands::One(why) => std::slice::from_ref(why),
+            Stands::Rare(rare) => rare.as_ref().map_or(&[][..], |rare| &rare.stand),
+        };
+        for why in all {
             // SAFETY: what stands is there until it says that it does no longer.
             tell(unsafe { &*why.as_ptr() });
         }
-        self.rare.set(rare);
+        self.stands.set(stands);
     }
 }
 
@@ -258,18 +285,23 @@ impl Park for Head {
     }
 
     fn awaits(&self, why: NonNull<dyn Blocked>) {
-        match self.why.get() {
-            None => self.why.set(Some(why)),
-            Some(_) => self.with_rare(|rare| rare.others.push(why)),
+        match self.stands.take() {
+            Stands::Rare(None) => self.stands.set(Stands::One(why)),
+            some => {
+                self.stands.set(some);
+                self.with_rare(|rare| rare.stand.push(why));
+            }
         }
     }
 
     fn forgets(&self, why: *const ()) {
         let is_it = |other: &NonNull<dyn Blocked>| ptr::eq(other.as_ptr().cast::<()>(), why);
-        if self.why.get().as_ref().is_some_and(is_it) {
-            self.why.set(None);
-        } else {
-            self.with_rare(|rare| rare.others.retain(|other| !is_it(other)));
+        match self.stands.take() {
+            Stands::One(one) if is_it(&one) => {}
+            some => {
+                self.stands.set(some);
+                self.with_rare(|rare| rare.stand.retain(|other| !is_it(other)));
+            }
         }
         // SAFETY: what stood has kept it until here.
         unsafe { Self::release_if_over(NonNull::from(self)) };
@@ -663,5 +695,13 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         let timer = self.crowd.timers.borrow_mut().remove(&self.key);
         drop(timer);
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64", not(loom)))]
+mod tests {
+    #[test]
+    fn a_head_is_half_a_cache_line() {
+        assert_eq!(size_of::<super::Head>(), 32);
     }
 }

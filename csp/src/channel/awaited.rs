@@ -21,20 +21,20 @@ use crate::waiter::{Awaited, Gate, Held, Made, Outcome, Promise};
 
 /// A read that is awaited: see [`Reader::read_async`](super::Reader::read_async).
 #[must_use = "nothing is read until it is awaited"]
-pub struct ReadAsync<'a, T>(Reading<'a, T>);
+pub struct ReadAsync<'a, T>(Reading<'a, T, false>);
 
 /// An extended read that is awaited: see [`Reader::begin_async`](super::Reader::begin_async).
 #[must_use = "nothing is read until it is awaited"]
-pub struct BeginAsync<'a, T>(Reading<'a, T>);
+pub struct BeginAsync<'a, T>(Reading<'a, T, true>);
 
 /// A write that is awaited: see [`Writer::write_async`](super::Writer::write_async).
 #[must_use = "nothing is written until it is awaited"]
 pub struct WriteAsync<'a, T>(Writing<'a, T>);
 
-struct Reading<'a, T> {
+/// `EXTENDED` is no field: there may be millions.
+struct Reading<'a, T, const EXTENDED: bool> {
     core: &'a Arc<Core<T>>,
     place: &'static Location<'static>,
-    extended: bool,
     stage: ReadStage<T>,
     /// It stays on its thread: with the process that it is of.
     thread: PhantomData<*const ()>,
@@ -49,10 +49,10 @@ enum ReadStage<T> {
     Over,
 }
 
-impl<'a, T> Reading<'a, T> {
+impl<'a, T, const EXTENDED: bool> Reading<'a, T, EXTENDED> {
     #[inline(always)]
-    fn new(core: &'a Arc<Core<T>>, extended: bool, place: &'static Location<'static>) -> Self {
-        Self { core, place, extended, stage: ReadStage::Begin, thread: PhantomData }
+    fn new(core: &'a Arc<Core<T>>, place: &'static Location<'static>) -> Self {
+        Self { core, place, stage: ReadStage::Begin, thread: PhantomData }
     }
 
     /// # Safety
@@ -118,12 +118,12 @@ impl<'a, T> Reading<'a, T> {
         waker: &Waker,
     ) -> Option<Result<(T, Option<Held>)>> {
         let mut state = self.core.state().lock();
-        let found = match state.find(self.extended) {
+        let found = match state.find(EXTENDED) {
             Found::InBuffer(value) => (value, None),
             Found::With(writer) => {
                 drop(state);
                 match writer.take() {
-                    Some(value) if self.extended => (value, Some(writer.hold())),
+                    Some(value) if EXTENDED => (value, Some(writer.hold())),
                     Some(value) => {
                         writer.wake();
                         (value, None)
@@ -133,7 +133,7 @@ impl<'a, T> Reading<'a, T> {
                             writer.disappoint();
                             return Some(Err(termination));
                         }
-                        self.stage = ReadStage::Promised(writer.order_later(self.extended));
+                        self.stage = ReadStage::Promised(writer.order_later(EXTENDED));
                         return None;
                     }
                 }
@@ -153,7 +153,7 @@ impl<'a, T> Reading<'a, T> {
                 self.stage = ReadStage::Stands(Awaited::new());
                 let ReadStage::Stands(awaited) = &self.stage else { unreachable!("as set") };
                 // SAFETY: all of this is pinned, and withdrawn by `Drop`.
-                unsafe { awaited.stand(waker, &mut state.readers, None, self.extended, self) };
+                unsafe { awaited.stand(waker, &mut state.readers, None, EXTENDED, self) };
                 return None;
             }
         };
@@ -162,7 +162,7 @@ impl<'a, T> Reading<'a, T> {
     }
 }
 
-impl<T> Drop for Reading<'_, T> {
+impl<T, const EXTENDED: bool> Drop for Reading<'_, T, EXTENDED> {
     fn drop(&mut self) {
         let (value, held) = match &self.stage {
             ReadStage::Begin | ReadStage::Over => return,
@@ -184,14 +184,14 @@ impl<T> Drop for Reading<'_, T> {
                 Some(Made::Nothing) | None => return,
             },
         };
-        self.core.give_back(value, self.extended && held.is_none());
+        self.core.give_back(value, EXTENDED && held.is_none());
         if let Some(held) = held {
             held.release();
         }
     }
 }
 
-impl<T> Blocked for Reading<'_, T> {
+impl<T, const EXTENDED: bool> Blocked for Reading<'_, T, EXTENDED> {
     fn place(&self) -> &'static Location<'static> {
         self.place
     }
@@ -355,7 +355,7 @@ impl<T> Blocked for Writing<'_, T> {
 impl<'a, T> ReadAsync<'a, T> {
     #[inline(always)]
     pub(super) fn new(core: &'a Arc<Core<T>>, place: &'static Location<'static>) -> Self {
-        Self(Reading::new(core, false, place))
+        Self(Reading::new(core, place))
     }
 }
 
@@ -372,7 +372,7 @@ impl<T> Future for ReadAsync<'_, T> {
 
 impl<'a, T> BeginAsync<'a, T> {
     pub(super) fn new(core: &'a Arc<Core<T>>, place: &'static Location<'static>) -> Self {
-        Self(Reading::new(core, true, place))
+        Self(Reading::new(core, place))
     }
 }
 
