@@ -77,14 +77,14 @@ trait Arm<R> {
     /// A round begins; for guards of time.
     fn begin(&self) {}
     fn guard(&self) -> &dyn Stand;
-    /// It was chosen.
-    fn perform(&mut self, place: &'static Location<'static>) -> R;
+    /// It was chosen. An error: its value can't leave this OS process.
+    fn perform(&mut self, place: &'static Location<'static>) -> Result<R, Termination>;
     /// It was chosen by one who awaits: what is to be awaited before it is [concluded](Self::conclude).
     fn hand_over(&mut self, _place: &'static Location<'static>) -> Option<Delivery> {
         None
     }
     /// The rest of `perform`, after [`hand_over`](Self::hand_over).
-    fn conclude(&mut self, place: &'static Location<'static>) -> R {
+    fn conclude(&mut self, place: &'static Location<'static>) -> Result<R, Termination> {
         self.perform(place)
     }
 }
@@ -248,7 +248,7 @@ impl<'a, R> Alternation<'a, R> {
         let index = choose_from(park::current(), &self.arms[..], start, place)?;
         self.start = index + 1;
         self.last = Some(index);
-        Ok(self.arms[index].1.perform(place))
+        self.arms[index].1.perform(place)
     }
 
     /// [`choose`](Self::choose) in an `async` process.
@@ -304,9 +304,10 @@ impl<R> Future for ChooseAsync<'_, '_, R> {
         let (place, begun) = (self.place, std::mem::replace(&mut self.begun, true));
         if let Some((index, delivery)) = &mut self.chosen {
             let index = *index;
-            ready!(Pin::new(delivery).poll(waking));
+            let delivered = ready!(Pin::new(delivery).poll(waking));
             self.chosen = None;
-            return Poll::Ready(Ok(self.alternation.arms[index].1.conclude(place)));
+            delivered?;
+            return Poll::Ready(self.alternation.arms[index].1.conclude(place));
         }
         let alternation = &mut *self.alternation;
         let start = match begun {
@@ -332,13 +333,16 @@ impl<R> Future for ChooseAsync<'_, '_, R> {
         };
         alternation.start = index + 1;
         alternation.last = Some(index);
-        if let Some(mut delivery) = alternation.arms[index].1.hand_over(place)
-            && Pin::new(&mut delivery).poll(waking).is_pending()
-        {
-            self.chosen = Some((index, delivery));
-            return Poll::Pending;
+        if let Some(mut delivery) = alternation.arms[index].1.hand_over(place) {
+            match Pin::new(&mut delivery).poll(waking) {
+                Poll::Ready(delivered) => delivered?,
+                Poll::Pending => {
+                    self.chosen = Some((index, delivery));
+                    return Poll::Pending;
+                }
+            }
         }
-        Poll::Ready(Ok(alternation.arms[index].1.conclude(place)))
+        Poll::Ready(alternation.arms[index].1.conclude(place))
     }
 }
 
@@ -376,8 +380,8 @@ impl<T, E, R, F: FnMut(T) -> R> Arm<R> for ReadArm<T, E, F> {
         &self.input
     }
 
-    fn perform(&mut self, _: &'static Location<'static>) -> R {
-        (self.then)(self.input.value())
+    fn perform(&mut self, _: &'static Location<'static>) -> Result<R, Termination> {
+        Ok((self.then)(self.input.value()))
     }
 }
 
@@ -395,8 +399,8 @@ where
         &self.input
     }
 
-    fn perform(&mut self, _: &'static Location<'static>) -> R {
-        (self.then)(self.input.value(), self.input.release())
+    fn perform(&mut self, _: &'static Location<'static>) -> Result<R, Termination> {
+        Ok((self.then)(self.input.value(), self.input.release()))
     }
 }
 
@@ -412,10 +416,10 @@ impl<T, E, R, V: FnMut() -> T, F: FnMut() -> R> Arm<R> for WriteArm<T, E, V, F> 
         &self.output
     }
 
-    fn perform(&mut self, place: &'static Location<'static>) -> R {
+    fn perform(&mut self, place: &'static Location<'static>) -> Result<R, Termination> {
         let handover = self.output.handover(place);
-        handover.deliver((self.value)());
-        (self.then)()
+        handover.deliver((self.value)())?;
+        Ok((self.then)())
     }
 
     fn hand_over(&mut self, place: &'static Location<'static>) -> Option<Delivery> {
@@ -423,8 +427,8 @@ impl<T, E, R, V: FnMut() -> T, F: FnMut() -> R> Arm<R> for WriteArm<T, E, V, F> 
         Some(handover.deliver_async((self.value)()))
     }
 
-    fn conclude(&mut self, _: &'static Location<'static>) -> R {
-        (self.then)()
+    fn conclude(&mut self, _: &'static Location<'static>) -> Result<R, Termination> {
+        Ok((self.then)())
     }
 }
 
@@ -438,8 +442,8 @@ impl<T: Send + 'static, C: Borrow<Call<T>>, R, F: FnMut(T) -> R> Arm<R> for IoAr
         &self.due
     }
 
-    fn perform(&mut self, _: &'static Location<'static>) -> R {
-        (self.then)(self.due.result())
+    fn perform(&mut self, _: &'static Location<'static>) -> Result<R, Termination> {
+        Ok((self.then)(self.due.result()))
     }
 }
 
@@ -457,8 +461,8 @@ impl<R, F: FnMut() -> R> Arm<R> for TimeArm<F> {
         &self.at
     }
 
-    fn perform(&mut self, _: &'static Location<'static>) -> R {
-        (self.then)()
+    fn perform(&mut self, _: &'static Location<'static>) -> Result<R, Termination> {
+        Ok((self.then)())
     }
 }
 
@@ -474,7 +478,7 @@ impl<G: Stand, H, R, F: FnMut() -> R> Arm<R> for PlainArm<G, H, F> {
         &self.guard
     }
 
-    fn perform(&mut self, _: &'static Location<'static>) -> R {
-        (self.then)()
+    fn perform(&mut self, _: &'static Location<'static>) -> Result<R, Termination> {
+        Ok((self.then)())
     }
 }

@@ -25,7 +25,7 @@ use crate::channel::{Extended, Reader, Writer};
 use crate::holders::Claim;
 use crate::park::Context;
 use crate::sync::{Arc, RawLock};
-use crate::termination::Termination;
+use crate::termination::{Poison, Termination, WriteError};
 use crate::waiter::{Customer, Gate, Made, Partner, Promise, Slot, Standing, Waiter};
 
 /// What trying a guard has come to.
@@ -704,6 +704,23 @@ pub(crate) struct Output<T, C> {
 /// process may go on, and has met no poison.
 struct Promised<T>(Option<Writer<T>>);
 
+impl<T> Promised<T> {
+    /// Whoever it was promised to may be gone; then it is as if that one had read it.
+    fn keep(mut self, value: T, place: &'static Location<'static>) -> Result<(), Termination> {
+        let Some(end) = self.0.take() else { return Ok(()) };
+        match end.core().write(value, place) {
+            Err(WriteError { termination, .. })
+                if termination.poison().is_some_and(Poison::is_of_serialization) =>
+            {
+                // The channel is as it was: who waits for this value is to wait for another.
+                end.retire();
+                Err(termination)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl<T> Drop for Promised<T> {
     fn drop(&mut self) {
         if let Some(end) = self.0.take() {
@@ -833,12 +850,13 @@ pub struct Handover<T> {
 
 impl<T> Handover<T> {
     /// Hands the value over. It waits only for a reader that reads by extended rendezvous.
-    pub fn deliver(mut self, value: T) {
+    ///
+    /// # Errors
+    /// It can't leave this OS process: then nobody has it, and whoever it was promised to waits for another.
+    pub fn deliver(mut self, value: T) -> Result<(), Termination> {
         self.done = true;
-        if let Some(end) = self.promised.take().and_then(|mut promise| promise.0.take()) {
-            // Whoever it was promised to may be gone; then it is as if that one had read it.
-            drop(end.core().write(value, self.place));
-            return;
+        if let Some(promised) = self.promised.take() {
+            return promised.keep(value, self.place);
         }
         let context = crate::park::current();
         match self.reader.take() {
@@ -853,16 +871,30 @@ impl<T> Handover<T> {
             Some(Customer::Awaits(promise)) => {
                 self.core.keep_promise(context, &promise, value, self.place);
             }
-            None => self.core.fill(Some(value)),
+            None => return self.core.fill(Some(value)),
         }
+        Ok(())
+    }
+
+    /// [`deliver`](Self::deliver) where nothing could be done about an error: what a variable held has been moved, and can't
+    /// be given back to it.
+    ///
+    /// # Panics
+    /// If it can't leave this OS process.
+    pub fn give(self, value: T) {
+        given(self.deliver(value));
     }
 
     /// The same; what is left to wait for, if anything, is awaited.
+    pub fn give_async(self, value: T) -> Giving {
+        Giving(self.deliver_async(value))
+    }
+
+    /// [`deliver`](Self::deliver); what is left to wait for, if anything, is awaited.
     pub fn deliver_async(mut self, value: T) -> Delivery {
         self.done = true;
-        if let Some(end) = self.promised.take().and_then(|mut promise| promise.0.take()) {
-            drop(end.core().write(value, self.place));
-            return Delivery(None);
+        if let Some(promised) = self.promised.take() {
+            return Delivery(None, promised.keep(value, self.place));
         }
         let gate = match self.reader.take() {
             Some(Customer::Waits(reader)) => {
@@ -875,26 +907,42 @@ impl<T> Handover<T> {
                 }
             }
             Some(Customer::Awaits(promise)) => self.core.keep_promise_and_await(&promise, value),
-            None => {
-                self.core.fill(Some(value));
-                None
-            }
+            None => return Delivery(None, self.core.fill(Some(value))),
         };
-        Delivery(gate)
+        Delivery(gate, Ok(()))
+    }
+}
+
+/// The same of a variable's value.
+#[must_use = "a writer goes on only when its reader has done"]
+pub struct Giving(Delivery);
+
+impl Future for Giving {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, waking: &mut task::Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(waking).map(given)
+    }
+}
+
+#[inline]
+fn given(delivered: Result<(), Termination>) {
+    if let Err(termination) = delivered {
+        panic!("{termination}");
     }
 }
 
 /// The end of an extended read, awaited by its writer.
 #[must_use = "a writer goes on only when its reader has done"]
-pub struct Delivery(Option<Arc<Gate>>);
+pub struct Delivery(Option<Arc<Gate>>, Result<(), Termination>);
 
 impl Future for Delivery {
-    type Output = ();
+    type Output = Result<(), Termination>;
 
-    fn poll(self: Pin<&mut Self>, waking: &mut task::Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, waking: &mut task::Context<'_>) -> Poll<Self::Output> {
         match &self.0 {
             Some(gate) if !gate.poll(waking.waker()) => Poll::Pending,
-            _ => Poll::Ready(()),
+            _ => Poll::Ready(std::mem::replace(&mut self.1, Ok(()))),
         }
     }
 }
@@ -913,7 +961,9 @@ impl<T> Drop for Handover<T> {
             Some(Customer::Awaits(promise)) => {
                 let _ = promise.keep(Made::Nothing);
             }
-            None => self.core.fill(None),
+            None => {
+                let _ = self.core.fill(None);
+            }
         }
     }
 }
@@ -994,13 +1044,13 @@ pub struct Delivered;
 impl Delivered {
     /// Nothing is left to do.
     #[inline(always)]
-    pub fn deliver_async<M>(self, _: M) -> std::future::Ready<()> {
+    pub fn give_async<M>(self, _: M) -> std::future::Ready<()> {
         std::future::ready(())
     }
 
     /// Nothing is left to do.
     #[inline(always)]
-    pub fn deliver<M>(self, _: M) {}
+    pub fn give<M>(self, _: M) {}
 }
 
 /// `after(d)` and `at(t)`.

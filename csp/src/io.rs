@@ -152,12 +152,13 @@ impl<T: Send + 'static> Call<T> {
                 let mut call = line.call.lock().unwrap_or_else(PoisonError::into_inner);
                 call()
             });
-            line.results.fill(Some(outcome));
+            // Its values never leave this OS process.
+            let _ = line.results.fill(Some(outcome));
             // What the last one drops is the user's, and may panic.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(line)));
         }));
         if let Err(error) = begun {
-            self.line.results.fill(None);
+            let _ = self.line.results.fill(None);
             panic!("{}", aside::no_thread(&error));
         }
     }

@@ -1,8 +1,8 @@
 //! Values that fail or panic on their way.
 
 use csp::{
-    Channel, Failure, Reader, Termination, Writer, alt, multiprocess, parallel, process, spawn,
-    try_parallel,
+    Alternation, Channel, Failure, Reader, Termination, Writer, alt, multiprocess, parallel,
+    process, spawn, try_parallel,
 };
 use serde::de::Error as _;
 use serde::ser::Error as _;
@@ -102,15 +102,20 @@ tests! {
             }
         }
         type Write = fn(&Writer<Awkward>, Awkward) -> csp::Result;
-        let writes: [Write; 3] = [
+        let writes: [Write; 4] = [
             |output, awkward| Ok(output.write(awkward)?),
             |output, awkward| alt! { output.write(awkward) => {} },
+            |output, awkward| {
+                let mut choice = Alternation::new();
+                choice.write(output, || awkward, || ());
+                choice.choose()
+            },
             |output, awkward| alt! { output.write_with(|| awkward) => {} },
         ];
         let (values, told) = (Channel::new(), Channel::new());
         let child = spawn(reads(values.reader(), told.writer()));
         let (output, told) = (values.writer(), told.reader());
-        for write in &writes[..2] {
+        for write in &writes[..3] {
             for awkward in [FailsToGo, PanicsToGo] {
                 let error = write(&output, awkward).expect_err("it was to fail").to_string();
                 assert!(error.contains("Awkward") && error.contains("no way out"), "{error}");
@@ -129,6 +134,42 @@ tests! {
         }
         drop((values, output));
         child.join();
+    }
+
+    /// What the value was made of has been moved, and can't be given back.
+    fn what_fails_on_its_way_out_of_an_arm_is_a_panic_that_says_so() {
+        #[derive(Deserialize)]
+        struct Large(String);
+
+        impl Serialize for Large {
+            fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(S::Error::custom(format!("{} is too large", self.0)))
+            }
+        }
+
+        #[multiprocess]
+        fn reads(input: Reader<Large>) -> usize {
+            input.iter().count()
+        }
+
+        #[process]
+        fn writes(output: Writer<Large>, variable: bool) -> csp::Result {
+            let large = Large("it".to_owned());
+            match variable {
+                true => alt! { output.write(large) => {} },
+                false => alt! { output.write_with(|| large) => {} },
+            }
+        }
+
+        for variable in [false, true] {
+            let values = Channel::new();
+            let reading = spawn(reads(values.reader()));
+            let failure = spawn(writes(values.writer(), variable)).try_join();
+            let failure = failure.expect_err("it can't be written");
+            assert!(failure.message().contains("it is too large"), "{failure}");
+            // Its channel was poisoned.
+            assert_eq!(reading.join(), 0);
+        }
     }
 
     fn a_value_that_is_nested_too_deep_is_told_and_overflows_no_stack() {

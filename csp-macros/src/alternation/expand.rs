@@ -164,8 +164,8 @@ fn make(arm: &Arm, end: &impl ToTokens) -> TokenStream {
 /// The user's arm, after what is left to do for its guard.
 fn body(variant: &Ident, arm: &Arm, awaits: Option<Token![await]>) -> TokenStream {
     let body = &arm.body;
-    let deliver = |place| {
-        let name = if awaits.is_some() { "deliver_async" } else { "deliver" };
+    let give = |place| {
+        let name = if awaits.is_some() { "give_async" } else { "give" };
         Ident::new(name, place)
     };
     let wait = awaits.map(|awaits| quote!(.#awaits));
@@ -181,19 +181,19 @@ fn body(variant: &Ident, arm: &Arm, awaits: Option<Token![await]>) -> TokenStrea
         }
         (Guard::Write(_, place), _) if stays(arm, place) => {
             let at = local(across(place).0);
-            let deliver = deliver(at);
-            quote_spanned!(at=> #value.#deliver(#place) #wait;)
+            let give = give(at);
+            quote_spanned!(at=> #value.#give(#place) #wait;)
         }
         (Guard::WriteWith(_, make), _) => {
             let (first, last) = across(make);
             let name = numbered("make", 0, first);
             let made = quote_spanned!(local(last)=> #name());
-            let deliver = deliver(local(first));
+            let give = give(local(first));
             // A closure that changes what it captures is called through a variable that may change.
             quote_spanned! {local(first)=>
                 #[allow(unused_mut)]
                 let mut #name = #make;
-                #value.#deliver(#made) #wait;
+                #value.#give(#made) #wait;
             }
         }
         _ => quote!(let _ = { #value };),

@@ -28,7 +28,7 @@ use crate::place::{Birth, Place};
 use crate::registry::{Listed, Listing};
 use crate::report::Fill;
 use crate::sync::{Aligned, Arc, Guard, Lock};
-use crate::termination::{Poison, Termination, WriteError};
+use crate::termination::{Cause, Poison, Termination, WriteError};
 use crate::waiter::{self, Gate, Held, Made, Outcome, Partner, Promise, Queue};
 
 /// What the ends and handles of one channel share.
@@ -817,15 +817,17 @@ impl<T> Core<T> {
         drop(late);
     }
 
-    /// The value that room was reserved for; None: it was never made.
-    pub(crate) fn fill(&self, value: Option<T>) {
+    /// The value that room was reserved for; None: it was never made. An error: the channel is away by now, and it can't travel.
+    pub(crate) fn fill(&self, value: Option<T>) -> Result<(), Termination> {
         let mut state = self.state.lock();
         state.held -= 1;
         if state.away.is_some() {
             let far = self.reach(state);
-            // A value that can't travel is told to nobody: its writer has gone on.
-            let _ = value.iter().try_for_each(|value| far.preload(value));
-            return;
+            let packed = value.iter().try_for_each(|value| far.preload(value));
+            return packed.map_err(|reason| {
+                let process = park::current().path();
+                Termination::Poisoned(Poison::new(Cause::Serialization { process, reason }))
+            });
         }
         let late = match (&state.ended, value) {
             (Some(Termination::Poisoned(_)), value) => value,
@@ -841,6 +843,7 @@ impl<T> Core<T> {
         };
         drop(state);
         drop(late);
+        Ok(())
     }
 
     /// How long to stay away from a channel that another thread is at: it may do much with what is in the

@@ -7,7 +7,7 @@ use crate::channel::Extended;
 use crate::guard::Handover;
 
 fn deliver(handover: Handover<Value>) -> Chose {
-    handover.deliver(Value::new(1));
+    let _ = handover.deliver(Value::new(1));
     Wrote
 }
 

@@ -554,7 +554,7 @@ fn a_write_that_is_dropped_does_not_wait_for_an_extended_read() {
 }
 
 fn deliver(handover: Handover<Value>) -> Chose {
-    handover.deliver(Value::new(1));
+    let _ = handover.deliver(Value::new(1));
     Chose::Wrote
 }
 
@@ -614,7 +614,7 @@ fn a_value_is_made_late_by_a_future() {
             static SITE: alt::Site = alt::Site::new();
             let chosen = alt::choose_async(&SITE, [guard.offer()]).await;
             assert!(chosen.is_ok());
-            guard.value().deliver_async(Value::new(1)).await;
+            let _ = guard.value().deliver_async(Value::new(1)).await;
             served.look()
         };
         (move || drive(writing), move || serve(&reader, &work))
