@@ -198,7 +198,41 @@ fn chooses_outputs(outs: Vec<Writer<u64>>, local: u64) -> u64 {
     written
 }
 
+/// Its channel has retired when it ends, and nobody has looked yet.
+#[multiprocess]
+fn gives_what_retires(gifts: Writer<Reader<u64>>) {
+    let channel = Channel::<u64>::new();
+    gifts.write(channel.reader()).expect("a reader");
+}
+
+#[multiprocess]
+fn gives_what_retires_as_its_result() -> (Reader<u64>, Writer<u64>) {
+    let (read, written) = (Channel::new(), Channel::new());
+    (read.reader(), written.writer())
+}
+
 tests! {
+    fn what_retired_before_its_home_ended_has_retired() {
+        for _ in 0..20 {
+            let gifts = Channel::new();
+            let child = spawn(gives_what_retires(gifts.writer()));
+            let reader = gifts.reader().read().expect("an end");
+            child.join();
+            assert_eq!(reader.read(), Err(Termination::Retired));
+            assert_eq!(alt! { n = reader.read() => n }, Err(Termination::Retired));
+            assert_eq!(alt! { retired(reader) => 5 }, Ok(5));
+            let open = Channel::buffered(1);
+            let (from, to) = (open.reader(), open.writer());
+            to.write(7).expect("room");
+            assert_eq!(alt! { n = reader.read() => n, n = from.read() => n }, Ok(7));
+            assert_eq!(reader.termination(), Some(Termination::Retired));
+
+            let (reader, writer) = spawn(gives_what_retires_as_its_result()).join();
+            assert_eq!(reader.read(), Err(Termination::Retired));
+            assert_eq!(writer.write(1).map_err(|error| error.termination), Err(Termination::Retired));
+        }
+    }
+
     fn a_child_squares_numbers() {
         let (n, s) = (Channel::new(), Channel::new());
         let (_, _, total) = parallel!(

@@ -18,6 +18,8 @@ pub(super) struct Deaths {
     closing: HashMap<NodeId, u64, Numbers>,
     /// Who is dead, and why; of the last ones, for what all have been told of is rarely asked again.
     pub(super) dead: Last<NodeId, (Departure, String, String), 1024>,
+    /// Children that are about to end have said which of their channels have retired.
+    farewells: HashMap<NodeId, Vec<u64>, Numbers>,
 }
 
 struct Wave {
@@ -30,7 +32,7 @@ struct Wave {
 
 enum Source {
     /// It was this node's child.
-    Here { departure: Departure, process: String, message: String },
+    Here { departure: Departure, process: String, message: String, retired: Vec<u64> },
     /// This peer has told of it.
     Peer(NodeId),
 }
@@ -93,10 +95,11 @@ impl Node {
         for (_, wave) in inner.deaths.waves.extract_if(|_, wave| wave.source.is(id)) {
             unread.extend(wave.unread);
         }
+        let retired = inner.deaths.farewells.remove(&id).unwrap_or_default();
         let wave = Wave {
             dead,
             waits_for: inner.peers.others(id).into_iter().collect(),
-            source: Source::Here { departure, process, message },
+            source: Source::Here { departure, process, message, retired },
             unread,
         };
         self.begin_wave(&mut inner, wave);
@@ -144,19 +147,26 @@ impl Node {
             return;
         }
         let Some(wave) = inner.deaths.waves.remove(&name) else { return };
-        if let Source::Here { departure, process, message } = wave.source {
+        if let Source::Here { departure, process, message, retired } = wave.source {
             let peers = inner.peers.others(self.id);
             self.bury(
                 inner,
                 &peers,
-                Burial { dead: wave.dead, departure, process, message, unread: wave.unread },
+                Burial {
+                    dead: wave.dead,
+                    departure,
+                    process,
+                    message,
+                    retired,
+                    unread: wave.unread,
+                },
             );
         }
     }
 
     /// They are dead: those peers are told, and the machine.
     fn bury(&'static self, inner: &mut Inner, peers: &[NodeId], burial: Burial) {
-        let Burial { dead, departure, process, message, mut unread } = burial;
+        let Burial { dead, departure, process, message, retired, mut unread } = burial;
         for peer in peers {
             let theirs = |one: &mut Unread| inner.peers.way(NodeId(one.from)) == Some(*peer);
             let unread: Vec<Unread> =
@@ -168,6 +178,7 @@ impl Node {
                     retires: departure == Departure::Retires,
                     process: process.clone(),
                     message: message.clone(),
+                    retired: retired.clone(),
                     unread,
                 },
             );
@@ -178,7 +189,7 @@ impl Node {
         for node in &dead {
             inner.causes.lost(NodeId(*node), poison.clone());
         }
-        for node in dead {
+        for (at, node) in dead.into_iter().enumerate() {
             let node = NodeId(node);
             let mine = |one: &&Unread| one.from == self.id.0 && one.to == node.0;
             let unread: Vec<Wired> = unread
@@ -189,7 +200,8 @@ impl Node {
             inner.deaths.closing.remove(&node);
             inner.deaths.dead.insert(node, (departure, process.clone(), message.clone()));
             let Inner { machine, out, .. } = &mut *inner;
-            machine.lost(node, departure, unread, out);
+            let retired = if at == 0 { &*retired } else { &[] };
+            machine.lost(node, departure, retired, unread, out);
             self.told(inner);
         }
     }
@@ -215,7 +227,10 @@ impl Node {
                     self.closed(inner, from, *name);
                 }
             }
-            Note::Dead { dead, retires, process, message, mut unread } => {
+            Note::Farewell(retired) => {
+                inner.deaths.farewells.insert(from, retired);
+            }
+            Note::Dead { dead, retires, process, message, retired, mut unread } => {
                 if let Some(wave) = dead.first().and_then(|name| inner.deaths.waves.remove(name)) {
                     // What was withheld came after what was on its way.
                     unread.extend(wave.unread);
@@ -226,7 +241,7 @@ impl Node {
                 };
                 inner.peers.ways.retain(|node, _| !dead.contains(&node.0));
                 let peers = inner.peers.others(from);
-                let burial = Burial { dead, departure, process, message, unread };
+                let burial = Burial { dead, departure, process, message, retired, unread };
                 self.bury(inner, &peers, burial);
             }
         }
@@ -251,10 +266,11 @@ impl Node {
         message: &[u8],
     ) {
         let unread = vec![Unread { from: author.0, to: to.0, message: message.to_vec() }];
-        let Burial { dead, departure, process, message, unread } = inner.deaths.burial(to, unread);
+        let Burial { dead, departure, process, message, retired, unread } =
+            inner.deaths.burial(to, unread);
         let retires = departure == Departure::Retires;
         if let Some(way) = inner.peers.way(author) {
-            inner.peers.note(way, &Note::Dead { dead, retires, process, message, unread });
+            inner.peers.note(way, &Note::Dead { dead, retires, process, message, retired, unread });
         }
     }
 }
@@ -264,6 +280,8 @@ struct Burial {
     departure: Departure,
     process: String,
     message: String,
+    /// The channels of the first of them that had retired.
+    retired: Vec<u64>,
     unread: Vec<Unread>,
 }
 
@@ -274,6 +292,7 @@ impl Deaths {
             (Departure::Poisons, "unknown".to_owned(), message.to_owned())
         };
         let (departure, process, message) = self.dead.get(&node).cloned().unwrap_or_else(unknown);
-        Burial { dead: vec![node.0], departure, process, message, unread }
+        let retired = Vec::new();
+        Burial { dead: vec![node.0], departure, process, message, retired, unread }
     }
 }

@@ -74,7 +74,17 @@ pub(super) enum Note {
     /// Nothing more will come by me.
     Closed(Vec<u64>),
     /// What was said to them by you, and by others behind you, and not read, each with its author and oldest first.
-    Dead { dead: Vec<u64>, retires: bool, process: String, message: String, unread: Vec<Unread> },
+    Dead {
+        dead: Vec<u64>,
+        retires: bool,
+        process: String,
+        message: String,
+        /// Those of the first one's channels that had retired before.
+        retired: Vec<u64>,
+        unread: Vec<Unread>,
+    },
+    /// I am about to end, and these of my channels have retired.
+    Farewell(Vec<u64>),
 }
 
 /// What was not read by the dead: author, to whom, and what.
@@ -531,18 +541,26 @@ impl Node {
     /// Waits until all is out, and what was promised is with who reads it, or will never be read.
     pub(super) fn settle(&'static self) {
         self.ring_all();
+        let mut said = false;
         loop {
             self.pump(false);
-            let inner = self.lock();
+            let inner = &mut *self.lock();
             let waits = |peer: &Peer| !peer.cut && peer.link.is_backed_up();
             let owes = |promise: &ChannelId| inner.machine.has_stored(*promise) == Some(true);
             if inner.held_back.is_empty()
                 && !inner.peers.all.iter().any(waits)
                 && !inner.promises.iter().any(owes)
             {
-                return;
+                if std::mem::replace(&mut said, true) {
+                    return;
+                }
+                let retired = inner.machine.farewell();
+                if let Some(parent) = self.parent.filter(|_| !retired.is_empty()) {
+                    inner.peers.note(parent, &Note::Farewell(retired));
+                    self.notify(inner, false);
+                }
+                continue;
             }
-            drop(inner);
             std::thread::sleep(std::time::Duration::from_micros(50));
         }
     }

@@ -97,3 +97,55 @@ impl Home<Value, ()> {
         self.posts.contains_key(&op)
     }
 }
+
+/// A home retires a channel and ends well; what its reader says then nobody hears any more.
+#[test]
+fn what_had_retired_before_its_home_ended_is_not_lost() {
+    use super::{Departure, Event, Machine, Message, NodeId, Out, Outcome};
+
+    let (there, here) = (NodeId(1), NodeId(2));
+    for late in [false, true] {
+        for (retired, watches) in [(true, false), (true, true), (false, false)] {
+            let (mut home, mut said) = (Machine::<Value, ()>::new(there), Out::new(there));
+            let (mut reader, mut out) = (Machine::<Value, ()>::new(here), Out::new(here));
+            let channel = home.create(0);
+            home.add_end(channel, Direction::Write);
+            let token = home.depart(channel, Direction::Read, here, &mut said);
+            reader.arrive(token, &mut out);
+            for (_, message) in out.send.drain(..) {
+                assert_eq!(home.handle(here, message, &mut said), Ok(()));
+            }
+            home.drop_handle(channel, &mut said);
+            if retired {
+                home.drop_end(channel, Direction::Write, &mut said);
+            }
+            let farewell = home.farewell();
+            assert_eq!(farewell, if retired { vec![channel.index] } else { Vec::new() });
+            let offer = match watches {
+                true => Offer::Retired { channel },
+                false => Offer::Read { channel, extended: false },
+            };
+            let mut ends = |reader: &mut Machine<Value, ()>, unread: Vec<Message<Value, ()>>| {
+                reader.lost(there, Departure::Retires, &farewell, unread, &mut out);
+                std::mem::take(&mut out.events)
+            };
+            let mut events = Vec::new();
+            if late {
+                events.extend(ends(&mut reader, Vec::new()));
+            }
+            let mut asking = Out::new(here);
+            let op = reader.begin(super::Few::one((0, offer)), false, &mut asking);
+            let unread: Vec<_> = asking.send.drain(..).map(|(_, message)| message).collect();
+            events.append(&mut asking.events);
+            if !late {
+                events.extend(ends(&mut reader, unread));
+            }
+            let outcome = match (retired, watches) {
+                (true, true) => Outcome::Done { guard: 0, parcel: None },
+                (true, false) => Outcome::Ended { guard: 0, ending: Ending::Retired },
+                (false, _) => Outcome::Ended { guard: 0, ending: Ending::Lost(there) },
+            };
+            assert_eq!(events, [Event { op, outcome }], "late: {late}");
+        }
+    }
+}

@@ -56,6 +56,8 @@ pub(crate) struct Machine<V, P> {
     id: NodeId,
     home: Home<V, P>,
     owner: Owner<V, P>,
+    /// Channels that had retired before their homes ended, of the last ones.
+    retired: Last<ChannelId, (), 4096>,
 }
 
 /// What a call has brought about; the caller sends and reports it, in order, and uses the space again.
@@ -139,7 +141,7 @@ impl<V> Parcel<V> {
 
 impl<V: Clone, P: Clone> Machine<V, P> {
     pub(crate) fn new(id: NodeId) -> Self {
-        Machine { id, home: Home::new(id), owner: Owner::new(id) }
+        Machine { id, home: Home::new(id), owner: Owner::new(id), retired: Last::default() }
     }
 
     /// Makes a channel with its home here, and one handle to it. `capacity` 0: a rendezvous.
@@ -237,6 +239,14 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.home.channels.get(&channel.index).map(|channel| !channel.stored.is_empty())
     }
 
+    /// The channels of this home that have retired and hold nothing any more: what it says before it ends.
+    pub(crate) fn farewell(&self) -> Vec<u64> {
+        let over = |channel: &home::Channel<V, P>| {
+            matches!(channel.ending, Some(Ending::Retired)) && channel.stored.is_empty()
+        };
+        self.home.channels.keys_of(|_, channel| over(channel))
+    }
+
     /// How many dead it remembers.
     #[cfg(test)]
     pub(crate) fn dead(&self) -> usize {
@@ -270,8 +280,10 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         mixed: bool,
         out: &mut Out<V, P>,
     ) -> OpId {
-        let dead = &self.home.dead;
-        let op = self.owner.begin(guards, mixed, |node| dead.contains(&node), out);
+        let (dead, retired) = (&self.home.dead, &self.retired);
+        let is_dead = |node| dead.contains(&node);
+        let op =
+            self.owner.begin(guards, mixed, is_dead, |channel| retired.contains(&channel), out);
         self.settle(out);
         op
     }
@@ -309,16 +321,26 @@ impl<V: Clone, P: Clone> Machine<V, P> {
     }
 
     /// A node is dead, and all that it sent has been handled. `unread`: what was sent to it and not read, oldest first.
-    /// Every node of a network is told of every death, whether it knew the dead or not.
+    /// `retired`: its last words. Every node of a network is told of every death, whether it knew the dead or not.
     pub(crate) fn lost(
         &mut self,
         node: NodeId,
         departure: Departure,
+        retired: &[u64],
         unread: Vec<Message<V, P>>,
         out: &mut Out<V, P>,
     ) {
         if self.is_dead(node) {
             return;
+        }
+        for index in retired {
+            self.retired.insert(ChannelId { home: node, index: *index }, ());
+        }
+        if !retired.is_empty() {
+            let had_retired = |channel| self.retired.contains(&channel);
+            for message in &unread {
+                self.owner.unheard(node, message, had_retired, out);
+            }
         }
         self.home.lost(node, departure, unread, out);
         self.settle(out);

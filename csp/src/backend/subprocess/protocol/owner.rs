@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 
 use super::ends::Ends;
 use super::table::Table;
-use super::{Ending, Event, Few, Message, NodeId, Offer, OpId, Out, Outcome, Parcel, Wild};
+use super::{
+    ChannelId, Ending, Event, Few, Message, NodeId, Offer, OpId, Out, Outcome, Parcel, Wild,
+};
 
 #[cfg(test)]
 use super::faults::Fault;
@@ -107,6 +109,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         mut offers: Few<(u16, Offer<V>)>,
         mixed: bool,
         is_dead: impl Fn(NodeId) -> bool,
+        had_retired: impl Fn(ChannelId) -> bool,
         out: &mut Out<V, P>,
     ) -> OpId {
         let seq = self.next;
@@ -132,9 +135,10 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             out.to(first, Message::Post { op: seq, multi: false, guards: offers });
             return id;
         }
-        let homes = op.homes();
         self.ops.insert(seq, op);
-        if let Some(at) = offers.iter().position(|offer| is_dead(home(offer))) {
+        let gone = |offer: &(u16, Offer<V>)| is_dead(home(offer));
+        let lost = |offer: &(u16, Offer<V>)| gone(offer) && !had_retired(offer.1.channel());
+        if let Some(at) = offers.iter().position(lost) {
             let ending = Ending::Lost(home(&offers[at]));
             for (_, offer) in offers {
                 if let Offer::Write { parcel, .. } = offer {
@@ -144,10 +148,22 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             self.end(seq, at as u16, ending, out);
             return id;
         }
-        let multi = mixed || homes.len() > 1;
-        if let Some(op) = self.ops.get_mut(&seq) {
-            op.multi = multi;
+        if offers.iter().any(gone) {
+            let (over, rest): (Vec<_>, Vec<_>) = offers.into_iter().partition(gone);
+            if self.begin_closed(id, mixed, over, out) {
+                for (_, offer) in rest {
+                    if let Offer::Write { parcel, .. } = offer {
+                        parcel.destroy(out);
+                    }
+                }
+                return id;
+            }
+            offers = rest.into_iter().collect();
         }
+        let Some(op) = self.ops.get_mut(&seq) else { return id };
+        let homes = op.homes();
+        let multi = mixed || homes.len() > 1;
+        op.multi = multi;
         for at in homes {
             let guards = match &mut offers {
                 Few::Many(offers) if multi => {
@@ -159,6 +175,65 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             out.to(at, Message::Post { op, multi, guards });
         }
         id
+    }
+
+    /// These guards are at channels that had retired before their home ended. Says whether the operation is over by that.
+    #[cold]
+    fn begin_closed(
+        &mut self,
+        id: OpId,
+        mixed: bool,
+        over: Vec<(u16, Offer<V>)>,
+        out: &mut Out<V, P>,
+    ) -> bool {
+        let mut watcher = None;
+        for (guard, offer) in over {
+            let op = self.ops.get_mut(&id.seq);
+            if let Some(home) = op.and_then(|op| op.guards.get_mut(usize::from(guard))) {
+                *home = None;
+            }
+            match offer {
+                Offer::Write { parcel, .. } => parcel.destroy(out),
+                Offer::Retired { .. } => watcher = watcher.or(Some(guard)),
+                Offer::Read { .. } => {}
+            }
+        }
+        if let Some(guard) = watcher
+            && (!mixed || (out.gate)(id, Some(guard)))
+        {
+            self.complete(id.seq, guard, None, out);
+            return true;
+        }
+        let left = |op: &Op<V, P>| op.guards.iter().any(Option::is_some);
+        if self.ops.get(&id.seq).is_some_and(left) {
+            return false;
+        }
+        self.finish(id.seq, Outcome::Ended { guard: 0, ending: Ending::Retired }, out);
+        true
+    }
+
+    /// What was said to a home that has ended, and not read, is answered as that would have.
+    pub(super) fn unheard(
+        &mut self,
+        home: NodeId,
+        message: &Message<V, P>,
+        had_retired: impl Fn(ChannelId) -> bool,
+        out: &mut Out<V, P>,
+    ) {
+        let Message::Post { op, guards, .. } = message else { return };
+        let id = OpId { node: self.id, seq: *op };
+        for (guard, offer) in guards.iter().filter(|(_, offer)| had_retired(offer.channel())) {
+            let open = self.ops.get(op).filter(|op| matches!(op.state, State::Open));
+            if let (Offer::Retired { .. }, Some(mixed)) = (offer, open.map(|op| op.mixed))
+                && (!mixed || (out.gate)(id, Some(*guard)))
+            {
+                let claim = Claim { guard: *guard, parcel: None, park: false };
+                self.perform(id.seq, home, claim, out);
+                return;
+            }
+            let told = self.closed(id, home, *guard, Ending::Retired, out);
+            debug_assert_eq!(told, Ok(()), "it was posted there");
+        }
     }
 
     pub(super) fn withdraw(&mut self, id: OpId, out: &mut Out<V, P>) {

@@ -436,7 +436,7 @@ impl Setup {
                     true => Departure::Poisons,
                     false => Departure::Retires,
                 };
-                machine.lost(node(dead), departure, unread.into(), &mut out);
+                machine.lost(node(dead), departure, &[], unread.into(), &mut out);
             }
         }
         let asked = had.lock().expect("not poisoned");
