@@ -122,10 +122,14 @@ fn constructor(
     };
 
     let function = held_once(&sig, &marked).unwrap_or_else(|| quote!(#sig #marked));
+    // Its arguments are then in the frame that it waits in.
+    let inlined = !inner.iter().any(|attr| attr.path().is_ident("inline"));
+    let inlined = inlined.then(|| quote!(#[inline]));
     let mut block = Group::new(
         Delimiter::Brace,
         quote! {
             #(#inner)*
+            #inlined
             // What the process dictates is no fault of the body, and what the constructor shares with it is reported there.
             #[allow(
                 clippy::needless_pass_by_value, clippy::missing_const_for_fn,
