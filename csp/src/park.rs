@@ -296,8 +296,9 @@ impl Ready {
         let first = self.first.get()?;
         let next = first.berth.next.take();
         self.first.set(next);
-        if next.is_none() {
-            self.last.set(None);
+        match next {
+            Some(next) => next.berth.is_next(),
+            None => self.last.set(None),
         }
         Some(first)
     }
@@ -305,6 +306,22 @@ impl Ready {
 
 #[allow(unsafe_code)]
 impl Berth {
+    /// It has the next turn, and others come after it. What it takes to resume it is fetched, and the berth of the one behind it,
+    /// which is asked for the same a turn later.
+    #[allow(dead_code, reason = "for coroutines")]
+    #[inline(always)]
+    fn is_next(&self) {
+        if let Some(second) = self.next.get() {
+            sync::prefetch(second);
+            if let Some(why) = self.why.get() {
+                // On its stack, beside what it goes on with.
+                sync::prefetch(why.as_ptr().cast::<u8>().wrapping_sub(64));
+                sync::prefetch(why.as_ptr().cast::<u8>());
+            }
+            Suspender::prefetch(self.suspender.get());
+        }
+    }
+
     /// Shows what the process waits for that is about to park.
     #[inline(always)]
     pub(crate) fn show(&self, why: &dyn Blocked) {

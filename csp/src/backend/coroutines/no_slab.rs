@@ -44,6 +44,8 @@ impl Fiber {
 }
 
 impl Suspender {
+    pub(crate) fn prefetch(_: Option<Self>) {}
+
     #[allow(unsafe_code, reason = "as the engine that is not here")]
     pub(crate) unsafe fn suspend(self) {
         match self {}

@@ -153,6 +153,12 @@ impl fmt::Debug for Fiber {
 pub(crate) struct Suspender(NonNull<Yielder<(), ()>>);
 
 impl Suspender {
+    /// It is going to be resumed soon.
+    #[inline(always)]
+    pub(crate) fn prefetch(this: Option<Self>) {
+        crate::sync::prefetch(this.map_or(std::ptr::null(), |this| this.0.as_ptr().cast_const()));
+    }
+
     /// Returns when the fiber is resumed.
     ///
     /// # Safety
