@@ -75,12 +75,12 @@ mod tests {
     #[test]
     fn what_is_a_variable_is_moved_in_the_arm_and_nowhere_else() {
         for variable in ["x", "self.x", "x.0.y", "*x", "(x)", "(*self.x).y"] {
-            assert!(expand(&format!("a.write({variable}) => 1")).contains("deliver"), "{variable}");
+            assert!(expand(&format!("a.write({variable}) => 1")).contains("give"), "{variable}");
         }
         for value in
             ["X", "m::x", "S::X", "f()", "x.f()", "x[0]", "-x", "x + 1", "f().x", "&x", "None"]
         {
-            assert!(!expand(&format!("a.write({value}) => 1")).contains("deliver"), "{value}");
+            assert!(!expand(&format!("a.write({value}) => 1")).contains("give"), "{value}");
         }
     }
 
