@@ -23,8 +23,9 @@ fn mark(buffer: &mut SharedBuf, with: u8) {
 
 fn is_marked(buffer: &SharedBuf, with: u8) -> bool {
     let length = buffer.len();
+    let others = buffer.chunks(4096).filter(|page| **page != [0; 4096][..page.len()]).flatten();
     [0, 4095, 4096, length / 2, length - 1].iter().all(|at| buffer[*at] == with)
-        && buffer.iter().filter(|byte| **byte != 0).count() == 5
+        && others.filter(|byte| **byte != 0).count() == 5
 }
 
 #[multiprocess]

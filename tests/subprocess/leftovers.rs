@@ -3,7 +3,7 @@
 use std::fs;
 use std::thread;
 
-use csp::{multiprocess, parallel, spawn, try_parallel};
+use csp::{Channel, Writer, multiprocess, parallel, spawn, try_parallel};
 use csp_tests::{Counting, held_by_all};
 
 use crate::{here, tests};
@@ -24,6 +24,38 @@ fn echo(bytes: Vec<u8>) -> Vec<u8> {
 #[multiprocess]
 fn dies() {
     std::process::abort()
+}
+
+#[multiprocess]
+fn gives(value: u32, out: Writer<u32>) {
+    out.write(value).expect("a reader");
+}
+
+/// Who has read from a child has looked into its memory; after that nobody here looks for any.
+#[multiprocess]
+fn counts_what_a_reader_leaves() {
+    let descriptors = || fs::read_dir("/proc/self/fd").expect("/proc").count();
+    // Who waits for a child's end looks there until it comes, and lets go then.
+    let ended = || {
+        parallel!(place());
+        descriptors()
+    };
+    let first = (0..10).map(|_| ended()).min().expect("some");
+    for value in 0..20 {
+        let channel = Channel::new();
+        let input = channel.reader();
+        let gives = spawn(gives(value, channel.writer()));
+        drop(channel);
+        assert_eq!(input.read(), Ok(value));
+        while !gives.has_ended() {
+            thread::yield_now();
+        }
+        gives.join();
+        // What stood for the child has still to go.
+        while descriptors() > first {
+            thread::yield_now();
+        }
+    }
 }
 
 /// Another program with these tests' own code, so that it counts what is its own.
@@ -69,6 +101,10 @@ tests! {
         places.sort_unstable();
         places.dedup();
         assert_eq!(places.len(), 200);
+    }
+
+    fn nothing_of_a_child_that_was_read_from_is_kept() {
+        parallel!(counts_what_a_reader_leaves());
     }
 
     fn descriptors_threads_and_memory_are_back_to_where_they_were() {

@@ -114,6 +114,7 @@ impl Node {
         drop(inner);
         // Who leads may have led for nobody; or was to be woken by the dead.
         self.mailbox().shake();
+        self.forget_gone();
     }
 
     fn begin_wave(&'static self, inner: &mut Inner, wave: Wave) {

@@ -267,6 +267,18 @@ impl Node {
         self.settles(watched);
     }
 
+    /// A peer is gone: nothing of its memory is kept for a leader. Who leads has been shaken, and looks anew who there is; who is
+    /// just leaving has soon left.
+    pub(super) fn forget_gone(&'static self) {
+        for _ in 0..100 {
+            if !self.leadership.taken.swap(true, Ordering::Acquire) {
+                *Leads::begin(self).watched() = Watched::default();
+                return;
+            }
+            thread::sleep(Duration::from_micros(50));
+        }
+    }
+
     /// The router serves from here on.
     pub(super) fn begin_routing(&'static self) {
         self.routing.call_once(|| {
