@@ -184,7 +184,8 @@ impl Report {
 
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!(
-            "<!-- written by `cargo run --release -p csp-benches` -->\n\n{}\n",
+            "<!-- written by `cargo run --profile {} -p csp-benches` -->\n\n{}\n",
+            self.profile,
             self.conditions()
         );
         for (title, table) in self.tables() {
