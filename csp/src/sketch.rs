@@ -101,9 +101,13 @@ impl Sketch {
         u32::try_from(self.kinds.len() - 1).expect("no more kinds than processes")
     }
 
-    /// Whether all are blocked, and not only daemons: when nothing can wake them they are dead.
-    pub(crate) fn is_all_blocked(&self) -> bool {
-        self.awake.is_none() && self.kinds.iter().any(|kind| kind.matters)
+    pub(crate) fn all_are_blocked(&self) -> bool {
+        self.awake.is_none()
+    }
+
+    /// Whether some are no daemons.
+    pub(crate) fn matters(&self) -> bool {
+        self.kinds.iter().any(|kind| kind.matters)
     }
 
     /// Whether some of the dead are no daemons.

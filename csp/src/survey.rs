@@ -291,7 +291,21 @@ impl Glance {
 
     /// `quiet`: nobody is awake, and there are no strangers.
     pub(crate) fn finds_dead(&mut self, quiet: bool) -> bool {
-        if quiet { self.sketch.is_all_blocked() } else { self.sketch.has_dead(&self.objects) }
+        match quiet {
+            // Nothing can wake them.
+            true => self.sketch.all_are_blocked() && self.sketch.matters(),
+            false => self.sketch.has_dead(&self.objects),
+        }
+    }
+
+    /// Whether nobody here can go on by himself.
+    pub(crate) fn all_are_blocked(&self) -> bool {
+        !self.unstarted && self.sketch.all_are_blocked()
+    }
+
+    /// Whether some are no daemons.
+    pub(crate) fn matters(&self) -> bool {
+        self.sketch.matters()
     }
 }
 

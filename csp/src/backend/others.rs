@@ -1,5 +1,7 @@
 //! The other OS processes of a network, as those see them who find out whether anybody in any of them can go on.
 
+use std::time::Duration;
+
 use crate::termination::Poison;
 
 /// What an OS process, with all below it, was while nobody there was awake.
@@ -40,11 +42,11 @@ pub(crate) struct Shown {
     pub(crate) remedy: Option<bool>,
 }
 
-/// What the OS process above asks. A question has a number and, for who asks others first, so many milliseconds.
+/// What the OS process above asks. A question has a number and, for who asks others first, so much time.
 #[allow(dead_code, reason = "for a backend that may not be compiled in")]
 pub(crate) enum Asked {
-    Count(u64, u32),
-    Show(u64, u32),
+    Count(u64, Duration),
+    Show(u64, Duration),
     /// All are dead: their waits are to end, joins among them only if it says so.
     End {
         joins: bool,

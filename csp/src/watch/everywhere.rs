@@ -24,7 +24,7 @@ use crate::backend::{self, waves};
 use crate::quiet::{self, Moment};
 use crate::report::text::Style;
 use crate::report::{Deadlock, ProcessState, State};
-use crate::survey::{Both, Numbers};
+use crate::survey::{Both, Glance, Numbers};
 use crate::termination::{Cause, Poison};
 use crate::verdict::Evidence;
 
@@ -57,16 +57,13 @@ fn are_dead(first: Count, second: Count) -> bool {
 
 /// The OS process above has asked something.
 pub(super) fn answer(asked: Asked) {
-    let limit = |millis| Duration::from_millis(u64::from(millis));
     match asked {
-        Asked::Count(number, millis) => waves::counted(number, count(limit(millis))),
-        Asked::Show(number, millis) => {
-            let (mut shown, _) = show();
-            for below in waves::show(limit(millis)).into_iter().flatten() {
-                shown.blocked.extend(below.blocked);
-                shown.remedy = either(shown.remedy, below.remedy);
-            }
-            waves::shown(number, shown);
+        Asked::Count(number, limit) => waves::counted(number, count(limit)),
+        Asked::Show(number, limit) => {
+            let (processes, remedy) = show();
+            let mut below = show_below(remedy, limit);
+            below.blocked.splice(..0, processes.iter().map(told));
+            waves::shown(number, below);
         }
         Asked::End { joins, poison } => end(joins, &poison),
     }
@@ -79,31 +76,24 @@ fn count(limit: Duration) -> Option<Count> {
         return None;
     }
     let below = waves::count(limit)?;
-    let all = backend::survey(Numbers::default());
-    let processes = &all.evidence.processes;
-    let blocked = !all.unstarted && processes.iter().all(|process| process.waits.is_some());
+    let all = backend::survey(Glance::default());
     let (node, said, heard) = waves::tally()?;
     // In between nobody was: so not when the messages were counted either.
-    if !blocked || Moment::now() != moment {
+    if !all.all_are_blocked() || Moment::now() != moment {
         return None;
     }
     let mut hasher = DefaultHasher::new();
     (node, moment, said, heard).hash(&mut hasher);
-    let awaited = processes.iter().any(|process| !process.daemon);
-    Some(below.with(Count { stamp: hasher.finish(), said, heard, awaited }))
+    Some(below.with(Count { stamp: hasher.finish(), said, heard, awaited: all.matters() }))
 }
 
 /// All are dead.
 fn conclude() {
-    let (mut own, processes) = show();
-    let mut elsewhere = Vec::new();
-    for below in waves::show(LIMIT).into_iter().flatten() {
-        elsewhere.extend(below.blocked);
-        own.remedy = either(own.remedy, below.remedy);
-    }
-    let deadlock = Deadlock::everywhere(processes, elsewhere);
+    let (processes, remedy) = show();
+    let below = show_below(remedy, LIMIT);
+    let deadlock = Deadlock::everywhere(processes, below.blocked);
     deadlock.shout();
-    match own.remedy {
+    match below.remedy {
         Some(joins) => end(joins, &Poison::new(Cause::Deadlock(deadlock))),
         // Nobody can be turned away, and nobody will ever do anything.
         None => std::process::exit(101),
@@ -118,18 +108,30 @@ fn either(one: Option<bool>, other: Option<bool>) -> Option<bool> {
     }
 }
 
-/// Who waits here.
-fn show() -> (Shown, Vec<ProcessState>) {
+/// Who waits here, and what would help them.
+fn show() -> (Vec<ProcessState>, Option<bool>) {
     let both = backend::survey(Both::default());
     let remedy = super::remedy(&both.numbers.evidence, &contexts(&both.numbers.evidence));
     let mut processes = both.words.finish().processes;
     processes.retain(|process| matches!(process.state, State::Blocked(_)));
-    let blocked = processes.iter().map(|process| {
-        let mut text = String::new();
-        let _ = process.write(&mut text, 2, Style::PLAIN);
-        (process.path.clone(), text)
-    });
-    (Shown { blocked: blocked.collect(), remedy }, processes)
+    (processes, remedy)
+}
+
+/// Who waits below, and what would help them and those here.
+fn show_below(remedy: Option<bool>, limit: Duration) -> Shown {
+    let mut all = Shown { blocked: Vec::new(), remedy };
+    for below in waves::show(limit).into_iter().flatten() {
+        all.blocked.extend(below.blocked);
+        all.remedy = either(all.remedy, below.remedy);
+    }
+    all
+}
+
+/// Its path, and what there is to say.
+fn told(process: &ProcessState) -> (String, String) {
+    let mut text = String::new();
+    let _ = process.write(&mut text, 2, Style::PLAIN);
+    (process.path.clone(), text)
 }
 
 fn contexts(evidence: &Evidence) -> HashSet<usize> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NODE, Node};
+use super::Node;
 use crate::backend::others::{Asked, Count, Others, Shown};
 use crate::backend::subprocess::bytes::Bytes;
 use crate::backend::subprocess::protocol::{Ending, NodeId, Wild};
@@ -19,9 +19,9 @@ use crate::termination::{Poison, Termination};
 pub(super) enum Wave {
     /// Up: nobody here is awake.
     Quiet,
-    Count(u64, u32),
+    Count(u64, Duration),
     Counted(u64, Option<[u64; 3]>, bool),
-    Show(u64, u32),
+    Show(u64, Duration),
     Shown(u64, Vec<(String, String)>, Option<bool>),
     End {
         joins: bool,
@@ -72,16 +72,16 @@ impl Waves {
 }
 
 impl Node {
-    /// Asks those below; None: not all have answered in time.
+    /// Asks those below, who may ask others for half as long; None: not all have answered in time.
     fn ask(
         &'static self,
         limit: Duration,
-        question: impl FnOnce(u64) -> Wave,
+        question: fn(u64, Duration) -> Wave,
     ) -> Option<Vec<Wave>> {
         let mut answers = lock(&self.waves.answers);
         answers.number += 1;
         answers.by.clear();
-        let question = question(answers.number);
+        let question = question(answers.number, limit / 2);
         drop(answers);
         let asked = self.tell_below(&question);
         let incomplete = |answers: &mut Answers| answers.by.len() < asked;
@@ -111,13 +111,9 @@ impl Node {
     }
 }
 
-fn linked() -> Option<&'static Node> {
-    NODE.get().copied()
-}
-
 /// Where this OS process stands among others.
 pub(crate) fn others() -> Others {
-    match linked() {
+    match Node::linked() {
         Some(node) if node.peers.load(std::sync::atomic::Ordering::SeqCst) > 0 => {
             if node.parent.is_some() { Others::Above } else { Others::Below }
         }
@@ -127,14 +123,14 @@ pub(crate) fn others() -> Others {
 
 /// Tells the OS process above that nobody here is awake.
 pub(crate) fn tell_quiet() {
-    if let Some(node) = linked() {
+    if let Some(node) = Node::linked() {
         node.tell_above(&Wave::Quiet);
     }
 }
 
 /// This OS process's number, and how many messages it has sent and handled; None: some wait to be sent.
 pub(crate) fn tally() -> Option<(u64, u64, u64)> {
-    let node = linked()?;
+    let node = Node::linked()?;
     let inner = node.lock();
     let peers = || inner.peers.all.iter();
     let (said, heard) = (peers().map(|peer| peer.said), peers().map(|peer| peer.heard));
@@ -143,7 +139,7 @@ pub(crate) fn tally() -> Option<(u64, u64, u64)> {
 
 /// All below; None: somebody there is awake, or does not answer.
 pub(crate) fn count(limit: Duration) -> Option<Count> {
-    let answers = linked()?.ask(limit, |number| Wave::Count(number, millis(limit)))?;
+    let answers = Node::linked()?.ask(limit, Wave::Count)?;
     let counts = answers.into_iter().map(|answer| match answer {
         Wave::Counted(_, Some([stamp, said, heard]), awaited) => {
             Some(Count { stamp, said, heard, awaited })
@@ -155,7 +151,7 @@ pub(crate) fn count(limit: Duration) -> Option<Count> {
 
 /// Those who wait below; None: somebody does not answer.
 pub(crate) fn show(limit: Duration) -> Option<Vec<Shown>> {
-    let answers = linked()?.ask(limit, |number| Wave::Show(number, millis(limit)))?;
+    let answers = Node::linked()?.ask(limit, Wave::Show)?;
     let shown = answers.into_iter().filter_map(|answer| match answer {
         Wave::Shown(_, blocked, remedy) => Some(Shown { blocked, remedy }),
         _ => None,
@@ -163,14 +159,9 @@ pub(crate) fn show(limit: Duration) -> Option<Vec<Shown>> {
     Some(shown.collect())
 }
 
-/// Half as long: who is asked may ask others.
-fn millis(limit: Duration) -> u32 {
-    u32::try_from(limit.as_millis() / 2).unwrap_or(u32::MAX)
-}
-
 /// All below are to end their waits.
 pub(crate) fn end(joins: bool, poison: &Poison) {
-    if let Some(node) = linked() {
+    if let Some(node) = Node::linked() {
         let poison = node.lock().causes.encode(poison).to_vec();
         node.tell_below(&Wave::End { joins, poison });
     }
@@ -178,7 +169,7 @@ pub(crate) fn end(joins: bool, poison: &Poison) {
 
 /// What the OS process above asks, oldest first.
 pub(crate) fn asked() -> Option<Asked> {
-    let node = linked()?;
+    let node = Node::linked()?;
     let wave = lock(&node.waves.asked).pop_front()?;
     match wave {
         Wave::Count(number, limit) => Some(Asked::Count(number, limit)),
@@ -195,7 +186,7 @@ pub(crate) fn asked() -> Option<Asked> {
 
 /// The answer to a count; None: somebody is awake.
 pub(crate) fn counted(number: u64, count: Option<Count>) {
-    if let Some(node) = linked() {
+    if let Some(node) = Node::linked() {
         let numbers = count.map(|count| [count.stamp, count.said, count.heard]);
         let awaited = count.is_some_and(|count| count.awaited);
         node.tell_above(&Wave::Counted(number, numbers, awaited));
@@ -203,7 +194,7 @@ pub(crate) fn counted(number: u64, count: Option<Count>) {
 }
 
 pub(crate) fn shown(number: u64, Shown { blocked, remedy }: Shown) {
-    if let Some(node) = linked() {
+    if let Some(node) = Node::linked() {
         node.tell_above(&Wave::Shown(number, blocked, remedy));
     }
 }
