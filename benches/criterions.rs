@@ -1,4 +1,4 @@
-//! Works as criterion sees them.
+//! Works as benchmarks of criterion.
 
 use std::time::Duration;
 

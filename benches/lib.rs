@@ -1,8 +1,8 @@
-//! What a communication, a choice and a process cost, beside what they cost elsewhere.
+//! The cost of a communication, a choice and a process, beside their cost in other libraries.
 //!
-//! A [`Work`] is one thing to do, with everybody who can do it: this library on each of its backends, and
-//! its peers. It is written once and measured twice, by criterion (`cargo bench -p csp-benches`) and, all at
-//! once and in a minute, by `cargo run --release -p csp-benches`, which writes what is in `results/`.
+//! A [`Work`] is one thing to do, with all its contenders: this library on each of its backends, and its peers. A work
+//! is written once and measured twice. Criterion measures it (`cargo bench -p csp-benches`). `cargo run --release -p csp-benches`
+//! measures all works in a minute, and writes the files of `results/`.
 
 mod criterions;
 pub mod measure;

@@ -1,27 +1,27 @@
-//! Works, who does them, and how long they take.
+//! Works, their contenders, and how long they take.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Something to do, and who can do it.
+/// Something to do, and its contenders.
 #[derive(Debug)]
 pub struct Work {
-    /// What it is.
+    /// Its name.
     pub name: &'static str,
-    /// Where it is done.
+    /// The place where it is done.
     pub scene: Scene,
-    /// How many of what is counted (communications, choices, processes) one iteration does.
+    /// How many units (communications, choices or processes) one iteration does.
     pub units: u64,
-    /// Who does it. The others are compared with the first.
+    /// Its contenders. The others are compared with the first.
     pub contenders: Vec<Contender>,
 }
 
-/// Where a work is done. What is done on one thread and what is done on many is never compared.
+/// The place where a work is done. Figures for one thread and for many threads are never compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scene {
-    /// All on one OS thread: coroutines and futures.
+    /// All processes share one OS thread: coroutines and futures.
     OneThread,
-    /// On OS threads that communicate.
+    /// OS threads communicate.
     Threads,
 }
 
@@ -34,32 +34,32 @@ impl fmt::Display for Scene {
     }
 }
 
-/// One who does a work.
+/// A library that does a work.
 pub struct Contender {
     /// `csp`, or a peer.
     pub name: &'static str,
-    /// It runs on coroutines of ours, so each of their engines is one contender more.
+    /// True if it runs on coroutines of this library, so each of their engines is one more contender.
     pub on_engine: bool,
     run: Box<dyn Fn(u64) -> Duration>,
 }
 
 impl Contender {
-    /// `run` does so many iterations, and says how long they took; what comes before and after is not counted.
+    /// Makes a contender. `run` does that many iterations and returns how long they took, without start and end.
     pub fn new(name: &'static str, run: impl Fn(u64) -> Duration + 'static) -> Self {
         Self { name, on_engine: false, run: Box::new(run) }
     }
 
-    /// One on coroutines of ours.
+    /// Makes a contender that runs on coroutines of this library.
     pub fn on_engine(name: &'static str, run: impl Fn(u64) -> Duration + 'static) -> Self {
         Self { on_engine: true, ..Self::new(name, run) }
     }
 
-    /// Does so many iterations.
+    /// Does that many iterations.
     pub fn run(&self, iterations: u64) -> Duration {
         (self.run)(iterations)
     }
 
-    /// Its name, and the engine that this OS process runs coroutines on.
+    /// Returns its name, and the engine that this OS process runs coroutines on.
     pub fn label(&self) -> String {
         if self.on_engine { with_engine(self.name, &engine()) } else { self.name.to_owned() }
     }
@@ -71,18 +71,18 @@ impl fmt::Debug for Contender {
     }
 }
 
-/// What a work's time is read from.
+/// The clock that measures a work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// The time that the calling OS thread has had a CPU: for what is done by one that never waits, so that others
+    /// The time that the calling OS thread has had a CPU. It suits one thread that never waits, because other programs
     /// on the machine do not count.
     Thread,
-    /// The time of day: for threads that wait for each other.
+    /// The time of day. It suits threads that wait for each other.
     Wall,
 }
 
 impl Clock {
-    /// Starts it; what is returned gives the time since.
+    /// Starts the clock. The returned function gives the time since then.
     pub fn start(self) -> impl Fn() -> Duration {
         let (wall, thread) = (Instant::now(), thread_time());
         move || match (self, thread, thread_time()) {
@@ -103,29 +103,20 @@ fn thread_time() -> Option<Duration> {
     None
 }
 
-/// The coroutine engines compiled in; the first is what is used unless `CSP_ENGINE` says otherwise.
-pub const ENGINES: &[&str] = &[
-    #[cfg(all(
-        feature = "slab",
-        target_os = "linux",
-        any(target_arch = "x86_64", target_arch = "aarch64")
-    ))]
-    "slab",
-    #[cfg(feature = "coroutines")]
-    "generator",
-];
+/// The coroutine engines compiled in. The first is used unless `CSP_ENGINE` names another.
+pub use csp::__private::ENGINES;
 
-/// The coroutine engine of this OS process.
+/// Returns the coroutine engine of this OS process.
 pub fn engine() -> String {
     std::env::var("CSP_ENGINE").unwrap_or_else(|_| ENGINES[0].to_owned())
 }
 
-/// `csp (generator)`
+/// Returns a label such as `csp (generator)`.
 pub fn with_engine(name: &str, engine: &str) -> String {
     format!("{name} ({engine})")
 }
 
-/// How many iterations take about `goal`.
+/// Returns how many iterations take about `goal`.
 pub fn iterations_for(goal: Duration, mut run: impl FnMut(u64) -> Duration) -> u64 {
     let mut iterations = 1;
     loop {
@@ -134,12 +125,12 @@ pub fn iterations_for(goal: Duration, mut run: impl FnMut(u64) -> Duration) -> u
         if factor <= 4.0 {
             return ((iterations as f64 * factor) as u64).max(1);
         }
-        // What so few have taken says little.
+        // The time of so few iterations says little.
         iterations = (iterations as f64 * factor.min(50.0)) as u64;
     }
 }
 
-/// The middle one.
+/// Returns the median.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);

@@ -8,3 +8,25 @@ run() {
     printf '\n'
     "$@"
 }
+
+# Ends the script well, and says why it checked nothing. `.ci/run` lists the reasons in its last lines.
+skip() {
+    printf 'SKIPPED: %s\n' "$*" >&2
+    printf '%s: %s\n' "$(basename "$0")" "$*" >>"${CI_SKIPPED:-/dev/null}"
+    exit 0
+}
+
+# Installs packages of Debian, or skips.
+need() {
+    [[ $EUID == 0 ]] && command -v apt-get >/dev/null || skip "the packages $* are missing"
+    export DEBIAN_FRONTEND=noninteractive
+    run timeout 5m apt-get update -qq || skip "\`apt-get update\` failed, and the packages $* are missing"
+    run timeout 5m apt-get install -y -qq --no-install-recommends "$@" || skip "\`apt-get\` cannot install $*"
+}
+
+# Lets `cargo test` run each test program by the words behind the limit, if there are any, and ends a program that takes longer.
+limit() {
+    local variable
+    variable=CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
+    export "$variable=timeout --kill-after=10s $*"
+}

@@ -11,7 +11,7 @@ fail() {
     exit 1
 }
 
-# expect PATTERN COMMAND...: a line of what the command prints matches the extended regular expression.
+# expect PATTERN COMMAND...: a line of the command's output matches the extended regular expression.
 expect() {
     local pattern=$1 output
     shift
@@ -20,7 +20,7 @@ expect() {
     grep -Eq -- "$pattern" <<<"$output" || fail "no line like: $pattern"
 }
 
-# on_each BACKEND OPTION...: BACKEND is what commstime calls it, the options are cargo's.
+# on_each BACKEND OPTION...: BACKEND is commstime's name for it, and the options are cargo's.
 on_each() {
     local backend=$1 example words
     shift
@@ -28,6 +28,7 @@ on_each() {
     run cargo build --release --examples "$@"
     expect '^π ≈ 3\.14' cargo run --release --example monte_carlo_pi "$@"
     expect '^100 of 100 jobs done once, 10 workers replaced$' "$programs/pool" --on "${backend,,}"
+    expect '^96 of 100 jobs done, 4 workers replaced$' "$programs/supervised" --on "${backend,,}"
     expect "^$backend: [0-9.]+ ns per communication\$" "$programs/commstime" --seconds 0.1
     expect '^4000 hops round 8 processes' "$programs/token_ring" --processes 8 --cycles 500
     expect '^2 3 5 7 11 .* 229 $' "$programs/sieve" --primes 50
@@ -48,11 +49,13 @@ on_each() {
         "$programs/game_of_life" --generations 100 --bands 7
     expect '^64 x 64 pixels in ' "$programs/parallel_image" --size 64 --output "$picture"
     [[ $(head -c 8 "$picture" | od -An -tx1) == " 89 50 4e 47 0d 0a 1a 0a" ]] || fail "not a PNG"
-    words=$(awk '{ words += NF } END { print words " words in " NR " lines" }' DESIGN.md)
-    expect "^$words of DESIGN.md\$" "$programs/word_count" DESIGN.md
+    words=$(awk '{ words += NF } END { print words " words in " NR " lines" }' README.md)
+    expect "^$words of README.md\$" "$programs/word_count" README.md
+    expect '^bidder 500 of 500 pays (499|500) after [0-9]+ bids$' "$programs/auction" --bidders 500
+    expect "^$(find examples/guide -type f | wc -l) files\$" "$programs/search" --shards 3 examples/guide
     # The web server under load, and ended by a client.
     run cargo test --release -p csp-examples --test web_server "$@"
-    for example in examples/*.rs; do
+    for example in examples/*.rs examples/search; do
         expect '^Usage: ' "$programs/$(basename "$example" .rs)" --help >/dev/null
     done
 }
@@ -63,9 +66,10 @@ echo "== OS processes"
 expect '^π ≈ 3\.14' "$programs/monte_carlo_pi" --on subprocess --bags 200
 expect '^Subprocess: [0-9.]+ ns per communication$' "$programs/commstime" --seconds 0.1
 expect '^100 of 100 jobs done once, 10 workers replaced$' "$programs/pool"
+expect '^96 of 100 jobs done, 4 workers replaced$' "$programs/supervised"
 expect 'worker. was lost: its OS process has ended: signal: 6' "$programs/pool"
 
-# What any member of the workspace asks of the library holds for all, so one could bring coroutines back.
+# A feature that any member of the workspace enables is on for all members, so one member could bring coroutines back.
 threads=(--no-default-features --features threads)
 run cargo tree --edges normal,dev --prefix none "${threads[@]}" | grep -E '^(generator|ipc-channel) ' &&
     fail "coroutines or OS processes are compiled in where only threads were asked for"

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# The models of the protocols: every interleaving up to a number of preemptions; LOOM_MAX_PREEMPTIONS sets another
-# number than each model has.
+# The models of the protocols run every interleaving up to a number of preemptions. Each model has its own number, and
+# LOOM_MAX_PREEMPTIONS overrides it.
 source "$(dirname "$0")/common.sh"
 
-# A folder of its own, because the flag is part of every crate's fingerprint.
+# The build has a folder of its own, because the flag is part of every crate's fingerprint.
 export CARGO_TARGET_DIR=target/loom
 export RUSTFLAGS="--cfg loom"
 
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
-run cargo test -p csp --release --features subprocess --lib -- models loom_model | tee "$output"
+run cargo test -p csp-process --release --features subprocess --lib -- models loom_model | tee "$output"
 if grep -q '^running 0 tests' "$output"; then
     echo "no model was found" >&2
     exit 1

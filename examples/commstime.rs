@@ -1,4 +1,4 @@
-//! What a communication costs: occam's benchmark, the same in every CSP library since.
+//! The cost of a communication, measured by occam's benchmark, which every CSP library since has used.
 //!
 //! ```text
 //!           ┌────────── a ─────────┐
@@ -9,13 +9,13 @@
 //!           └───── successor ◀─────┘
 //! ```
 //!
-//! The numbers 0, 1, 2, … go round: `prefix` starts with 0, `successor` adds 1. Each turn is four communications
-//! (a, b, c, d), so the time of a turn divided by four is the time of one, both changes of process included.
-//! `delta` writes its two outputs one after the other, as in the classic form of the benchmark; `plug::delta2`
-//! offers both at once and so does more. `prefix` and `successor` are those of `plug`, but for numbers alone: what may run in
-//! another OS process has types that can be serialised.
+//! The numbers 0, 1, 2, … go round: `prefix` starts with 0, and `successor` adds 1. Each turn is four communications (a, b, c, d).
+//! A quarter of the time of a turn is the time of one communication, both changes of process included.
+//! `delta` writes its two outputs one after the other, as in the classic form of the benchmark. `plug::delta2`
+//! offers both at once and so does more. `prefix` and `successor` are those of `plug`, restricted to numbers. A process that
+//! may run in another OS process needs types that can be serialised.
 //!
-//! The consumer stops everything by returning: its end retires, the next write to it fails, and so all round.
+//! The consumer stops everything by returning. Its end retires, so the next write to it fails, and so on round the ring.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ fn delta(input: Reader<u64>, first: Writer<u64>, second: Writer<u64>) -> csp::Re
     }
 }
 
-/// Loops for a while and says how long one took, in nanoseconds.
+/// Loops for a while and returns how long one turn took, in nanoseconds.
 #[multiprocess]
 fn consumer(numbers: Reader<u64>, duration: Duration) -> csp::Result<f64> {
     const BATCH: u64 = 1_000; // between two looks at the clock

@@ -1,4 +1,4 @@
-//! Five philosophers round a table: choice with outputs among its guards, after PyCSP's `Dining-Phil.py`.
+//! Five philosophers round a table: choice with outputs as guards, after PyCSP's `Dining-Phil.py`.
 //!
 //! ```text
 //!  place[i] ── left[i] ──▶ philosopher[i] ◀── right[i] ── place[i + 1]          (five of each, in a ring)
@@ -8,15 +8,17 @@
 //!                              butler
 //! ```
 //!
-//! A fork is a value, so whoever has it is the only one. At its place it is offered to both neighbours at once, in
-//! one alternation of two outputs: it moves to the one who reads first, and the other has been offered nothing.
-//! Everybody takes the left fork, and with it in hand reaches for the right one (Dijkstra's problem, 1965). Were all
-//! five to do so at once, each would wait for ever for a fork that a neighbour holds. So there is a butler (Hoare's
-//! footman): he offers a chair only while fewer than four are taken, an output with a precondition, and is told when
-//! somebody stands up, an input, both in one alternation.
+//! A fork is a value, so only one process has it. Its place offers it to both neighbours at once, in
+//! one alternation of two outputs. The fork moves to the neighbour that reads first. The other neighbour has been offered nothing.
 //!
-//! `--deadlock` sends the butler away. Once each holds one fork nobody will ever move again; the library finds that out, says who
-//! waits where for what and who could give it, and poisons them all with that report, which `try_parallel!` returns.
+//! Each philosopher takes the left fork, and with it in hand reaches for the right one (Dijkstra's problem, 1965). If all
+//! five did so at once, each would wait for ever for a fork that a neighbour holds. So there is a butler (Hoare's
+//! footman). He offers a chair only while fewer than four are taken: that is an output with a precondition. He reads a
+//! message when a philosopher stands up: that is an input. Both are guards of one alternation.
+//!
+//! `--deadlock` dismisses the butler. Once each philosopher holds one fork, none will ever move again. The library detects that. Its
+//! report says where each process waits, for which channel, and which process could wake it. It poisons them all with the report,
+//! which `try_parallel!` returns.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -30,7 +32,7 @@ struct Arguments {
     /// Meals of each philosopher
     #[arg(long, default_value_t = 10)]
     meals: u32,
-    /// Sends the butler away and lets them eat until each holds one fork
+    /// Dismisses the butler and lets them eat until each holds one fork
     #[arg(long, conflicts_with = "meals")]
     deadlock: bool,
 }
@@ -50,10 +52,10 @@ enum State {
     Eats,
 }
 
-/// A philosopher's view of a fork's place: where it is taken, and where it is put back.
+/// A philosopher's view of a fork's place: the end to take it from, and the end to put it back.
 type Place = (Reader<Fork>, Writer<Fork>);
 
-/// A philosopher's view of the butler: chairs, and whom to tell when one is left.
+/// A philosopher's view of the butler: the end for a chair, and the end that reports a chair left.
 type Butler = (Reader<()>, Writer<()>);
 
 #[process]
@@ -115,7 +117,7 @@ fn philosopher(
     Ok(())
 }
 
-/// Shows the table until all have left it.
+/// Shows the table until all philosophers have left it.
 #[process]
 fn watch(table: Reader<(usize, State)>) {
     let mut states = [State::Thinks; PHILOSOPHERS];
@@ -138,7 +140,7 @@ fn symbol(state: State) -> &'static str {
     }
 }
 
-/// Some duration that is shorter.
+/// Returns a random shorter duration.
 fn up_to(longest: Duration) -> Duration {
     longest.mul_f64(RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64)
 }
@@ -181,6 +183,6 @@ fn main() {
             println!("\nall five have eaten {meals} times");
         }
         // The whole report is on standard error.
-        Err(failure) => println!("\n{failure}"),
+        Err(failure) => println!("\n{failure:#}"),
     }
 }

@@ -7,22 +7,22 @@
 //!      …      ┘
 //! ```
 //!
-//! How many inputs there are is known only when the program runs, so the choice is an `Alternation`: a guard is
-//! added for each, once, and then it chooses round after round. The sources have filled their channels and
-//! gone before the merge begins, so all inputs are ready all the time and the order is the choice's own.
-//! The fair one serves everybody before it serves anybody twice. By priority the first source comes first as long
-//! as it has something to say; the last one, which has only three letters, waits for all the others.
+//! The number of inputs is known only when the program runs, so the choice is an `Alternation`. A guard is
+//! added once for each input, and then the alternation chooses round after round. The sources have filled their channels
+//! and ended before the merge begins. So all inputs are ready all the time, and the choice alone decides the order.
+//! The fair choice serves every source before it serves one twice. By priority the first source comes first as long
+//! as it has values. The last source, which has only three letters of the alphabet to send, waits for all the others.
 
 use clap::Parser;
 use csp::{Alternation, Channel, Reader, Writer, parallel, process, sequence};
 
-/// Merges inputs fairly, then by priority, and prints what comes out.
+/// Merges inputs fairly, then by priority, and prints the output.
 #[derive(Parser)]
 struct Arguments {
     /// Inputs to merge
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=26))]
     inputs: u8,
-    /// Letters from each of them but the last, which has three
+    /// Letters from each input except the last, which has three
     #[arg(long, default_value_t = 12)]
     letters: usize,
 }
@@ -35,7 +35,7 @@ fn source(output: Writer<char>, letter: char, count: usize) -> csp::Result {
     Ok(())
 }
 
-/// Goes on until all inputs have ended: those that have are left out of the choice.
+/// Goes on until all inputs have ended. An input that has ended is left out of the choice.
 #[process]
 fn multiplexer<T: Send + 'static>(
     inputs: Vec<Reader<T>>,

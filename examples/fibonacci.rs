@@ -6,7 +6,7 @@
 //!     └───────── c ─── pairs ◀── b ───┘
 //! ```
 //!
-//! The stream is 0, 1, and then the sums of its own neighbours: `pairs` adds each number to the one before it, the
+//! The stream is 0, 1, and then the sums of its own neighbours. `pairs` adds each number to the one before it, and the
 //! two prefixes supply the first two. The network is JCSP's `FibonacciInt`, by way of PyCSP's `Fibonacci.py`.
 
 use clap::Parser;
@@ -15,7 +15,7 @@ use csp::{Channel, plug, spawn};
 /// Prints Fibonacci's numbers.
 #[derive(Parser)]
 struct Arguments {
-    /// How many; the 187th no longer fits into 128 bits, and the network works a few ahead
+    /// Numbers to print (the 187th does not fit into 128 bits, and the network works a few ahead)
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u16).range(..=180))]
     count: u16,
 }

@@ -8,12 +8,12 @@
 //!                       screen
 //! ```
 //!
-//! The world is a torus, cut into bands of rows, each the own of one process. In a generation a band sends its piece of
-//! the picture to the screen, exchanges edges with its neighbours, makes its rows anew, and waits at the barrier. The
-//! screen is enrolled too, and comes last: so the bands go at its pace, and what it reads is always of one
-//! generation. The rows themselves are never shared; at the end each band returns its own.
+//! The world is a torus, cut into bands of rows. Each band belongs to one process. In a generation a band sends its piece of
+//! the picture to the screen and exchanges edges with its neighbours. Then it makes its rows anew and waits at the barrier. The
+//! screen is enrolled too, and comes last. So the bands go at its pace, and all pieces it reads are of one
+//! generation. The rows themselves are never shared. At the end each band returns its own.
 //!
-//! On a terminal the world moves; elsewhere only its last picture is printed, the same however many bands there are.
+//! On a terminal the world moves. Elsewhere only its last picture is printed, and it is the same for any number of bands.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -43,7 +43,7 @@ struct Arguments {
 
 type Row = Vec<bool>;
 
-/// The way to a neighbouring band.
+/// The channels to and from a neighbouring band.
 struct Neighbour {
     to: Writer<Row>,
     from: Reader<Row>,
@@ -73,7 +73,7 @@ fn band(
     Ok(piece.rows)
 }
 
-/// The rows one generation on, from them and the row on either side of them.
+/// Returns the rows of the next generation, computed from the rows and from the row on either side of them.
 fn next(above: &Row, rows: &[Row], below: &Row) -> Vec<Row> {
     let all: Vec<_> = [above].into_iter().chain(rows).chain([below]).collect();
     let cell = |around: &[&Row], column: usize| {
@@ -82,7 +82,7 @@ fn next(above: &Row, rows: &[Row], below: &Row) -> Vec<Row> {
         let alive = around.iter().flat_map(|row| columns.map(|column| row[column]));
         match alive.filter(|&alive| alive).count() {
             3 => true,
-            4 => around[1][column], // itself among them
+            4 => around[1][column], // the cell itself is counted
             _ => false,
         }
     };

@@ -6,8 +6,8 @@
 //!                        └─▶    …      ─┘
 //! ```
 //!
-//! Rows through the middle of the set take far longer than those at the edge, so rows are handed out one at a time
-//! to whoever is free. Each comes back with its number, and the canvas puts it where it belongs. A row travels
+//! Rows through the middle of the set take far longer than rows at the edge. So the rows are handed out one at a time
+//! to the next free worker. Each row comes back with its number, and the canvas puts it in its place. A row travels
 //! as a `Vec`: it is moved from worker to canvas, never copied.
 
 use std::error::Error;
@@ -21,13 +21,13 @@ use csp::{Channel, Reader, Writer, parallel, process};
 /// Draws the Mandelbrot set into a PNG file.
 #[derive(Parser)]
 struct Arguments {
-    /// Width of the picture, in pixels; the height is two thirds of it
+    /// Width of the picture, in pixels (the height is two thirds of it)
     #[arg(long, default_value_t = 1_200, value_parser = clap::value_parser!(u32).range(3..=30_000))]
     width: u32,
     /// Workers that compute rows
     #[arg(long, default_value_t = 8)]
     workers: usize,
-    /// Where to write the picture
+    /// File to write the picture to
     #[arg(long, default_value = "target/mandelbrot.png")]
     output: PathBuf,
 }
@@ -76,7 +76,7 @@ fn canvas(done: Reader<Row>, size: Size) -> Vec<u8> {
 
 const LIMIT: u32 = 500;
 
-/// Steps until z ← z² + c leaves the circle of radius 2, or `None` if it stays in for `LIMIT` of them.
+/// Returns the steps until z ← z² + c leaves the circle of radius 2, or `None` if it stays in for `LIMIT` steps.
 fn escape(column: u32, row: u32, size: Size) -> Option<u32> {
     let pixel = 3.5 / f64::from(size.width);
     let (cx, cy) =

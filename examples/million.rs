@@ -4,10 +4,10 @@
 //! main ── numbers ──▶ crowd: reader[0], reader[1], …, reader[999999]
 //! ```
 //!
-//! Main writes a number for each reader; the crowd runs them all and adds up what they return. On coroutines a
-//! process that has not started costs no stack, and one that ends hands its stack to the next. A thread is far
-//! dearer, so without coroutines fewer are asked for unless you say otherwise. With `--kind async` the readers are futures,
-//! which have no stack at all: with `--live` too, all of them wait before the first number is written.
+//! Main writes a number for each reader. The process `crowd` runs all readers and adds up their results. On coroutines a
+//! process that has not started costs no stack, and a process that ends hands its stack to the next. A thread is far
+//! dearer, so without coroutines the default is a smaller number. With `--kind async` the readers are futures,
+//! which have no stack at all. With `--live` all readers wait before the first number is written, also as futures.
 
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,10 +21,10 @@ const READERS: usize = if cfg!(feature = "coroutines") { 1_000_000 } else { 2_00
 /// Starts very many processes and sends a number to each.
 #[derive(Parser)]
 struct Arguments {
-    /// How many
+    /// Processes to start
     #[arg(long, default_value_t = READERS)]
     readers: usize,
-    /// What they are
+    /// Kind of the processes
     #[arg(long, value_enum, default_value_t = Kind::Stack)]
     kind: Kind,
     /// Start all of them before the first is served
@@ -32,7 +32,7 @@ struct Arguments {
     live: bool,
 }
 
-/// What a process is.
+/// The kind of a process.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Kind {
     /// A function with a stack
@@ -41,7 +41,7 @@ enum Kind {
     Async,
 }
 
-/// Those who are still to start.
+/// The number of readers that have not started yet.
 static ABSENT: AtomicUsize = AtomicUsize::new(0);
 
 #[process]
@@ -88,7 +88,7 @@ fn main() -> csp::Result {
     Ok(())
 }
 
-/// The most memory this program ever had resident, where the system tells (Linux).
+/// Returns the most memory this program ever had resident, if the system tells it (Linux).
 fn peak_memory() -> String {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

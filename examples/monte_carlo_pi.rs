@@ -7,13 +7,13 @@
 //! ```
 //!
 //! A dart thrown at a square hits the quarter of a circle in it with probability π/4. The producer writes the
-//! numbers of the bags of darts; whichever worker is free reads one, throws that bag and writes its hits; the
-//! consumer adds them up. Nobody counts workers or sends an end mark: when the producer returns, its end of
-//! `jobs` retires, so every worker's next read fails and the worker returns, so `results` retires in turn.
+//! numbers of the bags of darts. A free worker reads one, throws that bag and writes its hits. The consumer adds them
+//! up. No process counts workers or sends an end mark. When the producer returns, its end of `jobs` retires. Then every
+//! worker's next read fails, so the worker returns, and `results` retires in turn.
 //!
-//! A worker is a `#[multiprocess]`: told nothing else it runs in an OS process of its own. `--on` says what it runs on.
+//! A worker is a `#[multiprocess]`: by default it would run in an OS process of its own. `--on` chooses its backend.
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use csp::{Backend, Channel, Reader, Writer, multiprocess, parallel, process};
 use indicatif::ProgressBar;
 
@@ -26,29 +26,12 @@ struct Arguments {
     /// Darts in a bag
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     darts: u64,
-    /// Workers that throw them
+    /// Workers that throw the darts
     #[arg(long, default_value_t = 10)]
     workers: usize,
-    /// What a worker runs on, where it is compiled in
-    #[arg(long, value_enum, default_value_t = On::Coroutine)]
-    on: On,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum On {
-    Coroutine,
-    Thread,
-    Subprocess,
-}
-
-impl From<On> for Backend {
-    fn from(on: On) -> Self {
-        match on {
-            On::Coroutine => Self::Coroutine,
-            On::Thread => Self::Thread,
-            On::Subprocess => Self::Subprocess,
-        }
-    }
+    /// Backend of a worker, if it is compiled in: coroutine, thread or subprocess
+    #[arg(long, default_value_t = Backend::Coroutine)]
+    on: Backend,
 }
 
 #[process]
@@ -72,7 +55,7 @@ fn consumer(results: Reader<u64>, bags: u64) -> u64 {
     ProgressBar::new(bags).wrap_iter(results.iter()).sum()
 }
 
-/// How many darts of a bag hit the circle: the same for the same bag, whoever throws it.
+/// Counts the darts of a bag that hit the circle. The result depends on the bag only, not on the worker.
 fn hits(bag: u64, darts: u64) -> u64 {
     const RADIUS: f64 = (1_u64 << 32) as f64;
     let mut state = bag;
@@ -101,7 +84,7 @@ fn main() {
     let (jobs, results) = (Channel::new(), Channel::new());
     let (_, _, hits) = parallel!(
         producer(jobs.writer(), bags),
-        workers * worker(jobs.reader(), results.writer(), darts).on(on.into()),
+        workers * worker(jobs.reader(), results.writer(), darts).on(on),
         consumer(results.reader(), bags),
     );
 

@@ -6,12 +6,12 @@
 //!                          └─▶    …      ─┘
 //! ```
 //!
-//! All processes are coroutines of one thread, which take turns: however many workers there are, one core would do all the
-//! work. So a worker hands its band to `csp::compute`, which has the threads of rayon do it, as many as there
-//! are cores, while the worker waits and the others go on. Inside, `par_chunks_mut` splits the band further.
-//! The picture is written in a `csp::io`: a slow disk holds nobody up.
+//! All processes are coroutines of one thread, and they take turns. So one core would do all the work, for any number of
+//! workers. Therefore a worker hands its band to `csp::compute`, which runs it on rayon's threads, one for each core.
+//! Meanwhile the worker waits and the others go on. Inside, `par_chunks_mut` splits the band further.
+//! The picture is written in a `csp::io`, so a slow disk holds no other process up.
 //!
-//! `--compare` shows what that gains: the same farm computes in its own thread and on all cores, by turns.
+//! `--compare` shows the gain: the same farm computes in its own thread and on all cores, by turns.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -32,15 +32,15 @@ struct Arguments {
     /// Workers that compute bands
     #[arg(long, default_value_t = 4)]
     workers: usize,
-    /// Where to write the picture
+    /// File to write the picture to
     #[arg(long, default_value = "target/parallel_image.png")]
     output: PathBuf,
-    /// Draw it three times in one thread and three times on all cores, and tell how long either took
+    /// Draw it three times in one thread and three times on all cores, and print both times
     #[arg(long)]
     compare: bool,
 }
 
-/// Where a band is computed.
+/// The place where a band is computed.
 #[derive(Clone, Copy)]
 enum Place {
     /// In the thread that all coroutines share.
@@ -104,7 +104,7 @@ fn draw_line(line: &mut [u8], y: u32, size: u32) {
 
 const LIMIT: u32 = 200;
 
-/// Steps until z ← z² + c leaves the circle of radius 2.
+/// Returns the steps until z ← z² + c leaves the circle of radius 2.
 fn steps(mut x: f64, mut y: f64) -> u32 {
     const C: (f64, f64) = (-0.8, 0.156);
     let left = |_: &u32| {
@@ -143,7 +143,7 @@ fn save(picture: &[u8], size: u32, output: &PathBuf) -> Result<(), Box<dyn Error
     Ok(())
 }
 
-/// The middle one.
+/// Returns the median.
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]

@@ -1,4 +1,4 @@
-//! A farm whose workers may crash: each has a minder that hires another and gives it the job again.
+//! A farm whose workers may crash: each has a minder that hires a new worker and gives it the job again.
 //!
 //! ```text
 //!                   ┌─▶ minder[0] ─┐
@@ -9,16 +9,16 @@
 //!                        worker
 //! ```
 //!
-//! A worker holds one end each of two channels that nobody else uses but its minder. When it crashes they are poisoned, so the
-//! minder's next read or write fails, whatever the crash was: it learns which from `try_join`, hires a new worker with new
-//! channels, and goes on where the old one was. Having communicated again it has recovered, and passes nothing of the poison on.
+//! A worker holds one end each of two channels. Only its minder uses the other ends. When the worker crashes the channels are poisoned,
+//! so the minder's next read or write fails, after any kind of crash. The minder learns the kind from `try_join`. It hires a new worker
+//! with new channels, and goes on with the same job. Once it has communicated again it has recovered, and does not pass the poison on.
 //!
-//! On `subprocess` a crash is all that can happen to an OS process: a panic, an exit, an abort. Elsewhere an abort would take the
-//! others along, so all of them panic.
+//! On `subprocess` a crash may be a panic, an exit or an abort of the OS process. On other backends an abort would end the
+//! whole program, so there each crash is a panic.
 
 use std::collections::BTreeMap;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use csp::{Backend, Channel, Reader, Spawned, Writer, multiprocess, parallel, process, spawn};
 
 /// Squares numbers with workers that crash now and then.
@@ -30,29 +30,12 @@ struct Arguments {
     /// Workers at once
     #[arg(long, default_value_t = 4)]
     workers: usize,
-    /// One in so many jobs crashes the first worker that gets it; 0: none
+    /// One in so many jobs crashes the first worker that gets it (0 for none)
     #[arg(long, default_value_t = 10)]
     crash: u64,
-    /// What a worker runs on, where it is compiled in
-    #[arg(long, value_enum, default_value_t = On::Subprocess)]
-    on: On,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum On {
-    Coroutine,
-    Thread,
-    Subprocess,
-}
-
-impl From<On> for Backend {
-    fn from(on: On) -> Self {
-        match on {
-            On::Coroutine => Self::Coroutine,
-            On::Thread => Self::Thread,
-            On::Subprocess => Self::Subprocess,
-        }
-    }
+    /// Backend of a worker, if it is compiled in: coroutine, thread or subprocess
+    #[arg(long, default_value_t = Backend::Subprocess)]
+    on: Backend,
 }
 
 #[process]
@@ -63,7 +46,7 @@ fn source(jobs: Writer<u64>, count: u64) -> csp::Result {
     Ok(())
 }
 
-/// How often each result came.
+/// Counts how often each result came.
 #[process]
 fn sink(results: Reader<(u64, u64)>) -> BTreeMap<(u64, u64), usize> {
     let mut all = BTreeMap::new();
@@ -73,7 +56,7 @@ fn sink(results: Reader<(u64, u64)>) -> BTreeMap<(u64, u64), usize> {
     all
 }
 
-/// A job, and how often it was given to somebody before.
+/// A job, and how often it was given to a worker before.
 type Order = (u64, u64);
 
 #[multiprocess]
@@ -112,7 +95,7 @@ impl Hired {
     }
 }
 
-/// Gives the number of crashes that it has seen.
+/// Returns the number of crashes that it has seen.
 #[process]
 fn minder(
     jobs: Reader<u64>,
@@ -130,7 +113,7 @@ fn minder(
             }
             let fired = std::mem::replace(&mut hired, Hired::new(crash, on));
             if let Err(failure) = fired.worker.try_join() {
-                println!("{failure}");
+                println!("{failure:#}");
                 crashes += 1;
             }
         }
@@ -144,7 +127,7 @@ fn main() -> csp::Result {
     let (jobs, results) = (Channel::new(), Channel::new());
     let (_, crashes, squares) = parallel!(
         source(jobs.writer(), count),
-        workers * minder(jobs.reader(), results.writer(), crash, on.into()),
+        workers * minder(jobs.reader(), results.writer(), crash, on),
         sink(results.reader()),
     );
     let right = (0..count).filter(|&job| squares.get(&(job, job * job)) == Some(&1)).count();

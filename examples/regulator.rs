@@ -6,8 +6,8 @@
 //! dial ────── periods ───────┘
 //! ```
 //!
-//! Once a period the regulator passes on the latest reading: of those that come faster it leaves out all but the last, and
-//! one that stays the latest it repeats. Here the sensor is first fast, then slow, and somebody turns the dial while
+//! Once a period the regulator passes on the latest reading. If readings come faster, it leaves out all except the last. If
+//! none comes, it repeats the latest. Here the sensor is first fast, then slow, and the dial turns while
 //! it runs. The regulator is a single alternation by priority. A turn of the dial comes first, and the clock before
 //! the input, so that no sensor, however fast, can hold up the beat.
 
@@ -19,13 +19,13 @@ use csp::{Channel, Reader, Writer, every, parallel, pri_alt, process};
 /// Regulates a flow of readings that is too fast first, and then too slow.
 #[derive(Parser)]
 struct Arguments {
-    /// Readings that come one a millisecond
+    /// Readings that come once a millisecond
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     fast: u32,
-    /// Readings that come one in 200 milliseconds, after those
+    /// Readings that come every 200 milliseconds, after the fast ones
     #[arg(long, default_value_t = 4)]
     slow: u32,
-    /// Milliseconds between two readings that are passed on, until the dial is turned to half of it
+    /// Milliseconds between two readings that are passed on, until the dial halves them
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(2..))]
     period: u64,
 }
@@ -49,7 +49,7 @@ fn dial(periods: Writer<Duration>, turn: Duration, to: Duration) -> csp::Result 
     Ok(periods.write(to)?)
 }
 
-/// How many it has read.
+/// Returns how many readings it has read.
 #[process]
 fn regulator<T: Clone + Send + 'static>(
     input: Reader<T>,
@@ -76,7 +76,7 @@ fn regulator<T: Clone + Send + 'static>(
     }
 }
 
-/// How many it has shown.
+/// Returns how many readings it has shown.
 #[process]
 fn display(readings: Reader<u32>) -> usize {
     let start = Instant::now();

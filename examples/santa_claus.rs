@@ -4,15 +4,15 @@
 //! reindeer[0] … reindeer[8] ══ stable ══▶ santa ◀── study ── waiting_room ◀── door ── elf[0] … elf[9]
 //! ```
 //!
-//! Santa sleeps until all nine reindeer are back from their holiday, or three elves have a question; should both be there,
-//! the reindeer come first. The stable is a `Barrier`, on which the nine and Santa are enrolled. They wait for one
-//! another; he has it among his guards, and whenever he has something else to do, he is not there.
+//! Santa sleeps until all nine reindeer are back from their holiday, or three elves have a question. If both happen,
+//! the reindeer come first. The stable is a `Barrier`, on which the nine and Santa are enrolled. The reindeer wait there for one
+//! another and for Santa. The barrier is one of Santa's guards, so he waits there only while he has nothing else to do.
 //!
-//! The elves need no barrier. An extended read keeps whoever wrote waiting until the value is dropped: the waiting
-//! room so keeps three elves, and Santa the waiting room, until his door opens again.
+//! The elves need no barrier. An extended read keeps its writer waiting until the value is dropped. In this way the waiting
+//! room keeps three elves, and Santa keeps the waiting room, until his door opens again.
 //!
-//! After the last year Santa returns, and everybody else ends in turn. The CSP forms of the problem are Welch and
-//! Pedersen's ("Santa Claus: formal analysis of a process-oriented solution", 2010); this one is our own.
+//! After the last year Santa returns, and all other processes end in turn. The CSP forms of the problem are Welch and
+//! Pedersen's ("Santa Claus: formal analysis of a process-oriented solution", 2010). This one is our own.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use std::time::Duration;
 use clap::Parser;
 use csp::{Barrier, Channel, Reader, Writer, parallel, pri_alt, process};
 
-/// Tells what Santa Claus does for some years.
+/// Tells of Santa Claus's work for some years.
 #[derive(Parser)]
 struct Arguments {
     /// Years, and so deliveries of toys
@@ -84,7 +84,7 @@ fn elf(door: Writer<String>) -> csp::Result {
     }
 }
 
-/// Some duration that is shorter.
+/// Returns a random shorter duration.
 fn up_to(longest: Duration) -> Duration {
     longest.mul_f64(RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64)
 }

@@ -5,11 +5,11 @@
 //!                                           └─── primes ──▶ main
 //! ```
 //!
-//! A sieve's first number is a prime. It reports it, spawns the next sieve, hands over the end it reported on,
-//! and then lets only the numbers through that its own prime does not divide.
+//! A sieve's first number is a prime. The sieve reports the prime, spawns the next sieve and gives it the end for reports.
+//! Then it lets only the numbers through that its own prime does not divide.
 //!
-//! When main has primes enough it drops its end. The youngest sieve finds out when it reports, and returns;
-//! so its neighbour's next write fails, and so back to the counter.
+//! When main has enough primes it drops its end. The youngest sieve finds out when it reports, and returns.
+//! So its neighbour's next write fails, and so on back to the counter.
 
 use clap::Parser;
 use csp::{Channel, Reader, Writer, process, spawn};

@@ -5,8 +5,8 @@
 //! └──────────────────────────────────────────┘
 //! ```
 //!
-//! Every station passes on what it reads, one higher. The head puts the token in, takes it out after each
-//! cycle, and at last keeps it: the ring comes down behind it, each station retiring its neighbour.
+//! Every station passes on the number that it reads, plus one. The process `head` puts the token in and takes it out after each
+//! cycle. At last it keeps the token. Then the ring ends station by station, because each one retires its neighbour.
 
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ struct Arguments {
     /// Processes in the ring
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(2..))]
     processes: u16,
-    /// Times round
+    /// Times that the token goes round
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     cycles: u64,
 }

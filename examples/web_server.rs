@@ -9,15 +9,15 @@
 //!             └────────────────────┘  └── registrations ◀─────┘
 //! ```
 //!
-//! The listener waits for two things at once, a connection and the word to stop: accepting is a blocking call, and
-//! `io(call)` makes it a guard. Each connection is served by a process of its own, which reads its request,
-//! makes a channel for the answer, and sends *the writing end of it* along with the request. So whoever comes to
-//! answer, and whenever, answers the right client.
+//! The listener waits for two things at once: a connection and the word to stop. Accepting is a blocking call, and
+//! `io(call)` makes it a guard. A process of its own serves each connection. It reads the request, makes a channel for
+//! the answer, and sends *the writing end of it* along with the request. So any service that answers, at any time,
+//! answers the right client.
 //!
 //! The router knows no service by name: services register the paths they serve, with the end of a channel on which
-//! they take requests. It keeps the requests for which nobody is free, and offers the first of each path to all who serve it,
-//! in one choice over inputs and outputs. So fifty requests that sleep hold nobody else up. A barrier is the starting
-//! gun: nothing is accepted before all have registered.
+//! they take requests. The router keeps the requests for which no service is free. It offers the first request of each path to
+//! all services of the path, in one choice over inputs and outputs. So fifty requests that sleep hold no others up. A barrier
+//! gives the start: no connection is accepted before all services have registered.
 //!
 //! `curl localhost:8080/stop` poisons the channel on which the listener hears that it is to stop. It stops, and so
 //! the poison reaches the router, all services and the connections that still wait for answers.
@@ -32,18 +32,18 @@ use std::time::Duration;
 use clap::Parser;
 use csp::{Alternation, Barrier, Channel, Reader, Writer, alt, io::Call, parallel, process, spawn};
 
-/// Serves /hello, /sleep, /primes, /wait (until somebody asks for /go) and /stop.
+/// Serves /hello, /sleep, /primes, /wait (until a client asks for /go) and /stop.
 #[derive(Parser)]
 struct Arguments {
-    /// The port to listen on, of the loopback interface; 0 is any that is free
+    /// Port of the loopback interface to listen on (0 for any free port)
     #[arg(long, default_value_t = 8080)]
     port: u16,
-    /// How long /sleep sleeps, in milliseconds
+    /// Milliseconds that /sleep sleeps
     #[arg(long, default_value_t = 1000)]
     sleep: u64,
 }
 
-/// What a client wants, and where the answer goes.
+/// A client's request, with the channel for the answer.
 struct Request {
     path: String,
     reply: Writer<Response>,
@@ -54,7 +54,7 @@ struct Response {
     body: String,
 }
 
-/// Requests for this path are taken here.
+/// A path, and the channel on which its service takes requests.
 struct Registration {
     path: &'static str,
     requests: Writer<Request>,
@@ -86,10 +86,10 @@ fn connection(stream: TcpStream, requests: Writer<Request>) -> csp::Result {
     let answer = Channel::new();
     let (reply, response) = (answer.writer(), answer.reader());
     requests.write(Request { path, reply })?;
-    // From here on this is between the client and whoever answers.
+    // From here on only the service that answers holds a writing end of the channel.
     drop((requests, answer));
     let response = response.read().unwrap_or_else(|_| failed());
-    // A client may have gone; that concerns nobody else.
+    // A client may have gone. That concerns no other process.
     let _ = respond(&stream, &response);
     Ok(())
 }
@@ -118,14 +118,14 @@ fn respond(mut stream: &TcpStream, Response { status, body }: &Response) -> io::
     stream.write_all((head + body).as_bytes())
 }
 
-/// Those who serve one path, and the requests for which none of them was free.
+/// The services of one path, and the requests for which none of them was free.
 struct Service {
     path: &'static str,
     takers: Vec<Writer<Request>>,
     waiting: VecDeque<Request>,
 }
 
-/// What the router's choice comes to.
+/// The outcome of the router's choice.
 enum Event {
     Registered(Registration),
     Requested(Request),
@@ -140,7 +140,7 @@ fn router(registrations: Reader<Registration>, requests: Reader<Request>) -> csp
         choice.read(&registrations, Event::Registered);
         choice.read(&requests, Event::Requested);
         for service in services.iter_mut().filter(|service| !service.waiting.is_empty()) {
-            // All who serve the path are offered the same request: it is taken out when one has agreed.
+            // All services of the path are offered the same request. It is taken out when one has agreed.
             let waiting = Rc::new(RefCell::new(&mut service.waiting));
             for taker in &service.takers {
                 let waiting = Rc::clone(&waiting);
@@ -173,7 +173,7 @@ fn router(registrations: Reader<Registration>, requests: Reader<Request>) -> csp
 }
 
 fn answer(request: Request, status: &'static str, body: impl Into<String>) {
-    // Whoever asked may have given up.
+    // The client may have given up.
     let _ = request.reply.write(Response { status, body: body.into() });
 }
 
@@ -181,7 +181,7 @@ fn failed() -> Response {
     Response { status: "500 Internal Server Error", body: "the service has failed\n".into() }
 }
 
-/// Registers paths, and gives the channel on which their requests come, once all others have registered too.
+/// Registers paths, and returns the channel of their requests once all other services have registered too.
 fn register(
     registrations: Writer<Registration>,
     ready: Barrier,
@@ -222,7 +222,7 @@ fn primes(registrations: Writer<Registration>, ready: Barrier) -> csp::Result {
     Ok(())
 }
 
-/// Answers those who wait when somebody asks to let them go: an answer need not come at once, nor in order.
+/// Answers the waiting clients when another asks for `/go`. An answer need not come at once, nor in order.
 #[process]
 fn gate(registrations: Writer<Registration>, ready: Barrier) -> csp::Result {
     let mut waiting = Vec::new();
@@ -247,7 +247,7 @@ fn stopper(registrations: Writer<Registration>, ready: Barrier, stop: Writer<()>
     Ok(())
 }
 
-/// Serves until a client asks for `/stop`; has ended, with all its processes, when this returns.
+/// Serves until a client asks for `/stop`. When it returns, all its processes have ended.
 pub(crate) fn serve(socket: TcpListener, pause: Duration) {
     let (stop, requests) = (Channel::new(), Channel::new().named("requests"));
     let registrations = Channel::new().named("registrations");

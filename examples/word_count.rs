@@ -6,9 +6,9 @@
 //!                                        └─▶     …      ─┘
 //! ```
 //!
-//! `read_lines` comes from `csp::shell`: the file is read by another thread, so that the others go on meanwhile.
-//! `progress` passes on what it reads, and shows how far that is. Each counter keeps a table of its own,
-//! so that nobody shares one, and hands it over when there are no more lines.
+//! `read_lines` comes from `csp::shell`. Another thread reads the file, so the other processes go on meanwhile.
+//! `progress` passes on the lines that it reads, and shows how far it is. Each counter keeps a table of its own,
+//! so no table is shared. It hands the table over when there are no more lines.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,13 +18,13 @@ use clap::Parser;
 use csp::{Channel, Reader, Writer, parallel, process, shell};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Counts the words of a file, and shows those that it has most.
+/// Counts the words of a file, and shows the most frequent.
 #[derive(Parser)]
 struct Arguments {
     /// The file
     #[arg(default_value = "README.md")]
     file: PathBuf,
-    /// How many words to show
+    /// Words to show
     #[arg(long, default_value_t = 5)]
     show: usize,
     /// Counters that share the work
@@ -71,7 +71,7 @@ fn main() -> io::Result<()> {
     let Arguments { file, show, counters } = Arguments::parse();
     let bytes = std::fs::metadata(&file)?.len();
 
-    // Some lines at a time, so that nobody waits for each single one.
+    // The buffers hold several lines, so that no process waits for each single line.
     let (lines, shown) = (Channel::buffered(64), Channel::buffered(64));
     let counts = Channel::new();
     let (read, _, _, counts) = parallel!(

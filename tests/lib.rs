@@ -1,8 +1,10 @@
-//! What the laws share: the backends each law runs on, a watchdog over it, values that are counted,
-//! chance with a seed.
+//! The library of the laws: the backends that each law runs on, a watchdog over it, counted values, and
+//! random numbers with a seed.
 
 mod support;
 
+/// The coroutine engines that are compiled in. The first is used unless `CSP_ENGINE` names another.
+pub use csp::__private::ENGINES;
 pub use csp_tests_twins::{awaitable, in_place, multiprocess, process};
 pub use support::arrival::{Arrival, settle, settle_async};
 pub use support::body::{run, run_async};
@@ -16,7 +18,7 @@ pub use support::random::{Random, rounds, seed};
 pub use support::watchdog::{check, limit, watched};
 pub use support::wire::Wire;
 
-/// A retired end is moved: that nothing can be done with it any more, the compiler says.
+/// A retired end is moved, so the compiler refuses its further use.
 ///
 /// ```compile_fail,E0382
 /// let values = csp::Channel::new();
@@ -27,12 +29,12 @@ pub use support::wire::Wire;
 /// ```
 pub mod retired_end {}
 
-/// One test for each backend from a law: `law::coroutines`, `law::threads`, and `law::mixed`, which
-/// has both in one network; `law::os_processes`, where each process that is placed is an OS process, and `law::all_mixed`,
-/// where a third of them are. A law that can't have its processes in other OS processes says why.
+/// Makes one test for each backend from a law: `law::coroutines`, `law::threads`, and `law::mixed`, which
+/// has both in one network. In `law::os_processes` each process that is placed is an OS process. In `law::all_mixed`
+/// a third of them are. A law that can't have its processes in other OS processes gives the reason.
 ///
-/// In `law::async_coroutines` and `law::async_threads` each process with a twin is the twin, an `async fn`; in `law::async_mixed`
-/// every other one. A law that can't have that says why.
+/// In `law::async_coroutines` and `law::async_threads` each process with a twin is the twin, an `async fn`. In `law::async_mixed`
+/// every other process is the twin. A law that can't have that gives the reason.
 ///
 /// ```ignore
 /// laws! {
@@ -43,7 +45,7 @@ pub mod retired_end {}
 /// ```
 #[macro_export]
 macro_rules! laws {
-    // None of these laws.
+    // The reason applies to all of these laws.
     (here: $here:expr; async: $async:expr; $($(#[$attribute:meta])* fn $law:ident($backend:ident) $body:block)+) => {
         $crate::laws! {
             $($(#[$attribute])* fn $law($backend, here: $here, async: $async) $body)+
@@ -91,7 +93,7 @@ macro_rules! laws {
     )+};
 }
 
-/// [`laws!`] of what is not run as futures: what others check, and what is about one kind of process.
+/// Makes [`laws!`] that do not run as futures, because others check the same, or because they concern one kind of process.
 #[macro_export]
 macro_rules! on_each_backend {
     (here: $here:expr; $($laws:tt)+) => {
@@ -102,7 +104,7 @@ macro_rules! on_each_backend {
     };
 }
 
-/// The part of [`laws!`] that has processes await, or says why not.
+/// Makes the tests of [`laws!`] whose processes await, or takes the reason why there are none.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! as_futures {
@@ -130,7 +132,7 @@ macro_rules! as_futures {
     };
 }
 
-/// What comes of an expression that may panic and may wait.
+/// Returns the outcome of an expression that may panic and may wait.
 #[macro_export]
 macro_rules! caught {
     ($work:expr) => {
@@ -138,7 +140,7 @@ macro_rules! caught {
     };
 }
 
-/// A call of an [`awaitable`] function.
+/// Calls an [`awaitable`] function.
 #[macro_export]
 macro_rules! wait_for {
     ($call:expr) => {
@@ -146,7 +148,7 @@ macro_rules! wait_for {
     };
 }
 
-/// The part of [`laws!`] that starts OS processes, or says why not.
+/// Makes the tests of [`laws!`] that start OS processes, or takes the reason why there are none.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! in_os_processes {
@@ -168,8 +170,8 @@ macro_rules! in_os_processes {
     };
 }
 
-/// Starts a process in place on the backend whose turn it is: like [`Placement::spawn`], but it may be an OS process, so
-/// what it uses is named, each with its type.
+/// Starts a process in place on the next backend, like [`Placement::spawn`]. The process may be an OS process, so
+/// its variables are listed, each with its type.
 ///
 /// ```
 /// # fn main() { csp_tests::check("doc", csp_tests::Placement::threads(), |backend| {
@@ -184,7 +186,7 @@ macro_rules! start {
     ($backend:expr, $($process:tt)*) => { ::csp::spawn($crate::placed!($backend, $($process)*)) };
 }
 
-/// The process that [`start!`] starts, not yet started.
+/// Makes the process that [`start!`] starts, without starting it.
 #[macro_export]
 macro_rules! placed {
     ($backend:expr, ($($name:ident : $type:ty = $value:expr),* $(,)?) -> $result:ty { $($body:tt)* }) => {{
@@ -192,7 +194,7 @@ macro_rules! placed {
         fn run($($name: $type),*) -> $result { $($body)* }
         $backend.place(run($($value),*))
     }};
-    // It has no twin that awaits.
+    // This process has no twin that awaits.
     ($backend:expr, waiting ($($name:ident : $type:ty = $value:expr),* $(,)?) -> $result:ty { $($body:tt)* }) => {{
         #[::csp::multiprocess]
         fn run($($name: $type),*) -> $result { $($body)* }
@@ -200,7 +202,7 @@ macro_rules! placed {
     }};
 }
 
-/// Starts a process in place and returns when it waits, or has ended. The first thing that it does is to wait.
+/// Starts a process in place and returns when it waits, or has ended. The process waits first of all.
 #[macro_export]
 macro_rules! start_waiting {
     ($backend:expr, ($($name:ident : $type:ty = $value:expr),* $(,)?) -> $result:ty { $($body:tt)* }) => {{
@@ -217,7 +219,7 @@ macro_rules! start_waiting {
     }};
 }
 
-/// A process in an OS process of its own out of a doc test: one of many in one program, or a program by itself.
+/// Runs a process in an OS process of its own from a doc test: one of many in one program, or a program by itself.
 ///
 /// ```
 /// #[csp::multiprocess]

@@ -1,9 +1,9 @@
-//! What the macros say: one mistake a file, beside it the whole of what the compiler prints, so that a second error shows.
-//! `TRYBUILD=overwrite cargo test -p csp-tests --test ui` writes it anew.
+//! The macros' error messages: one mistake a file, and beside it the compiler's whole output, so that a second error shows.
+//! `TRYBUILD=overwrite cargo test -p csp-tests --test ui` writes the output anew.
 
 use std::process::Command;
 
-/// The compiler whose own words are in `ui/rustc`; those of the macros are the same on any.
+/// The compiler whose own messages are in `ui/rustc`. The messages of the macros are the same on any compiler.
 const RUSTC: &str = "rustc 1.95.";
 
 #[test]

@@ -5,11 +5,11 @@ use super::{Answer, Awaiting};
 /// Runs a future, and what it spawns, on this thread.
 pub(crate) fn on_tokio<R: Send + 'static>(main: impl Future<Output = R> + Send + 'static) -> R {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    // What `block_on` itself runs is woken by a longer way than what is spawned.
+    // Waking the future of `block_on` itself takes longer than waking a spawned task.
     runtime.block_on(async { tokio::spawn(main).await.expect("a benchmark does not panic") })
 }
 
-/// The ends of a channel, and what a write and a read are called there.
+/// Declares the ends of a channel, and names the peer's write and read.
 macro_rules! channel_of {
     ($writer:ty, $write:ident; $reader:ty, $read:ident) => {
         type Writer = $writer;

@@ -3,7 +3,7 @@
 use super::Blocking;
 use crate::measure::Clock;
 
-/// They have other channels, and one way to use them.
+/// Implements a write and a read for peers that name them alike.
 macro_rules! sends_and_recvs {
     ($writer:ty, $reader:ty) => {
         type Writer = $writer;
@@ -65,13 +65,13 @@ impl Blocking for Std {
     }
 }
 
-/// Its channels have no bound, so it stands only where no process can write ahead of another.
+/// Its channels have no bound, so it does only works in which no process can write ahead of another.
 pub(crate) struct May;
 
 impl Blocking for May {
     const NAME: &'static str = "may";
     sends_and_recvs!(may::sync::mpsc::Sender<u64>, may::sync::mpsc::Receiver<u64>);
-    /// That of its one worker.
+    /// The clock of its one worker.
     const CLOCK: Clock = Clock::Thread;
 
     fn channel(_: usize) -> (Self::Writer, Self::Reader) {

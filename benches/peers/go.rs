@@ -1,4 +1,4 @@
-//! Go, where it is installed: a program of its own, built when it is first asked for, which does the works when it is told to.
+//! Go, if it is installed. Its program is built when it is first needed, and does the works on request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::measure::{Contender, Scene, Work};
 
-/// What it is called.
+/// The name of the contender.
 pub const NAME: &str = "Go";
 
-/// The works it can do, and what it calls them.
+/// The works it can do, and the names that its program uses for them.
 const WORKS: &[(&str, &str)] = &[
     ("commstime", "commstime"),
     ("ring of 1,000", "ring"),
@@ -24,13 +24,13 @@ const WORKS: &[(&str, &str)] = &[
     ("fan-in of 10", "fan-in"),
 ];
 
-/// Whether `go` is on the path.
+/// Returns true if `go` is on the path.
 pub fn is_here() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join("go").is_file())
 }
 
-/// One contender more for what it can do.
+/// Adds Go to the contenders of a work that it can do.
 pub(crate) fn joins(mut work: Work) -> Work {
     let known = WORKS.iter().find(|(name, _)| *name == work.name);
     if let Some((_, name)) = known.filter(|_| is_here()) {
@@ -40,7 +40,7 @@ pub(crate) fn joins(mut work: Work) -> Work {
     work
 }
 
-/// A million goroutines, twice: the first time, the peak of memory in KiB, the second time.
+/// Runs a million goroutines twice. Returns the first time, the peak of memory in KiB, and the second time.
 pub(crate) fn million(way: &str) -> Result<(Duration, u64, Duration), String> {
     if !is_here() {
         return Err("go: not found".to_owned());
@@ -56,13 +56,13 @@ pub(crate) fn million(way: &str) -> Result<(Duration, u64, Duration), String> {
     }
 }
 
-/// The program at work: on one thread, on all.
+/// The running programs: one on one thread, one on all.
 static AT_WORK: [Mutex<Option<Peer>>; 2] = [const { Mutex::new(None) }; 2];
 
 struct Peer {
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
-    /// It ends when there are no more orders: when this program does.
+    /// It ends when its orders end, which is when this program ends.
     _process: Child,
 }
 
@@ -81,7 +81,7 @@ fn run(scene: Scene, work: &str, n: u64) -> Duration {
     Duration::from_nanos(answer.trim().parse().expect("it has done it"))
 }
 
-/// Builds the program in a folder of its own, which is gone again when it has been started.
+/// Builds the program in a folder of its own, and removes the folder when the program has started.
 fn program<T>(scene: Scene, start: impl FnOnce(&mut Command) -> std::io::Result<T>) -> T {
     let folder = std::env::temp_dir().join(format!("csp-benches-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("there is room for what is built");

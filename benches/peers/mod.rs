@@ -1,4 +1,4 @@
-//! The peers, behind as little as makes one program of each work: a channel, a write, a read, a start.
+//! The peers, behind the smallest interface that lets each work be one program: a channel, a write, a read, a start.
 
 mod awaiting;
 mod blocking;
@@ -9,21 +9,21 @@ use crate::measure::Clock;
 pub(crate) use awaiting::{AsyncChannel, Flume, Kanal, Tokio, on_tokio};
 pub(crate) use blocking::{Crossbeam, FlumeThreads, KanalThreads, May, Std};
 
-/// A channel of futures: the peer's own, with nothing around them.
+/// A channel whose operations are the peer's own futures, with nothing around them.
 pub(crate) trait Awaiting: 'static {
     const NAME: &'static str;
     type Writer: Clone + Send + Sync + 'static;
     type Reader: Send + 'static;
 
-    /// 0 is a rendezvous, or, where there is none, room for one.
+    /// Makes a channel. Capacity 0 is a rendezvous, or room for one if the peer has no rendezvous.
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader);
     fn write(writer: &Self::Writer, value: u64) -> impl Future<Output: Answer<()>> + Send;
     fn read(reader: &mut Self::Reader) -> impl Future<Output: Answer<u64>> + Send;
 }
 
-/// What a communication comes to.
+/// The outcome of a communication.
 pub(crate) trait Answer<T> {
-    /// `None`: the channel has ended.
+    /// Returns `None` if the channel has ended.
     fn value(self) -> Option<T>;
 }
 
@@ -41,19 +41,19 @@ impl<T, E> Answer<T> for Result<T, E> {
     }
 }
 
-/// A channel of threads, or of what blocks like a thread. `None`: the channel has ended.
+/// A channel whose operations block, of threads or of coroutines. `None` means that the channel has ended.
 pub(crate) trait Blocking: 'static {
     const NAME: &'static str;
     type Writer: Clone + Send + 'static;
     type Reader: Send + 'static;
     const CLOCK: Clock = Clock::Wall;
 
-    /// 0 is a rendezvous.
+    /// Makes a channel. Capacity 0 is a rendezvous.
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader);
     fn write(writer: &Self::Writer, value: u64) -> Option<()>;
     fn read(reader: &Self::Reader) -> Option<u64>;
 
-    /// Starts one more; what is returned waits for its end.
+    /// Starts one more. The returned function waits for its end.
     fn start<R: Send + 'static>(
         body: impl FnOnce() -> R + Send + 'static,
     ) -> impl FnOnce() -> R + Send + 'static {

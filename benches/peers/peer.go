@@ -1,6 +1,6 @@
-// The works of these benchmarks, for Go: each line asked for is "NAME N", and answered with the nanoseconds that N of
-// them took. With the argument "live" or "lazy" it is a million goroutines, twice: the nanoseconds that the first million took,
-// the peak of memory in KiB, the nanoseconds of the second million.
+// The works of these benchmarks, for Go. It reads lines "NAME N", and answers each with the nanoseconds of N units of the
+// work. With the argument "live" or "lazy" it runs a million goroutines twice. It prints the nanoseconds of the first million,
+// the peak of memory in KiB, and the nanoseconds of the second million.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// With one thread for goroutines: the CPU time of the OS process, so that others on the machine do not count.
+// With one thread for goroutines it reads the CPU time of the OS process, so that other programs on the machine do not count.
 func now() int64 {
 	if runtime.GOMAXPROCS(0) > 1 {
 		return time.Now().UnixNano()
@@ -39,7 +39,7 @@ func timed(before, n int, step func()) int64 {
 	return now() - start
 }
 
-// What never ends by itself is told to by `done`, and then waited for.
+// A goroutine that never ends by itself is told to end by `done`, and then awaited.
 type network struct {
 	done chan struct{}
 	all  sync.WaitGroup
@@ -153,7 +153,7 @@ func choose(n int) (took int64) {
 	return took
 }
 
-// So many values from so many writers, who write no more than that: nothing but the channel is measured.
+// Sends a fixed number of values from a fixed number of writers, so only the channel is measured.
 func values(room, writers, n int) int64 {
 	const before = 200
 	out := make(chan uint64, room)

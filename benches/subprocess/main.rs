@@ -1,4 +1,4 @@
-//! What it takes to talk to another OS process, beside what the system and ipc-channel take: best and median of some batches.
+//! The time to talk to another OS process, beside the times of the system and of ipc-channel: best and median of some batches.
 //!
 //! ```text
 //! cargo run --release -p csp-benches --features subprocess --bin subprocess [-- PART OF A NAME ...]
@@ -18,7 +18,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Bytes that serde takes as such, and not one by one.
+/// Bytes that serde takes as one block, and not one by one.
 #[derive(Clone, Serialize, Deserialize)]
 struct Bytes(#[serde(with = "bytes")] Vec<u8>);
 
@@ -48,7 +48,7 @@ mod bytes {
 
 const BATCHES: usize = 15;
 
-/// Nanoseconds each of so many takes: best and median of some batches.
+/// Prints the nanoseconds of one step: the best and the median of some batches.
 fn measured(name: &str, batch: u64, mut run: impl FnMut(u64)) {
     run(batch);
     let mut times: Vec<f64> = (0..BATCHES)
@@ -268,7 +268,7 @@ fn throughput() {
     }
 }
 
-/// 64 MiB to a child and back, which looks at none of it.
+/// Sends 64 MiB to a child and back. The child looks at none of it.
 fn buffers() {
     const LARGE: usize = 64 << 20;
     fn passes<T: Serialize + DeserializeOwned + Send + 'static>(name: &str, batch: u64, value: T) {
@@ -290,7 +290,7 @@ fn buffers() {
     passes("a `Vec` of 64 MiB to a child and back", 1, Bytes(vec![7; LARGE]));
 }
 
-/// ipc-channel alone, one way: as many as it takes, or as the child has taken.
+/// Measures ipc-channel alone, one way: the values that it accepts, or that the child has taken.
 fn streams_of_ipc() {
     for (size, batch) in SIZES {
         let (server, name) = IpcOneShotServer::new().expect("a server");
@@ -365,7 +365,7 @@ fn echo_pipe() {
     }
 }
 
-/// This OS process and all that it starts, to the core that it is on.
+/// Pins this OS process and all its children to the current core.
 fn pin() {
     let mut core = CpuSet::new();
     core.set(rustix::thread::sched_getcpu());

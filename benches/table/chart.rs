@@ -1,4 +1,4 @@
-//! What was measured, as a picture: a panel for each work, a bar for each contender.
+//! The measurements as a picture: a panel for each work, a bar for each contender.
 
 use std::fmt::Write as _;
 
@@ -35,7 +35,7 @@ pub(crate) fn svg(report: &Report) -> String {
         }
     }
     let width = COLUMNS * PANEL.0 + 10;
-    // A background of its own: text has one colour, and pages have two.
+    // The picture has its own background, because its text has one colour, but pages are light or dark.
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" width="{width}" height="{y}" font-family="sans-serif" font-size="11">
 <style>.t{{font-size:14px;font-weight:bold}}.w{{font-weight:bold}}.csp{{fill:#c2410c}}.peer{{fill:#94a3b8}}</style>
@@ -45,7 +45,7 @@ pub(crate) fn svg(report: &Report) -> String {
     )
 }
 
-/// The longest bar is that of the slowest, but for those off the scale of ten times the first.
+/// Draws one work. The scale ends at the slowest contender, or at ten times the first if that is less.
 fn panel(body: &mut String, x: usize, y: usize, row: &Row) {
     let _ = writeln!(body, r#"<text x="{x}" y="{}" class="w">{}</text>"#, y + 14, row.name);
     let slowest = row.cells.iter().map(|cell| cell.nanoseconds).fold(0.0, f64::max);

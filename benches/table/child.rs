@@ -1,4 +1,4 @@
-//! This program again, in an OS process of its own: with another engine, or for its peak of memory.
+//! This program again, in an OS process of its own, to use another engine or to measure its peak of memory.
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Write};
@@ -11,12 +11,12 @@ use csp_benches::works::{self, million};
 const WORKS: &str = "--child-works";
 const MILLION: &str = "--child-million";
 
-/// Whether this OS process is such a one.
+/// Returns true if this OS process is such a child.
 pub(crate) fn is_meant(arguments: &[String]) -> bool {
     matches!(arguments.first().map(String::as_str), Some(WORKS | MILLION))
 }
 
-/// What such a one does.
+/// Does the work of such a child.
 pub(crate) fn serve(arguments: &[String]) {
     if let [_, contender, way] = arguments {
         match million::run_twice(contender, way) {
@@ -42,10 +42,10 @@ fn this_program() -> Command {
     Command::new(std::env::current_exe().expect("this program is a file"))
 }
 
-/// One that does works when it is told to, on an engine of its own.
+/// A child that does works on request, on an engine of its own.
 pub(crate) struct Child {
     process: process::Child,
-    /// None: it was told to end.
+    /// `None` after it was told to end.
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
@@ -80,7 +80,7 @@ impl Drop for Child {
     }
 }
 
-/// What a million processes have taken.
+/// The time and memory of a million processes of a contender.
 pub(crate) struct Million {
     pub(crate) contender: String,
     pub(crate) way: &'static str,

@@ -3,10 +3,10 @@
 //! ```text
 //! cargo run --release -p csp-benches [-- PART OF A NAME ...]      # or --profile lto
 //! ```
-//! With names only what they fit is measured, and nothing written.
+//! With names it measures only the works that they match, and writes no file.
 //!
-//! The contenders of a work take turns: what else happens on the machine meets them all. Each engine of our
-//! coroutines is measured in an OS process of its own, and so is what a million processes take.
+//! The contenders of a work take turns, so other load on the machine meets them all. Each coroutine engine of this
+//! library is measured in an OS process of its own. So is each million of processes.
 
 mod chart;
 mod child;
@@ -22,7 +22,7 @@ use csp_benches::{Scene, Work, go};
 use child::{Child, Million};
 use report::{Cell, Machine, Report, Row};
 
-/// How long a contender is measured at a time, and how often: the time of day is disturbed more.
+/// Returns how long a contender is measured at a time, and how often. The time of day is disturbed more, so it gets more turns.
 fn turns(scene: Scene) -> (Duration, usize) {
     match scene {
         Scene::OneThread => (Duration::from_millis(20), 5),
@@ -74,18 +74,18 @@ fn main() {
     }
 }
 
-/// `release` or `lto`: the folder that cargo built this in.
+/// Returns `release` or `lto`: the folder in which cargo built this program.
 fn profile() -> String {
     let this = std::env::current_exe().expect("this program is a file");
     let folder = this.parent().and_then(Path::file_name).expect("in a folder");
     folder.to_string_lossy().into_owned()
 }
 
-/// How the contenders of one work do, turn by turn.
+/// Measures the contenders of one work, turn by turn.
 fn measured(index: usize, work: &Work, engines: &mut [Child]) -> Row {
     enum Seat<'a> {
         Here(&'a Contender),
-        /// The contender of this number, on the engine of that.
+        /// The contender and the engine, each by its number.
         On(usize, usize),
     }
     let seats: Vec<(String, Seat<'_>)> = work

@@ -1,4 +1,4 @@
-//! What was measured, as text.
+//! The measurements as text.
 
 use std::fmt::{self, Write as _};
 
@@ -28,7 +28,7 @@ pub(crate) struct Cell {
     pub(crate) nanoseconds: f64,
 }
 
-/// Where it was measured.
+/// The machine of the measurements.
 pub(crate) struct Machine {
     cpu: String,
     cores: usize,
@@ -80,7 +80,7 @@ impl fmt::Display for Row {
     }
 }
 
-/// With as many digits as mean something.
+/// Prints the significant digits of a figure.
 pub(crate) fn figure(value: f64) -> String {
     if value < 99.95 {
         return format!("{value:.1}");
@@ -109,7 +109,7 @@ impl Report {
         self.rows.iter().filter(move |row| row.scene == scene)
     }
 
-    /// Everybody who stands in a row of the scene: ours, then the peers, in the order of their first appearance.
+    /// Returns the contenders in the rows of the scene: this library's, then the peers, in the order of their first appearance.
     pub(crate) fn contenders(&self, scene: Scene) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for cell in self.rows_of(scene).flat_map(|row| &row.cells) {
@@ -121,7 +121,7 @@ impl Report {
         names
     }
 
-    /// One table a scene, of rows of cells; the first row is the head.
+    /// Returns one table for each scene, as rows of cells. The first row holds the column names.
     fn tables(&self) -> Vec<(&'static str, Vec<Vec<String>>)> {
         let mut tables = Vec::new();
         for (scene, title) in
@@ -172,12 +172,12 @@ impl Report {
             format!("{turns} turns of about {} ms", turn.as_millis())
         });
         format!(
-            "{}; profile `{}`. Medians, in brackets how many times as long as the first. On one thread: {one}, \
-             CPU time of that thread; on OS threads: {many}, time of day. The contenders take turns. kanal, \
-             flume and async-channel of one thread run on tokio's `current_thread`, in `choice` flume and \
-             crossbeam as they are; `csp (…)` on OS threads are coroutines of two schedulers; tokio and async-channel have no rendezvous and get room for one; may's \
-             channels are unbounded. Go, where there is one, is an OS process of its own; on one thread with `GOMAXPROCS=1`, and its \
-             CPU time.",
+            "{}, profile `{}`. The figures are medians. The figure in brackets is the ratio to the first contender. On one thread: \
+             {one}, CPU time of that thread. On OS threads: {many}, time of day. The contenders take turns. On one thread, kanal, \
+             flume and async-channel run on tokio's `current_thread`. In `choice`, flume and crossbeam run without it. \
+             `csp (…)` on OS threads means coroutines of two schedulers. tokio and async-channel have no rendezvous and get room \
+             for one. may's channels are unbounded. Go, if it is installed, is an OS process of its own. On one thread it runs with \
+             `GOMAXPROCS=1`, and its CPU time counts.",
             self.machine, self.profile
         )
     }
@@ -200,7 +200,7 @@ impl Report {
         text
     }
 
-    /// For a terminal.
+    /// Returns the report for a terminal.
     pub(crate) fn plain(&self) -> String {
         let mut text = self.conditions() + "\n";
         for (title, table) in self.tables() {

@@ -1,4 +1,4 @@
-//! What it costs to have another thread do something while a coroutine waits.
+//! The cost of handing work to another thread while a coroutine waits.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Choice where nobody has to wait: what the guards themselves cost. The value that was read is written back to
-//! its channel, which has room for one.
+//! The cost of the guards of a choice in which no process has to wait. The process writes each value back to
+//! the channel it came from, which has room for one.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, Kanal, Tokio, on_tokio,
 };
 
-/// Which of the guards are ready.
+/// The set of ready guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ready {
     All,
@@ -43,7 +43,7 @@ fn work(name: &'static str, guards: usize, ready: Ready) -> Work {
         Contender::new(Flume::NAME, move |n| flume(guards, ready, n)),
     ];
     if guards == 10 {
-        // `select!` has as many guards as are written down.
+        // The number of guards of a `select!` is fixed in the source.
         peers.extend([
             Contender::new(Tokio::NAME, move |n| awaiting::<Tokio>(ready, n)),
             Contender::new(Kanal::NAME, move |n| awaiting::<Kanal>(ready, n)),

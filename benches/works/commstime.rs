@@ -1,4 +1,4 @@
-//! Four processes pass a number around and count; the measure of occam's implementations since 1990.
+//! Four processes pass a number around and count. Implementations of occam have used this measure since 1990.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Ten processes write to one channel, one reads.
+//! Ten processes write to one channel, and one process reads.
 
 use std::time::Duration;
 

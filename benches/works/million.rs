@@ -1,4 +1,4 @@
-//! A million processes. What they take at most is the OS process's, so each measurement has one of its own.
+//! A million processes. The peak of memory belongs to an OS process, so each measurement has an OS process of its own.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use crate::peers::{Answer as _, AsyncChannel, Awaiting, Kanal, go, on_tokio};
 
 const MILLION: usize = 1_000_000;
 
-/// Who is measured, and whether it runs on coroutines of ours.
+/// The contenders, and true for those that run on coroutines of this library.
 pub const CONTENDERS: &[(&str, bool)] = &[
     #[cfg(feature = "coroutines")]
     ("csp", true),
@@ -23,27 +23,27 @@ pub const CONTENDERS: &[(&str, bool)] = &[
     (go::NAME, false),
 ];
 
-/// Ours that are futures.
+/// This library's processes that are futures.
 const ASYNC: &str = "csp async";
 
-/// How the million are run: each served as soon as it has started, or all waiting at once.
+/// The ways to run a million: each is served as soon as it has started, or all wait at once.
 pub const WAYS: &[&str] = &["lazily started", "live and blocked"];
 
-/// What a million processes have taken.
+/// The time and memory of a million processes.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken {
-    /// The first million of an OS process.
+    /// The time of the first million of an OS process.
     pub cold: Duration,
-    /// The most memory that the OS process has had then, in KiB; 0 where the system doesn't say.
+    /// The peak of memory of the OS process until then, in KiB, or 0 if the system doesn't tell it.
     pub peak: u64,
-    /// The second, which finds what the first has left.
+    /// The time of the second million, which reuses the memory of the first.
     pub warm: Duration,
 }
 
-/// Runs a million, and another one.
+/// Runs a million, and another million.
 ///
 /// # Errors
-/// What was said by whom a million are too many for.
+/// Returns the message of a contender that can't run a million.
 pub fn run_twice(contender: &str, way: &str) -> Result<Taken, String> {
     if contender == go::NAME {
         let way = if way == WAYS[1] { "live" } else { "lazy" };
@@ -61,10 +61,10 @@ fn peak_kib() -> u64 {
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
-/// How long it took, or why it could not be done.
+/// Runs a million, and returns how long that took.
 ///
 /// # Errors
-/// What was said by whom a million are too many for.
+/// Returns the message of a contender that can't run a million.
 fn run(contender: &str, way: &str) -> Result<Duration, String> {
     let live = way == WAYS[1];
     let elapsed = Clock::Thread.start();
@@ -72,7 +72,7 @@ fn run(contender: &str, way: &str) -> Result<Duration, String> {
         ("csp", false) => lazy()?,
         ("csp", true) => {
             let values =
-                all_live(Backend::Coroutine, MILLION).map_err(|failure| failure.to_string())?;
+                all_live(Backend::Coroutine, MILLION).map_err(|failure| format!("{failure:#}"))?;
             assert!(values.iter().all(Result::is_ok));
         }
         (ASYNC, _) => asyncs(live)?,
@@ -105,22 +105,22 @@ fn feeder(out: Writer<u64>) -> csp::Result {
 fn lazy() -> Result<(), String> {
     let channel = Channel::new();
     let (values, _) = parallel!(MILLION * one(channel.reader()), feeder(channel.writer()));
-    let sum = values.into_iter().sum::<csp::Result<u64>>().map_err(|end| end.to_string())?;
+    let sum = values.into_iter().sum::<csp::Result<u64>>().map_err(|end| format!("{end:#}"))?;
     assert_eq!(sum, MILLION as u64 * (MILLION as u64 - 1) / 2);
     Ok(())
 }
 
-/// Those that have started.
+/// The number of processes that have started.
 static HERE: AtomicUsize = AtomicUsize::new(0);
 
 fn are_all_here() -> bool {
     HERE.load(Ordering::Relaxed) == MILLION
 }
 
-/// Who is to be told when all have started; it has room for that.
+/// The end of the channel that reports the start of all. The channel has room for the message.
 static COMPLETE: Mutex<Option<Writer<()>>> = Mutex::new(None);
 
-/// One more has started. Apart from its future, which is to be small.
+/// Counts one more that has started. It is a function of its own, because the future is to be small.
 #[inline(never)]
 fn is_here() -> csp::Result {
     HERE.fetch_add(1, Ordering::Relaxed);
@@ -136,7 +136,7 @@ async fn one_async(input: Reader<u64>) -> csp::Result<u64> {
     input.read_async().await
 }
 
-/// Feeds them, as soon as all have started.
+/// Feeds the processes, as soon as all have started.
 #[process]
 async fn patient_feeder(complete: Option<Reader<()>>, out: Writer<u64>) -> csp::Result {
     if let Some(complete) = &complete {
@@ -155,7 +155,7 @@ fn asyncs(live: bool) -> Result<(), String> {
     let ones = MILLION * one_async(channel.reader()).on(Backend::Coroutine);
     let feeder = patient_feeder(begin, channel.writer()).on(Backend::Coroutine);
     let (values, _) = parallel!(ones, feeder);
-    let sum = values.into_iter().sum::<csp::Result<u64>>().map_err(|end| end.to_string())?;
+    let sum = values.into_iter().sum::<csp::Result<u64>>().map_err(|end| format!("{end:#}"))?;
     assert_eq!(sum, MILLION as u64 * (MILLION as u64 - 1) / 2);
     Ok(())
 }

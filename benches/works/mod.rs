@@ -31,7 +31,7 @@ pub fn select() -> Vec<Work> {
     works
 }
 
-/// All of them.
+/// Returns all works.
 pub fn all() -> Vec<Work> {
     [commstime(), ring(), select(), spawn(), producer_consumer(), fan_in(), aside()]
         .into_iter()
@@ -40,7 +40,7 @@ pub fn all() -> Vec<Work> {
         .collect()
 }
 
-/// A work on one thread and on threads; the peers of either scene.
+/// Makes a work for one thread and one for OS threads, each with its peers.
 fn in_both_scenes(
     name: &'static str,
     units: u64,
@@ -65,7 +65,7 @@ fn work(
     Work { name, scene, units, contenders }
 }
 
-/// The peers for whom a work was written once: `peers!(awaiting: Tokio, Kanal; blocking: May)`.
+/// Lists the peers that share the code of a work: `peers!(awaiting: Tokio, Kanal; blocking: May)`.
 macro_rules! peers {
     ($($run:ident: $($peer:ident),+);+) => {
         vec![$($(Contender::new($peer::NAME, $run::<$peer>)),+),+]
@@ -73,7 +73,7 @@ macro_rules! peers {
 }
 use peers;
 
-/// This library, on each backend compiled in, where that belongs.
+/// Makes this library a contender, on the backend of the scene if it is compiled in.
 fn on_backend(scene: Scene, run: impl Fn(Backend, u64) -> Duration + 'static) -> Option<Contender> {
     match scene {
         Scene::OneThread => cfg!(feature = "coroutines")
@@ -90,8 +90,8 @@ fn clock_of(backend: Backend) -> Clock {
     }
 }
 
-/// How long `step` takes `n` times, once it has been done `before` times: all have started then, and have what
-/// they need. A macro, because a step may await.
+/// Measures how long `step` takes `n` times, once it has been done `before` times. By then all processes have started and
+/// have their resources. It is a macro because a step may await.
 macro_rules! timed {
     ($clock:expr, $before:expr, $n:expr, $step:expr) => {{
         for _ in 0..$before {

@@ -1,4 +1,4 @@
-//! One process writes, one reads: by rendezvous, and with room for 100 between them.
+//! One process writes and one reads, by rendezvous and with room for 100 values between them.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ fn ours(backend: Backend, room: usize, n: u64) -> Duration {
         .expect("the producer never ends")
 }
 
-/// A coroutine each on the schedulers of two threads.
+/// Runs one coroutine on each of two threads' schedulers.
 fn two_schedulers(room: usize, n: u64) -> Duration {
     let channel = Channel::buffered(room);
     let (out, input) = (channel.writer(), channel.reader());

@@ -1,4 +1,4 @@
-//! What a process costs from its start to its end.
+//! The cost of a process from its start to its end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -85,7 +85,7 @@ fn lazy_blocking<P: Blocking>(n: u64) -> Duration {
     })()
 }
 
-/// Counts those who have started; true for the last.
+/// Counts the processes that have started, and returns true for the last.
 fn last_of(here: &AtomicUsize, all: usize) -> bool {
     here.fetch_add(1, Ordering::Relaxed) + 1 == all
 }
@@ -112,7 +112,7 @@ fn feeder(all: usize, complete: Reader<u64>, out: Writer<u64>) -> csp::Result {
     Ok(())
 }
 
-/// So many processes that all wait before the first is let go on.
+/// Runs `all` processes, which all wait before the first may go on.
 pub(super) fn all_live(backend: Backend, all: usize) -> Result<Vec<csp::Result<u64>>, Failure> {
     let (values, complete) = (Channel::new(), Channel::new());
     let here = Arc::new(AtomicUsize::new(0));
@@ -142,7 +142,7 @@ async fn live_future<P: Awaiting>(
     P::read(&mut input).await.value()
 }
 
-/// So many futures that all wait before the first is let go on.
+/// Runs `all` futures, which all wait before the first may go on.
 async fn all_live_futures<P: Awaiting<Reader: Clone>>(all: usize) -> Option<()> {
     let ((out, input), (complete, mut completion)) = (P::channel(0), P::channel(0));
     let here = Arc::new(AtomicUsize::new(0));

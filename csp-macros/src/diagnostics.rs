@@ -1,11 +1,11 @@
-//! What a macro found wrong. Collected, so that all of it is reported at once, each at its own token.
+//! The mistakes that a macro found. They are collected and reported all at once, each at its own token.
 
 use std::fmt::Display;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// A diagnostic reads *rule: reason*.
+/// Mistakes, each as *rule: reason*.
 #[derive(Default)]
 pub(crate) struct Mistakes(Option<syn::Error>);
 
@@ -25,7 +25,7 @@ impl Mistakes {
         self.0.is_some()
     }
 
-    /// `compile_error!`s, or nothing.
+    /// Returns a `compile_error!` for each mistake, or `None` without any.
     pub(crate) fn report(self) -> Option<TokenStream> {
         self.0.map(syn::Error::into_compile_error)
     }

@@ -1,4 +1,4 @@
-//! The model: a function as the user wrote it. The signature is parsed, the body stays the user's own tokens.
+//! The model: a function as the user wrote it. The signature is parsed, and the body stays the user's own tokens.
 
 use std::fmt::Display;
 
@@ -20,7 +20,7 @@ pub(crate) struct Function {
     pub(crate) body: Group,
 }
 
-/// The function that an attribute was put on. `bodiless` and `other` say what is wrong with what is none.
+/// Returns the function on which an attribute stands. `bodiless` and `other` are the mistakes of an item that is none.
 pub(crate) fn parse(
     item: TokenStream,
     mistakes: &mut Mistakes,
@@ -36,10 +36,10 @@ pub(crate) fn parse(
     None
 }
 
-/// What an attribute was put on.
+/// The item on which an attribute stands.
 enum Item {
     Function(Box<Function>),
-    /// `fn f();`, which only a trait has.
+    /// `fn f();`, which only a trait may have.
     Bodiless(Box<Signature>),
     /// The first token after attributes and visibility.
     Other(TokenTree),
@@ -66,7 +66,7 @@ impl Parse for Item {
     }
 }
 
-/// What stands in braces, also where a macro wrote `$body` for a `$body:block`.
+/// Returns the group in braces, also if a macro wrote `$body` for a `$body:block`.
 fn body(tokens: TokenTree) -> Option<Group> {
     let TokenTree::Group(group) = tokens else { return None };
     match group.delimiter() {
@@ -76,7 +76,7 @@ fn body(tokens: TokenTree) -> Option<Group> {
     }
 }
 
-/// Whether `fn` comes after whatever may stand before it.
+/// Whether the item is a function: only qualifiers stand in front of its `fn`.
 fn is_function(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
     loop {
@@ -95,8 +95,8 @@ fn is_function(input: ParseStream<'_>) -> bool {
 }
 
 impl Function {
-    /// The same function once for each way its arguments' `#[cfg]`s can turn out, each under that condition: a tuple type
-    /// cannot have `#[cfg]` on its elements, so what a condition takes away has to be gone before the tuple is printed.
+    /// Returns the function once for each outcome of its arguments' `#[cfg]`s, under the condition of that outcome. The
+    /// elements of a tuple type cannot have a `#[cfg]`, so an argument has to be gone before the tuple is printed.
     pub(crate) fn configured(mut self) -> Vec<Function> {
         let conditional =
             self.sig.inputs.iter().position(|input| attributes(input).iter().any(is_cfg));
@@ -150,7 +150,7 @@ fn condition(cfg: &Attribute) -> TokenStream {
     }
 }
 
-/// The user's tokens, with the body untouched.
+/// Prints the user's tokens, with the body untouched.
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let Function { attrs, vis, sig, body } = self;

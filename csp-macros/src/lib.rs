@@ -1,40 +1,45 @@
 //! The macros of `csp`: tokens in, a call to `csp::__private` out.
 //!
-//! Each goes the same way: the model parses, `validate` judges, `expand` prints; when something is wrong, `fallback` prints what
-//! keeps the constructor defined, so that one mistake gives one error.
+//! Each macro goes the same way. The model parses, `validate` judges, `expand` prints. After a mistake, `fallback` prints
+//! a constructor all the same, so that one mistake gives one error.
 
 mod alternation;
-mod blocking;
 mod diagnostics;
-mod entry;
 mod function;
+mod io;
 mod keeping;
+mod main_and_test;
 mod options;
 mod process;
+#[cfg(test)]
+mod shown;
 mod spans;
+mod tokens;
 
 use proc_macro::TokenStream;
 
 use alternation::Order;
 use process::Kind;
 
-/// Turns a function into the constructor of a process: `f(a, b)` no longer runs the body but gives a `Process<(A, B), R>`, a
-/// value that does nothing until it is run.
+/// Turns a function into the constructor of a process. `f(a, b)` then returns a `Process<(A, B), R>`, a value that does
+/// nothing until it is run.
 ///
-/// The body owns its arguments; they and the result are `Send + 'static`, whatever the process will run on.
+/// The body owns its arguments. The arguments and the result are `Send + 'static` on every backend.
 ///
-/// An `async fn` is a process without a stack: a future, which awaits where others wait, by operations that have `_async`
-/// behind their names. It meets the others on the same channels. What it keeps over an `.await` need not be `Send`, for it stays
-/// on its thread.
+/// An `async fn` is a process without a stack. It is a future, and awaits where other processes block, by operations whose
+/// names end with `_async`. Both kinds meet on the same channels. A value that lives across an `.await` need not be `Send`,
+/// because the future stays on its thread.
 ///
-/// Options, all of them optional:
+/// Options:
 ///
-/// - `name = "…"`: one step of the paths in which the process is named; the function's name unless said.
-/// - `on = coroutine | thread | subprocess`: what it runs on; coroutines unless said, where they are compiled in, else threads.
+/// - `name = "…"`: the process's step in the paths that name processes. The default is the function's name.
+/// - `on = coroutine | thread | subprocess`: the backend. The default is coroutines, or threads in a build without
+///   coroutines.
 /// - `stack = "64 KiB"`: the size of its stack, a whole number of `B`, `KiB` or `MiB`.
-/// - `daemon`: it does not keep the network alive.
-/// - `on_panic = poison | retire`: what becomes of the ends it held if it panics; `poison` unless said.
-/// - `crate = path`: where the library is, if not at `::csp`.
+/// - `daemon`: the process does not keep the network alive.
+/// - `on_panic = poison | retire`: the fate of the ends that the process holds when it panics. The default is `poison`.
+/// - `cpu_time = "10 s"`, `wall_time = "90 s"`, `memory = "512 MiB"`: limits of a process that is an OS process of its own.
+/// - `crate = path`: the path of the library. The default is `::csp`.
 ///
 /// The idea is PyCSP's `@process`.
 ///
@@ -74,15 +79,30 @@ pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {
     process::attribute(Kind::Process, options.into(), item.into()).into()
 }
 
-/// Turns a function into the constructor of a process that runs in an OS process of its own where the feature `subprocess` is
-/// on, and like [`macro@process`] where it is not. Options as there; `on = …` and `.on(…)` have it run elsewhere all the same.
+/// Turns a function into the constructor of a process that runs in an OS process of its own.
 ///
-/// With the feature, arguments and result are `Serialize + DeserializeOwned` (of serde): they are packed up, and made anew in the other OS
-/// process, while the originals of the arguments are dropped. A generic function says so of its parameters.
+/// This requires the feature `subprocess`. Without the feature, the process runs like one of [`macro@process`]. The options are
+/// the same, and `on = …` and `.on(…)` still choose another backend.
 ///
-/// The child is the same executable, started again and caught ahead of `main`, with the same command line, environment and working
-/// folder; its standard input is empty. It ends when the function has returned and all that it spawned has ended, or at once with its
-/// parent. If it ends otherwise (it panics, exits, aborts, or is killed) the process has failed, and says how.
+/// With the feature, arguments and result are `Serialize + DeserializeOwned` (of serde). They are serialized and made anew in
+/// the other OS process, and the originals of the arguments are dropped. A generic function states these bounds for its
+/// parameters.
+///
+/// The child is the same executable, started again and caught ahead of `main`. It has the same command line, environment and
+/// working folder, and its standard input is empty. It ends when the function has returned and all processes that it spawned
+/// have ended, or at once with its parent. If the child panics, exits, aborts or is killed, the process has failed, and the
+/// failure says how.
+///
+/// If the function returns or panics, the channels that the child has made outlive it. Buffered values are still read, and
+/// writers and readers elsewhere go on. The channels of a child that is killed are lost with it. Reads and writes then end
+/// with [`Cause::Lost`](https://docs.rs/csp/latest/csp/enum.Cause.html).
+///
+/// A child is a process group of its own, so Ctrl-C reaches the parent only. It inherits no descriptor of its parent. The soft
+/// limit of open descriptors is raised only while there are more children than it allows. Code in a library that the program
+/// loaded at run time can have no child: such a process fails.
+///
+/// Serde's attributes work. Types with `untagged`, `tag` or `flatten`, and types that leave out fields, travel with the names
+/// of their fields. All other types travel without names. A variant that serde skips must stand behind the other variants.
 ///
 /// The idea is PyCSP's `@multiprocess`.
 ///
@@ -104,20 +124,24 @@ pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
     process::attribute(Kind::Multiprocess, options.into(), item.into()).into()
 }
 
-/// Makes a function without arguments the process `main`: it returns after all that it spawned has ended, and is where the
-/// child of a `#[multiprocess]` takes over.
+/// Turns a function without arguments into the process `main`. It returns after all processes that it spawned have ended.
+/// The child of a `#[multiprocess]` takes over here.
 ///
-/// When it has ended, what it leaves behind is named on standard error: processes that are still alive, but for daemons;
-/// channels with values that nobody has read; and, in a build with debug assertions, ends that nobody has used. All
-/// that one line of the program makes count as one, and an end was of use, too, if somebody was told by its drop that the
-/// channel had retired. `CSP_LEAKS=off` in the environment says that nobody wants to know.
+/// At the end, the program reports its leaks on standard error:
+///
+/// - processes that are still alive, except daemons,
+/// - channels with values that nobody has read,
+/// - in a build with debug assertions, ends that nobody has used.
+///
+/// Leaks from the same line of the program count as one. An end also counts as used if its drop told another process that the
+/// channel had retired. `CSP_LEAKS=off` in the environment turns the report off.
 ///
 /// Options:
 ///
 /// - `dump_on_signal`: `SIGQUIT` (`ctrl-\`) and `SIGUSR1` print [`csp::network()`] on standard error, and the program goes on.
-///   `CSP_DUMP` in the environment says how: `text`, unless it is `dot`, `mermaid` or `json`. On Unix.
-/// - `leaks = allow`: what is left behind is not mentioned.
-/// - `crate = path`: where the library is, if not at `::csp`.
+///   `CSP_DUMP` in the environment chooses the format: `text` (the default), `dot`, `mermaid` or `json`. Works on Unix.
+/// - `leaks = allow`: leaks are not reported.
+/// - `crate = path`: the path of the library. The default is `::csp`.
 ///
 /// [`csp::network()`]: https://docs.rs/csp/latest/csp/fn.network.html
 ///
@@ -135,21 +159,21 @@ pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
-    entry::attribute(entry::Kind::Main, options.into(), item.into()).into()
+    main_and_test::attribute(main_and_test::Kind::Main, options.into(), item.into()).into()
 }
 
-/// Makes a function without arguments a test, and a process: it runs on a thread of its own, and has ended when all has that it
-/// spawned.
+/// Turns a function without arguments into a test that is a process. The test runs on a thread of its own, and ends after all
+/// processes that it spawned have ended.
 ///
-/// It fails, beside of what else makes tests fail, if it takes too long, with the state of the network; and if it leaves something
-/// behind: see [`macro@main`].
+/// Beyond the usual reasons, the test fails if it takes too long, and then prints the state of the network. It also fails if it
+/// leaks anything: see [`macro@main`].
 ///
 /// Options:
 ///
-/// - `limit = "90 s"`: how long it may take, a whole number of `ms`, `s` or `min`; a minute unless said. `CSP_TEST_LIMIT` in the
-///   environment, in seconds, goes for all.
-/// - `leaks = allow`: to leave something behind is no failure.
-/// - `crate = path`: where the library is, if not at `::csp`.
+/// - `limit = "90 s"`: the time that the test may take, a whole number of `ms`, `s` or `min`. The default is a minute.
+///   `CSP_TEST_LIMIT` in the environment, in seconds, holds for all tests.
+/// - `leaks = allow`: a leak is no failure.
+/// - `crate = path`: the path of the library. The default is `::csp`.
 ///
 /// ```
 /// # use csp::{Channel, Reader, parallel, process};
@@ -172,13 +196,13 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
-    entry::attribute(entry::Kind::Test, options.into(), item.into()).into()
+    main_and_test::attribute(main_and_test::Kind::Test, options.into(), item.into()).into()
 }
 
-/// Puts the body of a function into `csp::io`: called by a coroutine, it runs on another thread while the process waits and
-/// the others of its thread go on. The one option is `crate = path`.
+/// Puts the body of a function into `csp::io`. If a coroutine calls the function, the body runs on another thread. Meanwhile
+/// the process waits, and the other processes of its thread go on. The one option is `crate = path`.
 ///
-/// The signature stays what it is; arguments may be borrowed. They are `Send`, and so is the result.
+/// The signature stays the same, and arguments may be borrowed. The arguments and the result are `Send`.
 ///
 /// The idea is PyCSP's `@io`.
 ///
@@ -199,17 +223,17 @@ pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_attribute]
 pub fn io(options: TokenStream, item: TokenStream) -> TokenStream {
-    blocking::attribute(options.into(), item.into()).into()
+    io::attribute(options.into(), item.into()).into()
 }
 
-/// `csp::alt!`; documented there.
+/// Expands `csp::alt!`, which is documented there.
 #[doc(hidden)]
 #[proc_macro]
 pub fn alt(tokens: TokenStream) -> TokenStream {
     alternation::function_like(Order::Fair, tokens.into()).into()
 }
 
-/// `csp::pri_alt!`; documented there.
+/// Expands `csp::pri_alt!`, which is documented there.
 #[doc(hidden)]
 #[proc_macro]
 pub fn pri_alt(tokens: TokenStream) -> TokenStream {

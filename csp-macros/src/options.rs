@@ -1,4 +1,4 @@
-//! What stands in the parentheses of an attribute: parsed entry by entry, so that each may be wrong on its own.
+//! The options in the parentheses of an attribute. They are parsed entry by entry, so that each may be wrong on its own.
 
 use proc_macro2::{Ident, Punct, Span, TokenStream, TokenTree};
 use syn::{LitStr, Path, ext::IdentExt, parse::Parser, parse_quote};
@@ -11,7 +11,7 @@ struct Entry {
     value: Option<TokenStream>,
 }
 
-/// The options of a process, judged. What was wrong is left at its default.
+/// The options of an attribute, judged. A wrong option is left at its default.
 pub(crate) struct Options {
     pub(crate) name: Option<String>,
     /// A variant of `csp::Backend`.
@@ -20,17 +20,23 @@ pub(crate) struct Options {
     pub(crate) daemon: bool,
     /// A variant of `OnPanic`.
     pub(crate) on_panic: Option<Ident>,
-    /// Of `main`.
+    /// Limits of an OS process, in milliseconds.
+    pub(crate) cpu_time: Option<u64>,
+    pub(crate) wall_time: Option<u64>,
+    /// The same, in bytes.
+    pub(crate) memory: Option<u64>,
+    /// An option of `main`.
     pub(crate) dump_on_signal: bool,
-    /// Of `main` and tests: what is left behind is not mentioned.
+    /// An option of `main` and tests: leaks are not reported.
     pub(crate) allow_leaks: bool,
-    /// Of a test, in milliseconds.
+    /// An option of tests, in milliseconds.
     pub(crate) limit: Option<u64>,
-    /// Where the library is to be found.
+    /// The path of the library.
     pub(crate) krate: Path,
 }
 
-const PROCESS: &[&str] = &["name", "on", "stack", "daemon", "on_panic", "crate"];
+const PROCESS: &[&str] =
+    &["name", "on", "stack", "daemon", "on_panic", "cpu_time", "wall_time", "memory", "crate"];
 const PATH: &[&str] = &["crate"];
 const MAIN: &[&str] = &["dump_on_signal", "leaks", "crate"];
 const TEST: &[&str] = &["limit", "leaks", "crate"];
@@ -64,6 +70,9 @@ impl Options {
             stack: None,
             daemon: false,
             on_panic: None,
+            cpu_time: None,
+            wall_time: None,
+            memory: None,
             dump_on_signal: false,
             allow_leaks: false,
             limit: None,
@@ -97,6 +106,9 @@ impl Options {
                 ("stack", Some(value)) => options.stack = stack(&value, mistakes),
                 ("leaks", Some(value)) => options.allow_leaks = leaks(&value, mistakes),
                 ("limit", Some(value)) => options.limit = limit(&value, mistakes),
+                ("cpu_time", Some(value)) => options.cpu_time = limit(&value, mistakes),
+                ("wall_time", Some(value)) => options.wall_time = limit(&value, mistakes),
+                ("memory", Some(value)) => options.memory = memory(&value, mistakes),
                 ("on_panic", Some(value)) => options.on_panic = on_panic(&value, mistakes),
                 (_, Some(value)) => match Path::parse_mod_style.parse2(value.clone()) {
                     Ok(path) => options.krate = path,
@@ -149,11 +161,14 @@ fn example(name: &str) -> &'static str {
         "on_panic" => "on_panic = retire",
         "leaks" => "leaks = allow",
         "limit" => r#"limit = "90 s""#,
+        "cpu_time" => r#"cpu_time = "10 s""#,
+        "wall_time" => r#"wall_time = "90 s""#,
+        "memory" => r#"memory = "512 MiB""#,
         _ => "crate = some::path",
     }
 }
 
-/// The entries that could be read; the others are mistakes.
+/// Returns the entries that can be read. The others are mistakes.
 fn entries(tokens: TokenStream, mistakes: &mut Mistakes) -> Vec<Entry> {
     let is_comma =
         |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
@@ -232,10 +247,10 @@ fn on_panic(value: &TokenStream, mistakes: &mut Mistakes) -> Option<Ident> {
 
 fn leaks(value: &TokenStream, mistakes: &mut Mistakes) -> bool {
     const WORDS: &[(&str, &str)] = &[("allow", "allow")];
-    variant(value, WORDS, "what is left behind is reported or `allow`ed", mistakes).is_some()
+    variant(value, WORDS, "leaks are reported or `allow`ed", mistakes).is_some()
 }
 
-/// One of `words`, as its variant, where the user wrote it.
+/// Returns the variant of one of `words`, at the place of the user's word.
 fn variant(
     value: &TokenStream,
     words: &[(&str, &str)],
@@ -253,7 +268,7 @@ fn variant(
     None
 }
 
-/// Milliseconds.
+/// Returns milliseconds.
 fn limit(value: &TokenStream, mistakes: &mut Mistakes) -> Option<u64> {
     let Ok(limit) = syn::parse2::<LitStr>(value.clone()) else {
         mistakes.at(value, r#"a limit is a string with its unit: write `limit = "90 s"`"#);
@@ -284,13 +299,27 @@ fn stack(value: &TokenStream, mistakes: &mut Mistakes) -> Option<u64> {
 fn bytes(size: &str) -> Result<u64, String> {
     match quantity(size, &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20)])? {
         0 => Err("a body cannot run on none".into()),
-        // What a 32-bit target can address; a 64-bit one has no use for more either.
+        // A 32-bit target can address no more, and a 64-bit target has no use for more.
         bytes if bytes <= u64::from(u32::MAX) => Ok(bytes),
         _ => Err(format!("`{}` is more than 4095 MiB", size.trim())),
     }
 }
 
-/// A whole number of one of the units, which are named with what they are worth; what is too large to count is the largest.
+fn memory(value: &TokenStream, mistakes: &mut Mistakes) -> Option<u64> {
+    let Ok(size) = syn::parse2::<LitStr>(value.clone()) else {
+        mistakes.at(value, r#"a size is a string with its unit: write `memory = "512 MiB"`"#);
+        return None;
+    };
+    let rule = "a size is a whole number of B, KiB, MiB or GiB";
+    let units = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+    let bytes = match quantity(&size.value(), &units) {
+        Ok(0) => Err("an OS process cannot run on none".into()),
+        bytes => bytes,
+    };
+    bytes.map_err(|reason| mistakes.at(value, format!("{rule}: {reason}"))).ok()
+}
+
+/// Reads a whole number of one of the units, each given with its worth. A number that is too large becomes the largest.
 fn quantity(text: &str, units: &[(&str, u64)]) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());

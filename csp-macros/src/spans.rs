@@ -1,9 +1,10 @@
-//! Where what a macro prints is shown: at the user's tokens, although it keeps the macro's own hygiene.
+//! Places for printed tokens: rustc shows them at the user's tokens, although they keep the macro's own hygiene.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// The first and the last place of `tokens`. What starts at the one and ends at the other is shown at all of them.
+/// Returns the first and the last place of `tokens`. Rustc shows an expression that starts at the one and ends at the other at
+/// all of them.
 pub(crate) fn across(tokens: &impl ToTokens) -> (Span, Span) {
     let mut tokens = tokens.to_token_stream().into_iter();
     let Some(first) = tokens.next() else {
@@ -21,12 +22,12 @@ pub(crate) fn across(tokens: &impl ToTokens) -> (Span, Span) {
     (start, end)
 }
 
-/// `place`, with the hygiene of a local variable of the macro.
+/// Returns `place` with the hygiene of a local variable of the macro.
 pub(crate) fn local(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }
 
-/// The tokens of a path at another place, each with its own hygiene.
+/// Returns the tokens of a path at another place, each with its own hygiene.
 pub(crate) fn path_at(place: Span, path: &impl ToTokens) -> TokenStream {
     let tokens = path.to_token_stream().into_iter().map(|mut token| {
         token.set_span(token.span().located_at(place));

@@ -1,10 +1,11 @@
 //! Ordinary Rust functions as communicating sequential processes.
 //!
-//! A function with [`#[process]`](process) is a process: a value that does nothing until [`parallel!`],
+//! A function with [`#[process]`](macro@process) is a process: a value that does nothing until [`parallel!`],
 //! [`sequence!`] or [`spawn`] runs it. Processes own what they work on and talk over [`Channel`]s, which are
 //! any-to-any, synchronous or buffered. A process that waits for several of them at once chooses with [`alt!`] or
-//! [`pri_alt!`], over inputs and outputs alike. A network ends by retirement (an end that is dropped) or by poison
-//! (an end that is poisoned, or held by a process that panics), and never silently hangs on either.
+//! [`pri_alt!`], over inputs and outputs alike. A network ends by retirement or by poison. An end retires when it is
+//! dropped. An end is poisoned by a call, or by the panic of the process that holds it. The network never silently
+//! hangs on either.
 //!
 //! ```
 //! use csp::{Channel, Reader, Writer, parallel, process};
@@ -39,99 +40,95 @@
 //! assert_eq!(sum, 328_350);
 //! ```
 //!
-//! The [guide] begins with this, and goes on to termination, choice, blocking calls, deadlocks and patterns.
+//! The [guide] begins with this program, and goes on to termination, choice, blocking calls, deadlocks and patterns.
 //!
 //! # What a process runs on
 //!
-//! Cargo features say what there is, and a value or a function may choose ([`Process::on`]); the program is the same.
+//! Cargo features say which backends exist. A value or a function may choose among them ([`Process::on`]). The program
+//! stays the same.
 //!
 //! | feature | a process is | by default |
 //! |---|---|---|
 //! | `coroutines` | a coroutine, scheduled by the thread that starts it | on |
-//! | `slab` | the same, with stacks of the library's own making: a million may be blocked at once | on |
+//! | `generator` | (the engine `generator` beside our own, to compare the two: `CSP_ENGINE=generator` chooses it) | |
 //! | `threads` | an OS thread | |
-//! | `compute` | (what [`compute`] does is done by rayon's threads) | on |
+//! | `compute` | (a pool of rayon's does the work of [`compute`](fn@compute)) | on |
 //! | `serde` | (reports can be serialised) | |
 //! | `subprocess` | an OS process, for [`#[multiprocess]`](multiprocess) functions; on Linux | |
 //!
-//! `#[process]` runs on coroutines where they are compiled in, else on threads. All may meet on one channel. A `#[process]` that
-//! is an `async fn` has no stack: it is a future, polled by a coroutine or thread of the library's, and awaits where others wait
+//! `#[process]` runs on coroutines if they are compiled in, else on threads. All kinds may share one channel. A `#[process] async fn`
+//! has no stack. It is a future, polled by a coroutine or thread of the library's. It uses `.await` where other processes block
 //! ([`read_async`](Reader::read_async), [`parallel_async!`] and so on).
 //! `main`, and any thread, is a process too: it may read, write, choose and spawn.
 //!
 //! A coroutine runs until it waits in an operation of this crate. A loop that computes without communicating, or a
-//! blocking call, holds up all the others of its thread: that is what [`compute`] and [`io`](fn@io) are for.
+//! blocking call, holds up all other coroutines of its thread. [`compute`](fn@compute) and [`io`](fn@io) avoid that.
 //!
 //! # What is guaranteed
 //!
 //! - A value is delivered to exactly one reader, or comes back to its writer in a [`WriteError`].
 //! - Readers and writers of a channel are served in the order in which they came.
-//! - A choice performs exactly one of its guards, whole; the others leave no trace.
-//! - A process ends only after all it has spawned have; [`parallel!`] returns only after all have ended.
-//! - Processes that wait for one another for ever are poisoned with a [report] of who waits for whom.
-//! - A panic ends the network and reaches whoever waits for it, with the path of the process that panicked.
+//! - A choice performs exactly one of its guards, whole. The other guards leave no trace.
+//! - A process ends only after every process it has spawned. [`parallel!`] returns only after all its processes have ended.
+//! - Processes that wait for one another for ever are poisoned with a [report] that says which process waits for which.
+//! - A panic ends the network and is raised again in the process that waits for it, with the path of the process that panicked.
 
-#[doc(hidden)]
-pub mod __private;
-mod alternation;
-mod aside;
-mod awaiting;
+// Some functions are there for one feature or one system. With all of them, no code is dead, and `ci/clippy.sh` checks that.
+#![cfg_attr(
+    not(all(
+        feature = "compute",
+        feature = "generator",
+        feature = "subprocess",
+        target_os = "linux",
+        not(loom)
+    )),
+    allow(dead_code)
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod backend;
-mod barrier;
-mod blocked;
-mod busy;
 mod channel;
 mod choice;
-mod compute;
-mod guard;
+mod commit;
+mod front;
 pub mod guide;
-mod harness;
-mod holders;
-pub mod io;
-mod leaks;
-mod macros;
 #[cfg(all(test, loom))]
 mod models;
 mod network;
-mod park;
-mod patience;
-mod place;
-pub mod plug;
-mod pool;
 mod process;
-mod quiet;
-mod registry;
 pub mod report;
-mod shared_buf;
-pub mod shell;
-#[cfg(all(unix, not(loom)))]
-mod signals;
-mod sketch;
-mod sleeping;
-mod survey;
+mod stack;
 mod sync;
-mod termination;
-mod timer;
-mod verdict;
-mod waiter;
+mod system;
+mod wait;
 mod watch;
+
+pub use choice::io;
+#[doc(hidden)]
+pub use front::private as __private;
+pub use front::supervise::{GaveUp, Supervisor};
+pub use front::{plug, shell};
 
 pub use csp_macros::{io, main, multiprocess, process, test};
 
-pub use aside::{io, io_async};
-pub use barrier::{Barrier, Bucket};
+pub use backend::memory::SharedBuf;
+pub use backend::offload::compute::{compute, compute_async};
+pub use backend::offload::{io, io_async};
 pub use channel::{
-    BeginAsync, Channel, Extended, IntoIter, Iter, ReadAsync, Reader, WriteAsync, Writer,
+    BeginAsync, Channel, Extended, IntoIter, Iter, ReadAsync, Reader, Stop, StopToken, WriteAsync,
+    Writer,
 };
-pub use choice::Alternation;
-pub use compute::{compute, compute_async};
-pub use network::{
-    Component, Current, Members, Output, Parallel, Sequence, Spawn, Spawned, current, init,
-    shutdown, shutdown_async, spawn,
-};
-pub use process::{Backend, Erased, Failure, Process, Replicated};
+pub use choice::alternation::Alternation;
+pub use choice::barrier::Barrier;
+pub use choice::bucket::Bucket;
+pub use choice::limited::TryIter;
+pub use choice::timer::{Every, every, sleep, sleep_async, sleep_until, sleep_until_async};
+pub use choice::unwritten::TryWriteError;
+pub use network::results::{ErrorsInto, OneError, Results};
+pub use network::set::{Members, Parallel, Sequence};
+pub use network::spawn::{Spawn, Spawned, spawn};
+pub use network::{Component, Current, Output, current, init, shutdown, shutdown_async};
+pub use process::{AnyProcess, Backend, Erased, Failure, ParseBackendError, Process, Replicated};
 pub use report::Network;
-pub use shared_buf::SharedBuf;
-pub use survey::network;
-pub use termination::{Cause, Poison, Result, Termination, WriteError};
-pub use timer::{Every, every, sleep, sleep_async, sleep_until, sleep_until_async};
+pub use report::termination::{Cause, Poison, Result, Termination, WriteError};
+pub use watch::words::network;

@@ -5,7 +5,7 @@ use csp::{Channel, Reader, Writer, alt, io::Call, parallel, process, spawn};
 
 #[process]
 fn server(socket: TcpListener, stop: Reader<()>) -> csp::Result<u32> {
-    // Made before the loop: a call that is not chosen goes on, and is found again in the next round.
+    // Made before the loop, because a call that is not chosen goes on until a later round chooses it.
     let accept = Call::new(move || socket.accept());
     let mut served = 0;
     loop {
@@ -21,13 +21,13 @@ fn server(socket: TcpListener, stop: Reader<()>) -> csp::Result<u32> {
 
 #[process]
 fn echo(stream: TcpStream) {
-    // Borrows what it works on; the others of this thread go on meanwhile.
+    // The closure borrows. The other processes of this thread go on meanwhile.
     let mut line = String::new();
     let _ = csp::io(|| BufReader::new(&stream).read_line(&mut line));
     let _ = reply(&stream, &line);
 }
 
-/// The same, for a whole function.
+/// Does the same with a whole function.
 #[csp::io]
 fn reply(mut stream: &TcpStream, line: &str) -> std::io::Result<()> {
     stream.write_all(line.to_uppercase().as_bytes())

@@ -19,7 +19,7 @@ fn asks(questions: Writer<(u32, Writer<u32>)>, n: u32) -> csp::Result<u32> {
 #[process]
 fn prefers_its_own(values: Writer<String>) -> Option<String> {
     // The reader is gone: the value comes back.
-    values.write("mine".to_owned()).err().map(|error| error.value)
+    values.write("mine".to_owned()).err().map(csp::WriteError::into_inner)
 }
 
 #[csp::main]

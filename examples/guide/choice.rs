@@ -8,7 +8,7 @@ fn producer(out: Writer<u32>) -> csp::Result {
     (0..6).try_for_each(|n| Ok(out.write(n)?))
 }
 
-/// Keeps up to `size` values for a reader that comes late; reads and writes, whichever can be done.
+/// Keeps up to `size` values for a late reader. Reads or writes, depending on which is ready.
 #[process]
 fn store(input: Reader<u32>, out: Writer<u32>, size: usize) -> csp::Result {
     let mut held = VecDeque::new();
@@ -27,7 +27,7 @@ fn consumer(input: Reader<u32>) -> Vec<u32> {
     input.iter().collect()
 }
 
-/// Works until it is told to stop: that comes first.
+/// Works until it is told to stop. The stop has priority.
 #[process]
 fn worker(stop: Reader<()>, jobs: Reader<u32>) -> u32 {
     let mut done = 0;
@@ -53,7 +53,7 @@ fn main() {
     );
     println!("{values:?}");
 
-    // A retired guard is left out; when none is left, the choice ends.
+    // A retired guard is left out. When no guard is left, the choice ends.
     let (stop, jobs) = (Channel::new(), Channel::new());
     let never_stopped = stop.reader();
     drop(stop);

@@ -2,13 +2,13 @@ use std::collections::HashMap;
 
 use csp::{Channel, Reader, Writer, parallel, process};
 
-/// What can be asked; a question that has an answer carries the way back.
+/// A request to the table. A question carries the channel for its answer.
 enum Request {
     Put(String, u32),
     Get(String, Writer<Option<u32>>),
 }
 
-/// The only one who touches the table, so it needs no lock.
+/// Owns the table alone, so the table needs no lock.
 #[process]
 fn table(requests: Reader<Request>) -> csp::Result<usize> {
     let mut table = HashMap::new();

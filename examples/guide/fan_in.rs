@@ -5,7 +5,7 @@ fn source(out: Writer<&'static str>, word: &'static str) -> csp::Result {
     (0..3).try_for_each(|_| Ok(out.write(word)?))
 }
 
-/// Fairly: while all have something to say, all get a turn before any gets another.
+/// Merges fairly: while all inputs have values, each gets a turn before any gets another.
 #[process]
 fn merge(inputs: Vec<Reader<&'static str>>) -> Vec<&'static str> {
     let mut all = Vec::new();

@@ -1,8 +1,8 @@
 //! The programs of the guide: `cargo run -p csp-examples --bin guide -- choice`.
 //!
-//! Each is shown in a chapter of `csp::guide`, with what it prints; `tests/guide.rs` checks that both are the same.
+//! A chapter of `csp::guide` shows each program and its output. `tests/guide.rs` checks that both are the same.
 
-/// `mod`s whose files are whole programs, as they stand in the guide.
+/// Declares `mod`s whose files are the whole programs of the guide.
 macro_rules! programs {
     ($($name:ident)*) => {
         $(

@@ -12,7 +12,7 @@ fn work(n: u64) -> u64 {
     (0..20_000).fold(n, |x, i| x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(i))
 }
 
-/// Which threads have done the work.
+/// Returns the threads that have done the work.
 #[process]
 fn in_turn(jobs: Reader<u64>) -> HashSet<ThreadId> {
     jobs.iter()

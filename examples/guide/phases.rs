@@ -1,6 +1,6 @@
 use csp::{Barrier, Channel, Reader, Writer, parallel, process};
 
-/// All are in the same phase: nobody begins the next before all have ended this one.
+/// Stays in step with the other cells: none begins a phase before all have ended the last one.
 #[process]
 fn cell(phases: Barrier, log: Writer<u32>) -> csp::Result {
     for phase in 0..3 {

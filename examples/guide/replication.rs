@@ -17,7 +17,7 @@ fn main() {
     let (one, many) = parallel!(greets("you"), 3 * greets("all"));
     println!("{one}\n{many:?}");
 
-    // Each replica gets a clone of every argument; a clone of an end is an end of its own, wherever it sits.
+    // Each replica gets a clone of every argument. A clone of an end is a new end, also inside a `Vec`.
     let values = Channel::new();
     let ends = vec![values.reader(), values.reader()];
     println!("{:?}", parallel!(2 * takes(values.reader(), ends)).0);
@@ -29,7 +29,7 @@ fn main() {
     let set = ["a", "b"].into_iter().fold(Parallel::new(), |set, name| set.with(greets(name)));
     println!("{:?}", set.run());
 
-    // Started now, joined later, or by the end of whoever spawned it.
+    // Started now, and joined later, at the latest when its parent ends.
     let later = spawn(greets("later"));
     println!("{}", later.join());
 }

@@ -1,10 +1,10 @@
 use csp::{Channel, Parallel, Reader, Writer, process};
 
-/// Passes the token on; the last writes it back to the first.
+/// Passes the token on. The last node writes it back to the first.
 #[process]
 fn node(input: Reader<u32>, out: Writer<u32>, first: bool) -> csp::Result<u32> {
     if first {
-        out.write(0)?; // somebody must begin
+        out.write(0)?; // one node must begin
     }
     let mut last = 0;
     for token in &input {

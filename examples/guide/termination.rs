@@ -3,7 +3,7 @@ use csp::{Channel, Reader, Writer, parallel, process};
 const SOURCES: usize = 5;
 const EACH: usize = 10;
 
-/// How a source leaves when it has written all.
+/// The way in which a source leaves after it has written all its values.
 #[derive(Clone, Copy)]
 enum Leaving {
     Retiring,

@@ -1,5 +1,5 @@
-//! The chapters of `csp::guide` show programs of `examples/guide`, what they print, and pictures made by `picture`: here it is
-//! checked that they are the same. `CSP_BLESS=1 cargo test -p csp-examples --test guide` writes them anew.
+//! The chapters of `csp::guide` show programs of `examples/guide`, their output, and pictures made by `picture`. This test
+//! checks that they are the same. `CSP_BLESS=1 cargo test -p csp-examples --test guide` writes them anew.
 
 mod picture;
 
@@ -11,7 +11,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// What the block after a marker is to be.
+/// Returns the block that must follow a marker.
 fn wanted(marker: &str) -> String {
     let (kind, what) = marker.split_once(' ').unwrap_or_else(|| panic!("{marker}: of what?"));
     match kind.trim_end_matches(':') {
@@ -36,7 +36,7 @@ fn wanted(marker: &str) -> String {
     }
 }
 
-/// The text with all that stands between `<!-- marker -->` and `<!-- end -->` made anew.
+/// Returns the text with everything between `<!-- marker -->` and `<!-- end -->` made anew.
 fn renewed(text: &str) -> String {
     let mut new = String::new();
     let mut rest = text;
@@ -80,6 +80,6 @@ fn a_picture_has_a_box_a_process() {
     let svg = picture::svg("producer | jobs | worker[0] worker[1] … | results | consumer < more");
     assert_eq!(svg.matches("<rect").count(), 4);
     assert_eq!(svg.matches("<text").count(), 5 + 2 + 1);
-    // Each way and its tip.
+    // Each line and its arrow head.
     assert_eq!(svg.matches("<path").count(), 2 * (3 + 3 + 1));
 }

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 const WIDTH: i32 = 112;
 const HEIGHT: i32 = 30;
 const GAP: i32 = 12;
-/// Between columns: room for the name of a channel.
+/// The gap between columns, with room for the name of a channel.
 const WAY: i32 = 110;
 const EDGE: i32 = 6;
 
-/// `producer | jobs | worker[0] worker[1] … | results | consumer`: processes and channels by turns. Who ends with
-/// `< name` has a channel back from the last column to the first; a channel `name*` joins each with its neighbour.
+/// Draws `producer | jobs | worker[0] worker[1] … | results | consumer`: processes and channels by turns. A final `< name` draws
+/// a channel back from the last column to the first. A channel `name*` joins each process with its neighbour.
 pub(crate) fn svg(network: &str) -> String {
     let (ahead, back) = match network.split_once('<') {
         Some((ahead, back)) => (ahead, Some(back.trim())),
@@ -37,7 +37,7 @@ pub(crate) fn svg(network: &str) -> String {
         network.replace('<', "&lt;")
     );
     let mut arrow = |from: (i32, i32), to: (i32, i32)| {
-        // Straight out of the one and into the other.
+        // The curve leaves one box and enters the other horizontally.
         let bend = (to.0 - from.0) / 2;
         let _ = writeln!(
             svg,
@@ -59,7 +59,7 @@ pub(crate) fn svg(network: &str) -> String {
         let by_row = channel.ends_with('*');
         for from in 0..columns[column].len() {
             for to in 0..columns[column + 1].len() {
-                // Those left out stand for many, and are joined as the others are.
+                // The dots stand for many processes, and are joined as the others are.
                 if !by_row || from == to {
                     let start = (left(column) + WIDTH, middle(column, from));
                     arrow(start, (left(column + 1), middle(column + 1, to)));

@@ -30,7 +30,7 @@ fn ok(body: &str) -> (String, String) {
     ("200 OK".to_owned(), body.to_owned())
 }
 
-/// Ends the program if the test hangs, with what the processes wait for.
+/// Ends the program if the test hangs, and prints what the processes wait for.
 fn watchdog() -> mpsc::Sender<()> {
     let (over, is_over) = mpsc::channel();
     thread::spawn(move || {
@@ -49,7 +49,7 @@ fn ten_thousand_requests_are_served_while_fifty_wait() {
     let server = socket.local_addr().expect("an address");
     let serving = thread::spawn(move || web_server::serve(socket, Duration::from_millis(500)));
 
-    // They sleep half a second, and the others wait for much longer, until they are let go.
+    // These requests sleep half a second. The other clients wait for much longer, until a client asks for `/go`.
     let (released, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..SLOW {
@@ -78,7 +78,7 @@ fn ten_thousand_requests_are_served_while_fifty_wait() {
         clients.into_iter().for_each(|client| client.join().expect("all are answered"));
         assert_eq!(released.load(Ordering::SeqCst), 0, "nobody has let them go");
 
-        // Some may still be on their way to the gate.
+        // Some requests may still be on their way to the process `gate`.
         let mut gone = 0;
         while gone < SLOW {
             assert!(failed.load(Ordering::SeqCst) == 0, "a client has failed");

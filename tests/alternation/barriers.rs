@@ -1,4 +1,4 @@
-//! Barriers and buckets: many go on together, each time all of them and once.
+//! Barriers and buckets: many processes go on together, each time all of them, exactly once.
 
 use csp::{Alternation, Barrier, Bucket, Channel, Termination, alt, parallel, pri_alt};
 use csp_tests::{
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Who is in which phase.
+/// The phase of each process.
 #[derive(Clone, Default)]
 struct Phases(Arc<Vec<AtomicUsize>>);
 
@@ -17,7 +17,7 @@ impl Phases {
         Self(Arc::new((0..count).map(|_| AtomicUsize::new(0)).collect()))
     }
 
-    /// One goes on; all who are enrolled with it are in the same phase or the one before or after.
+    /// Moves one process to its next phase. All processes enrolled with it are at most one phase away.
     fn next(&self, who: usize) {
         let phase = self.0[who].fetch_add(1, Ordering::Relaxed) + 1;
         for other in self.0.iter() {
@@ -30,7 +30,7 @@ impl Phases {
     }
 }
 
-/// Syncs so often, in one of the ways there are.
+/// Syncs `count` times, by one of the ways to sync.
 #[awaitable]
 fn steps(barrier: &Barrier, phases: &Phases, who: usize, count: usize) -> csp::Result {
     let never = Channel::<u32>::new();
@@ -39,7 +39,7 @@ fn steps(barrier: &Barrier, phases: &Phases, who: usize, count: usize) -> csp::R
     set.read(&input, |_| unreachable!());
     set.sync(barrier, || {});
     for step in 0..count {
-        // Nobody enters the next phase before all have left the one before.
+        // No process enters the next phase before all have left the last one.
         phases.next(who);
         match (who + step) % 4 {
             0 => barrier.sync(),
@@ -139,7 +139,7 @@ laws! {
             let (one, other) = (barrier.enrol(), barrier.enrol());
             let waiting = [waits_at(backend, one).0, waits_at(backend, other).0];
             let _ = backend.start(in_place!(move || resign(barrier))).try_join();
-            // They are two from now on.
+            // From now on two processes are enrolled.
             let [a, b] = waiting.map(csp::Spawned::join);
             let (a, _) = waits_at(backend, a);
             b.sync();
@@ -186,7 +186,7 @@ laws! {
     }
 
     fn a_barrier_against_channels_is_chosen_by_all_or_none(backend) {
-        // Each of three offers to sync, and to be called away; who was called away is waited for.
+        // Each of three processes offers to sync, and to be called away. The others wait for a process that was called away.
         for seed in seed()..seed() + rounds(30) {
             backend.note(format!("seed {seed}"));
             let mut random = Random::seeded(seed);
@@ -203,7 +203,7 @@ laws! {
                                 call.read()    => called += 1,
                                 if false, call.read() => unreachable!(),
                             }
-                            // When the caller has gone only the barrier is left.
+                            // When the caller has ended, only the barrier is left.
                             .unwrap();
                         }
                         (synced, called)
@@ -242,8 +242,8 @@ laws! {
     }
 
     fn several_barriers_in_several_choices_complete_exactly_once(backend) {
-        // Three processes, a barrier for each two of them. Whoever comes out of a barrier tells its partner how
-        // often, who must have come out of the same one as often.
+        // There are three processes, and a barrier for each pair. A process that passes a barrier tells its partner how
+        // often it has passed. The partner must have passed the same barrier as often.
         for seed in seed()..seed() + rounds(30) {
             backend.note(format!("seed {seed}"));
             let barriers = [(); 3].map(|()| Barrier::new());
@@ -262,7 +262,7 @@ laws! {
                             alt! {
                                 next.sync() => {
                                     by_next += 1;
-                                    // Nobody is there any more who has resigned.
+                                    // A partner that has resigned does not read any more.
                                     let _ = tells.write(by_next);
                                 }
                                 last.sync() => {
@@ -284,7 +284,7 @@ laws! {
     }
 
     fn a_barrier_and_a_channel_between_the_same_two_are_never_both(backend) {
-        // Both sides offer the same two things: what one has chosen the other has.
+        // Both sides offer the same two guards. Both must choose the same one.
         let (here, channel) = (Barrier::new(), Channel::new());
         let there = here.enrol();
         let writes = backend.start({
@@ -319,8 +319,8 @@ laws! {
     }
 
     fn many_barriers_and_choices_at_once(backend) {
-        // Rounds that all go through, with distractions: each member offers both barriers of its two groups, in either
-        // order, and a channel. The groups overlap, so committing one withdraws from the other.
+        // All members go through all rounds, with distractions. Each member offers the barriers of its two groups, in either
+        // order, and a channel. The groups overlap, so a commit to one barrier withdraws the offer at the other.
         for seed in seed()..seed() + rounds(20) {
             backend.note(format!("seed {seed}"));
             let (even, odd, values) = (Barrier::new(), Barrier::new(), Channel::new());
@@ -427,7 +427,7 @@ laws! {
                     input.read()   => unreachable!(),
                 };
                 assert!(matches!(end, Err(Termination::Poisoned(_))));
-                // Still enrolled: the others are not let go without it.
+                // It is still enrolled, so the others can't go on without it.
                 barrier.sync();
             })
         });

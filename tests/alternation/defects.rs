@@ -1,4 +1,4 @@
-//! Defects of PyCSP 0.9.2 in its choice, each as the law it broke. Numbers as in its list of defects, hangs first.
+//! Defects of choice in PyCSP 0.9.2, each as the law it broke. The numbers are those of the list of defects, hangs first.
 
 use csp::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, pri_alt};
 use csp_tests::{in_place, laws, start, start_waiting};
@@ -23,7 +23,7 @@ laws! {
                 }
                 let began = Instant::now();
                 rounds.push(choice.choose()?);
-                // It counts anew each time.
+                // The timeout starts anew each time.
                 assert!(rounds[round] == "read" || began.elapsed() >= wait);
             }
             Ok(rounds.into_iter().map(String::from).collect())
@@ -78,7 +78,7 @@ laws! {
         }
     }
 
-    /// 15: with a skip among the guards the channel that was ready was taken in 0 of 200 choices.
+    /// 15: with a skip among the guards, the ready channel was taken in 0 of 200 choices.
     fn skip_does_not_hide_what_is_ready(backend) {
         let channel = Channel::buffered(200);
         let (input, output) = (channel.reader(), channel.writer());
@@ -99,8 +99,8 @@ laws! {
         assert_eq!(taken.join(), 200);
     }
 
-    /// 15, where the channel becomes ready by a process that waits to write.
-    fn skip_does_not_hide_who_waits(backend, here: "who sleeps in another OS process need not have come to the channel yet") {
+    /// 15, if a process that waits to write makes the channel ready.
+    fn skip_does_not_hide_who_waits(backend, here: "a process that sleeps in another OS process need not have come to the channel yet") {
         let channel = Channel::new();
         let input = channel.reader();
         let writers: Vec<_> = (0..10)
@@ -146,8 +146,8 @@ laws! {
         assert_eq!(read.join(), ((0..10).collect(), Termination::Retired));
     }
 
-    /// 20: a fair choice failed on two guards of one end with different actions, kept a history that grew, and took two
-    /// choices of one line for the same.
+    /// 20: a fair choice failed on two guards of one end with different actions. It kept a history that grew, and confused
+    /// two choices of one line.
     fn one_end_may_be_in_several_guards(backend) {
         let channel = Channel::buffered(100);
         let (input, output) = (channel.reader(), channel.writer());
@@ -161,7 +161,7 @@ laws! {
                 set.read(&input, move |_| guard);
             }
             for _ in 0..30 {
-                // Each in a variable: rustc 1.95 forgets an index that it holds over an `.await`.
+                // Each stands in a variable, because rustc 1.95 forgets an index that it holds over an `.await`.
                 let of_set = set.choose()?;
                 counts[0][of_set] += 1;
                 let of_alt = alt! { input.read() => 0, input.read() => 1, input.begin() => 2 }?;
@@ -172,7 +172,7 @@ laws! {
         assert_eq!(counts.join(), Ok([[10; 3]; 2]));
     }
 
-    /// 20, its history: what fairness remembers is of a bounded size.
+    /// 20, its history: the memory of a fair choice has a bounded size.
     fn fairness_remembers_no_more_with_time(backend, here: "it asks what one thread of this OS process has allocated") {
         let grown = backend.start(in_place!(|| {
             let channel = Channel::buffered(1);
@@ -182,7 +182,7 @@ laws! {
                 if round == 100 {
                     before = csp_tests::held();
                 }
-                // Two on one line, which take turns each for itself.
+                // Two choices on one line take turns independently.
                 alt! { output.write(1) => {}, if false, input.read() => {} }?; alt! { input.read() => {}, input.read() => {} }?;
             }
             Ok::<_, Termination>(csp_tests::held() - before)
@@ -192,7 +192,7 @@ laws! {
         assert!(grown < 20_000, "{grown} bytes");
     }
 
-    /// 20, its key: two choices that stand on one line are two.
+    /// 20, its key: two choices on one line are two choices.
     fn choices_on_one_line_take_turns_each_for_itself(backend) {
         let channel = Channel::buffered(100);
         let (input, output) = (channel.reader(), channel.writer());

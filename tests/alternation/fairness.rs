@@ -6,10 +6,10 @@ use csp_tests::{Arrival, Random, awaitable, laws, seed, start, start_waiting, wa
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// One choice: the guard, and the guards that were ready throughout.
+/// One choice: the chosen guard, and the guards that were ready throughout.
 type Choice = (usize, Vec<bool>);
 
-/// Panics if between two choices of one guard another stayed ready and was not chosen.
+/// Panics if another guard stayed ready between two choices of one guard and was not chosen.
 #[track_caller]
 fn is_fair(choices: &[Choice]) {
     for (first, (chosen, ready)) in choices.iter().enumerate() {
@@ -37,7 +37,7 @@ fn always(chosen: impl IntoIterator<Item = usize>, guards: usize) -> Vec<Choice>
     chosen.into_iter().map(|guard| (guard, vec![true; guards])).collect()
 }
 
-/// Channels with so many values in them, or with room for as many.
+/// Channels that hold a number of values, or have room for that number.
 #[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
 struct Ready {
     readers: Vec<Reader<u32>>,
@@ -102,7 +102,7 @@ laws! {
         is_fair(&always(chosen.join().unwrap(), 10));
     }
 
-    fn writers_that_wait_are_served_in_turn(backend, here: "who sleeps in another OS process need not have come to the channel yet") {
+    fn writers_that_wait_are_served_in_turn(backend, here: "a process that sleeps in another OS process need not have come to the channel yet") {
         const EACH: usize = 5;
         let channels = 3 * Channel::new();
         let writers: Vec<_> = (0..3 * EACH)
@@ -115,7 +115,7 @@ laws! {
             .collect();
         let ends: Vec<_> = channels.iter().map(Channel::reader).collect();
         let reads = start!(backend, (ends: Vec<Reader<u32>> = ends) -> csp::Result<Vec<usize>> {
-            // Each channel's writers last as long as nobody is ahead by more than one.
+            // Each channel has enough writers if no channel is ahead by more than one.
             let mut chosen = Vec::new();
             for _ in 0..3 * EACH {
                 chosen.push(wait_for!(choice_of_three(&ends))?);
@@ -126,7 +126,7 @@ laws! {
         assert!(writers.into_iter().all(csp::Spawned::join));
     }
 
-    fn readers_that_wait_are_served_in_turn(backend, here: "who sleeps in another OS process need not have come to the channel yet") {
+    fn readers_that_wait_are_served_in_turn(backend, here: "a process that sleeps in another OS process need not have come to the channel yet") {
         const EACH: usize = 5;
         let channels = 3 * Channel::new();
         let readers: Vec<_> = (0..3 * EACH)
@@ -238,7 +238,7 @@ laws! {
                     } else if random.once_in(3) {
                         let guard = random.below(enabled.len());
                         enabled[guard] = !enabled[guard];
-                        choice.enable(guard, enabled[guard]);
+                        choice.set_enabled(guard, enabled[guard]);
                     }
                     if !enabled.contains(&true) {
                         continue;
@@ -257,7 +257,7 @@ laws! {
         for seed in seed()..seed() + backend.rounds(20) {
             backend.note(format!("seed {seed}"));
             let choices = start!(backend, (seed: u64 = seed, ends: Ready = roomy(5, 100)) -> csp::Result<Vec<Choice>> {
-                // Values come by chance; a guard that has one keeps it until it is chosen.
+                // Values come at random. A guard that has a value keeps it until it is chosen.
                 let mut random = Random::seeded(seed);
                 let mut held = [0; 5];
                 let mut choices: Vec<Choice> = Vec::new();
@@ -290,7 +290,7 @@ laws! {
     }
 
     fn both_sides_of_the_channels_may_choose(backend) {
-        // Neither side is always ready here: nobody is to starve.
+        // Neither side is always ready here, but no process may starve.
         let channels = 3 * Channel::<u32>::new();
         let writers: Vec<_> = (0..3)
             .map(|_| {
@@ -347,7 +347,7 @@ laws! {
         assert_eq!(chosen.join(), Ok(expected));
     }
 
-    fn a_choice_that_had_to_wait_goes_on_from_there(backend, here: "who sleeps in another OS process need not have come to the channel yet") {
+    fn a_choice_that_had_to_wait_goes_on_from_there(backend, here: "a process that sleeps in another OS process need not have come to the channel yet") {
         let channels = 3 * Channel::<()>::buffered(100);
         let ends: Vec<_> = channels.iter().map(Channel::reader).collect();
         let outputs: Vec<_> = channels.iter().map(Channel::writer).collect();
@@ -374,7 +374,7 @@ laws! {
             arrival.until_blocked_again(1 + turn as u64);
             outputs[wanted].write(()).unwrap();
         }
-        // All are ready: the one after the last that was served comes first.
+        // All guards are ready, so the guard after the last served one comes first.
         for output in &outputs {
             output.write(()).unwrap();
         }
@@ -386,7 +386,7 @@ laws! {
     }
 }
 
-/// The bound itself, told from a breach of it.
+/// Checks that `is_fair` tells the bound from a breach of it.
 #[test]
 fn the_bound_is_checked() {
     is_fair(&always([0, 1, 2, 0, 1, 2, 0], 3));

@@ -1,9 +1,11 @@
-//! What guards do when channels end, and the guards that are about that; extended reads; sets made at run time.
+//! The behaviour of guards when channels end, the guards for that case, extended reads, and sets made at run time.
 
-use csp::{Alternation, Cause, Channel, Extended, Reader, Termination, Writer, alt, pri_alt};
+use csp::{
+    Alternation, Cause, Channel, Extended, Reader, Termination, Writer, alt, pri_alt, spawn,
+};
 use csp_tests::{
-    Arrival, Ledger, Notes, Placement, Token, awaitable, in_place, laws, panic_of, placed,
-    poisoned_by_reason, start, start_waiting, wait_for,
+    Arrival, Ledger, Notes, Placement, Token, awaitable, in_place, laws, multiprocess,
+    on_each_backend, panic_of, placed, poisoned_by_reason, start, start_waiting, wait_for,
 };
 use std::cell::RefCell;
 use std::time::Duration;
@@ -16,7 +18,7 @@ fn two() -> (Channel<u32>, Channel<u32>) {
 
 const CHOICES: usize = 3;
 
-/// Over two inputs and an output, one hour at most, in one of the ways there are.
+/// Chooses over two inputs and an output, for at most an hour, by one of the ways to choose.
 #[awaitable]
 fn choose(which: usize, a: &Reader<u32>, b: &Reader<u32>, c: &Writer<u32>) -> csp::Result<u32> {
     match which {
@@ -43,7 +45,7 @@ fn choose(which: usize, a: &Reader<u32>, b: &Reader<u32>, c: &Writer<u32>) -> cs
     }
 }
 
-/// One of them, started and waiting.
+/// Starts such a choice, which then waits.
 fn chooses(
     backend: &Placement,
     which: usize,
@@ -63,12 +65,12 @@ fn is_no_guard<T>(outcome: &csp::Result<T>) -> bool {
 
 const READS: usize = 4;
 
-/// In one of the ways there are, noting when the value has been used.
+/// Reads by one of the ways to read, and notes when the value has been used.
 #[awaitable]
 fn read_extended(way: usize, input: &Reader<u32>, log: &Notes) -> csp::Result {
     match way {
         0 => alt! { held = input.begin() => { use_for_a_while(log); drop(held); } },
-        // Not even named, it is held as long as the arm runs.
+        // The value has no name, but it is still held while the arm runs.
         1 => alt! { input.begin() => use_for_a_while(log) },
         2 => {
             let held: Extended<'_, u32> =
@@ -89,7 +91,7 @@ fn read_extended(way: usize, input: &Reader<u32>, log: &Notes) -> csp::Result {
     }
 }
 
-/// Not asleep, for a closure can't await; but on another core its writer would have the time.
+/// Blocks its thread for a moment, because a closure can't await. A writer on another core would have time meanwhile.
 fn use_for_a_while(log: &Notes) {
     std::thread::sleep(Duration::from_micros(10));
     log.push("used");
@@ -118,7 +120,7 @@ laws! {
             let c = Channel::new();
             let (reads_a, reads_b, writes_c) = (a.reader(), b.reader(), c.writer());
             let waiting = chooses(backend, choice, (reads_a, reads_b, writes_c));
-            // One after another, while it waits; what is left serves.
+            // The channels end one after another while the choice waits. The remaining guards still serve.
             drop(a.writer());
             drop(c.reader());
             csp_tests::settle();
@@ -270,7 +272,7 @@ laws! {
                                 alt! { retired(input) => n }
                             }
                             _ => {
-                                // A set holds its own guards' ends.
+                                // A set holds the ends of its guards.
                                 let mut choice = Alternation::new();
                                 drop(output);
                                 choice.retired(input, || n);
@@ -294,7 +296,7 @@ laws! {
             let no = std::hint::black_box(false);
             let mut disabled = Alternation::<()>::new();
             let guard = disabled.read(&input, |_| ());
-            disabled.enable(guard, false);
+            disabled.set_enabled(guard, false);
             vec![
                 alt! { if no, input.read() => {} },
                 alt! { if no, output.write(1) => {}, if no, after(HOUR) => {} },
@@ -306,7 +308,7 @@ laws! {
         });
         for outcome in outcomes.join() {
             assert!(is_no_guard(&outcome), "{outcome:?}");
-            let text = outcome.unwrap_err().to_string();
+            let text = format!("{:#}", outcome.unwrap_err());
             assert!(text.contains("`law/run`") && text.contains("guards.rs"), "{text}");
         }
     }
@@ -400,7 +402,7 @@ laws! {
         let reads = start!(backend, (input: Reader<Token> = input) -> () {
             alt! { _held = input.begin() => panic!("in the middle") }.unwrap()
         });
-        // It was delivered: whatever became of its reader.
+        // The value was delivered, and the fate of its reader does not matter.
         assert!(output.write(ledger.token(0)).is_ok());
         let failure: Result<(), _> = reads.try_join();
         assert_eq!(failure.unwrap_err().message(), "in the middle");
@@ -465,7 +467,7 @@ laws! {
             panic_of(|| {
                 let mut choice = Alternation::by_priority();
                 choice.skip(|| ());
-                choice.enable(1, false);
+                choice.set_enabled(1, false);
             })
         }));
         let said = said.join();
@@ -479,10 +481,94 @@ laws! {
             let mut choice = Alternation::new();
             let guard = choice.read(&input, drop);
             choice.write(&output, || 1, || ());
-            choice.enable(guard, false);
+            choice.set_enabled(guard, false);
             assert_eq!((choice.len(), choice.is_empty(), choice.chosen()), (2, false, None));
             format!("{choice:?}")
         });
         assert_eq!(text.join(), "[disabled: read from `jobs`, write to `jobs`]");
     }
+}
+
+/// Writes its number again and again.
+#[multiprocess]
+fn feeds(number: usize, out: Writer<usize>) -> usize {
+    let mut written = 0;
+    while out.write(number).is_ok() {
+        written += 1;
+    }
+    written
+}
+
+on_each_backend! {
+    fn a_guard_that_is_removed_lets_its_end_go(backend) {
+        let mut choice = Alternation::new();
+        let mut feeders: Vec<_> = (0..4)
+            .map(|number| {
+                let values = Channel::new();
+                assert_eq!(choice.read(values.reader(), |number| number), number);
+                spawn(backend.place(feeds(number, values.writer())))
+            })
+            .collect();
+        let mut seen = [0; 5];
+        while seen[..4].contains(&0) {
+            let number = choice.choose().unwrap();
+            assert_eq!(choice.chosen(), Some(number));
+            seen[number] += 1;
+        }
+        choice.remove(1);
+        assert_eq!(feeders.remove(1).join(), seen[1]);
+        let late = Channel::new();
+        assert_eq!(choice.read(late.reader(), |number| number), 4, "no index is used again");
+        assert_eq!(choice.len(), 4);
+        feeders.push(spawn(backend.place(feeds(4, late.writer()))));
+        while seen[4] < 2 {
+            let number = choice.choose().unwrap();
+            assert_ne!(number, 1);
+            assert_eq!(choice.chosen(), Some(number));
+            seen[number] += 1;
+        }
+        assert!(panic_of(|| choice.remove(1)).contains("there is no guard 1"));
+        drop(choice);
+        let written: usize = feeders.into_iter().map(csp::Spawned::join).sum();
+        assert_eq!(written, seen[0] + seen[2] + seen[3] + seen[4]);
+    }
+
+    fn removing_a_guard_keeps_the_turns_of_the_others(backend) {
+        let channels = 4 * Channel::buffered(100);
+        let mut choice = Alternation::new();
+        let mut full = Vec::new();
+        for (number, channel) in channels.iter().enumerate() {
+            choice.read(channel.reader(), |number: usize| number);
+            let writer = channel.writer();
+            (0..20).for_each(|_| writer.write(number).unwrap());
+            full.push(writer);
+        }
+        choice.after(HOUR, || unreachable!());
+        let mut next = || choice.choose().unwrap();
+        assert_eq!([next(), next(), next()], [0, 1, 2]);
+        choice.remove(1);
+        let mut next = || choice.choose().unwrap();
+        assert_eq!([next(), next(), next(), next()], [3, 0, 2, 3]);
+        choice.remove(0);
+        let mut next = || choice.choose().unwrap();
+        assert_eq!([next(), next(), next()], [2, 3, 2]);
+        let _ = backend;
+    }
+}
+
+/// Compiles: when an arm runs, no guard borrows the ends or what a value borrows.
+#[test]
+fn an_arm_may_drop_its_end_and_what_the_value_borrows() {
+    let text = String::from("borrowed");
+    let values = Channel::<&String>::buffered(1);
+    let (reader, writer) = (values.reader(), values.writer());
+    writer.write(&text).unwrap();
+    drop((values, writer));
+    alt! {
+        _ = reader.read() => {
+            drop(reader);
+            drop(text);
+        }
+    }
+    .unwrap();
 }

@@ -1,4 +1,4 @@
-//! Choice and what belongs to it: fairness, timers, barriers, the ways to write and to read in a choice; each law on
+//! Choice and related subjects: fairness, timers, barriers, and the ways to write and to read in a choice. Each law runs on
 //! coroutines, on threads, and on both in one network.
 
 mod barriers;
@@ -7,6 +7,7 @@ mod fairness;
 mod guards;
 mod pairings;
 mod polling;
+mod priority;
 mod races;
 mod timers;
 mod writes;

@@ -1,9 +1,9 @@
-//! Every pairing of {plain, one guard, two guards, both ends} with itself and the others commits exactly once: whatever the
-//! two sides do, on whatever they run, each value arrives once or stays with its writer.
+//! Every pairing of {plain, one guard, two guards, both ends} with itself and the others commits exactly once. On every backend
+//! and for both sides, each value arrives once or stays with its writer.
 //!
-//! Two channels, some writers, some readers. A writer that is plain, or has one guard, commits itself to a channel each
-//! time; one with two guards offers both channels; one with both ends reads what others write meanwhile, and never
-//! what it offers itself. Readers likewise.
+//! There are two channels, some writers and some readers. A plain writer, or a writer with one guard, chooses a channel each
+//! time. A writer with two guards offers both channels. A writer with both ends also reads values that others write meanwhile,
+//! and never its own offer. Readers do the same.
 
 use csp::{Channel, Reader, Termination, Writer, alt};
 use csp_tests::{
@@ -27,13 +27,13 @@ use Kind::{BothEnds, OneGuard, Plain, TwoGuards};
 const KINDS: [Kind; 4] = [Plain, OneGuard, TwoGuards, BothEnds];
 
 impl Kind {
-    /// Whether it has to say which channel, each time.
+    /// Returns true if it has to name one channel each time.
     fn is_narrow(self) -> bool {
         matches!(self, Plain | OneGuard)
     }
 }
 
-/// What a process has: values to write, values it has read.
+/// The account of a process: values to write, and values it has read.
 #[derive(Serialize, Deserialize)]
 struct Account {
     to_write: VecDeque<Token>,
@@ -44,14 +44,14 @@ struct Account {
 struct Ends {
     readers: [Reader<Token>; 2],
     writers: [Writer<Token>; 2],
-    /// How many of the channels who has to say which may use.
+    /// The number of channels that a process may use if it has to name one.
     channels: usize,
 }
 
 #[awaitable]
 fn write_all(kind: Kind, ends: Ends, account: &mut Account, random: &mut Random) -> csp::Result {
     let Ends { readers, writers: [wa, wb], channels } = ends;
-    // Else it would keep the channels from retiring.
+    // Otherwise it would keep the channels from retiring.
     let readers = (kind == BothEnds).then_some(readers);
     while let Some(value) = account.to_write.pop_front() {
         if random.once_in(8) {
@@ -133,7 +133,7 @@ fn read_all(
                     wa.write(value)  => None,
                     wb.write(value)  => None,
                     x = rb.read()    => { account.read.push(x); Some(value) }
-                    // Nobody but readers is left, who may all be out of values: it keeps its own.
+                    // Only readers are left, and they may all have ended, so the process keeps its value.
                     retired(writing) => { over = true; Some(value) }
                 }?;
                 if over {
@@ -170,13 +170,13 @@ fn works(
     account.read
 }
 
-/// One network, by chance but for the kinds of its processes.
+/// Runs one network. All of it is random except the kinds of its processes.
 fn network(backend: &Placement, writers: &[Kind], readers: &[Kind], each: usize, seed: u64) {
     let mut random = Random::seeded(seed);
     let capacity = if random.once_in(4) { 1 + random.below(2) } else { 0 };
     let channels = [(); 2].map(|()| Channel::<Token>::buffered(capacity));
     let writing = Channel::<()>::new();
-    // Who each say which channel have to mean the same one.
+    // If all processes name one channel each, they have to name the same one.
     let narrow = |kinds: &[Kind]| kinds.iter().all(|kind| kind.is_narrow());
     let usable = if narrow(writers) && narrow(readers) { 1 } else { 2 };
     let total = each * (writers.len() + readers.iter().filter(|kind| **kind == BothEnds).count());
@@ -247,7 +247,7 @@ laws! {
     }
 
     fn between_two_schedulers(backend, here: "it is about two schedulers of one OS process") {
-        // Half of the coroutines belong to a thread of their own.
+        // Half of the coroutines run on another thread.
         for seed in seed()..seed() + backend.rounds(20) {
             backend.note(format!("seed {seed}"));
             two_schedulers(backend, seed);

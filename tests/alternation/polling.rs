@@ -1,4 +1,4 @@
-//! Choices that do not wait: with `skip`, or with a time that has come.
+//! Choices that do not wait, because they have `skip` or a time that has passed.
 
 use csp::{Alternation, Channel, Reader, Termination, Writer, alt, pri_alt};
 use csp_tests::{awaitable, in_place, laws, start, wait_for};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const POLLS: usize = 4;
 
-/// What there is to read, if anything, in one of the ways there are to ask.
+/// Reads a value if there is one, by one of the ways to poll.
 #[awaitable]
 fn poll(way: usize, input: &Reader<u32>) -> csp::Result<Option<u32>> {
     match way {
@@ -133,7 +133,7 @@ laws! {
             for n in 0..200 {
                 output.write(n).unwrap();
             }
-            // PyCSP's fast choice took 0 of 200 (its defect 15).
+            // PyCSP's fast choice took the value in 0 of 200 cases (defect 15).
             let mut polled = Vec::new();
             for _ in 0..200 {
                 polled.push(wait_for!(poll(0, &input)).unwrap());

@@ -1,14 +1,14 @@
-//! Choices against whatever ends their channels, at any moment: each value is with one process or dropped once, and
-//! everybody gets an answer.
+//! Choices race with the ends of their channels, at any moment. Each value is with one process or dropped once, and
+//! every process gets an answer.
 
 use csp::{Alternation, Channel, Reader, Termination, Writer, alt, pri_alt};
 use csp_tests::{Ledger, Placement, Random, Token, in_place, laws, multiprocess, seed, start};
 use std::time::Duration;
 
-/// What happens to the two channels.
+/// A process that ends the two channels in some way.
 type Ends = fn(&Placement, [Channel<Token>; 2], Random) -> csp::Process<csp::Erased<()>, ()>;
 
-/// Writes ten values, each to whichever channel takes it.
+/// Writes ten values, each to the channel that takes it first.
 #[multiprocess]
 fn writes(who: usize, to: [Writer<Token>; 2], ledger: Ledger, mut chance: Random) {
     let [to_a, to_b] = to;
@@ -72,7 +72,7 @@ fn reads(from: [Reader<Token>; 2], mut chance: Random) {
     }
 }
 
-/// Two writers and two readers who choose, on two channels, and something that happens to those.
+/// Runs two writers and two readers that choose, on two channels, and a process that ends the channels.
 fn race(backend: &Placement, ends: Ends) {
     for seed in seed()..seed() + backend.rounds(200) {
         backend.note(format!("seed {seed}"));
@@ -81,7 +81,7 @@ fn race(backend: &Placement, ends: Ends) {
         let [a, b] = [(); 2].map(|()| Channel::buffered(capacity));
         let ledger = Ledger::new(20);
         let ends = ends(backend, [a.clone(), b.clone()], random.fork());
-        // What happens comes from where the channels are.
+        // The channels are ended from the OS process in which they are.
         let ends = if backend.has_os_processes() { ends } else { backend.place(ends) };
         let mut processes = vec![ends];
         for who in 0..2 {

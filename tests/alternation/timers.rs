@@ -1,4 +1,4 @@
-//! Time in a choice, and beside it: no value is lost to a timeout, and what is armed and not needed costs nothing.
+//! Time in a choice, and elsewhere: no value is lost to a timeout, and an armed timer that is not needed costs nothing.
 
 use csp::{Alternation, Channel, Reader, Writer, alt, pri_alt};
 use csp_tests::{
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A process that gives a value as often as it is asked, so that who reads it waits each time.
+/// Starts a process that writes one value for each request, so that its reader waits each time.
 fn echo(backend: &Placement) -> (csp::Writer<u32>, csp::Reader<u32>) {
     let (asks, answers) = (Channel::new(), Channel::new());
     let (input, output) = (asks.reader(), answers.writer());
@@ -90,7 +90,7 @@ laws! {
     }
 
     fn a_network_ends_though_somebody_would_still_sleep(backend, here: "it has no channel") {
-        // The watchdog would mind if it did not.
+        // If it did not end, the watchdog would fail the test.
         let sleeper = in_place!(|| csp::sleep(HOUR));
         let _ = csp::spawn(backend.place(sleeper).daemon());
         backend.start(in_place!(|| ())).join();
@@ -170,7 +170,7 @@ laws! {
     }
 
     fn a_timeout_against_a_late_writer_loses_no_value(backend) {
-        // Both sides give up after a moment and come again: whoever is late, the value is with one of them.
+        // Both sides give up after a moment and try again. Even if one is late, one of them has the value.
         for seed in seed()..seed() + backend.rounds(20) {
             backend.note(format!("seed {seed}"));
             let mut random = Random::seeded(seed);
@@ -239,10 +239,10 @@ laws! {
                     }))
                 })
                 .into();
-            // Its turn comes when all of them sleep. One that came too late for its time did not have to.
+            // The process gets its turn when all of them sleep. A sleeper that was late for its time need not have slept.
             let all_sleep = backend.start(in_place!(move || Instant::now() < start)).join();
             sleepers.into_iter().for_each(csp::Spawned::join);
-            // The system says when a thread runs.
+            // The operating system decides when a thread runs.
             if backend.has_threads() {
                 break;
             }

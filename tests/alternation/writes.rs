@@ -1,13 +1,13 @@
-//! Outputs in a choice: what is written moves only if its guard is chosen, and may be made only then.
+//! Outputs in a choice: the value moves only if its guard is chosen, and may be computed only then.
 
 use csp::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, pri_alt};
 use csp_tests::{
     Arrival, Ledger, Placement, Token, Wire, awaitable, caught, in_place, laws, multiprocess,
-    poisoned_by_panic, start, start_waiting, wait_for,
+    poisoned_by_panic, process, start, start_waiting, wait_for,
 };
 use std::sync::{Arc, Mutex};
 
-/// A reader of one value that waits already.
+/// Starts a reader of one value, which already waits.
 fn waiting_reader<T: Wire>(
     backend: &Placement,
     channel: &Channel<T>,
@@ -23,11 +23,136 @@ fn waiting_reader<T: Wire>(
     reader
 }
 
-/// Writes by a closure that panics; the process goes on.
+/// Writes by a closure that panics. The process goes on.
 #[awaitable]
 fn fails(output: &Writer<Token>) {
     let choice = caught!(alt! { output.write_with(|| panic!("no value")) => unreachable!() });
     assert!(choice.is_err());
+}
+
+/// A value whose drop panics.
+struct Explosive;
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("it was dropped");
+        }
+    }
+}
+
+#[process]
+fn reads_two(input: Reader<String>, arrival: Arrival) -> Vec<Result<String, Termination>> {
+    arrival.announce();
+    let first = input.read();
+    let second = input.read();
+    vec![first, second]
+}
+
+#[process]
+fn writes_late(output: Writer<String>, never: Writer<Explosive>) -> csp::Result {
+    let text = String::from("late");
+    alt! { never.write(Explosive) => unreachable!(), output.write(text) => {} }
+}
+
+#[process]
+fn makes_late(output: Writer<String>, never: Writer<Explosive>) -> csp::Result {
+    alt! { never.write(Explosive) => unreachable!(), output.write_with(|| String::from("late")) => {} }
+}
+
+#[process]
+fn begins(input: Reader<String>, never: Writer<Explosive>) -> csp::Result {
+    alt! { never.write(Explosive) => unreachable!(), text = input.begin() => assert_eq!(*text, "late") }
+}
+
+#[process]
+fn takes(input: Reader<Token>, never: Writer<Explosive>) -> csp::Result {
+    alt! { never.write(Explosive) => unreachable!(), token = input.read() => drop(token) }
+}
+
+#[process]
+fn writes_once(output: Writer<String>) -> csp::Result {
+    Ok(output.write("late".into())?)
+}
+
+#[process]
+fn gives_away(output: Writer<Token>, token: Token) -> csp::Result {
+    Ok(output.write(token)?)
+}
+
+laws! {
+    here: "what an OS process holds is dropped by that process";
+
+    fn what_a_guard_left_out_panics_with_costs_no_partner(backend) {
+        for makes in [false, true] {
+            for waits in [false, true] {
+                let (texts, never) = (Channel::new(), Channel::<Explosive>::new());
+                let kept = never.reader();
+                let writer = match makes {
+                    true => makes_late(texts.writer(), never.writer()).erased(),
+                    false => writes_late(texts.writer(), never.writer()).erased(),
+                };
+                let arrival = Arrival::new();
+                let reader = backend.place(reads_two(texts.reader(), arrival.clone()));
+                drop(texts);
+                let (reader, writer) = if waits {
+                    let reader = csp::spawn(reader);
+                    arrival.until_blocked();
+                    (reader, csp::spawn(backend.place(writer)))
+                } else {
+                    let writer = csp::spawn(backend.place(writer));
+                    (csp::spawn(reader), writer)
+                };
+                let failure = writer.try_join().unwrap_err();
+                assert_eq!(failure.message(), "it was dropped");
+                let read = reader.join();
+                let (_, why) = poisoned_by_panic(read[0].as_ref().unwrap_err()).expect("a panic");
+                assert_eq!(why, "it was dropped");
+                drop(kept);
+            }
+        }
+    }
+
+    fn what_a_guard_left_out_panics_with_lets_the_writer_of_an_extended_read_go(backend) {
+        let (texts, never) = (Channel::new(), Channel::<Explosive>::new());
+        let kept = never.reader();
+        let writer = csp::spawn(backend.place(writes_once(texts.writer())));
+        let reader = csp::spawn(backend.place(begins(texts.reader(), never.writer())));
+        drop(texts);
+        assert_eq!(reader.try_join().unwrap_err().message(), "it was dropped");
+        assert_eq!(writer.join(), Ok(()));
+        drop(kept);
+    }
+
+    fn what_a_guard_left_out_panics_with_leaks_no_value(backend) {
+        let ledger = Ledger::new(1);
+        let (tokens, never) = (Channel::new(), Channel::<Explosive>::new());
+        let kept = never.reader();
+        let writer = csp::spawn(backend.place(gives_away(tokens.writer(), ledger.token(0))));
+        let reader = csp::spawn(backend.place(takes(tokens.reader(), never.writer())));
+        drop(tokens);
+        assert_eq!(reader.try_join().unwrap_err().message(), "it was dropped");
+        assert_eq!(writer.join(), Ok(()));
+        ledger.balance();
+        drop(kept);
+    }
+
+    /// One read outlives any number of writers whose closure fails. It begins anew each time, without deeper recursion.
+    fn a_reader_may_be_disappointed_any_number_of_times(backend) {
+        let texts = Channel::<String>::new();
+        let arrival = Arrival::new();
+        let reader = csp::spawn(backend.place(reads_two(texts.reader(), arrival.clone())));
+        arrival.until_blocked();
+        let output = texts.writer();
+        drop(texts);
+        for _ in 0..3_000 {
+            let failed = caught!(alt! { output.write_with(|| std::panic::resume_unwind(Box::new(1))) => {} });
+            assert!(failed.is_err());
+        }
+        output.write("at last".into()).unwrap();
+        drop(output);
+        assert_eq!(reader.join(), [Ok("at last".into()), Err(Termination::Retired)]);
+    }
 }
 
 laws! {
@@ -145,7 +270,7 @@ laws! {
         let ledger = Ledger::new(1);
         let channel = Channel::new();
         let output = channel.writer();
-        // The reader came first, or finds the offer, plainly, by extended rendezvous or in a choice.
+        // The reader came first, or finds the offer. It reads plainly, by extended rendezvous or in a choice.
         let reader = waiting_reader(backend, &channel);
         fails(&output);
         output.write(ledger.token(0)).unwrap();
@@ -194,7 +319,7 @@ laws! {
             assert_eq!(ids, [0, 1, 2]);
             assert!(writers.into_iter().all(csp::Spawned::join));
             drop(input);
-            // Nobody reads any more; where there was no reader for it, it is told so.
+            // No reader is left. If there was none for its value, the writer learns that.
             let _ = fails.try_join();
             ledger.balance();
         }
@@ -299,7 +424,7 @@ laws! {
         assert!(failure.is_err());
         let end = found.lock().unwrap().take().expect("it was dropped").unwrap_err();
         assert_eq!(poisoned_by_panic(&end).unwrap().1, "unwinds");
-        // Its end was poisoned when it was dropped, and the writer told, who had offered anew.
+        // Its end was poisoned when it was dropped, and so the writer, which had offered anew, got the poison.
         assert_eq!(writer.join(), Err(end.clone()));
         assert_eq!(input.read(), Err(end));
     }

@@ -58,7 +58,7 @@ async fn polls(stop: Reader<()>, polled: Arc<AtomicBool>) -> csp::Result {
     }
 }
 
-/// When the other has found nothing at least once.
+/// Stops after the other process has found nothing at least once.
 #[process]
 async fn stops(stop: Writer<()>, polled: Arc<AtomicBool>) -> csp::Result {
     while !polled.load(Ordering::Relaxed) {
@@ -125,7 +125,7 @@ on_each_backend! {
     }
 }
 
-/// Offers a value at both until it is gone.
+/// Offers each value on both channels until one takes it.
 #[process]
 async fn offers(one: Writer<Token>, other: Writer<Token>, tokens: Vec<Token>) -> [usize; 2] {
     let mut count = [0, 0];
@@ -256,7 +256,7 @@ on_each_backend! {
 
 type Offers = csp::Process<(Writer<Token>, Writer<Token>, Vec<Token>), [usize; 2]>;
 
-/// The sum of what another gives.
+/// Returns the sum of the values that another process writes.
 #[process]
 async fn sums(both: Offers) -> usize {
     csp::parallel_async!(both).await.0.into_iter().sum()
@@ -376,7 +376,7 @@ on_each_backend! {
         poisoned.writer().poison("bad");
         let (ends,) = parallel!(backend.place(ends_of_a_choice(retired.reader(), poisoned.reader())));
         assert_eq!(ends[0], Termination::Retired);
-        assert!(ends[1].to_string().contains("bad"), "{}", ends[1]);
+        assert!(format!("{:#}", ends[1]).contains("bad"), "{}", ends[1]);
         assert!(ends[2].poison().is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! A future that is dropped leaves no trace: what it offered is withdrawn, what it was handed goes to the next reader.
+//! A future that is dropped leaves no trace. Its offer is withdrawn, and a value that it was handed goes to the next reader.
 
 use csp::{Alternation, Channel, Reader, Termination, Writer, alt, parallel, process, spawn};
 use csp_tests::{Ledger, Placement, Random, Token, on_each_backend, rounds, seed};
@@ -79,7 +79,7 @@ on_each_backend! {
     }
 }
 
-/// Reads as one who often gives up.
+/// Reads, and often gives up.
 #[process]
 async fn reads_restlessly(input: Reader<Token>, mut random: Random) -> usize {
     let mut count = 0;
@@ -115,7 +115,7 @@ async fn reads_restlessly(input: Reader<Token>, mut random: Random) -> usize {
     }
 }
 
-/// Writes as one who often gives up; how many it has written, as far as it knows, and how many it may have.
+/// Writes, and often gives up. Returns how many values it has surely written, and how many it may have written.
 #[process]
 async fn writes_restlessly(
     out: Writer<Token>,
@@ -236,7 +236,7 @@ on_each_backend! {
 
 type Reading = Pin<Box<dyn Future<Output = csp::Result<u32>>>>;
 
-/// Forgets a read that stands.
+/// Forgets a read that waits.
 #[process]
 async fn forgets(input: &'static Reader<u32>) {
     let mut reading: Reading = Box::pin(input.read_async());
@@ -244,7 +244,7 @@ async fn forgets(input: &'static Reader<u32>) {
     std::mem::forget(reading);
 }
 
-/// Forgets a choice that stands, and chooses again.
+/// Forgets a choice that waits, and chooses again.
 #[process]
 async fn forgets_a_choice(input: Reader<u32>, forgotten: Writer<()>) -> csp::Result<u32> {
     let mut choice = Alternation::new();
@@ -261,7 +261,7 @@ async fn forgets_a_choice(input: Reader<u32>, forgotten: Writer<()>) -> csp::Res
     again
 }
 
-/// A read goes on where another has begun it: in another process of the thread.
+/// Continues a read that another process of the thread has begun.
 #[process]
 async fn takes_over(first: bool, input: &'static Reader<u32>, taken: Arc<AtomicBool>) -> u32 {
     std::thread_local! {
@@ -284,7 +284,7 @@ on_each_backend! {
         let channel = Channel::new();
         let reader: &'static Reader<u32> = Box::leak(Box::new(channel.reader()));
         parallel!(backend.replicas(3, forgets(reader)));
-        // Their offers stand still, and take values.
+        // The offers of the forgotten reads are still there, and take values.
         let writer = channel.writer();
         (0..3).for_each(|n| writer.write(n).unwrap());
         let (channel, forgotten) = (Channel::new(), Channel::new());

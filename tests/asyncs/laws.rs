@@ -1,4 +1,4 @@
-//! What holds for every process holds for one that is a future, and both kinds meet on one channel.
+//! The laws of every process hold for futures too, and both kinds share channels.
 
 use crate::{relay, sink, source};
 use csp::{
@@ -108,7 +108,8 @@ async fn frail(input: Reader<u32>) {
 #[process]
 async fn gives_back(out: Writer<Token>, token: Token) -> Option<(usize, Termination)> {
     let error = out.write_async(token).await.err()?;
-    Some((error.value.id(), error.termination))
+    let ended = error.termination.clone();
+    Some((error.into_inner().id(), ended))
 }
 
 #[process]
@@ -122,14 +123,14 @@ on_each_backend! {
     fn poison_wakes_those_who_wait_and_is_passed_on(backend) {
         let (a, b) = (Channel::new(), Channel::new());
         let (sent, _, passed, end) = parallel!(
-            // More than there is time for: the poisoner comes to its turn.
+            // There are more values than time, so the poisoner gets its turn.
             backend.place(source(u32::MAX, a.writer())),
             backend.place(poisons(a.reader(), "enough")),
             backend.place(relay(a.reader(), b.writer())),
             backend.place(reads_until_it_ends(b.reader())),
         );
         for end in [sent.unwrap_err(), passed.unwrap_err(), end] {
-            assert_eq!(poisoned_by_reason(&end).as_deref(), Some("enough"), "{end}");
+            assert_eq!(poisoned_by_reason(&end).as_deref(), Some("enough"), "{end:#}");
         }
     }
 
@@ -152,9 +153,9 @@ on_each_backend! {
             backend.place(sees_panic(others.reader(), "value 0")),
         )
         .unwrap_err();
-        assert!(failure.process().ends_with("/crashes"), "{failure}");
+        assert!(failure.process().ends_with("/crashes"), "{failure:#}");
         assert_eq!(failure.message(), "value 0");
-        assert!(failure.place().is_some_and(|place| place.contains("laws.rs")), "{failure}");
+        assert!(failure.place().is_some_and(|place| place.contains("laws.rs")), "{failure:#}");
     }
 
     fn who_may_crash_only_leaves(backend) {
@@ -358,7 +359,7 @@ async fn one_after_another(log: Writer<u32>) -> csp::Result {
     Ok(())
 }
 
-/// What is not `Send` may be held over an `await`: the process stays on its thread.
+/// Holds a value that is not `Send` over an `await`. It may, because the process stays on its thread.
 #[process]
 async fn keeps_an_rc(input: Reader<u32>) -> csp::Result<u32> {
     let sum = Rc::new(std::cell::Cell::new(0));
@@ -409,7 +410,7 @@ on_each_backend! {
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2]);
         let failure = try_parallel!(backend.place(has_a_child_that_fails())).unwrap_err();
-        assert!(failure.process().ends_with("/has_a_child_that_fails/fails"), "{failure}");
+        assert!(failure.process().ends_with("/has_a_child_that_fails/fails"), "{failure:#}");
         assert_eq!(parallel!(backend.place(catches())).0, "I fail");
     }
 
@@ -511,7 +512,7 @@ on_each_backend! {
     }
 }
 
-/// Says when it is dropped.
+/// Records when it is dropped.
 struct Says(&'static str, Arc<Mutex<Vec<&'static str>>>);
 
 impl Drop for Says {
@@ -525,7 +526,7 @@ macro_rules! says_in_turn {
         #[process]
         $($is_async)? fn $name(mut first: Says, second: (Says, u8), last: Says) {
             let _local = Says("local", Arc::clone(&last.1));
-            // Moved, and used in part.
+            // The argument is moved, and used in part.
             let moved = first;
             first = Says("new first", Arc::clone(&moved.1));
             assert_eq!(second.1, 1);
@@ -558,7 +559,7 @@ async fn holds(large: [u8; 8192], input: Reader<u8>) -> u8 {
     large[usize::from(input.read_async().await.unwrap_or_default())]
 }
 
-/// Not twice, as it came and in a variable.
+/// Checks that it is not held twice, once as it came and once in a variable.
 #[test]
 #[cfg(feature = "coroutines")]
 fn an_argument_is_held_once() {

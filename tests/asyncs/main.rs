@@ -1,10 +1,12 @@
-//! Processes that are futures, alone and among the others: the laws, and what holds only for them.
+//! Processes that are futures, alone and among the others: the general laws, and laws of futures only.
 
 use csp::{Reader, Writer, process};
 
+mod auto_traits;
 mod choice;
 mod drops;
 mod laws;
+mod operations;
 mod tokio;
 
 #[global_allocator]

@@ -1,6 +1,6 @@
-//! Futures of another crate in processes, and ours in tasks of another crate: tokio's, whose handle the test has entered.
+//! Futures of tokio in processes, and this crate's futures in tasks of tokio. The test has entered the handle of a runtime.
 //!
-//! Its reactor and its timers are on a thread of its own, and so wake processes from there.
+//! The runtime has its reactor and its timers on a thread of its own, and so wakes processes from there.
 
 use csp::{Barrier, Channel, Reader, Writer, parallel, process, spawn};
 use csp_tests::watched;
@@ -125,7 +125,7 @@ fn tasks_wake_processes() {
     });
 }
 
-/// Of several futures the first: the others are dropped, and what they were given goes back.
+/// Takes the first of several futures. The others are dropped, and a value they were given goes back.
 #[process]
 async fn first_of_both(input: Reader<u64>, mut other: mpsc::Receiver<u64>) -> u64 {
     let mut sum = 0;
@@ -175,7 +175,7 @@ fn a_read_is_one_of_several_futures() {
     });
 }
 
-/// Reads and writes in a task that tokio runs on a thread of its own: they wait there for processes, and the other way round.
+/// Reads and writes in a task on a thread of tokio's. The task waits there for processes, and processes wait for the task.
 #[test]
 fn a_task_meets_processes() {
     watched("a task meets processes", || {
@@ -202,7 +202,7 @@ fn a_task_meets_processes() {
     });
 }
 
-/// On a thread of its own a process enters the handle itself.
+/// Enters the handle of the runtime itself, because the process has a thread of its own.
 #[process(on = thread)]
 async fn enters(runtime: tokio::runtime::Handle, steps: Barrier) -> Duration {
     let _entered = runtime.enter();

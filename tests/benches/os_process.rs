@@ -1,4 +1,4 @@
-//! OS processes out of a bench, which is a plain program: a `main` without `#[csp::main]`. `cargo test` runs it, too.
+//! OS processes started by a bench, which is a plain program: its `main` has no `#[csp::main]`. `cargo test` runs it, too.
 
 use std::time::Instant;
 

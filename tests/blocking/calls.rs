@@ -1,4 +1,4 @@
-//! `csp::io::Call`: a call as a guard, and what becomes of it when it is not chosen.
+//! `csp::io::Call`: a call as a guard, and its fate if it is not chosen.
 
 use csp::io::Call;
 use csp::{
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// A call that returns what it is sent, and how often it was begun.
+/// Makes a call that returns the values it is sent, and a count of how often it was begun.
 fn receiving() -> (mpsc::Sender<u32>, Call<u32>, Arc<AtomicU32>) {
     let (sender, receiver) = mpsc::channel();
     let begun = Arc::new(AtomicU32::new(0));
@@ -28,7 +28,7 @@ fn source(out: Writer<u32>, n: u32) -> csp::Result {
     (0..n).try_for_each(|n| Ok(out.write(n)?))
 }
 
-/// Reads all of a channel, and as many results of a call.
+/// Reads all values of a channel, and the same number of results of a call.
 #[process]
 fn gathers(
     input: Reader<u32>,
@@ -83,7 +83,7 @@ on_each_backend! {
             assert_eq!(read, [0, 1, 2]);
             assert!(call.is_begun());
             sender.send(99).unwrap();
-            // Another alternation, at another place.
+            // This is another alternation, at another place.
             let found = alt! { n = io(call) => n, _ = reader.read() => 0 };
             assert_eq!(found, Ok(99));
             assert!(!call.is_begun());
@@ -161,7 +161,7 @@ on_each_backend! {
         let process = backend.place(run(move || {
             let ended = alt! { n = io(call) => n, n = reader.read() => n };
             assert!(matches!(ended, Err(Termination::Poisoned(_))), "{ended:?}");
-            // The call is not lost with it.
+            // The call is not lost with the choice.
             sender.send(3).unwrap();
             call.finish()
         }));
@@ -179,7 +179,7 @@ on_each_backend! {
         }));
         let failure = try_parallel!(process).unwrap_err();
         assert_eq!(failure.message(), "the plug was pulled");
-        assert!(failure.process().ends_with("/run"), "{failure}");
+        assert!(failure.process().ends_with("/run"), "{failure:#}");
     }
 
     fn a_call_that_is_dropped_is_not_waited_for(backend) {
@@ -228,7 +228,7 @@ on_each_backend! {
             assert_eq!(choice.choose(), Ok(1));
             other_sender.send(2).unwrap();
             assert_eq!(choice.choose(), Ok(20));
-            choice.enable(second, false);
+            choice.set_enabled(second, false);
             sender.send(3).unwrap();
             assert_eq!((choice.choose(), choice.chosen()), (Ok(3), Some(0)));
         }));
@@ -238,7 +238,7 @@ on_each_backend! {
     fn who_waits_for_a_call_that_is_a_guard_is_in_no_deadlock(backend) {
         let call = Call::new(|| std::thread::sleep(Duration::from_millis(700)));
         let (never, ends) = (Channel::<()>::new(), Channel::<()>::new());
-        // Each holds what the other could wait for, were it not for the call.
+        // Without the call, each process would hold the end that the other waits for.
         let (writer, reader, end) = (never.writer(), never.reader(), ends.writer());
         let waits = backend.place(run(move || {
             let woken = alt! { io(call) => (), reader.read() => () };

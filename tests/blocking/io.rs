@@ -1,4 +1,4 @@
-//! `csp::io` and `#[csp::io]`: the process waits, the others of its thread go on.
+//! `csp::io` and `#[csp::io]`: the process waits, and the others of its thread go on.
 
 use csp::{Channel, Reader, Writer, parallel, process, try_parallel};
 use csp_tests::{on_each_backend, run};
@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-/// Waits as no process of this library does.
+/// Waits in a way that this library does not see.
 #[process]
 fn blocks(signal: Arc<std::sync::Mutex<mpsc::Receiver<u32>>>) -> u32 {
     csp::io(|| signal.lock().unwrap().recv().unwrap())
@@ -106,7 +106,7 @@ on_each_backend! {
     fn a_panic_comes_back_and_names_the_process(backend) {
         let failure = try_parallel!(backend.place(panics_in_a_call())).unwrap_err();
         assert_eq!(failure.message(), "the disk is full");
-        assert!(failure.process().ends_with("/panics_in_a_call"), "{failure}");
+        assert!(failure.process().ends_with("/panics_in_a_call"), "{failure:#}");
         let ends = Channel::new();
         let reader = ends.reader();
         let failed = try_parallel!(
@@ -149,7 +149,7 @@ on_each_backend! {
     }
 
     fn who_waits_for_a_call_is_in_no_deadlock(backend) {
-        // Both sides of the pause are longer than the watch waits before it judges.
+        // The wait on each side of the pause is longer than the watch waits before it judges.
         let values = Channel::new();
         let reader = values.reader();
         let (sent, got) = parallel!(
@@ -197,7 +197,7 @@ fn waits_in_a_call(go: Arc<std::sync::Mutex<mpsc::Receiver<()>>>) {
 #[process]
 fn looks(go: mpsc::Sender<()>) -> String {
     loop {
-        // However its lines are broken; and other tests of this program call too.
+        // The check ignores line breaks, and the calls of this program's other tests.
         let seen = csp::network().to_string();
         let seen = seen.split_whitespace().collect::<Vec<_>>().join(" ");
         if seen.contains("waits_in_a_call: blocked") {
@@ -219,7 +219,7 @@ fn a_process_in_a_call_is_shown_where_it_waits() {
     assert!(shown.contains("the end of a blocking call"), "{seen}");
 }
 
-/// On Linux the system tells the names of the threads.
+/// Counts idle threads by name, which Linux tells.
 #[cfg(all(feature = "coroutines", target_os = "linux"))]
 #[test]
 fn idle_threads_go_away() {
@@ -231,7 +231,7 @@ fn idle_threads_go_away() {
     parallel!(50 * sleeps_in_a_call());
     assert!(count() > 0);
     csp_tests::check("idle_threads_go_away", csp_tests::Placement::coroutines(), |_| ());
-    // Other tests of this program call too; what this one has used ends all the same.
+    // Other tests of this program call too. The threads that this test has used end all the same.
     while count() >= 50 {
         std::thread::sleep(Duration::from_millis(10));
     }

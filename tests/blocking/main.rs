@@ -1,4 +1,4 @@
-//! Blocking calls and CPU work: what they keep from going on, and what becomes of them.
+//! Blocking calls and CPU work: the processes that they hold up, and their own fate.
 
 mod calls;
 mod compute;

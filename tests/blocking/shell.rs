@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A file of its own for each.
+/// Returns a path of its own for each test.
 fn scratch(name: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -32,7 +32,7 @@ fn sh(script: &str) -> Command {
     command
 }
 
-/// So many lines, of up to two kilobytes. Few and long: each is a communication, which may wait for its turn of a core.
+/// Makes `n` lines of up to two kilobytes. They are few and long, because each is a communication, which may wait for a core.
 fn numbers(n: usize) -> Vec<String> {
     (0..n).map(|n| format!("{n}: {}", "some text ".repeat(n % 200))).collect()
 }
@@ -80,7 +80,7 @@ on_each_backend! {
             backend.place(run({ let end = missing.reader(); move || end.read() })),
         );
         assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::NotFound);
-        assert!(heard.unwrap_err().to_string().contains("no such file"));
+        assert!(format!("{:#}", heard.unwrap_err()).contains("no such file"));
 
         let lines = Channel::new();
         let (read, heard) = parallel!(
@@ -104,7 +104,7 @@ on_each_backend! {
 on_each_backend! {
     here: "a blocking call is waited for in the OS process that begins it";
     fn a_program_is_a_filter(backend) {
-        // A megabyte, which is more than pipes hold, both ways at once.
+        // A megabyte goes both ways at once, which is more than pipes hold.
         let (lines, to, from) = (numbers(1000), Channel::new(), Channel::new());
         let pipes = Pipes::new().stdin(to.reader()).stdout(from.writer());
         let (_, status, heard) = parallel!(
@@ -162,13 +162,13 @@ on_each_backend! {
         let pipes = Pipes::new().stdin(to.reader()).stdout(from.writer());
         let (writer, reader) = (to.writer(), from.reader());
         let (status, (), heard) = parallel!(
-            // `exec`, so that nobody is left who has the pipe.
+            // `exec` makes sure that no other program keeps the pipe open.
             backend.place(shell::execute(sh("exec sleep 1000"), pipes)),
             backend.place(run(move || writer.poison("enough"))),
             backend.place(run(move || reader.read())),
         );
-        assert!(status.unwrap_err().to_string().contains("enough"));
-        assert!(heard.unwrap_err().to_string().contains("enough"));
+        assert!(format!("{:#}", status.unwrap_err()).contains("enough"));
+        assert!(format!("{:#}", heard.unwrap_err()).contains("enough"));
     }
 
     fn poison_kills_a_program_that_neither_reads_nor_writes(backend) {
@@ -178,14 +178,14 @@ on_each_backend! {
             backend.place(shell::execute(sh("exec sleep 1000"), Pipes::new().stdin(to.reader()))),
             backend.place(shell::execute(sh("exec sleep 1000"), Pipes::new().stdout(from.writer()))),
             backend.place(run(move || {
-                // More than a pipe holds.
+                // The text is larger than a pipe's buffer.
                 writer.write("a line of text".repeat(100_000)).unwrap();
                 writer.poison("enough");
             })),
             backend.place(run(move || reader.poison("likewise"))),
         );
-        assert!(unread.unwrap_err().to_string().contains("enough"));
-        assert!(unwritten.unwrap_err().to_string().contains("likewise"));
+        assert!(format!("{:#}", unread.unwrap_err()).contains("enough"));
+        assert!(format!("{:#}", unwritten.unwrap_err()).contains("likewise"));
     }
 
     fn a_program_that_is_not_there_poisons_with_its_name(backend) {
@@ -197,6 +197,6 @@ on_each_backend! {
             backend.place(run(move || reader.read())),
         );
         assert_eq!(status.unwrap_err().kind(), std::io::ErrorKind::NotFound);
-        assert!(heard.unwrap_err().to_string().contains("no-such-program"));
+        assert!(format!("{:#}", heard.unwrap_err()).contains("no-such-program"));
     }
 }

@@ -1,9 +1,9 @@
 //! crossbeam-channel's `tests/after.rs`: a timeout.
 //!
 //! Not here:
-//! - `capacity`, `len_empty_full`, `try_recv`, `recv_timeout`, `ready`, `stress_clone`: there `after` makes a channel, with a
-//!   length, that can be polled and cloned. Here it is a guard, of one choice; `fire` and `recv` are told for that.
-//! - The upper bounds of what a timeout takes: nothing here is asserted of how fast a machine is.
+//! - `capacity`, `len_empty_full`, `try_recv`, `recv_timeout`, `ready`, `stress_clone`: there `after` makes a channel, which has a
+//!   length and can be polled and cloned. Here it is a guard of one choice. `fire` and `recv` are adapted to that.
+//! - The upper bounds of a timeout's duration: no test here asserts how fast a machine is.
 
 use csp::{Alternation, Channel, Termination, alt, pri_alt};
 use csp_tests::on_each_backend;
@@ -16,13 +16,13 @@ fn ms(ms: u64) -> Duration {
 }
 
 on_each_backend! {
-    here: "what is ported tests threads of one OS process";
+    here: "the ported tests are about threads of one OS process";
     fn fire_and_recv(backend) {
         let waited = backend.spawn(|| {
             let start = Instant::now();
             alt! { after(ms(5)) => {} }?;
             let fired = start.elapsed();
-            // It fires once for each choice, and counts from there.
+            // The timeout fires once for each choice, and starts with it.
             let start = Instant::now();
             alt! {
                 after(ms(5))  => {}
@@ -78,7 +78,7 @@ on_each_backend! {
     }
 
     fn select_over_many_times_takes_each_once(backend) {
-        // There four threads share a thousand timers; here each has its own, and each of those comes once.
+        // There four threads share a thousand timers. Here each thread has its own timers, and each fires once.
         let hits: Vec<_> = (0..4)
             .map(|_| {
                 backend.spawn(|| {
@@ -91,7 +91,7 @@ on_each_backend! {
                     while left > 0 {
                         let hit = choice.choose()?.expect("a timer");
                         assert!(start.elapsed() >= hit as u32 / 50 * ms(1));
-                        choice.enable(hit, false);
+                        choice.set_enabled(hit, false);
                         left -= 1;
                     }
                     choice.after(ms(1), || None);

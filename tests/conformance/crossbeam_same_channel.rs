@@ -1,14 +1,14 @@
-//! crossbeam-channel's `tests/same_channel.rs`: ends made from an end are of its channel, others are not.
+//! crossbeam-channel's `tests/same_channel.rs`: ends made from an end belong to its channel, and others do not.
 //!
 //! Not here:
-//! - `same_channel` itself: ends are not compared here; that they are of one channel shows in what they do.
+//! - `same_channel` itself: ends are not compared here. Their behaviour shows that they belong to one channel.
 //! - `after`, `tick` and `never` channels: a time is a guard here, not a channel.
 
 use csp::{Channel, Termination};
 use csp_tests::{on_each_backend, poisoned_by_reason};
 
 on_each_backend! {
-    here: "what is ported tests threads of one OS process";
+    here: "the ported tests are about threads of one OS process";
     fn a_clone_is_an_end_of_the_same_channel(backend) {
         for capacity in [0, 1, 100] {
             let channel = Channel::buffered(capacity);

@@ -1,13 +1,13 @@
-//! crossbeam-channel's `tests/select.rs` and, since `alt!` is what `select!` is, `tests/select_macro.rs`. An unbounded channel is
-//! one with a buffer that is large enough; a try is a choice with `skip`, a timeout one with `after`.
+//! crossbeam-channel's `tests/select.rs`, and `tests/select_macro.rs` too, because `alt!` is like `select!`. A channel with a large
+//! buffer replaces an unbounded channel. A choice with `skip` replaces a try, and a choice with `after` replaces a timeout.
 //!
-//! Where a channel that has ended makes a guard ready there, it leaves the choice here, and the choice ends when all have.
+//! There a channel that has ended makes its guard ready. Here its guard leaves the choice, and the choice ends when all guards have.
 //!
 //! Not here:
-//! - `sync_and_clone`, `send_and_clone`: a set belongs to one process; its ends are cloned, not itself.
-//! - `uncompleted_select_*`, `forget_select_*`, `issue_1096`: there a choice is made and then completed, in two calls, with
-//!   whatever end. Here it is one.
-//! - `ready` and `try_ready`: a choice performs what it chooses; to know what was ready a moment ago is of no use.
+//! - `sync_and_clone`, `send_and_clone`: a set belongs to one process. Its ends can be cloned, but not the set itself.
+//! - `uncompleted_select_*`, `forget_select_*`, `issue_1096`: there a choice is made by one call and completed by another, with
+//!   any end. Here it is one call.
+//! - `ready` and `try_ready`: a choice performs the chosen guard. It is of no use to know the guards that were ready a moment ago.
 
 use csp::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, pri_alt};
 use csp_tests::{Arrival, on_each_backend};
@@ -24,7 +24,7 @@ fn ends<T>(capacity: usize) -> (Writer<T>, Reader<T>) {
     (channel.writer(), channel.reader())
 }
 
-/// Whether it reads or writes, by a set or by the macro, and with whom it met.
+/// Reads or writes, by a set or by the macro, and returns which partner it met.
 fn meets(
     who: usize,
     by_set: bool,
@@ -45,7 +45,7 @@ fn meets(
 }
 
 on_each_backend! {
-    here: "what is ported tests threads of one OS process";
+    here: "the ported tests are about threads of one OS process";
     fn smoke(backend) {
         backend
             .spawn(|| {
@@ -217,7 +217,7 @@ on_each_backend! {
         for _ in 0..20 {
             let ((s1, r1), (s2, r2)) = (ends(0), ends(0));
             let (s_end, r_end) = ends::<()>(0);
-            // Both poll, each on its own channel, until one is served and the other told.
+            // Both poll, each on its own channel, until one is served and the other gets the end.
             let writes = backend.spawn({
                 let end = r_end.clone();
                 move || {
@@ -232,7 +232,7 @@ on_each_backend! {
             let reads = backend.spawn(move || {
                 loop {
                     let served = pri_alt! { x = r2.read() => x == 2, skip => false };
-                    // Its channel may have ended with the chooser.
+                    // The channel may have ended together with the chooser.
                     let served = served.unwrap_or_default();
                     if served || pri_alt! { r_end.read() => {}, skip => {} }.is_err() {
                         return served;
@@ -244,7 +244,7 @@ on_each_backend! {
                     x = r1.read() => x,
                     s2.write(2)   => 2,
                 };
-                // Its own ends last until the others know.
+                // It keeps its own ends until the others know.
                 drop(s_end);
                 (chosen, r1, s2)
             });
@@ -539,7 +539,7 @@ on_each_backend! {
                 for _ in 0..COUNT {
                     start_s.write(()).unwrap();
                     s1.write(1).unwrap();
-                    // At any moment there is a value in one of them.
+                    // At any moment one of the channels holds a value.
                     if patient {
                         alt! {
                             mine.read()   => {}
@@ -592,7 +592,7 @@ on_each_backend! {
 
     fn fairness2(backend) {
         const COUNT: usize = 3_000;
-        // A channel with a buffer is offered only while that is empty.
+        // A channel with a buffer is offered only while its buffer is empty.
         let lines = [ends::<()>(COUNT), ends(1), ends(0)];
         let held = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
         let writes = backend.spawn({

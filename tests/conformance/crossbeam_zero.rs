@@ -1,10 +1,6 @@
-//! crossbeam-channel's `tests/zero.rs`: the rendezvous channel. A try is a choice with `skip`, a timeout one with `after`.
-//!
-//! Not here:
-//! - `capacity`, `len`, `len_empty_full`: a channel does not tell how many values or processes are in it; that can have changed
-//!   when it is told.
+//! crossbeam-channel's `tests/zero.rs`: the rendezvous channel.
 
-use csp::{Channel, Reader, Termination, Writer, alt, pri_alt};
+use csp::{Channel, Reader, Termination, TryWriteError, Writer, alt};
 use csp_tests::{Arrival, Ledger, on_each_backend};
 use std::any::Any;
 use std::sync::Arc;
@@ -12,30 +8,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 fn try_write<T>(output: &Writer<T>, value: T) -> csp::Result<bool> {
-    pri_alt! {
-        output.write(value) => true,
-        skip                => false,
-    }
-}
-
-fn try_read<T>(input: &Reader<T>) -> csp::Result<Option<T>> {
-    pri_alt! {
-        value = input.read() => Some(value),
-        skip                 => None,
-    }
-}
-
-fn read_within<T>(input: &Reader<T>, patience: Duration) -> csp::Result<Option<T>> {
-    alt! {
-        value = input.read() => Some(value),
-        after(patience)      => None,
-    }
+    taken(output.try_write(value))
 }
 
 fn write_within<T>(output: &Writer<T>, value: T, patience: Duration) -> csp::Result<bool> {
-    alt! {
-        output.write(value) => true,
-        after(patience)     => false,
+    taken(output.write_timeout(value, patience))
+}
+
+fn taken<T>(written: Result<(), TryWriteError<T>>) -> csp::Result<bool> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(TryWriteError::Full(_)) => Ok(false),
+        Err(TryWriteError::Ended(error)) => Err(error.termination),
     }
 }
 
@@ -43,23 +27,30 @@ const MOMENT: Duration = Duration::from_micros(200);
 const HOUR: Duration = Duration::from_secs(3600);
 
 on_each_backend! {
-    here: "what is ported tests threads of one OS process";
+    here: "the ported tests are about threads of one OS process";
     fn smoke(backend) {
         backend
             .spawn(|| {
                 let channel = Channel::new();
                 let (input, output) = (channel.reader(), channel.writer());
                 assert_eq!(try_write(&output, 7), Ok(false));
-                assert_eq!(try_read(&input), Ok(None));
+                assert_eq!(input.try_read(), Ok(None));
             })
             .join();
+    }
+
+    fn len_empty_full(_backend) {
+        let channel = Channel::<u32>::new();
+        let (input, output) = (channel.reader(), channel.writer());
+        assert_eq!((input.len(), output.len(), channel.capacity()), (0, 0, 0));
+        assert!(input.is_empty() && input.is_full() && output.is_empty() && output.is_full());
     }
 
     fn try_recv(backend) {
         let channel = Channel::new();
         let (input, output, arrival) = (channel.reader(), channel.writer(), Arrival::new());
         drop(channel);
-        assert_eq!(try_read(&input), Ok(None));
+        assert_eq!(input.try_read(), Ok(None));
         let writes = backend.spawn({
             let arrival = arrival.clone();
             move || {
@@ -68,9 +59,9 @@ on_each_backend! {
             }
         });
         arrival.until_blocked();
-        assert_eq!(try_read(&input), Ok(Some(7)));
+        assert_eq!(input.try_read(), Ok(Some(7)));
         assert!(writes.join());
-        assert_eq!(try_read(&input), Err(Termination::Retired));
+        assert_eq!(input.try_read(), Err(Termination::Retired));
     }
 
     fn try_send(backend) {
@@ -109,11 +100,11 @@ on_each_backend! {
         let reads = backend.spawn({
             let (go, gone) = (go.writer(), gone.reader());
             move || {
-                let first = read_within(&input, MOMENT);
+                let first = input.read_timeout(MOMENT);
                 go.write(()).unwrap();
-                let second = read_within(&input, HOUR);
+                let second = input.read_timeout(HOUR);
                 gone.read().unwrap_err();
-                [first, second, read_within(&input, HOUR)]
+                [first, second, input.read_timeout(HOUR)]
             }
         });
         let writes = backend.spawn({
@@ -142,7 +133,7 @@ on_each_backend! {
                 let first = write_within(&output, 7, MOMENT);
                 go.write(()).unwrap();
                 let second = write_within(&output, 8, HOUR);
-                // The reader is going: one hour will do.
+                // The reader will end soon, so an hour is enough.
                 [first, second, write_within(&output, 9, HOUR)]
             }
         });
@@ -235,7 +226,7 @@ on_each_backend! {
             move || {
                 let mut count = 0;
                 loop {
-                    while let Some(more) = try_read(&response).unwrap() {
+                    while let Some(more) = response.try_read().unwrap() {
                         count += more;
                         if count == COUNT {
                             return;
@@ -273,7 +264,7 @@ on_each_backend! {
                     csp::sleep(Duration::from_micros(50));
                 }
                 let read = loop {
-                    if let Some(read) = read_within(&input, Duration::from_micros(20)).unwrap() {
+                    if let Some(read) = input.read_timeout(Duration::from_micros(20)).unwrap() {
                         break read;
                     }
                 };
@@ -326,7 +317,7 @@ on_each_backend! {
         });
         let (read, written) = (reads.join(), writes.join());
         assert_eq!(read, written);
-        // Not half each: on two threads one may begin to offer while the other looks.
+        // The shares need not be equal, because on two threads one may begin to offer while the other looks.
         assert!(read.iter().all(|&hits| hits >= COUNT / 2 / 50), "{read:?}");
     }
 

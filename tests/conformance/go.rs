@@ -1,10 +1,10 @@
-//! Go's `test/chan`, but for `select*.go` and `powser*.go`, which have modules of their own.
+//! Go's `test/chan`, except `select*.go` and `powser*.go`, which have modules of their own.
 //!
 //! Not here:
-//! - `perm.go`: which end can do what is a matter of types, see `ui/rustc/end_of_the_wrong_side.rs`.
+//! - `perm.go`: types decide which end can do what, see `ui/rustc/end_of_the_wrong_side.rs`.
 //! - `goroutines.go`: a chain of 10,000 processes is among the laws (`many`).
-//! - `sendstmt.go`: how `<-` is parsed, which Rust has not.
-//! - `sieve2.go`: the sieve of `sieve1.go` on a ring of channels from a library we do not have.
+//! - `sendstmt.go`: it checks how Go parses `<-`, which Rust lacks.
+//! - `sieve2.go`: it runs the sieve of `sieve1.go` on a ring of channels from a library that is not available here.
 
 use csp::{Channel, Reader, Termination, Writer, alt, pri_alt};
 use csp_tests::{Arrival, Placement, on_each_backend};
@@ -22,7 +22,7 @@ fn filter(prime: u32, input: &Reader<u32>, output: &Writer<u32>) -> csp::Result 
     }
 }
 
-/// A read that does not wait.
+/// Reads without waiting.
 fn poll<T>(input: &Reader<T>) -> Result<Option<T>, Termination> {
     pri_alt! {
         value = input.read() => Some(value),
@@ -30,7 +30,7 @@ fn poll<T>(input: &Reader<T>) -> Result<Option<T>, Termination> {
     }
 }
 
-/// A write that does not wait: whether there was a reader, or room.
+/// Writes without waiting, and returns true if there was a reader or room.
 fn offer<T>(output: &Writer<T>, value: T) -> Result<bool, Termination> {
     pri_alt! {
         output.write(value) => true,
@@ -68,7 +68,7 @@ fn polls_of<T: PartialEq + std::fmt::Debug + Clone + Send + 'static>(
                 writer.write(value).map_err(|error| error.termination)
             }
         });
-        // Without room it waits in its first write, else in its second.
+        // Without room it waits in its first write, otherwise in its second.
         let first = if capacity > 0 {
             arrival.until_blocked();
             poll(&reader).unwrap()
@@ -84,7 +84,7 @@ fn polls_of<T: PartialEq + std::fmt::Debug + Clone + Send + 'static>(
 }
 
 on_each_backend! {
-    here: "what is ported tests threads of one OS process";
+    here: "the ported tests are about threads of one OS process";
     fn doubleselect_never_performs_two_guards(backend) {
         const COUNT: u32 = 2_000;
         let [a, b, c, d] = [(); 4].map(|()| Channel::<u32>::new());

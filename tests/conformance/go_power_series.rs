@@ -1,10 +1,10 @@
-//! Go's `test/chan/powser1.go`: power series as processes that give a term when they are asked for one, after Doug
-//! McIlroy, "Squinting at Power Series". Many processes, started as the series unfold, with loops among them; the
+//! Go's `test/chan/powser1.go`: power series as processes that give a term on request, after Doug
+//! McIlroy, "Squinting at Power Series". Many processes start as the series unfold, and some form loops. The
 //! coefficients have to be right.
 //!
 //! Not here:
-//! - `powser2.go`: the same with another type of term.
-//! - Series that end: nothing of what is checked there does.
+//! - `powser2.go`: it does the same with another type of term.
+//! - Series that end: the original checks none.
 
 use csp::{Channel, Reader, Termination, Writer, alt};
 use csp_tests::{Placement, on_each_backend};
@@ -51,13 +51,13 @@ impl Neg for Rational {
     }
 }
 
-/// A series, where its terms are asked for.
+/// A series, as seen by the process that asks for its terms.
 struct Series {
     ask: Writer<()>,
     terms: Reader<Rational>,
 }
 
-/// A series, where its terms are made.
+/// A series, as seen by the process that makes its terms.
 struct Maker {
     asked: Reader<()>,
     terms: Writer<Rational>,
@@ -71,7 +71,7 @@ impl Series {
 }
 
 impl Maker {
-    /// Gives a term that is made only when it is asked for.
+    /// Gives a term, which is made only on request.
     fn give(&self, term: impl FnOnce() -> csp::Result<Rational>) -> csp::Result {
         self.asked.read()?;
         Ok(self.terms.write(term()?)?)
@@ -109,7 +109,7 @@ fn repeated(backend: &Placement, term: Rational) -> Series {
     })
 }
 
-/// A term of each, asked for and taken in whatever order they are ready.
+/// Asks both series for a term, and takes the terms in the order in which they are ready.
 fn both(a: &Series, b: &Series) -> csp::Result<(Rational, Rational)> {
     let (mut asked, mut terms) = ([false; 2], [None; 2]);
     while terms.contains(&None) {
@@ -139,8 +139,8 @@ fn scaled(backend: &Placement, factor: Rational, of: Series) -> Series {
     })
 }
 
-/// A series twice: each may be ahead of the other, and may be asked while a term of the original is awaited, for the
-/// original may depend on the other.
+/// Doubles a series. Each copy may be ahead of the other. Each may be asked while a term of the original is awaited,
+/// because the original may depend on the other copy.
 fn split(backend: &Placement, original: Series) -> [Series; 2] {
     let [(first, a), (second, b)] = [ends(), ends()];
     let _ = backend.spawn(move || -> csp::Result {
@@ -172,7 +172,7 @@ fn split(backend: &Placement, original: Series) -> [Series; 2] {
     [first, second]
 }
 
-/// (u + xU)(v + xV) = uv + x(uV + vU) + x²UV
+/// Multiplies by (u + xU)(v + xV) = uv + x(uV + vU) + x²UV.
 fn product(backend: &Placement, a: Series, b: Series) -> Series {
     series(backend, move |backend, out| {
         let mut heads = None;
@@ -213,7 +213,7 @@ fn integral(backend: &Placement, constant: Rational, of: Series) -> Series {
     })
 }
 
-/// Z = exp U, for a U without constant term: Z' = Z U', so Z is the integral of itself.
+/// Computes Z = exp U for a U without constant term. Z' = Z U', so Z is the integral of Z U'.
 fn exponential(backend: &Placement, of: Series) -> Series {
     let (back, maker) = ends();
     let inner = product(backend, back, derivative(backend, of));
@@ -222,7 +222,7 @@ fn exponential(backend: &Placement, of: Series) -> Series {
     result
 }
 
-/// U(c xⁿ)
+/// Computes U(c xⁿ).
 fn substituted(backend: &Placement, of: Series, c: Rational, n: usize) -> Series {
     series(backend, move |_, out| {
         let mut power = whole(1);
@@ -236,7 +236,7 @@ fn substituted(backend: &Placement, of: Series, c: Rational, n: usize) -> Series
     })
 }
 
-/// The loops in these networks keep themselves alive: poison ends them.
+/// Checks the first terms, and ends the network by poison, because its loops keep themselves alive.
 #[track_caller]
 fn begins(series: Series, expected: impl IntoIterator<Item = Rational>) {
     for term in expected {
@@ -247,7 +247,7 @@ fn begins(series: Series, expected: impl IntoIterator<Item = Rational>) {
 }
 
 on_each_backend! {
-    here: "what is ported tests threads of one OS process";
+    here: "the ported tests are about threads of one OS process";
     fn constants_and_sums(backend) {
         let ones = || repeated(backend, whole(1));
         begins(ones(), [whole(1); 10]);
@@ -273,7 +273,7 @@ on_each_backend! {
             (1, 1), (1, 1), (3, 2), (13, 6), (73, 24), (167, 40), (4051, 720), (37633, 5040),
             (43817, 4480), (4596553, 362880),
         ];
-        // Of x / (1 - x), whose constant term is left out.
+        // The exponential of x / (1 - x), whose constant term is left out.
         begins(exponential(backend, repeated(backend, whole(1))), expected.map(|(a, b)| ratio(a, b)));
     }
 

@@ -1,5 +1,5 @@
-//! Go's `test/chan/select*.go`. `default` is `skip`, a nil channel is a guard that is disabled, a closed channel is one that
-//! has retired.
+//! Go's `test/chan/select*.go`. `skip` replaces `default`, a disabled guard a nil channel, and a retired channel a closed
+//! channel.
 //!
 //! Not here:
 //! - `select8.go`: `break` out of a choice, which `ui/pass/alternation.rs` has with every other way out of an arm.
@@ -8,7 +8,7 @@ use csp::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, pri_alt
 use csp_tests::{Arrival, Placement, held, on_each_backend};
 use std::cell::{Cell, RefCell};
 
-/// Whether an operation blocks: it does if it has not ended before its channel is poisoned.
+/// The outcome of an operation. It blocks if it has not ended before its channel is poisoned.
 #[derive(Debug, PartialEq)]
 enum Comes {
     AtOnce(Result<&'static str, Termination>),
@@ -20,7 +20,7 @@ type Operation = fn(&Reader<u32>, &Writer<u32>) -> Result<&'static str, Terminat
 /// The two ends of a channel.
 type Line = (Reader<u32>, Writer<u32>);
 
-/// What the operation does on such a channel.
+/// Returns the outcome of the operation on such a channel.
 fn on(backend: &Placement, (reader, writer): Line, operation: Operation) -> Comes {
     let arrival = Arrival::new();
     let process = backend.spawn({
@@ -48,12 +48,12 @@ fn empty() -> Line {
     line(&Channel::new())
 }
 
-/// With room for one value.
+/// Makes a channel with room for one value.
 fn roomy() -> Line {
     line(&Channel::buffered(1))
 }
 
-/// With a value, and no room.
+/// Makes a channel that holds a value and has no room.
 fn full() -> Line {
     let line = roomy();
     line.1.write(7).unwrap();
@@ -67,8 +67,8 @@ fn retired() -> Line {
 }
 
 fn written(write: Result<(), csp::WriteError<u32>>) -> Result<&'static str, Termination> {
-    write.map_err(|error| {
-        assert_eq!(error.value, 7, "the value comes back");
+    write.map_err(|mut error| {
+        assert_eq!(*error.get_mut(), 7, "the value comes back");
         error.termination
     })?;
     Ok("written")
@@ -154,9 +154,9 @@ fn is_no_guard(comes: Comes) -> bool {
 }
 
 on_each_backend! {
-    here: "what is ported tests threads of one OS process";
+    here: "the ported tests are about threads of one OS process";
     fn select_reads_and_writes_at_once_while_one_may(backend) {
-        // One process shifts numbers through a register of one, by preconditions.
+        // Preconditions let one process shift numbers through a register of one.
         let (input, output) = (Channel::new(), Channel::new());
         let source = backend.spawn({
             let writer = input.writer();
@@ -211,7 +211,7 @@ on_each_backend! {
             }
         });
         let grown = grown.join().unwrap();
-        // What wakes a process of another thread is freed there: some bytes each time.
+        // The other thread frees the wake-up messages of its processes: some bytes each time.
         assert!(grown < 32 * COUNT as isize, "{grown} bytes for {COUNT} choices");
         assert_eq!(source.join(), Ok(()));
     }
@@ -224,7 +224,7 @@ on_each_backend! {
         assert_eq!(comes(roomy(), WRITE), Comes::AtOnce(Ok("written")));
         assert_eq!(comes(full(), READ), Comes::AtOnce(Ok("read")));
         assert_eq!(comes(full(), WRITE), Comes::Never);
-        // Go reads zeroes and panics; here both are told, again and again.
+        // In Go the read returns zeroes and the write panics. Here both get the end, again and again.
         for operation in [READ, WRITE] {
             let (reader, writer) = retired();
             let process =
@@ -258,7 +258,7 @@ on_each_backend! {
         assert_eq!(comes(full(), POLL_WRITE), Comes::AtOnce(Ok("skipped")));
         assert_eq!(comes(full(), POLL_NO_READ), Comes::AtOnce(Ok("skipped")));
         assert_eq!(comes(roomy(), POLL_NO_WRITE), Comes::AtOnce(Ok("skipped")));
-        // A poll is told of the end too, else it would poll for ever.
+        // A poll gets the end too, because otherwise it would poll for ever.
         assert_eq!(comes(retired(), POLL_READ), Comes::AtOnce(Err(Termination::Retired)));
         assert_eq!(comes(retired(), POLL_WRITE), Comes::AtOnce(Err(Termination::Retired)));
     }
@@ -369,7 +369,7 @@ on_each_backend! {
             }
         });
         arrivals[0].until_blocked();
-        // The last in the queue of `shared` when it withdraws from there.
+        // This process is the last in the queue of `shared` when it withdraws from there.
         let second = backend.spawn({
             let (shared, other, done) = (shared.reader(), other.reader(), done.writer());
             let (first, second) = (arrivals[1].clone(), arrivals[2].clone());
@@ -425,7 +425,7 @@ on_each_backend! {
                     }
                 });
                 arrival.until_blocked();
-                // Each has its own second channel: they are to meet on the first.
+                // Each process has its own second channel, because they are to meet on the first.
                 let apart = Channel::new();
                 assert_eq!(write(&channel.writer(), &apart), Ok(()));
                 assert_eq!(reads.join(), Ok(()));

@@ -1,11 +1,11 @@
-//! JCSP's `extendedRendezvous` tests: in what order things happen when a read is extended.
+//! JCSP's `extendedRendezvous` tests: the order of events when a read is extended.
 //!
 //! Not here:
-//! - Its four kinds of channel and their versions for `int`: there is one kind of channel, for any type; the laws run over one and
+//! - Its four kinds of channel and their versions for `int`: here is one kind of channel, for any type. The laws run over one and
 //!   several writers and readers.
-//! - `testOverflowingFIFOOne2OneChannel`, `testOverwritingOldestOne2OneChannel`: buffers that lose values, which no channel
+//! - `testOverflowingFIFOOne2OneChannel`, `testOverwritingOldestOne2OneChannel`: their buffers lose values, but no channel
 //!   here does.
-//! - `AltTest`: a program to be watched, of three sources with different delays; fair choice has its own laws.
+//! - `AltTest`: a program to be watched, with three sources of different delays. Fair choice has its own laws.
 
 use csp::{Alternation, Barrier, Channel, Extended, Reader, alt};
 use csp_tests::{Placement, on_each_backend};
@@ -20,13 +20,13 @@ enum Event {
 
 use Event::{Over, Read, Written};
 
-/// How a reader begins an extended read.
+/// A way to begin an extended read.
 type Begin = for<'a> fn(&'a Reader<u32>) -> csp::Result<Extended<'a, u32>>;
 
 const BEGINS: [Begin; 2] = [|input| input.begin(), |input| alt! { held = input.begin() => held }];
 
-/// Barriers as events, as there: the writer syncs on one after each write, the reader on the other in the middle of each
-/// read; who records offers both.
+/// Uses barriers as events, as JCSP does. The writer syncs on one after each write. The reader syncs on the other in the
+/// middle of each read. The recorder offers both.
 fn recorded(backend: &Placement, begin: Begin, count: usize) -> Vec<Event> {
     let [read, written, over] = [(); 3].map(|()| Barrier::new());
     let channel = Channel::new();
@@ -37,7 +37,7 @@ fn recorded(backend: &Placement, begin: Begin, count: usize) -> Vec<Event> {
                 output.write(value).unwrap();
                 written.sync();
             }
-            // Enrolled until all is over: alone the recorder would not wait.
+            // They stay enrolled until the end, because alone the recorder would not wait.
             written
         }
     });
@@ -81,7 +81,7 @@ fn recorded(backend: &Placement, begin: Begin, count: usize) -> Vec<Event> {
 }
 
 on_each_backend! {
-    here: "what is ported tests threads of one OS process";
+    here: "the ported tests are about threads of one OS process";
     fn what_is_done_in_an_extended_read_is_done_before_the_write_ends(backend) {
         for begin in BEGINS {
             let events = recorded(backend, begin, 100);
@@ -111,7 +111,7 @@ on_each_backend! {
             let mut held = Vec::new();
             for _ in 0..releases {
                 let value = begin(&input).unwrap();
-                // Nobody goes on whose value is still held.
+                // A writer does not go on while its value is held.
                 held.push(*value);
                 csp_tests::settle();
                 drop(value);

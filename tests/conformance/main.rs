@@ -1,6 +1,6 @@
-//! What the suites of other systems check, as laws of this library: the same claims, told anew, each on coroutines, on
-//! threads, and on both in one network. A module is a source; what of it does not apply here stands at its top, with
-//! the reason.
+//! The checks of other systems' suites, as laws of this library. The claims are the same, written anew, and run on coroutines,
+//! on threads, and on both in one network. Each module is a source. The top of the module lists the parts that do not apply
+//! here, with the reason.
 
 mod crossbeam_after;
 mod crossbeam_same_channel;

@@ -1,11 +1,11 @@
-//! PyCSP 0.9.2's commtest, buffertest, guardtest, selecttest and poisontest. There most only run; here what they run is
-//! asserted. Their sleeps between operations (none, the same, by chance) are chances to let the others go on.
+//! PyCSP 0.9.2's commtest, buffertest, guardtest, selecttest and poisontest. There most tests only run. Here their results are
+//! asserted. Their sleeps between operations (none, constant, random) are chances to let the others go on.
 //!
 //! Not here:
-//! - autotest: sequence, parallel and their results are laws of their own; its topologies are those of commtest.
-//! - iotest: calls that block are not choice.
+//! - autotest: sequence, parallel and their results are laws of their own. Its topologies are those of commtest.
+//! - iotest: calls that block are no choices.
 //! - Actions as strings or objects of guards (`*_exec`): an arm is code.
-//! - unix/multiprocesstest, remotetest, sshprocesstest, clusterprocesstest, windows/*: the same over several OS processes and hosts.
+//! - unix/multiprocesstest, remotetest, sshprocesstest, clusterprocesstest, windows/*: these do the same over several OS processes and hosts.
 
 use csp::{
     Alternation, Channel, Erased, Process, Reader, Spawned, Termination, Writer, alt, pri_alt,
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 type Value = (usize, usize);
 
-/// Between two operations.
+/// The pause between two operations.
 #[derive(Clone, Copy)]
 enum Sleep {
     No,
@@ -45,7 +45,7 @@ impl Sleep {
     }
 }
 
-/// What a process is to do, and has done: how many it wrote, or what it read.
+/// The work of a process that has ended: the number of values it wrote, or the values it read.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Done {
     written: usize,
@@ -76,7 +76,7 @@ fn writer(output: Writer<Value>, id: usize, count: usize, sleep: Sleep) -> Membe
     })
 }
 
-/// Reads so many, or until the channel ends.
+/// Reads `count` values, or until the channel ends.
 fn reader(input: Reader<Value>, count: Option<usize>, sleep: Sleep) -> Member {
     member(move |done| {
         let mut random = Random::seeded(99);
@@ -147,8 +147,8 @@ fn complete(done: &[Done], ids: usize, each: usize) {
     assert_eq!(done.iter().map(|done| done.written).sum::<usize>(), ids * each);
 }
 
-/// Panics unless each reader read the values of each writer in the order written. Where a writer chooses between
-/// buffers that is not so.
+/// Panics unless each reader read the values of each writer in the order written. This does not hold for a writer that
+/// chooses between buffers.
 #[track_caller]
 fn in_order(done: &[Done], ids: usize) {
     for done in done {
@@ -159,7 +159,7 @@ fn in_order(done: &[Done], ids: usize) {
     }
 }
 
-/// The seven networks of commtest and buffertest.
+/// Runs the seven networks of commtest and buffertest.
 fn topologies(backend: &Placement, capacities: [usize; 4], until_retired: bool) {
     const COUNT: usize = 10;
     let ends = |done: &[Done]| {
@@ -220,7 +220,7 @@ fn topologies(backend: &Placement, capacities: [usize; 4], until_retired: bool) 
         // One_Alting2Any
         let c = channels(capacities);
         let mut members = vec![choosing_writer(writers(&c), 0, 4 * COUNT, write)];
-        // There each reads ten, which says that the choice is fair; until the end it need not be.
+        // There each reads ten values, which shows that the choice is fair. If all read until the end, it need not be fair.
         members.extend(readers(&c).map(|input| reader(input, of(COUNT), read)));
         drop(c);
         let done = run_all(backend, members);
@@ -252,7 +252,7 @@ fn topologies(backend: &Placement, capacities: [usize; 4], until_retired: bool) 
     }
 }
 
-/// Writes so many, and then poisons.
+/// Writes `count` values, and then poisons.
 fn poisoner(output: Writer<Value>, id: usize, count: usize, sleep: Sleep) -> Member {
     member(move |done| {
         let mut random = Random::seeded(id as u64);
@@ -270,7 +270,7 @@ fn is_poisoned(done: &Done) -> bool {
     done.end.as_ref().and_then(poisoned_by_reason).as_deref() == Some("enough")
 }
 
-/// Panics unless what was read are values that were written, each once; all that were if there is no buffer.
+/// Panics unless each value read was written, and was read once. Without a buffer, all values must have been read.
 #[track_caller]
 fn consistent(done: &[Done]) {
     let mut all: Vec<_> = done.iter().flat_map(|done| done.read.clone()).collect();
@@ -282,7 +282,7 @@ fn consistent(done: &[Done]) {
 }
 
 on_each_backend! {
-    here: "what is ported tests threads of one OS process";
+    here: "the ported tests are about threads of one OS process";
     fn commtest(backend) {
         topologies(backend, [0; 4], false);
     }
@@ -335,13 +335,13 @@ on_each_backend! {
                 choice.read(input, Some);
             }
             choice.after(Duration::from_micros(20), || None);
-            // At most once more, after a timeout.
+            // After a timeout it chooses at most once more.
             choice.choose()?.map_or_else(|| choice.choose(), |value| Ok(Some(value)))
         });
     }
 
     fn selecttest_orders(backend) {
-        // It prints the orders of its three ways to choose; of writers who are always ready these are they.
+        // selecttest prints the orders of its three ways to choose. For writers that are always ready, these are the orders.
         let orders = backend.spawn(|| {
             let c = channels([10; 4]);
             let ([a, b, c, d], outputs) = (readers(&c), writers(&c));
@@ -410,7 +410,7 @@ on_each_backend! {
             );
             let done = run_all(backend, members);
             assert!(is_poisoned(&done[0]));
-            // The first to end ends the reader, and that the others.
+            // The first writer to end ends the reader, and the reader ends the others.
             assert!((10..=40).contains(&done[0].read.len()));
             assert!(done[1..].iter().any(|done| done.written == 10));
             assert!(done[1..].iter().all(|done| done.end.is_none() || is_poisoned(done)));
@@ -464,7 +464,7 @@ on_each_backend! {
     }
 }
 
-/// One reader who may go on without a value, and writers to four channels: four to each, and one.
+/// Runs one reader that may go on without a value, and writers to four channels: first one to each, then four.
 fn guarded(backend: &Placement, choice: fn([&Reader<Value>; 4]) -> csp::Result<Option<Value>>) {
     for per_channel in [1, 4] {
         for (read, write) in [SLEEPS[0], SLEEPS[2], SLEEPS[5], SLEEPS[7]] {

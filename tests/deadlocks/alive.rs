@@ -1,5 +1,5 @@
-//! Networks that look like deadlocks for a while: somebody who is not seen will come. In each the processes wait for
-//! long enough to be looked at.
+//! Networks that look like deadlocks for a while, until an unseen partner comes. In each network the processes wait
+//! long enough for the watch to look at them.
 
 use super::{Case, clean, clean_once};
 use csp::{Barrier, Bucket, Channel, Process, Reader, Writer, alt, parallel, process, spawn};
@@ -46,7 +46,7 @@ fn run(backend: &Placement, part: Part) {
     parallel!(backend.place(part(backend.clone()).stack(128 << 10)));
 }
 
-/// Long enough for many looks.
+/// A time that is long enough for many looks.
 const WHILE: Duration = Duration::from_millis(3);
 
 #[process]
@@ -71,7 +71,7 @@ fn in_a_thread(backend: &Placement) {
     thread.join().unwrap();
 }
 
-/// This process has used the end before it gave it away.
+/// Gives an end to a thread after this process has used it.
 fn in_a_thread_after_use(backend: &Placement) {
     let channel = Channel::buffered(1);
     let (reader, writer) = (channel.reader(), channel.writer());
@@ -177,7 +177,7 @@ fn in_a_mutex(backend: Placement) {
     assert_eq!(late.join(), Ok(()));
 }
 
-/// A client waits for its reply while the server takes its time.
+/// Serves slowly, while a client waits for its reply.
 #[process]
 fn serves(requests: Reader<Writer<u32>>) -> csp::Result {
     for reply in &requests {
@@ -214,7 +214,7 @@ fn serves_late(requests: Reader<Writer<u32>>) -> csp::Result {
     Ok(())
 }
 
-/// The end waits in the buffer.
+/// Keeps the end in the buffer of a channel.
 #[process]
 fn in_a_buffer(backend: Placement) {
     let requests = Channel::buffered(3);
@@ -225,7 +225,7 @@ fn in_a_buffer(backend: Placement) {
     assert_eq!(read, Ok(1));
 }
 
-/// The end waits in a write.
+/// Keeps the end in a write that waits.
 #[process]
 fn in_a_blocked_write(backend: Placement) {
     let requests = Channel::new();
@@ -254,7 +254,7 @@ fn in_an_unstarted_process(backend: Placement) {
     assert_eq!(reads.join(), Ok(1));
 }
 
-/// Returns an end, which nobody takes for a while.
+/// Returns an end, which no process takes for a while.
 #[process]
 fn makes(channel: Channel<u32>) -> Writer<u32> {
     channel.writer()
@@ -298,7 +298,7 @@ fn makes_a_writer_late(channel: Channel<u32>) -> csp::Result {
     Ok(writer.write(1)?)
 }
 
-/// No writer exists yet.
+/// Makes the writer later, through a handle of the channel.
 #[process]
 fn through_a_handle(backend: Placement) {
     let channel = Channel::new();
@@ -381,7 +381,7 @@ fn poisons_late(reader: Reader<u32>) {
     reader.poison("enough");
 }
 
-/// All the writers are with processes that wait; but a reader may still end the channel.
+/// Gives all the writers to processes that wait, but a reader may still end the channel.
 #[process]
 fn by_poison_from_its_own_side(backend: Placement) {
     let (a, b) = (Channel::new(), Channel::new());
@@ -518,7 +518,7 @@ fn in_an_extended_read(backend: Placement) {
     assert_eq!(read, Ok(1));
 }
 
-/// No process is started at all: threads that talk.
+/// Starts no process at all: threads communicate.
 fn plain_threads(_: &Placement) {
     let (a, b) = (Channel::new(), Channel::new());
     let (from, to) = (a.reader(), b.writer());
@@ -532,7 +532,7 @@ fn plain_threads(_: &Placement) {
     thread.join().unwrap();
 }
 
-/// For longer than the watch waits at first.
+/// Waits for longer than the watch waits at first.
 fn for_a_second(backend: &Placement) {
     static END: OnceLock<Mutex<Option<Writer<u32>>>> = OnceLock::new();
     let channel = Channel::new();

@@ -1,4 +1,4 @@
-//! The deadlocks everybody knows, each beside a network of the same kind that is free of it.
+//! Well-known deadlocks, each beside a network of the same kind that is free of it.
 
 use super::{Case, clean, dawdle, deadlock, everywhere};
 use csp::{
@@ -146,7 +146,7 @@ fn both_write_first(backend: &Placement) {
     );
 }
 
-/// A fork is taken by whoever reads from it, and put back by a write to its other channel.
+/// Offers a fork. A philosopher takes it by a read, and puts it back by a write to the other channel.
 #[multiprocess]
 fn fork(take: Writer<()>, put: Reader<()>) -> csp::Result {
     loop {
@@ -178,7 +178,7 @@ fn philosophers(backend: &Placement, right_handed: Option<usize>) {
     let count = 3;
     let (take, put) = (count * Channel::new(), count * Channel::new());
     let hand = |fork: usize| (take[fork % count].reader(), put[fork % count].writer());
-    // Each has one fork before any takes the second.
+    // Each philosopher has one fork before any takes the second.
     let pause = right_handed.is_none().then(Barrier::new);
     let guests: Vec<_> = (0..count)
         .map(|seat| {
@@ -273,7 +273,7 @@ fn a_ring_with_room(backend: &Placement) {
     full_ring(backend, 1);
 }
 
-/// The writer is with somebody who never writes, and waits for the reader's end.
+/// Keeps the writer and never writes, but waits for the reading process to end.
 fn a_missing_writer(backend: &Placement) {
     let (a, b) = (Channel::new(), Channel::new());
     let _kept = (a.writer(), b.reader());
@@ -351,7 +351,7 @@ fn chooses(
 fn choices(backend: &Placement, sends: bool) {
     let (a, b) = (Channel::new(), Channel::new());
     let others = 2 * Channel::new();
-    // The writer of the second input is with the other one, who never uses it.
+    // The other process has the writer of the second input, and never uses it.
     let inputs = |first: &Channel<u32>, n: usize| vec![first.reader(), others[n].reader()];
     let one = chooses(inputs(&a, 0), b.writer(), others[1].writer(), sends);
     let other = chooses(inputs(&b, 1), a.writer(), others[0].writer(), false);
@@ -395,7 +395,7 @@ fn squares(jobs: Reader<u64>, results: Writer<u64>) -> csp::Result {
     }
 }
 
-/// All jobs are written before a result is read, and there is no room for so many.
+/// Writes all jobs before it reads a result, and there is no room for so many.
 fn all_results_last(backend: &Placement) {
     let (jobs, results) = (Channel::new(), Channel::new());
     let squares = spawn(backend.replicas(2, squares(jobs.reader(), results.writer())));
@@ -586,7 +586,7 @@ fn asks_twice(server: Writer<Request>) -> csp::Result<u32> {
     Ok(first + second.read()?)
 }
 
-/// Answers when it has two requests.
+/// Answers after it has two requests.
 #[multiprocess]
 fn answers_late(requests: Reader<Request>) -> csp::Result {
     let (first, second) = (requests.read()?, requests.read()?);
@@ -763,7 +763,7 @@ fn nested_networks(backend: &Placement) {
     let _ = parallel!(backend.place(outer(backend.clone(), a.reader(), b.writer())));
 }
 
-/// Has agreed to write, and waits for another message to make the value of.
+/// Has agreed to write, and waits for another message, which it needs for the value.
 #[multiprocess]
 fn makes_late(output: Writer<u32>, input: Reader<u32>) -> csp::Result {
     alt! { output.write_with(|| input.read().unwrap_or(0)) => () }

@@ -1,5 +1,5 @@
-//! Networks of OS processes that start others, are busy in other ways than with channels, or hold coroutines and threads of
-//! their own; where nobody is to be told of before the last of them sleeps.
+//! Networks of OS processes that start others, are busy with other things than channels, or hold coroutines and threads of
+//! their own. No deadlock may be reported before the last of them sleeps.
 
 use super::{Case, clean, deadlock, everywhere};
 use csp::{Backend, Channel, Reader, Writer, multiprocess, parallel, process, spawn};
@@ -24,7 +24,7 @@ pub(crate) const CASES: &[Case] = &[
     everywhere(clean("children_one_after_another", children_one_after_another)),
 ];
 
-/// Waits in an OS process below others, as many as `depth` says.
+/// Waits in an OS process below `depth` others.
 #[multiprocess]
 fn below(depth: u32, input: Reader<u32>, output: Writer<u32>) -> csp::Result {
     if depth > 0 {
@@ -62,7 +62,7 @@ fn reads(input: Reader<u32>) -> csp::Result<u32> {
     input.read()
 }
 
-/// Coroutines or threads in a child; one of them may sleep before it writes.
+/// Runs coroutines or threads in a child. One of them may sleep before it writes.
 #[multiprocess]
 fn holds(input: Reader<u32>, count: usize, pause: Option<Duration>) -> csp::Result {
     let kept = Channel::<u32>::new();
@@ -90,7 +90,7 @@ fn one_of_many_in_a_child_sleeps(backend: &Placement) {
     assert_eq!(holds.join(), Ok(()));
 }
 
-/// The library knows nothing of what it does before it writes.
+/// Is busy with something other than channels, and then writes.
 #[multiprocess]
 fn is_busy(how: u32, output: Writer<u32>) -> csp::Result {
     let long = Duration::from_millis(4);
@@ -117,17 +117,17 @@ fn a_child_is_busy(backend: &Placement) {
 
 #[multiprocess]
 fn dies(_output: Writer<u32>) {
-    // A panic would be told of, and this is not.
+    // A panic would be reported to the parent, but an abort is not.
     std::process::abort();
 }
 
-/// Who waits for the dead is told so, and by nobody else.
+/// Lets a child die. The processes that wait for it learn that, and no deadlock is reported.
 fn a_child_dies(_: &Placement) {
     let a = Channel::new();
     let from = a.reader();
     let dies = spawn(dies(a.writer()).on(Backend::Subprocess));
     drop(a);
-    assert!(from.read().is_err_and(|end| !end.to_string().contains("deadlock")));
+    assert!(from.read().is_err_and(|end| !format!("{end:#}").contains("deadlock")));
     assert!(dies.try_join().is_err_and(|failure| failure.deadlock().is_none()));
 }
 

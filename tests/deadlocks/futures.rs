@@ -147,7 +147,7 @@ fn with_a_timeout(on: &Placement) {
     assert_eq!(late, Ok(true));
 }
 
-/// Is done when a thread says so that the library does not know.
+/// Ends when a thread that the library does not know wakes it.
 #[process]
 async fn waits_for_a_stranger(out: Writer<u32>) -> csp::Result {
     let mut started = false;

@@ -1,10 +1,10 @@
-//! Blocking bugs of Go programs: the kernels of GoKer (Yuan et al., GoBench, CGO 2021) that are about channels, and about
-//! channels and contexts, written anew from their descriptions. Each has its mistake found and named, and its fixed
-//! version free of deadlock.
+//! Blocking bugs of Go programs: the kernels of GoKer (Yuan et al., GoBench, CGO 2021) that concern channels, or
+//! channels and contexts. They are written anew from their descriptions. The library finds and names each mistake. The
+//! fixed version is free of deadlock.
 //!
-//! Many of them leak in Go: whoever should have read or written has returned, and a goroutine waits for ever. Here an
-//! end that goes retires its channel, so such a process would just be told. For the mistake to be one, somebody must
-//! keep the end: the object it belonged to, which is `network` here. A context is a channel that says nothing and
+//! Many of them leak in Go: the goroutine that should have read or written has returned, and another waits for ever. Here
+//! an end that is dropped retires its channel, so the waiting process would get the end. To keep the mistake, the object that
+//! owned the end keeps it: that is `network` here. A context is a channel that carries no values and
 //! retires when it is cancelled.
 
 use super::{Case, clean, dawdle, deadlock};
@@ -29,7 +29,7 @@ macro_rules! kernels {
 }
 
 kernels! {
-    // Channels.
+    // These kernels concern channels.
     cockroach_2448 ["raft", "store"];
     cockroach_24808 ["compactor"];
     cockroach_25456 ["consistency_queue"];
@@ -47,7 +47,7 @@ kernels! {
     moby_21233 ["transfer", "watch"];
     moby_33293 ["attach"];
     syncthing_5795 ["closer", "committer", "dispatcher"];
-    // Channels and contexts.
+    // These kernels concern channels and contexts.
     cockroach_10790 ["begin_commands[0]", "begin_commands[1]"];
     cockroach_13197 ["await_done"];
     cockroach_13755 ["rows_await_done"];
@@ -95,7 +95,7 @@ fn cockroach_2448(backend: &Placement, fixed: bool) {
     );
 }
 
-/// Wakes itself at the start, over a channel in which a suggestion may be already.
+/// Wakes itself at the start, over a channel that may already hold a suggestion.
 #[process]
 fn compactor(wake: Reader<()>, own: Writer<()>, fixed: bool) -> csp::Result {
     if fixed {
@@ -113,7 +113,7 @@ fn cockroach_24808(backend: &Placement, fixed: bool) {
     let _ = parallel!(backend.place(compactor(suggestions.reader(), suggestions.writer(), fixed)));
 }
 
-/// Asks whether the store drains by waiting for that, which it would itself bring about afterwards.
+/// Waits until the store drains, though the store drains only after this wait.
 #[process]
 fn consistency_queue(draining: Reader<()>, stop: Writer<()>, fixed: bool) -> csp::Result<bool> {
     let drains = if fixed {
@@ -151,7 +151,7 @@ fn outbox(rows: Reader<u32>) -> Result<(), &'static str> {
 
 fn cockroach_35073(backend: &Placement, fixed: bool) {
     let rows = Channel::buffered(4).named("rows");
-    // What the outbox does not end on its failure: its side of the row channel.
+    // After its failure the outbox does not end its side of the row channel.
     let _left_open = (!fixed).then(|| rows.reader());
     let outbox = backend.place(outbox(rows.reader()));
     let producers = backend.replicas(2, producer(rows.writer()));
@@ -160,7 +160,7 @@ fn cockroach_35073(backend: &Placement, fixed: bool) {
     assert!(ended.iter().all(Result::is_err));
 }
 
-/// Reads from the right until there is something, then from the left.
+/// Reads from the right until there is a value, then from the left.
 #[process]
 fn processor(left: Reader<u32>, right: Reader<u32>) -> csp::Result {
     right.read()?;
@@ -195,7 +195,7 @@ fn cockroach_35931(backend: &Placement, fixed: bool) {
     );
 }
 
-/// The node stops; nobody serves its requests any more.
+/// Stops, so no process serves the node's requests any more.
 #[process]
 fn node(stop: Reader<()>, status: Reader<u32>, _done: Writer<()>) -> csp::Result {
     alt! {
@@ -229,7 +229,7 @@ fn etcd_6857(backend: &Placement, fixed: bool) {
     }
 }
 
-/// The benchmark is over before it has read of all its workers that they have done.
+/// Reports that it is done, but the benchmark ends before it has read all reports.
 #[process]
 fn worker(done: Writer<u32>) -> csp::Result {
     dawdle();
@@ -240,7 +240,7 @@ fn grpc_660(backend: &Placement, fixed: bool) {
     let (stop, done) =
         (Channel::<()>::new(), Channel::buffered(if fixed { 3 } else { 0 }).named("done"));
     let finished = done.reader();
-    // Which of them is read from is by chance, so they have no numbers.
+    // Chance decides which worker is read, so they have no numbers.
     let workers = spawn((0..3).map(|_| backend.place(worker(done.writer()))).collect::<Vec<_>>());
     finished.read().unwrap();
     drop(stop);
@@ -263,7 +263,7 @@ fn reads_stream(
     Ok(())
 }
 
-/// Closes the stream, but does not tell who reads from it; then waits for that.
+/// Closes the stream without telling its reader, and then waits for that reader.
 #[process]
 fn closes_stream(_stream: Writer<u8>, close: Writer<()>, done: Reader<()>) -> csp::Result {
     dawdle();
@@ -279,7 +279,7 @@ fn grpc_1275(backend: &Placement, fixed: bool) {
     );
 }
 
-/// Leaves its loop without a word to those who wait for it.
+/// Leaves its loop without telling the processes that wait for it.
 #[process]
 fn balancer_watcher(addresses: Reader<u8>, done: Writer<()>, fixed: bool) -> csp::Result {
     let time_is_up = alt! {
@@ -306,7 +306,7 @@ fn grpc_1424(backend: &Placement, fixed: bool) {
     );
 }
 
-/// Each restart has one who reports the status; the agent reads of one.
+/// Reports the status. Each restart has such a process, but the agent reads from one only.
 #[process]
 fn run_wait(status: Writer<u32>, epoch: u32) -> csp::Result {
     dawdle();
@@ -330,12 +330,12 @@ fn istio_17860(backend: &Placement, fixed: bool) {
 
 #[process]
 fn request(result: Writer<u32>, wanted: Reader<()>) -> csp::Result {
-    // It takes longer than anybody has the patience for.
+    // The request takes longer than the caller waits.
     alt! { retired(wanted) => () }?;
     Ok(result.write(1)?)
 }
 
-/// Gives the request up after a while, and does not come back for its result.
+/// Gives the request up after a while, and never reads its result.
 fn kubernetes_5316(backend: &Placement, fixed: bool) {
     let result = Channel::buffered(usize::from(fixed)).named("result");
     let (from, wanted) = (result.reader(), Channel::new());
@@ -365,7 +365,7 @@ fn cache_watcher(results: Writer<u32>, done: Reader<()>, fixed: bool) -> csp::Re
     Ok(())
 }
 
-/// The server has stopped to take results, and stops the watcher in vain.
+/// Stops a server that no longer takes results, and so stops the watcher in vain.
 fn kubernetes_38669(backend: &Placement, fixed: bool) {
     let (results, stop) = (Channel::buffered(2).named("results"), Channel::new());
     let from = results.reader();
@@ -377,7 +377,7 @@ fn kubernetes_38669(backend: &Placement, fixed: bool) {
     let _ = watcher.join();
 }
 
-/// Ticks for whoever listens, until it is done.
+/// Ticks for its listener, until it is done.
 #[process]
 fn poller(ticks: Writer<()>, done: Reader<()>) -> csp::Result {
     loop {
@@ -404,7 +404,7 @@ fn kubernetes_70277(backend: &Placement, fixed: bool) {
     drop(ours);
 }
 
-/// Runs something, and gives its error to whoever asks.
+/// Runs a task, and gives its error to the process that asks.
 #[process]
 fn go(errors: Writer<&'static str>) -> csp::Result {
     dawdle();
@@ -413,7 +413,7 @@ fn go(errors: Writer<&'static str>) -> csp::Result {
 
 fn moby_4395(backend: &Placement, fixed: bool) {
     let errors = Channel::buffered(usize::from(fixed)).named("errors");
-    // Nobody asks.
+    // No process asks.
     let _errors = errors.reader();
     let _ = parallel!(backend.place(go(errors.writer())));
 }
@@ -447,7 +447,7 @@ fn moby_21233(backend: &Placement, fixed: bool) {
     );
 }
 
-/// Tells how it went, though the start has failed for another reason.
+/// Reports its outcome, though the start has failed for another reason.
 #[process]
 fn attach(errors: Writer<&'static str>) -> csp::Result {
     dawdle();
@@ -465,7 +465,7 @@ fn moby_33293(backend: &Placement, fixed: bool) {
     let _ = attach.join();
 }
 
-/// Calls the receiver of configurations, who waits until that is committed.
+/// Calls the receiver of configurations, which waits until the configuration is committed.
 #[process]
 fn dispatcher(
     commit: Writer<u32>,
@@ -480,7 +480,7 @@ fn dispatcher(
     committed.read()
 }
 
-/// Closes the connections as a part of a commit, and waits for that.
+/// Closes the connections as a part of a commit, and waits until they are closed.
 #[process]
 fn committer(
     commits: Reader<u32>,
@@ -524,7 +524,7 @@ fn syncthing_5795(backend: &Placement, fixed: bool) {
     assert_eq!(ended, Ok(()));
 }
 
-/// One for each command, until its channel says that it is done.
+/// Begins each command, until the channel `done` ends.
 #[process]
 fn begin_commands(done: Reader<()>, context: Reader<()>, fixed: bool) -> csp::Result {
     if fixed {
@@ -546,7 +546,7 @@ fn cockroach_10790(backend: &Placement, fixed: bool) {
     let (first, rest) = (spawn(first), spawn(rest));
     of_replica[2].write(()).unwrap();
     first.join().unwrap();
-    // The commands are cancelled, and their channels not drained.
+    // The commands are cancelled, and their channels are not drained.
     cancel.retire();
     for wait in rest {
         let _ = wait.join();
@@ -578,7 +578,7 @@ fn cockroach_13197(backend: &Placement, fixed: bool) {
     waits_for_context(backend, fixed, await_done);
 }
 
-/// The rows of a query are not closed, so their context is not cancelled.
+/// Waits for the end of a context. The rows of its query are not closed, so the context is not cancelled.
 #[process]
 fn rows_await_done(rows: Reader<()>) -> csp::Result {
     alt! { retired(rows) => () }
@@ -588,7 +588,7 @@ fn cockroach_13755(backend: &Placement, fixed: bool) {
     waits_for_context(backend, fixed, rows_await_done);
 }
 
-/// Cancelling stops who imports, not who scatters.
+/// Splits and scatters. A cancel stops the importer, but not this process.
 #[process]
 fn split_and_scatter(ready: Writer<u32>, context: Reader<()>, fixed: bool) -> csp::Result {
     for span in 0..5 {
@@ -614,7 +614,7 @@ fn cockroach_18101(backend: &Placement, fixed: bool) {
     let _ = scatters.join();
 }
 
-/// Goes on connecting until its client is closed, which a failed dial forgets.
+/// Goes on connecting until its client is closed. A failed dial forgets to close it.
 #[process]
 fn reset_transport(context: Reader<()>) -> csp::Result {
     alt! { retired(context) => () }
@@ -624,7 +624,7 @@ fn grpc_862(backend: &Placement, fixed: bool) {
     waits_for_context(backend, fixed, reset_transport);
 }
 
-/// Stops the timer and drains its tick; but the tick has been taken already.
+/// Stops the timer and drains its tick, but the tick has been taken already.
 #[process]
 fn timer(tick: Reader<()>, changes: Reader<u32>, fixed: bool) -> csp::Result {
     tick.read()?;
@@ -654,7 +654,7 @@ fn istio_18454(backend: &Placement, fixed: bool) {
     );
 }
 
-/// Sends the error that it is told of on, though nobody takes results any more.
+/// Passes on the error that it reads, though no process takes results any more.
 #[process]
 fn watch_channel(
     errors: Reader<&'static str>,
@@ -681,7 +681,7 @@ fn kubernetes_25331(backend: &Placement, fixed: bool) {
     let _ = run.join();
 }
 
-/// The monitor stops in the middle of a probe and does not take its result.
+/// Writes the result of a probe, but the monitor stops in the middle and does not take it.
 #[process]
 fn probe(result: Writer<bool>) -> csp::Result {
     csp::sleep(Duration::from_micros(300));

@@ -1,8 +1,8 @@
-//! Networks with known verdicts: deadlocks that must be found and named, and networks free of deadlock, in which none
-//! must be found, run again and again with delays by chance while the watch looks all the time.
+//! Networks with known verdicts. Deadlocks must be found and named. In networks free of deadlock none may be found: these run
+//! again and again with random delays, while the watch looks all the time.
 //!
-//! Each runs in an OS process of its own, this program started again, on each backend. `CSP_ROUNDS` sets how often
-//! those free of deadlock run. Arguments are words; what has one of them in its name is run.
+//! Each network runs on each backend, in an OS process of its own, which is this program started again. `CSP_ROUNDS` sets how
+//! often the networks free of deadlock run. Arguments are words, and a network runs if its name contains one of them.
 
 mod alive;
 mod classic;
@@ -21,40 +21,40 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// A network, and what is to be said of it.
+/// A network, and its expected verdict.
 struct Case {
     name: &'static str,
     run: fn(&Placement),
     verdict: Verdict,
-    /// Its processes may be OS processes.
+    /// True if its processes may be OS processes.
     everywhere: bool,
 }
 
 enum Verdict {
-    /// A deadlock of exactly these, by their own names; who only waits for their ends is not mentioned.
+    /// A deadlock of exactly these processes, by their own names. A process that only waits for their ends is not mentioned.
     Deadlock(&'static [&'static str]),
-    /// None, however often it runs.
+    /// No deadlock, in any number of runs.
     Clean,
-    /// None; once is enough.
+    /// No deadlock, and one run is enough.
     CleanOnce,
 }
 
-/// These wait for one another.
+/// Makes a case in which these processes wait for one another.
 const fn deadlock(name: &'static str, run: fn(&Placement), among: &'static [&'static str]) -> Case {
     Case { name, run, verdict: Verdict::Deadlock(among), everywhere: false }
 }
 
-/// Free of deadlock.
+/// Makes a case that is free of deadlock.
 const fn clean(name: &'static str, run: fn(&Placement)) -> Case {
     Case { name, run, verdict: Verdict::Clean, everywhere: false }
 }
 
-/// Free of deadlock, and slow.
+/// Makes a case that is free of deadlock, and slow.
 const fn clean_once(name: &'static str, run: fn(&Placement)) -> Case {
     Case { name, run, verdict: Verdict::CleanOnce, everywhere: false }
 }
 
-/// Also as OS processes, and mixed.
+/// Runs a case also as OS processes, and mixed.
 const fn everywhere(case: Case) -> Case {
     Case { everywhere: true, ..case }
 }
@@ -112,7 +112,7 @@ fn main() -> ExitCode {
     }
     println!("running {} tests", chosen.len());
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    // Most of the time they wait.
+    // Most of the time the cases wait.
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -136,12 +136,12 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(failed > 0))
 }
 
-/// Runs a network in a process of its own, and judges what that says.
+/// Runs a network in an OS process of its own, and judges its output.
 fn check(case: &Case, backend: &str) -> Result<(), String> {
     let mut child = Command::new(std::env::current_exe().expect("this program"));
     child.args(["--child", case.name, backend]).env("RUST_BACKTRACE", "0");
     if !matches!(case.verdict, Verdict::Deadlock(_)) {
-        // Looks all the time.
+        // The watch looks all the time.
         child.env("CSP_WATCH", "0.05");
     }
     let mut child = child
@@ -185,13 +185,13 @@ fn check(case: &Case, backend: &str) -> Result<(), String> {
     }
 }
 
-/// The network itself, with its placement.
+/// Runs the network itself, with its placement.
 #[process]
 fn network(run: fn(&Placement), placement: Placement) {
     run(&placement);
 }
 
-/// In the process of its own: prints what became of the network.
+/// Runs in the OS process of the network, and prints its outcome.
 fn run(name: &str, backend: &str) -> ExitCode {
     let case = cases().find(|case| case.name == name).expect("a network of that name");
     let (_, placement) =
@@ -203,11 +203,11 @@ fn run(name: &str, backend: &str) -> ExitCode {
     for round in 0..rounds {
         CHANCE.set(seed().wrapping_mul(1_000_003).wrapping_add(round));
         let root = network(case.run, placement.clone()).stack(256 << 10);
-        // What it is to run is nothing that could be sent.
+        // The function to run can't be sent to an OS process.
         let root = if placement.has_os_processes() { root } else { placement.place(root) };
         if let Err(failure) = try_parallel!(root) {
             let Some(deadlock) = failure.deadlock() else {
-                println!("{failure}");
+                println!("{failure:#}");
                 return ExitCode::FAILURE;
             };
             let waits = |path: &str| path == "main" || path == "main/network";
@@ -225,7 +225,7 @@ fn run(name: &str, backend: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Where each thread begins its chance.
+/// The seed from which each thread begins its random numbers.
 static CHANCE: Chance = Chance(std::sync::atomic::AtomicU64::new(0));
 
 struct Chance(std::sync::atomic::AtomicU64);
@@ -240,7 +240,7 @@ impl Chance {
     }
 }
 
-/// Delays a process by chance: not at all, by a turn of the others, or by up to a millisecond.
+/// Delays a process at random: not at all, by a turn of the others, or by up to a millisecond.
 fn dawdle() {
     thread_local! {
         static RANDOM: RefCell<Random> = RefCell::new(CHANCE.fork());

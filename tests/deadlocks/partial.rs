@@ -1,5 +1,5 @@
-//! Deadlocks of a part of a network, beside a ring that goes on. Who holds what must be known to find these, so the
-//! networks are made in processes, whose arguments and variables the macro looks at.
+//! Deadlocks of a part of a network, beside a ring that goes on. The library finds them only if it knows which process holds
+//! which end. So the networks are made in processes, because the macro looks at their arguments and variables.
 
 use super::{Case, clean, dawdle, deadlock};
 use csp::{Alternation, Barrier, Channel, Process, Reader, Writer, alt, parallel, process, spawn};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// The ring and its parent; a parent that waits for the dead is dead too.
+/// The parent of the deadlock beside the ring. A parent that waits for deadlocked processes is deadlocked too.
 const ROOT: &str = "beside_a_ring";
 
 pub(crate) const CASES: &[Case] = &[
@@ -75,7 +75,7 @@ pub(crate) const CASES: &[Case] = &[
 struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Until those wait who are to be found with the others: a part of the dead may be found as soon as it is dead.
+    /// Waits until the parents wait, because they are to be found too. A part of a deadlock may be found as soon as it is one.
     fn until_parents_wait(&self) {
         until_blocked(&format!("/{ROOT}"));
     }
@@ -263,7 +263,7 @@ fn choice_with_a_way_out(backend: Placement, _stop: Stop) {
         backend.place(comes_late(a[2].writer())),
     );
     assert_eq!(one, Ok(5));
-    // The first has ended, and with it the writers.
+    // The first process has ended, and with it the writers.
     assert_eq!(other, Err(csp::Termination::Retired));
 }
 
@@ -363,7 +363,7 @@ fn works(jobs: Reader<u32>, results: Writer<u32>) -> csp::Result {
     }
 }
 
-/// Waits for a result before it has given all the jobs that are asked for.
+/// Waits for a result before it has written all the jobs that are expected.
 #[process]
 fn source(jobs: Writer<u32>, results: Reader<u32>, sink: Reader<u32>) -> csp::Result {
     jobs.write(1)?;
@@ -445,7 +445,7 @@ fn daemons_alone(backend: Placement, _stop: Stop) {
     let other = spawn(backend.place(reads(b.reader(), a.writer())).daemon());
     csp::sleep(Duration::from_millis(2));
     let ended = one.has_ended() || other.has_ended();
-    // Let go, for each round leaves no daemons behind.
+    // The daemons are let go, because a round may leave none behind.
     a.reader().poison("over");
     b.reader().poison("over");
     assert!(!ended);
@@ -493,7 +493,7 @@ fn generic(backend: Placement, stop: Stop) {
     );
 }
 
-/// Gives a process its end when that runs already: the process that it starts then holds it.
+/// Gets its end while it runs already, and starts a process, which then holds the end.
 #[process]
 fn takes(backend: Placement, ends: Reader<Reader<u32>>, other: Writer<u32>) -> csp::Result {
     let end = ends.read()?;

@@ -1,4 +1,4 @@
-//! `csp::network()`: what is seen of a live network.
+//! `csp::network()`: the snapshot of a live network.
 
 use super::{Case, clean_once};
 
@@ -43,7 +43,7 @@ fn asks(parent: String, answer: Writer<String>) -> csp::Result {
     }
 }
 
-/// The snapshot once so many processes of this test are seen blocked.
+/// Returns the snapshot once it shows `count` blocked processes of this test.
 fn network_of_blocked(count: usize) -> csp::Network {
     let mine = format!("{}/", csp::current().path());
     loop {
@@ -102,7 +102,7 @@ fn a_snapshot_shows_who_waits_where(backend: &Placement) {
     csp::shutdown();
 }
 
-/// A process that keeps its thread busy does not keep others from asking.
+/// Keeps its thread busy, which does not stop other threads from asking for a snapshot.
 fn a_busy_thread_is_named(backend: &Placement) {
     let (busy, done) = (mpsc::channel(), mpsc::channel::<()>());
     let keeps = backend.place(keeps_busy(busy.0, done.1));
@@ -124,7 +124,7 @@ fn keeps_busy(busy: mpsc::Sender<String>, done: mpsc::Receiver<()>) {
     done.recv().unwrap();
 }
 
-/// However slow its thread is to end.
+/// Checks that a joined process is not shown, even if its thread ends slowly.
 fn who_was_joined_is_not_seen(backend: &Placement) {
     let is_seen = || {
         let network = csp::network();

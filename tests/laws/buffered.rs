@@ -1,4 +1,4 @@
-//! A buffered channel: so many values in between, delivered before the end is told.
+//! A buffered channel holds a number of values, and delivers them before its end.
 
 use crate::processes::{read_once, sink, source, write_once};
 use csp::{Channel, Termination, parallel, spawn};
@@ -22,6 +22,18 @@ laws! {
         }
     }
 
+    fn any_capacity_passes_values(backend) {
+        let half = 1 << (usize::BITS - 1);
+        for capacity in [0, 1, half - 1, half, half + 1, usize::MAX - 1, usize::MAX] {
+            let values = Channel::buffered(capacity);
+            let write = spawn(backend.place(source(vec![1, 2, 3], values.writer())));
+            let reader = values.reader();
+            drop(values);
+            assert_eq!(reader.iter().collect::<Vec<_>>(), [1, 2, 3]);
+            write.join().unwrap();
+        }
+    }
+
     fn a_buffer_of_none_is_a_rendezvous(backend) {
         let values = Channel::buffered(0);
         let arrival = Arrival::new();
@@ -36,7 +48,7 @@ laws! {
         let reader = values.reader();
         let end = spawn(backend.place(source((0..10).collect(), values.writer()))).join();
         assert_eq!(end, Ok(()));
-        // The only writer has gone; nothing is lost.
+        // The only writer has gone, and nothing is lost.
         assert_eq!(reader.termination(), None, "not while there is something to read");
         let read = spawn(backend.place(sink(reader.clone()))).join();
         assert_eq!(read, (0..10).collect::<Vec<_>>());
@@ -60,10 +72,10 @@ laws! {
         values.reader().retire();
         let error = spawn(backend.place(write_once(2, writer, Arrival::new()))).join().unwrap_err();
         assert!(retired(&error.termination));
-        assert_eq!(error.value, 2);
+        assert_eq!(error.into_inner(), 2);
     }
 
-    fn a_blocked_writer_enters_when_a_slot_is_free(backend, here: "who sleeps in another OS process need not have come to the channel yet") {
+    fn a_blocked_writer_enters_when_a_slot_is_free(backend, here: "a process that sleeps in another OS process need not have come to the channel yet") {
         let values = Channel::buffered(2);
         let (first, reader) = (values.writer(), values.reader());
         first.write(0).unwrap();
@@ -75,7 +87,7 @@ laws! {
             arrival.until_blocked();
         }
         for (expected, write) in writes.into_iter().enumerate() {
-            // Each slot freed lets one writer in, in its turn, before the value is read.
+            // Each freed slot admits the next writer, before the value is read.
             assert_eq!(reader.read(), Ok(expected));
             write.join().unwrap();
         }
@@ -104,10 +116,10 @@ laws! {
         assert_eq!(end, Ok(()));
         assert_eq!(reader.read().map(|token| token.id()), Ok(0));
         if !backend.has_os_processes() {
-            // Where it is not bytes.
+            // This holds only while the value is not encoded as bytes.
             assert_eq!(ledger.dropped(), 1);
         }
-        // At once, although a writer may still come, and a reader too late.
+        // The value is dropped at once, although a writer may still come, and a reader would come too late.
         drop(reader);
         ledger.balance();
         assert_eq!(values.reader().read().map(|token| token.id()), Err(Termination::Retired));

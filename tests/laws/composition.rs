@@ -1,5 +1,5 @@
-//! Processes put together: in parallel, in sequence, nested, replicated, recursive, generic; `main`
-//! among them.
+//! Processes put together: in parallel, in sequence, nested, replicated, recursive, generic. `main`
+//! is one of them.
 
 use crate::processes::{relay, sink, source};
 use csp::{
@@ -73,7 +73,7 @@ where
     input.iter().max()
 }
 
-/// Arguments by pattern, mutable, of borrowed-free shapes.
+/// Takes arguments by pattern, and mutable, of types without borrows.
 #[process]
 fn patterns((left, right): (u32, u32), mut sum: u32, [first, .., last]: [u32; 4]) -> u32 {
     sum += left + right;
@@ -81,7 +81,7 @@ fn patterns((left, right): (u32, u32), mut sum: u32, [first, .., last]: [u32; 4]
 }
 
 laws! {
-    here: "what is put together here is processes, by closures over shared memory: see `subprocess::results`, `subprocess::nesting`";
+    here: "the processes here are put together by closures over shared memory: see `subprocess::results`, `subprocess::nesting`";
 
     fn results_come_in_the_order_of_the_arguments_and_typed(backend) {
         let (number, text, none, list): (u8, String, (), Vec<bool>) = parallel!(

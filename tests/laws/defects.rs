@@ -9,7 +9,7 @@ fn fails_while_others_wait(_output: Writer<u32>) {
     panic!("uncaught");
 }
 
-/// Two of these run at once, each with a channel of the same name.
+/// Makes a channel and uses it alone. Two of these run at once, each with a channel of the same name.
 #[multiprocess]
 fn talks_to_itself(offset: u32, backend: Placement) -> Vec<u32> {
     let line = Channel::new().named("line42");
@@ -27,7 +27,7 @@ fn writes_twice(outputs: Vec<(u8, Writer<u32>)>) -> csp::Result {
     Ok(())
 }
 
-/// Hands out the ends of a channel it made and ends.
+/// Makes a channel, writes its ends and returns.
 #[multiprocess]
 fn host(ends: Writer<(Reader<u32>, Writer<u32>)>) -> csp::Result {
     let hosted = Channel::new();
@@ -53,7 +53,7 @@ fn writes_then_retires(value: u32, output: Writer<u32>) -> csp::Result {
 }
 
 laws! {
-    /// 1: an uncaught exception in a process, and the program never exits.
+    /// 1: after an uncaught exception in a process, the program never exits.
     fn defect_1_an_uncaught_panic_ends_the_network_and_reaches_the_caller(backend) {
         let values = Channel::new();
         let text = panic_of(|| {
@@ -65,14 +65,14 @@ laws! {
         assert!(text.contains("uncaught"), "{text}");
     }
 
-    /// 4: a hundred processes that do nothing, and it hangs.
+    /// 4: a hundred processes that do nothing hang.
     fn defect_4_processes_that_do_nothing_end(backend) {
         let runs = Notes::new();
         parallel!(backend.replicas(100, counts(runs.clone())));
         assert_eq!(runs.entries().len(), 100);
     }
 
-    /// 5: the same channel name made by two processes, and both hang.
+    /// 5: two processes that make a channel of the same name both hang.
     fn defect_5_channels_of_one_name_are_different_channels(backend) {
         let (one, other) = parallel!(
             backend.place(talks_to_itself(100, backend.clone())),
@@ -91,8 +91,8 @@ laws! {
         assert_eq!(read.len(), 6);
     }
 
-    /// 9: an end that outlives the process hosting its channel, and it hangs.
-    fn defect_9_an_end_outlives_the_process_that_made_its_channel(backend, here: "the home of a channel is the OS process that made it: see `subprocess::channels`") {
+    /// 9: an end that outlives the process hosting its channel hangs.
+    fn defect_9_an_end_outlives_the_process_that_made_its_channel(backend) {
         let ends = Channel::new();
         let handed = ends.reader();
         let host = spawn(backend.place(host(ends.writer())));
@@ -103,7 +103,7 @@ laws! {
         assert_eq!(read, [1, 2, 3]);
     }
 
-    /// 14: Spawn without a later wait, and the process never runs.
+    /// 14: a spawned process never runs without a later wait.
     fn defect_14_what_is_spawned_runs_though_nobody_waits_for_it(backend) {
         let runs = Notes::new();
         let _ = spawn(backend.place(counts(runs.clone())));
@@ -138,7 +138,7 @@ laws! {
     }
 }
 
-/// 30, 31: a port on which everybody's pickles were unpickled.
+/// 30, 31: an open port unpickled data from any sender.
 #[cfg(all(target_os = "linux", feature = "threads"))]
 #[test]
 fn defect_30_nothing_listens() {

@@ -1,5 +1,5 @@
-//! Each value goes to exactly one reader, whole, and each writer's values keep their order at every
-//! reader: one or any writers, one or any readers, with and without a buffer.
+//! Each value goes whole to exactly one reader. Each writer's values keep their order at every
+//! reader. This holds for one or any writers, one or any readers, with and without a buffer.
 
 use crate::processes::sink;
 use csp::{Channel, Writer, parallel};
@@ -77,7 +77,7 @@ laws! {
     }
 }
 
-/// After each write, the value is no longer on its way: the reader can tell which one it has.
+/// Writes numbers. After each write the value has arrived, so the reader can report its number at once.
 #[multiprocess]
 fn write_and_tell(output: Writer<u32>, seen: csp::Reader<u32>) -> csp::Result<u32> {
     for number in 0..20 {

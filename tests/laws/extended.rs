@@ -1,5 +1,5 @@
-//! Extended rendezvous: the writer waits until the reader has finished with the value, not just
-//! until it has it.
+//! Extended rendezvous: the writer waits until the reader has finished with the value, not only
+//! until the reader has it.
 
 use crate::processes::{read_once, source, write_once};
 use csp::{Channel, Reader, Termination, Writer, parallel, spawn};
@@ -80,7 +80,7 @@ laws! {
         let second = reader.begin().unwrap().into_inner();
         assert_eq!(second.id(), 1);
         if !backend.has_os_processes() {
-            // There its writer has a copy, until it is let go.
+            // In another OS process the writer has a copy, until it may go on.
             assert_eq!(ledger.dropped(), 1);
         }
         drop(second);
@@ -122,7 +122,7 @@ laws! {
         let reader = values.reader();
         let held = reader.begin().unwrap();
         assert_eq!(*held, 1);
-        // The channel itself is free: another pair meets on it.
+        // The channel itself is free, so another pair can meet on it.
         let (write, read) = parallel!(
             backend.place(write_once(2, values.writer(), Arrival::new())),
             backend.place(read_once(values.reader(), Arrival::new())),

@@ -1,5 +1,5 @@
-//! What can't be cloned, dropped or started is the failure of one process, reported as such, and no
-//! more than that.
+//! A value that can't be cloned or dropped, or a process that can't be started, is the failure of one process. It is
+//! reported as such, and has no other effect.
 
 use crate::processes::{read_once, sink, source};
 use csp::{Channel, Writer, parallel, spawn, try_parallel};
@@ -19,7 +19,7 @@ fn crashes() {
     panic!("crashed");
 }
 
-/// Can be cloned so many times.
+/// Can be cloned a limited number of times.
 struct Clones {
     left: Arc<AtomicUsize>,
     _end: Writer<u32>,
@@ -36,7 +36,7 @@ impl Clone for Clones {
 #[process]
 fn keeps(_clones: Clones) {}
 
-/// Panics when dropped; the token beside it is dropped all the same.
+/// Panics when it is dropped. The token inside is dropped all the same.
 #[derive(Serialize, Deserialize)]
 struct Grenade(#[allow(dead_code, reason = "held for its drop")] Token);
 
@@ -66,7 +66,7 @@ fn panics_with(payload: Grenade) {
     panic_any(Payload(payload));
 }
 
-/// The world is as it was.
+/// Checks that processes and channels still work.
 fn all_is_well(backend: &csp_tests::Placement) {
     let values = Channel::new();
     let (end, read) = parallel!(
@@ -110,7 +110,7 @@ laws! {
     fn a_result_whose_drop_panics_harms_nobody(backend) {
         let ledger = Ledger::new(1);
         let spawned = spawn(backend.place(gives(Grenade(ledger.token(0)))));
-        // Dropped before it ends, or after: by the process, or here.
+        // The handle goes before or after the process ends, so the process drops the result, or this line does.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(spawned)));
         let _ = std::panic::catch_unwind(csp::shutdown);
         while ledger.dropped() == 0 {
@@ -169,10 +169,10 @@ laws! {
             backend.place(sink(values.reader())),
         )
         .unwrap_err();
-        assert!(failure.process().ends_with("/source"), "{failure}");
-        assert!(failure.to_string().contains("could not be started"), "{failure}");
+        assert!(failure.process().ends_with("/source"), "{failure:#}");
+        assert!(format!("{failure:#}").contains("could not be started"), "{failure:#}");
         let alive = failure.message().rsplit("; ").next().unwrap_or_default();
-        assert!(alive.contains(" are alive: "), "who is: {failure}");
+        assert!(alive.contains(" are alive: "), "who is: {failure:#}");
         all_is_well(backend);
     }
 
@@ -185,7 +185,7 @@ laws! {
         for name in ["", "with spaces", "ende[3]", "nul\0nul", "naïve/😀"] {
             assert_eq!(parallel!(backend.place(gives(1_u8).named(name))), (1,));
             let failure = try_parallel!(backend.place(crashes().named(name))).unwrap_err();
-            assert!(failure.process().ends_with(name), "{failure}");
+            assert!(failure.process().ends_with(name), "{failure:#}");
         }
         all_is_well(backend);
     }

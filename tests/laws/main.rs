@@ -1,13 +1,17 @@
 //! The laws of processes and channels, each on coroutines, on threads, and on both in one network.
-//! A module is a subject, a test is named by the law it checks.
+//! A module is a subject. A test is named by the law it checks.
 
 mod buffered;
 mod composition;
+mod daemons;
 mod defects;
 mod delivery;
+mod ends;
+mod errors;
 mod extended;
 mod failures;
 mod floors;
+mod joining;
 mod many;
 mod misuse;
 mod mobility;
@@ -22,5 +26,8 @@ mod retire;
 mod retire_counting;
 mod scheduling;
 mod spawning;
+mod stopping;
+mod supervising;
+mod trying;
 mod unwinding;
 mod values;

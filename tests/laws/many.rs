@@ -1,12 +1,12 @@
-//! Many processes on one channel. How time grows is printed by the example `many_readers`; here
-//! each is served, in order.
+//! Many processes on one channel. The example `many_readers` prints how time grows. Here
+//! each process is served, in order.
 
 use crate::processes::sink;
 use csp::{Channel, Reader, Writer, parallel, spawn};
 use csp_tests::{Notes, laws, multiprocess};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Stacks are counted for the whole program, and 30,000 are the most: these laws take turns.
+/// Lets these laws take turns, because the whole program can have at most 30,000 stacks.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)

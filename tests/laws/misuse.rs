@@ -1,4 +1,4 @@
-//! The guide's table of mistakes (`csp/src/guide/misuse.md`) has a row for each, and names tests that exist.
+//! The guide's table of mistakes (`csp/src/guide/misuse.md`) has a row for each mistake, and names tests that exist.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ fn rows() -> Vec<Vec<String>> {
         .collect()
 }
 
-/// What is wrong with a name such as `laws/defects::name` or `ui/name`.
+/// Returns the mistake in a name such as `laws/defects::name` or `ui/name`.
 fn mistake(name: &str) -> Option<String> {
     let (file, function) = name.split_once("::").unwrap_or((name, ""));
     let path = tests().join(Path::new(file).with_extension("rs"));

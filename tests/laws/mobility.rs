@@ -1,4 +1,4 @@
-//! Channel ends are values: they travel over channels, and outlive who made them.
+//! Channel ends are values: they travel over channels, and outlive the process that made them.
 
 use crate::processes::{hold, relay, sink, source};
 use csp::{Channel, Reader, Termination, Writer, parallel, spawn};
@@ -32,7 +32,7 @@ fn asks(numbers: std::ops::Range<u64>, server: Writer<Request>) -> csp::Result<V
     Ok(answers)
 }
 
-/// Makes a channel, hands both ends out and is gone.
+/// Makes a channel, writes both ends and returns.
 #[multiprocess]
 fn makes_a_channel(readers: Writer<Reader<u32>>, writers: Writer<Writer<u32>>) -> csp::Result {
     let made = Channel::new();
@@ -66,7 +66,7 @@ fn writes_to_what_it_receives(
     Ok(count)
 }
 
-/// Starts a pipeline and returns its ends: the processes in it are joined only when this one's
+/// Starts a pipeline and returns its ends. The processes in it are joined only when this process's
 /// parent asks.
 #[multiprocess]
 fn factory(
@@ -119,7 +119,7 @@ laws! {
         }
     }
 
-    fn an_end_outlives_the_process_that_made_its_channel(backend, here: "the home of a channel is the OS process that made it: see `subprocess::channels`") {
+    fn an_end_outlives_the_process_that_made_its_channel(backend) {
         let (readers, writers) = (Channel::new(), Channel::new());
         let (reader_end, writer_end) = (readers.reader(), writers.reader());
         let maker = spawn(backend.place(makes_a_channel(readers.writer(), writers.writer())));
@@ -140,7 +140,7 @@ laws! {
         let late =
             spawn(backend.place(writes_to_what_it_receives(ends.reader(), Some(go.reader()))));
         let reader = values.reader();
-        // The only writer is in the hands of a process that waits to pass it on.
+        // The only writer is held by a process that waits to pass it on.
         csp_tests::settle();
         assert_eq!(reader.termination(), None);
         release.write(()).unwrap();

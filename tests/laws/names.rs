@@ -1,4 +1,4 @@
-//! Each process has a name and a path, without being told.
+//! Each process has a name and a path by default.
 
 use csp::{Backend, Channel, Writer, parallel, sequence, spawn};
 use csp_tests::{Placement, laws, process};
@@ -28,6 +28,19 @@ fn parent(backend: Placement) -> Vec<(String, String)> {
     names.push(sequence!(backend.place(leaf())).0);
     names.push(here());
     names
+}
+
+/// Starts a chain of processes, each the child of the last, and returns the path or the failure of the last one.
+#[process]
+fn descends(backend: Placement, more: usize, panics: bool) -> String {
+    if more > 0 {
+        return parallel!(backend.place(descends(backend.clone(), more - 1, panics))).0;
+    }
+    assert!(!panics, "the last of all");
+    let network = csp::network();
+    let ours = network.processes().iter().filter(|process| process.path().ends_with("/descends"));
+    assert!(ours.into_iter().all(|process| process.path().len() < 200));
+    here().1
 }
 
 #[process]
@@ -99,6 +112,27 @@ laws! {
             named("parent", "parent"),
         ];
         assert_eq!(names, expected);
+    }
+
+    /// No stack grows with the number of a process's ancestors.
+    fn a_path_of_many_is_shortened_in_the_middle(backend) {
+        let path = |descendants: usize| {
+            let mut names = vec![root(); 1];
+            names.extend((0..descendants).map(|_| "descends".to_owned()));
+            if names.len() > 12 {
+                let more = names.len() - 12;
+                names.splice(4..names.len() - 8, [format!("({more} more)")]);
+            }
+            names.join("/")
+        };
+        for descendants in [1, 11, 12, 13, 40, backend.many(2_500, 400)] {
+            let (last,) = parallel!(backend.place(descends(backend.clone(), descendants - 1, false)));
+            assert_eq!(last, path(descendants));
+            let last = backend.place(descends(backend.clone(), descendants - 1, true));
+            let failure = csp::try_parallel!(last).unwrap_err();
+            assert_eq!(failure.process(), path(descendants));
+            assert_eq!(failure.message(), "the last of all");
+        }
     }
 
     fn a_process_knows_itself_before_and_after_a_wait(backend) {

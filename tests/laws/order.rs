@@ -4,9 +4,8 @@ use crate::processes::{read_once, sink, source, write_once};
 use csp::{Channel, Reader, Writer, parallel, spawn};
 use csp_tests::{Arrival, Notes, laws, multiprocess};
 
-/// First come is first come to the channel's home.
-const SEEN: &str =
-    "who sleeps in another OS process, or on its way there, need not have come to the channel yet";
+/// The reason why a law runs here only: the order is the order of arrival at the channel's home, the OS process that owns it.
+const SEEN: &str = "a process that sleeps in another OS process, or on its way there, need not have come to the channel yet";
 
 const CAPACITIES: [usize; 4] = [0, 1, 2, 7];
 
@@ -135,8 +134,8 @@ laws! {
             }
             let reader = values.reader();
             for turn in 0..15_usize {
-                // What is read was written `capacity` turns ago: the slot it leaves goes to the
-                // writer whose turn it is.
+                // The value that is read was written `capacity` turns ago. Its slot goes to the
+                // writer that waits longest.
                 let written =
                     turn.checked_sub(capacity).map_or(0, |turn| 1 + turn % arrivals.len());
                 assert_eq!(reader.read(), Ok(written), "at turn {turn}, capacity {capacity}");
@@ -158,7 +157,7 @@ laws! {
                 let arrival = Arrival::new();
                 let waiting = spawn(backend.place(read_once(values.reader(), arrival.clone())));
                 arrival.until_blocked();
-                // The others come and go as they like; at most all of them waited longer.
+                // The others come and go at any time. At most all of them waited longer.
                 let writer = values.writer();
                 for value in 0..4 * OTHERS {
                     writer.write(value).unwrap();

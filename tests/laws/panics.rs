@@ -1,4 +1,4 @@
-//! A panic ends the network and reaches the caller, named; it never vanishes and never hangs.
+//! A panic ends the network and reaches the caller, with a name. It never vanishes and never hangs.
 
 use crate::processes::{relay, sink, source};
 use csp::{
@@ -69,6 +69,47 @@ fn sets(flag: Arc<AtomicBool>) {
     flag.store(true, Ordering::SeqCst);
 }
 
+/// Panics when it is dropped. Its payload is one of these that panics one time less.
+#[derive(Clone, Debug)]
+struct Bomb(u32);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            std::panic::panic_any(Self(self.0 - 1));
+        }
+    }
+}
+
+#[process]
+fn explodes(times: u32) {
+    std::panic::panic_any(Bomb(times));
+}
+
+#[process]
+fn returns(bomb: Bomb) -> Bomb {
+    bomb
+}
+
+#[process]
+fn keeps(_bomb: Bomb) {}
+
+#[process]
+fn holds(_bomb: Bomb, _ends: Vec<Writer<Bomb>>) {
+    panic!("with a bomb in its hands");
+}
+
+#[process]
+fn fills(output: Writer<Bomb>, bombs: Vec<Bomb>) -> csp::Result {
+    for bomb in bombs {
+        output
+            .write(bomb)
+            .map_err(|refused| std::mem::forget(refused.into_inner()))
+            .expect("there is room");
+    }
+    Ok(())
+}
+
 fn path(name: &str) -> String {
     format!("{}/{name}", csp::current().path())
 }
@@ -92,7 +133,7 @@ laws! {
         .unwrap_err();
         let named =
             (0..4).any(|number| failure.process() == path(&format!("crashes_at[{number}]")));
-        assert!(named, "{failure}");
+        assert!(named, "{failure:#}");
     }
 
     fn a_panic_is_raised_after_all_others_have_ended(backend) {
@@ -138,9 +179,68 @@ laws! {
         assert_eq!(failure.process(), path("crashes_at"));
         assert!(failure.message().contains("this value is poison"));
         assert!(failure.place().is_some_and(|place| format!("{place:?}").contains("panics.rs")));
-        assert!(failure.to_string().contains("crashes_at"));
+        assert!(format!("{failure:#}").contains("crashes_at"));
         let (who, _) = poisoned_by_panic(&result.read().unwrap_err()).expect("a panic");
         assert_eq!(who, path("crashes_at"));
+    }
+
+    fn a_payload_that_panics_when_it_is_dropped_is_reported_once(backend) {
+        for times in [0, 1, 3, 150] {
+            let failure = try_parallel!(backend.place(explodes(times))).unwrap_err();
+            assert_eq!((failure.process(), failure.message()), (&*path("explodes"), "a value that is not text"));
+            drop(spawn(backend.place(explodes(times))));
+            panic_of(csp::shutdown);
+            csp::shutdown();
+        }
+    }
+
+    fn what_the_library_drops_for_its_user_panics_no_further(backend) {
+        for times in [1, 3] {
+            // The dropped value is a result. No process asks for it, because another has failed.
+            let both = (backend.place(returns(Bomb(times))), backend.place(crashes(vec![])));
+            let failure = try_parallel!(both).unwrap_err();
+            assert_eq!(failure.process(), path("crashes"));
+            let many = backend.replicas(3, returns(Bomb(0)));
+            let bombs = vec![backend.place(returns(Bomb(times))), backend.place(returns(Bomb(times)))];
+            let failure = try_parallel!(many, bombs, backend.place(crashes(vec![]))).unwrap_err();
+            assert_eq!(failure.process(), path("crashes"));
+            // The dropped value is the result of a process that is not joined.
+            drop(spawn(backend.place(returns(Bomb(times)))));
+            csp::shutdown();
+            let spawned = spawn(backend.place(returns(Bomb(times))));
+            while !spawned.has_ended() {
+                csp_tests::settle();
+            }
+            drop(spawned);
+            // The dropped values are arguments of processes that never run, and results of processes that have run.
+            let failure = try_sequence!(
+                backend.place(returns(Bomb(times))),
+                backend.place(crashes(vec![])),
+                backend.place(keeps(Bomb(times))),
+            )
+            .unwrap_err();
+            assert_eq!(failure.process(), path("crashes"));
+            let rest = vec![backend.place(keeps(Bomb(times))), backend.place(keeps(Bomb(times)))];
+            assert!(try_sequence!(backend.place(crashes(vec![])), rest).is_err());
+            // The values are in a buffer that is not read. The process that ends the channel gets the first panic, after all drops.
+            let bombs = || vec![Bomb(times), Bomb(times)];
+            for poisons in [false, true] {
+                let values = Channel::buffered(4);
+                let input = values.reader();
+                spawn(backend.place(fills(values.writer(), bombs()))).join().unwrap();
+                let ends = move || if poisons { input.poison("enough") } else { input.retire() };
+                let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(ends)).unwrap_err();
+                assert_eq!(caught.downcast_ref::<Bomb>().map(|bomb| bomb.0), Some(times - 1));
+                std::mem::forget(caught);
+            }
+            let values = Channel::buffered(4);
+            let (input, output) = (values.reader(), values.writer());
+            drop(values);
+            spawn(backend.place(fills(output.clone(), bombs()))).join().unwrap();
+            let failure = try_parallel!(backend.place(holds(Bomb(0), vec![output]))).unwrap_err();
+            assert_eq!(failure.message(), "with a bomb in its hands");
+            assert!(poisoned_by_panic(&input.termination().unwrap()).is_some());
+        }
     }
 
     fn any_payload_is_reported(backend) {
@@ -168,7 +268,7 @@ laws! {
         assert_eq!(failure.process(), path("crashes"));
         assert_eq!(failure.message(), "out of cheese");
         let error: Box<dyn std::error::Error> = Box::new(failure);
-        assert!(error.to_string().contains("out of cheese"));
+        assert!(error.source().expect("a cause").to_string().contains("out of cheese"));
     }
 
     fn a_panic_in_a_nested_network_reaches_the_outermost_caller(backend) {
@@ -182,8 +282,8 @@ laws! {
     fn a_panic_of_a_child_left_behind_is_its_parents(backend) {
         let process = leaves_behind(backend.place(crashes(vec![])).erased());
         let failure = try_parallel!(backend.place(process)).unwrap_err();
-        assert!(failure.to_string().contains("out of cheese"), "{failure}");
-        assert!(failure.to_string().contains(&path("leaves_behind/crashes")), "{failure}");
+        assert!(format!("{failure:#}").contains("out of cheese"), "{failure:#}");
+        assert!(format!("{failure:#}").contains(&path("leaves_behind/crashes")), "{failure:#}");
     }
 
     fn a_panic_left_to_shutdown_is_raised_there(backend) {
@@ -219,7 +319,7 @@ laws! {
             backend.place(sink(results.reader())),
         )
         .unwrap_err();
-        assert!(failure.process().contains("frail["), "{failure}");
+        assert!(failure.process().contains("frail["), "{failure:#}");
         assert_eq!(last.read(), Err(Termination::Retired), "not poisoned");
     }
 
@@ -238,7 +338,7 @@ laws! {
             let crashing = backend.replicas(10, crashes(vec![values.writer()]));
             let failure =
                 try_parallel!(crashing, backend.place(sink(values.reader()))).unwrap_err();
-            assert!(failure.process().contains("crashes["), "{failure}");
+            assert!(failure.process().contains("crashes["), "{failure:#}");
         }
     }
 

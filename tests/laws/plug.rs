@@ -4,7 +4,7 @@ use crate::processes::{sink, source};
 use csp::{Channel, Process, Reader, Termination, Writer, parallel, plug, spawn};
 use csp_tests::{Placement, on_each_backend, poisoned_by_reason};
 
-/// What `process` makes of a stream.
+/// Returns the output of `process` for a stream.
 fn of<A, R>(
     backend: &Placement,
     values: Vec<u8>,
@@ -157,5 +157,113 @@ on_each_backend! {
         assert_eq!(poisoned_by_reason(&end).as_deref(), Some("enough"));
         assert_eq!(mux2.join(), Err(end.clone()));
         assert_eq!(left.write(1).unwrap_err().termination, end);
+    }
+
+    fn broadcast_lets_its_readers_choose_the_order(backend) {
+        let (input, outputs) = (Channel::new(), 4 * Channel::new());
+        let writers = outputs.iter().map(Channel::writer).collect();
+        spawn(backend.place(plug::broadcast(input.reader(), writers)));
+        let input = input.writer();
+        let outputs: Vec<_> = outputs.iter().map(Channel::reader).collect();
+        for value in 0..50 {
+            input.write(value).unwrap();
+            for nth in 0..4 {
+                assert_eq!(outputs[(value + 3 * nth) % 4].read(), Ok(value));
+            }
+        }
+        input.retire();
+        for output in outputs {
+            assert_eq!(output.read(), Err(Termination::Retired));
+        }
+    }
+
+    fn broadcast_goes_on_until_its_last_reader_has_gone(backend) {
+        let (input, outputs) = (Channel::new(), 3 * Channel::new());
+        let writers = outputs.iter().map(Channel::writer).collect();
+        let broadcast = spawn(backend.place(plug::broadcast(input.reader(), writers)));
+        let input = input.writer();
+        let mut outputs: Vec<_> = outputs.iter().map(Channel::reader).collect();
+        for value in 0..3 {
+            input.write(value).unwrap();
+            for output in &outputs {
+                assert_eq!(output.read(), Ok(value));
+            }
+            outputs.pop();
+        }
+        let _ = input.write(3);
+        assert_eq!(broadcast.join(), Err(Termination::Retired));
+        assert!(input.write(4).is_err());
+    }
+
+    fn broadcast_gives_a_value_to_the_others_when_a_reader_leaves_instead_of_taking_it(backend) {
+        let (input, stays, goes) = (Channel::new(), Channel::new(), Channel::new());
+        let writers = vec![goes.writer(), stays.writer()];
+        spawn(backend.place(plug::broadcast(input.reader(), writers)));
+        let (input, stays, goes) = (input.writer(), stays.reader(), goes.reader());
+        input.write(1).unwrap();
+        assert_eq!(stays.read(), Ok(1));
+        goes.retire();
+        input.write(2).unwrap();
+        assert_eq!(stays.read(), Ok(2));
+    }
+
+    fn broadcast_passes_poison_on(backend) {
+        let (input, left, right) = (Channel::new(), Channel::new(), Channel::new());
+        let writers = vec![left.writer(), right.writer()];
+        let broadcast = spawn(backend.place(plug::broadcast(input.reader(), writers)));
+        let (input, left, right) = (input.writer(), left.reader(), right.reader());
+        left.poison("enough");
+        let _ = input.write(1);
+        let end = broadcast.join().unwrap_err();
+        assert_eq!(poisoned_by_reason(&end).as_deref(), Some("enough"));
+        assert_eq!(right.read(), Err(end.clone()));
+        assert_eq!(input.termination(), Some(end));
+    }
+
+    fn a_buffer_that_drops_never_holds_up_its_writer(backend) {
+        let values = || Vec::from_iter(0..100);
+        for (kind, expected) in [(0, [97, 98, 99]), (1, [0, 1, 99]), (2, [0, 1, 2])] {
+            let (input, output) = (Channel::new(), Channel::new());
+            let (reader, writer) = (input.reader(), output.writer());
+            spawn(match kind {
+                0 => backend.place(plug::overwrite_oldest(reader, writer, 3)),
+                1 => backend.place(plug::overwrite_newest(reader, writer, 3)),
+                _ => backend.place(plug::overflow(reader, writer, 3)),
+            });
+            let (input, output) = (input.writer(), output.reader());
+            for value in values() {
+                input.write(value).unwrap();
+            }
+            input.retire();
+            assert_eq!(output.iter().collect::<Vec<_>>(), expected);
+            assert_eq!(output.termination(), Some(Termination::Retired));
+        }
+    }
+
+    fn a_buffer_that_drops_gives_a_fast_reader_everything(backend) {
+        let (input, output) = (Channel::new(), Channel::new());
+        spawn(backend.place(plug::overwrite_oldest(input.reader(), output.writer(), 2)));
+        let (input, output) = (input.writer(), output.reader());
+        for value in 0..100 {
+            input.write(value).unwrap();
+            assert_eq!(output.read(), Ok(value));
+        }
+    }
+
+    fn a_buffer_that_drops_ends_with_its_output(backend) {
+        for poisoned in [false, true] {
+            let (input, output) = (Channel::<u8>::new(), Channel::new());
+            let buffer = plug::overflow(input.reader(), output.writer(), 2);
+            let buffer = spawn(backend.place(buffer));
+            let (input, output) = (input.writer(), output.reader());
+            input.write(1).unwrap();
+            match poisoned {
+                true => output.poison("enough"),
+                false => output.retire(),
+            }
+            let end = buffer.join().unwrap_err();
+            assert_eq!(poisoned_by_reason(&end).is_some(), poisoned);
+            assert!(input.write(2).is_err());
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Poison ends a channel at once for everybody and says why.
+//! Poison ends a channel at once for all processes, and carries its reason.
 
 use crate::processes::{read_once, sink, source, write_once};
 use csp::{Channel, Termination, parallel, spawn};
@@ -54,7 +54,7 @@ laws! {
             for (id, writer) in writers {
                 let error = writer.join().unwrap_err();
                 assert_reason(&error.termination, "full");
-                assert_eq!(error.value.id(), id);
+                assert_eq!(error.into_inner().id(), id);
             }
             ledger.balance();
         }
@@ -68,7 +68,7 @@ laws! {
         let (writer, reader) = (values.writer(), values.reader());
         assert_eq!(spawn(written).join(), Ok(()));
         if !backend.has_os_processes() {
-            // Where it is not bytes.
+            // This holds only while the value is not encoded as bytes.
             assert_eq!(ledger.dropped(), 0);
         }
         writer.poison("spoilt");
@@ -87,7 +87,7 @@ laws! {
         assert_reason(&read.unwrap_err(), "early");
         let error = write.unwrap_err();
         assert_reason(&error.termination, "early");
-        assert_eq!(error.value, 4);
+        assert_eq!(error.into_inner(), 4);
         assert_reason(&writer.termination().expect("it has ended"), "early");
     }
 
@@ -130,11 +130,13 @@ laws! {
         values.writer().poison("no paper left");
         let end =
             spawn(backend.place(read_once(values.reader(), Arrival::new()))).join().unwrap_err();
-        assert!(end.to_string().contains("no paper left"), "{end}");
+        assert!(format!("{end:#}").contains("no paper left"), "{end:#}");
         let write = values.writer().write(1).unwrap_err();
-        assert!(write.to_string().contains("no paper left"), "{write}");
+        assert!(format!("{write:#}").contains("no paper left"), "{write:#}");
         let end: Box<dyn std::error::Error> = Box::new(end);
         assert!(!end.to_string().is_empty());
+        let source = end.source().expect("it tells the cause");
+        assert!(source.to_string().contains("no paper left"), "{source}");
     }
 
     fn a_plain_thread_poisons_too(backend) {
@@ -176,7 +178,7 @@ laws! {
                 (Ok(()), Ok(value)) => assert_eq!(value.id(), 0),
                 (Err(error), Err(termination)) => {
                     assert_eq!(error.termination, termination);
-                    assert_eq!(error.value.id(), 0);
+                    assert_eq!(error.into_inner().id(), 0);
                 }
                 (write, read) => panic!("the two disagree: {write:?}, {read:?}"),
             }

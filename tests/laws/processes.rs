@@ -1,4 +1,4 @@
-//! The processes that several subjects need.
+//! Processes that several subjects need.
 
 use csp::{Reader, Termination, WriteError, Writer};
 use csp_tests::{Arrival, Wire, multiprocess};
@@ -12,13 +12,13 @@ pub(crate) fn source<T: Wire>(values: Vec<T>, output: Writer<T>) -> csp::Result 
     Ok(())
 }
 
-/// Everything that arrives until the channel ends.
+/// Returns all values that arrive until the channel ends.
 #[multiprocess]
 pub(crate) fn sink<T: Wire>(input: Reader<T>) -> Vec<T> {
     input.iter().collect()
 }
 
-/// Passes on what it reads, until either channel ends.
+/// Passes on the values it reads, until either channel ends.
 #[multiprocess]
 pub(crate) fn relay<T: Wire>(input: Reader<T>, output: Writer<T>) -> csp::Result {
     loop {
@@ -35,7 +35,7 @@ pub(crate) fn read_once<T: Wire>(input: Reader<T>, arrival: Arrival) -> Result<T
 
 /// Writes once.
 #[multiprocess]
-pub(crate) fn write_once<T: Wire>(
+pub(crate) fn write_once<T: Wire + Sync>(
     value: T,
     output: Writer<T>,
     arrival: Arrival,
@@ -44,7 +44,7 @@ pub(crate) fn write_once<T: Wire>(
     output.write(value)
 }
 
-/// Holds whatever it is given until told to go.
+/// Holds its argument until it is told to go.
 #[multiprocess]
 pub(crate) fn hold<T: Wire>(_held: T, go: Reader<()>) {
     let _ = go.read();

@@ -1,5 +1,5 @@
-//! What ends one channel ends the processes behind it: poison travels with its cause, until
-//! somebody recovers.
+//! The end of one channel ends the processes behind it. Poison travels with its cause, until
+//! a process recovers.
 
 use crate::processes::{relay, sink, source};
 use csp::{Channel, Reader, Termination, Writer, parallel, spawn};
@@ -19,7 +19,7 @@ fn poisons_after(count: usize, input: Reader<u32>, reason: String) -> csp::Resul
     Ok(())
 }
 
-/// Reads until poisoned, then goes on with its life.
+/// Reads until it is poisoned, and then goes on with other work.
 #[multiprocess]
 fn recovers(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
     let poison = input.read().unwrap_err();
@@ -28,7 +28,7 @@ fn recovers(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
     Ok(())
 }
 
-/// Its iteration ends by poison, silently; it stops all the same.
+/// Sums what it reads. Poison ends its iteration silently, and it stops all the same.
 #[multiprocess]
 fn sums(input: Reader<u32>, output: Writer<u32>) -> u32 {
     let mut sum = 0;
@@ -39,7 +39,7 @@ fn sums(input: Reader<u32>, output: Writer<u32>) -> u32 {
     sum
 }
 
-/// Ends that are not among its arguments: made here, received, kept in a field of something boxed.
+/// Holds ends that are not among its arguments: made here, received, or kept in a field of a boxed value.
 #[multiprocess]
 fn keeps_ends_in_odd_places(
     input: Reader<u32>,
@@ -55,7 +55,7 @@ fn keeps_ends_in_odd_places(
     Ok(())
 }
 
-/// Stops because of poison, but lets one of its two outputs go in so many words.
+/// Stops because of poison, but retires one of its two outputs explicitly.
 #[multiprocess]
 fn retires_one(input: Reader<u32>, kept: Writer<u32>, retired: Writer<u32>) -> csp::Result {
     let end = input.read();
@@ -142,7 +142,7 @@ laws! {
         assert_eq!(reason(kept_reader.read()), "in part");
     }
 
-    fn poison_reaches_ends_wherever_a_process_keeps_them(backend, here: "the home of one of them is the OS process that ends") {
+    fn poison_reaches_ends_wherever_a_process_keeps_them(backend) {
         let (bad, ends, made) = (Channel::<u32>::new(), Channel::new(), Channel::new());
         let process = spawn(backend.place(keeps_ends_in_odd_places(
             bad.reader(),

@@ -1,4 +1,4 @@
-//! The last end of a side ends the channel, for good, for those who wait and those who come.
+//! The last end of a side ends the channel for good, for processes that wait and for processes that come later.
 
 use crate::processes::{hold, read_once, relay, sink, source, write_once};
 use csp::{Channel, Reader, Termination, Writer, parallel, spawn};
@@ -58,7 +58,7 @@ laws! {
         for (id, writer) in writers.into_iter().enumerate() {
             let error = writer.join().unwrap_err();
             assert!(retired(&error.termination));
-            assert_eq!(error.value.id(), id);
+            assert_eq!(error.into_inner().id(), id);
         }
         ledger.balance();
     }
@@ -145,7 +145,7 @@ laws! {
             backend.place(write_once(8, values.writer(), arrival)),
         );
         assert_eq!(read, Err(Termination::Retired));
-        assert_eq!(write.unwrap_err().value, 8);
+        assert_eq!(write.unwrap_err().into_inner(), 8);
     }
 
     fn a_channel_that_lost_its_readers_stays_retired(backend) {

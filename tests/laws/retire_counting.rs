@@ -1,5 +1,5 @@
-//! Ends are counted, wherever they are kept: each replica's ends are its own, and a side that never
-//! had an end counts as gone once nobody can make one.
+//! Ends are counted, also inside other values. Each replica's ends are its own. A side that never
+//! had an end counts as gone once no process can make one.
 
 use crate::processes::{read_once, sink, write_once};
 use csp::{Channel, Reader, Termination, Writer, parallel, spawn};
@@ -7,7 +7,7 @@ use csp_tests::{Arrival, Placement, Wire, laws, multiprocess, process};
 #[cfg(feature = "subprocess")]
 use serde::{Deserialize, Serialize};
 
-/// Ends kept in fields, as a process of a real program keeps them.
+/// Keeps ends in fields, like a process of a real program.
 #[derive(Clone)]
 #[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
 struct Ports {
@@ -21,7 +21,7 @@ struct Deep {
     ports: Vec<(Option<Ports>, u8)>,
 }
 
-/// Something with a writing end in it.
+/// A value with a writing end in it.
 trait Puts: Clone + Wire {
     fn output(&self, value: usize) -> &Writer<usize>;
 }
@@ -62,7 +62,7 @@ impl Puts for Deep {
     }
 }
 
-/// Something with a reading end in it.
+/// A value with a reading end in it.
 trait Takes: Clone + Wire {
     fn input(&self) -> &Reader<usize>;
 }
@@ -110,13 +110,13 @@ fn reads_some<T: Takes>(ends: T, count: usize) -> Vec<usize> {
     all
 }
 
-/// Holds what can't leave its OS process until told to go.
+/// Holds a value that can't leave its OS process, until it is told to go.
 #[process]
 fn hold_here<T: Send + 'static>(_held: T, go: Reader<()>) {
     let _ = go.read();
 }
 
-/// Three replicas write through ends kept in `ends`; the channel ends with the last of them, not
+/// Lets three replicas write through ends kept in `ends`. The channel ends with the last of them, not
 /// the first.
 fn counts_writers<T: Puts>(backend: &Placement, ends: fn(&Channel<usize>) -> T) {
     let values = Channel::new();
@@ -131,8 +131,8 @@ fn counts_writers<T: Puts>(backend: &Placement, ends: fn(&Channel<usize>) -> T) 
     assert_eq!(read.len(), 6);
 }
 
-/// The same for readers: the first two read one value each and go, the channel lives until the
-/// third has gone.
+/// Does the same for readers. The first two read one value each and return. The channel lives until the
+/// third has returned.
 fn counts_readers<T: Takes>(backend: &Placement, ends: fn(&Channel<usize>) -> T) {
     let values = Channel::new();
     let readers = backend.replicas(3, reads_some(ends(&values), 2));
@@ -236,7 +236,7 @@ laws! {
         drop(values);
         assert_eq!(other_handle.writer().termination(), None, "a handle is left");
         drop(other_handle);
-        assert_eq!(write.join().unwrap_err().value, 1);
+        assert_eq!(write.join().unwrap_err().into_inner(), 1);
 
         let values = Channel::<u8>::new();
         let arrival = Arrival::new();

@@ -1,5 +1,5 @@
-//! Nobody is forgotten: whoever can go on does so, however busy the others are and wherever they
-//! run.
+//! No process is forgotten. A process that can go on does so, even if the others are busy, and on any
+//! backend.
 
 use crate::processes::{hold, read_once, relay, sink, source};
 use csp::{Channel, Reader, Writer, parallel, spawn};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 type Flag = Arc<AtomicBool>;
 
-/// Plays until the flag is up: there is always one of the two who can go on.
+/// Plays until the flag is up. One of the two players can always go on.
 #[process]
 fn serves(output: Writer<u32>, input: Reader<u32>, stop: Flag) -> csp::Result<u32> {
     let mut rally = 0;
@@ -154,7 +154,7 @@ laws! {
     }
 
     fn stacks_are_used_again(backend) {
-        // More processes than stacks could be mapped at once, a few at a time, of two sizes.
+        // There are more processes than stacks can be mapped at once. They run a few at a time, with stacks of two sizes.
         let count = backend.many(40, 4);
         for round in 0..count {
             let size = if round % 2 == 0 { 64 << 10 } else { 128 << 10 };
@@ -165,7 +165,7 @@ laws! {
     }
 
     fn worlds_on_several_threads_meet(backend) {
-        // Each world has the coroutines of its own thread; the values wander through all of them.
+        // Each world has the coroutines of its own thread. The values pass through all of them.
         let count = 4;
         let links = (count + 1) * Channel::new();
         let worlds: Vec<_> = links
@@ -204,7 +204,7 @@ laws! {
     }
 
     fn a_thread_wakes_what_waits_on_another(backend) {
-        // Nothing else keeps the waiting threads awake: a lost wake-up would be a hang.
+        // Nothing else keeps the waiting threads awake, so a lost wake-up would be a hang.
         for _ in 0..200 {
             let (there, back) = (Channel::new(), Channel::new());
             let (reader, writer) = (there.reader(), back.writer());

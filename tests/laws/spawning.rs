@@ -1,4 +1,4 @@
-//! Spawned processes belong to who spawned them: a process ends after what it spawned.
+//! Spawned processes belong to their parent: a process ends after all processes it spawned.
 
 use crate::processes::{relay, sink, source};
 use csp::{Channel, Reader, Writer, parallel, spawn};
@@ -35,7 +35,7 @@ fn ancestor(depth: usize, go: Reader<()>, ended: Ended, backend: Placement) {
     }
 }
 
-/// Its child reads until this process's only writer has gone.
+/// Spawns a child that reads until this process's only writer has gone.
 #[process]
 fn child_of_its_end(backend: Placement) -> usize {
     let values = Channel::new();
@@ -93,7 +93,7 @@ fn leaves_a_daemon(input: Reader<()>, backend: Placement) -> u32 {
     3
 }
 
-/// Asks for a number whenever it is cloned.
+/// Asks for a number each time it is cloned.
 struct Asks {
     answers: Reader<u32>,
     answer: u32,
@@ -125,7 +125,7 @@ impl Clone for FailsOnce {
 fn counts_clones(_clones: FailsOnce) {}
 
 laws! {
-    here: "it asks through shared memory who has run: see `subprocess::results`";
+    here: "it asks through shared memory which process has run: see `subprocess::results`";
 
     fn a_process_ends_after_what_it_spawned(backend) {
         for _ in 0..10 {
@@ -235,7 +235,7 @@ laws! {
                 csp_tests::settle();
             });
             first.join().unwrap();
-            // The daemon's thread has ended; what it left behind is not this one's to run.
+            // The daemon's thread has ended. This thread must not run the processes that it left behind.
             let other = backend.clone();
             let second = std::thread::spawn(move || {
                 parallel!(other.place(gives(1)));

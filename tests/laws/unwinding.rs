@@ -1,5 +1,5 @@
-//! What a process holds when it panics is undone: values are dropped once, ends poison, guards
-//! release, nothing blocks.
+//! A process that panics releases all it holds: values are dropped once, ends poison, guards
+//! release, and nothing blocks.
 
 use crate::processes::{sink, write_once};
 use csp::{
@@ -86,7 +86,7 @@ impl Drop for Catches {
     }
 }
 
-/// What is dropped first tells of the outer panic, and what is dropped after the inner one too.
+/// Panics with a panic inside. The end dropped first reports the outer panic, and so does the end dropped after the inner one.
 #[process]
 fn crashes_with_a_panic_inside(before: Writer<u32>, after: Writer<u32>) {
     let _after = after;
@@ -95,7 +95,7 @@ fn crashes_with_a_panic_inside(before: Writer<u32>, after: Writer<u32>) {
     panic!("the outer panic");
 }
 
-/// In its destructor asks for the end of what its process has spawned, and holds what that waits for.
+/// Waits in its destructor for the processes that its process has spawned, and holds the end that they wait for.
 struct ShutsDown {
     _go: Writer<()>,
 }
@@ -106,7 +106,7 @@ impl Drop for ShutsDown {
     }
 }
 
-/// Whose end is dropped in the middle of a struct whose other part panics.
+/// May panic when it is dropped. Then its end is dropped during that panic.
 struct Explodes(Reader<u32>);
 
 impl Drop for Explodes {
@@ -115,7 +115,7 @@ impl Drop for Explodes {
     }
 }
 
-/// Two ways into a choice that panics before there is one; a third that is taken.
+/// Makes two choices that panic before a guard is chosen, and a third whose arm panics.
 #[process]
 fn chooses_carelessly(input: Reader<u32>, output: Writer<u32>) -> csp::Result<u32> {
     let careless = |way: u8| -> u32 { panic!("careless {way}") };
@@ -132,7 +132,7 @@ fn chooses_carelessly(input: Reader<u32>, output: Writer<u32>) -> csp::Result<u3
     while let Ok(chosen) = caught!(set.choose()) {
         taken += chosen?;
     }
-    // The value is gone that was taken by the arm that panicked; nothing else is.
+    // Only the value taken by the arm that panicked is gone.
     drop(set);
     Ok(taken + input.iter().sum::<u32>())
 }
@@ -158,7 +158,7 @@ laws! {
         let writes = backend.start(in_place!(move || writer.write(1).map_err(Termination::from)));
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(Explodes(reader))));
         assert!(dropped.is_err());
-        // It was dropped while its thread unwound, so it tells of that.
+        // The end was dropped while its thread unwound, so it reports that panic.
         let ended = writes.join().unwrap_err();
         assert!(poisoned_by_panic(&ended).is_some_and(|(_, what)| what.contains("too early")));
     }
@@ -223,7 +223,7 @@ laws! {
 
     fn an_operation_never_blocks_while_its_process_panics(backend) {
         let (out, back) = (Channel::new(), Channel::new());
-        // Both other sides are held, by nobody who would ever come.
+        // The other side of both channels is held here, and never used.
         let (_reader, _writer) = (out.reader(), back.writer());
         let said = Arc::new(Mutex::new(Vec::new()));
         let words = LastWords { output: out.writer(), input: back.reader(), said: said.clone() };
@@ -235,7 +235,7 @@ laws! {
     fn a_join_never_blocks_while_its_process_panics(backend) {
         let go = Channel::new();
         let other = spawn(backend.place(crate::processes::hold(0, go.reader())));
-        // If the join waited, this would let it go, so that the law fails and does not hang.
+        // If the join waited, this would release it, so that the law fails and does not hang.
         let (over, ended) = std::sync::mpsc::channel::<()>();
         let writer = go.writer();
         let release = std::thread::spawn(move || {
@@ -299,7 +299,7 @@ laws! {
     }
 
     fn a_process_beside_a_panicking_one_is_not_panicking(backend) {
-        // One thread runs them all where they are coroutines; the panic of one must not make ends
+        // If they are coroutines, one thread runs them all. The panic of one must not make ends
         // of another poison.
         for _ in 0..20 {
             let (values, unrelated) = (Channel::new(), Channel::new());
@@ -337,7 +337,7 @@ laws! {
         }));
         assert!(panic.is_err());
         assert_eq!(failed.recv().unwrap().message(), "the caller");
-        // What would have run was dropped by a process that panics.
+        // A process that panics dropped the process that would have run.
         assert!(poisoned_by_panic(&reader.read().unwrap_err()).is_some());
     }
 }

@@ -1,15 +1,14 @@
-//! Values are moved whole, whatever their size, and each is dropped exactly once.
+//! Values of any size are moved whole, and each is dropped exactly once.
 
 use crate::processes::{relay, sink, source};
-use csp::{Channel, Erased, Process, Reader, Writer, parallel, spawn};
+use csp::{Alternation, Channel, Erased, Process, Reader, Writer, alt, parallel, spawn};
 use csp_tests::{Ledger, Token, laws, multiprocess, process};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Clone, Copy, Serialize, Deserialize)]
 struct Signal;
 
-/// Large for a stack of 64 KiB: a debug build copies a value some 60 times on its way through `read`,
-/// each copy in a place of its own.
+/// A value that is large for a stack of 64 KiB. A debug build copies a value some 10 times on its way, and each copy has a place of its own.
 #[derive(Debug, PartialEq, Clone, Serialize, Deserialize)]
 struct Page([[u64; 32]; 2]);
 
@@ -87,7 +86,118 @@ fn swaps(input: Reader<Channel<u32>>, output: Writer<Channel<u32>>) -> csp::Resu
     Ok(())
 }
 
+const BLOCK: usize = 32 << 10;
+type Block = [u8; BLOCK];
+
+/// A process writes in one way only, because a debug build gives a function a place for each value in it.
+type Writes = fn(Writer<Block>) -> Process<(Writer<Block>,), csp::Result>;
+type Reads = fn(Reader<Block>) -> Process<(Reader<Block>,), u8>;
+
+#[csp::process]
+fn writes_block(out: Writer<Block>) -> csp::Result {
+    match out.write([1; BLOCK]) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(error.termination),
+    }
+}
+
+#[csp::process]
+fn makes_block_late(out: Writer<Block>) -> csp::Result {
+    alt! { out.write_with(|| [1; BLOCK]) => () }
+}
+
+#[csp::process]
+fn makes_blocks_by_closure(out: Writer<Block>) -> csp::Result {
+    let mut choice = Alternation::new();
+    choice.write(&out, || [1; BLOCK], || ());
+    choice.choose()
+}
+
+#[csp::process]
+fn offers_copy_of_block(out: Writer<Block>) -> csp::Result {
+    let block = [1; BLOCK];
+    alt! { out.write(block) => () }
+}
+
+#[csp::process]
+fn offers_block(out: Writer<Block>) -> csp::Result {
+    alt! { out.write([1; BLOCK]) => () }
+}
+
+#[csp::process]
+fn reads_block(input: Reader<Block>) -> u8 {
+    match input.read() {
+        Ok(block) => block[BLOCK - 1],
+        Err(_) => 0,
+    }
+}
+
+#[csp::process]
+fn begins_block(input: Reader<Block>) -> u8 {
+    match input.begin() {
+        Ok(block) => block[BLOCK - 1],
+        Err(_) => 0,
+    }
+}
+
+#[csp::process]
+fn iterates_blocks(input: Reader<Block>) -> u8 {
+    match input.iter().next() {
+        Some(block) => block[BLOCK - 1],
+        None => 0,
+    }
+}
+
+#[csp::process]
+fn reads_blocks_by_closure(input: Reader<Block>) -> u8 {
+    let mut choice = Alternation::new();
+    choice.read(&input, |block: Block| block[BLOCK - 1]);
+    choice.choose().unwrap_or(0)
+}
+
+#[csp::process]
+fn chooses_block(input: Reader<Block>) -> u8 {
+    alt! { block = input.read() => block[BLOCK - 1] }.unwrap_or(0)
+}
+
+#[csp::process]
+fn chooses_to_begin_block(input: Reader<Block>) -> u8 {
+    alt! { block = input.begin() => block[BLOCK - 1] }.unwrap_or(0)
+}
+
 laws! {
+    fn a_value_needs_little_stack_on_its_way(backend, here: "serde has no arrays of 32,768", async: "a future has no stack of its own") {
+        // A value has fewer places than these on the stack at once. `copies` counts them.
+        const STACK: usize = 16 * BLOCK;
+        let writers: [Writes; 5] = [
+            writes_block,
+            makes_block_late,
+            makes_blocks_by_closure,
+            offers_copy_of_block,
+            offers_block,
+        ];
+        let readers: [Reads; 6] = [
+            reads_block,
+            begins_block,
+            iterates_blocks,
+            reads_blocks_by_closure,
+            chooses_block,
+            chooses_to_begin_block,
+        ];
+        for writes in writers {
+            for reads in readers {
+                for values in [Channel::new(), Channel::buffered(1)] {
+                    let (reader, writer) = (values.reader(), values.writer());
+                    let (wrote, read) = parallel!(
+                        backend.place(writes(writer).stack(STACK)),
+                        backend.place(reads(reader).stack(STACK)),
+                    );
+                    assert_eq!((wrote, read), (Ok(()), 1));
+                }
+            }
+        }
+    }
+
     fn values_without_a_size(backend) {
         for values in [Channel::new(), Channel::buffered(4)] {
             let (end, middle, read) = parallel!(
@@ -190,7 +300,7 @@ laws! {
         });
         let snakes = snakes.collect();
         spawn(backend.place(source(snakes, values.writer()))).join().unwrap();
-        // Dropped by the poison, each drops ends of the channel that is being poisoned.
+        // The poison drops the values, and each drops ends of the channel that is being poisoned.
         values.reader().poison("bite");
         ledger.balance();
     }

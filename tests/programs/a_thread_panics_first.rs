@@ -1,5 +1,5 @@
-//! The first that this program does with the library, but for making a channel, is to panic with an
-//! end in its hands.
+//! This program makes a channel. Then its first use of the library is to panic while it holds an
+//! end.
 
 use csp::Channel;
 
@@ -11,5 +11,5 @@ fn main() {
         panic!("first of all");
     });
     assert!(thread.join().is_err());
-    println!("{}", reader.read().expect_err("poison"));
+    println!("{:#}", reader.read().expect_err("poison"));
 }

@@ -1,4 +1,4 @@
-//! A ring whose nodes make calls, in a program without threads of its own: whenever a call ends, nobody else may be awake.
+//! A ring whose nodes make calls, in a program without threads of its own. When a call ends, no other thread may be awake.
 
 use csp::io::Call;
 use csp::{Channel, Parallel, Reader, Writer, alt, process};

@@ -1,17 +1,17 @@
-//! A deadlock that shows only in nobody being awake: found although threads that have made calls wait for others, and
-//! not while a call is under way.
+//! A deadlock that shows only because no thread is awake. It is found although threads that have made calls wait for others, and
+//! it is not found while a call is in progress.
 
 use csp::{Channel, Reader, Writer, process, try_parallel};
 use csp_tests::backend;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// Not known to be with anybody.
+/// An end that the library can't assign to any process.
 static END: Mutex<Option<Writer<u32>>> = Mutex::new(None);
 
 #[process]
 fn reads(input: Reader<u32>) -> csp::Result<u32> {
-    // Longer than the watch waits before it judges.
+    // This is longer than the watch waits before it judges.
     csp::io(|| std::thread::sleep(Duration::from_millis(50)));
     csp::compute(|| std::thread::sleep(Duration::from_millis(50)));
     let call = csp::io::Call::new(|| std::thread::sleep(Duration::from_millis(50)));

@@ -1,8 +1,10 @@
-//! Whole programs under `#[csp::main]`, watched from outside: how they end and what they say.
+//! Whole programs under `#[csp::main]`, watched from outside: how they end and what they print.
 
+#[cfg(all(target_os = "linux", feature = "coroutines", feature = "subprocess"))]
+mod refused;
 mod trials;
 
-use csp_tests::limit;
+use csp_tests::{ENGINES, limit};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
@@ -15,13 +17,13 @@ struct Ended {
     errors: String,
 }
 
-/// A program that runs; killed when it takes too long.
+/// A program that runs. It is killed if it takes too long.
 struct Running {
     child: Arc<Mutex<Child>>,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     stderr: BufReader<ChildStderr>,
-    /// Dropped when it has ended.
+    /// The end that is dropped when the program has ended.
     ended: mpsc::Sender<()>,
 }
 
@@ -44,7 +46,7 @@ impl Running {
         Self { child, stdin, stdout, stderr, ended }
     }
 
-    /// Reads on until that is said on standard error.
+    /// Reads on until standard error contains all parts.
     fn says(&mut self, said: &mut String, parts: &[&str]) {
         while !parts.iter().all(|part| said.contains(part)) {
             let read = self.stderr.read_line(said).expect("text");
@@ -56,14 +58,14 @@ impl Running {
         self.stdin.take().expect("piped").write_all(text.as_bytes()).expect("it listens");
     }
 
-    /// Its end, and what has not been read of what it said.
+    /// Returns its end, and its output that has not been read yet.
     fn end(mut self) -> Ended {
         let (mut output, mut errors) = (String::new(), String::new());
         thread::scope(|scope| {
             scope.spawn(|| self.stdout.read_to_string(&mut output).expect("text"));
             self.stderr.read_to_string(&mut errors).expect("text");
         });
-        // It may have let go of its output long before it ends; and it is to be killed meanwhile if it hangs.
+        // The program may have closed its output long before it ends. If it hangs, it must be killed meanwhile.
         let status = loop {
             if let Some(status) = self.child.lock().unwrap().try_wait().expect("a child") {
                 break status;
@@ -81,7 +83,7 @@ fn run(program: &str, backend: &str) -> Ended {
     watch(command)
 }
 
-/// Runs it to its end. Neither are panics traced, nor is it said who has had to wait for a core.
+/// Runs a program to its end, without backtraces, and without reports of processes that had to wait for a core.
 fn watch(mut command: Command) -> Ended {
     command.env_remove("RUST_BACKTRACE");
     if !command.get_envs().any(|(name, _)| name == "CSP_BUSY") {
@@ -91,11 +93,19 @@ fn watch(mut command: Command) -> Ended {
 }
 
 fn on_each_backend(program: &str, law: fn(Ended)) {
-    if cfg!(feature = "coroutines") {
-        law(run(program, "coroutine"));
-    }
-    if cfg!(feature = "threads") {
-        law(run(program, "thread"));
+    on_each_backend_with(program, "", law);
+}
+
+/// Runs the program on each backend, in the case of this name.
+fn on_each_backend_with(program: &str, case: &str, law: fn(Ended)) {
+    for (backend, is_there) in
+        [("coroutine", cfg!(feature = "coroutines")), ("thread", cfg!(feature = "threads"))]
+    {
+        if is_there {
+            let mut command = Command::new(program);
+            command.args([backend, case]);
+            law(watch(command));
+        }
     }
 }
 
@@ -106,6 +116,79 @@ fn main_waits_for_what_it_spawned_and_keeps_its_exit_code() {
         assert_eq!(ended.errors, "");
         assert_eq!(ended.code, Some(3));
     });
+}
+
+#[test]
+fn who_exits_waits_for_nobody() {
+    let exits = |backend: &str, who: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_exits"));
+        program.args([backend, who]);
+        let ended = watch(program);
+        let code = if who == "nobody" { 0 } else { 3 };
+        assert_eq!((&*ended.output, &*ended.errors, ended.code), ("", "", Some(code)), "{who}");
+    };
+    for who in ["main", "process", "async process", "thread", "nobody"] {
+        if cfg!(feature = "coroutines") {
+            exits("coroutine", who);
+        }
+        if cfg!(feature = "threads") {
+            exits("thread", who);
+        }
+    }
+}
+
+/// Runs only if the system tells how many threads there are.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_deadlock_is_found_wherever_threads_have_communicated() {
+    let deadlocks = |backend: &str, place: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_deadlock_after_threads"));
+        program.args([backend, place]);
+        let ended = watch(program);
+        let written = if place.contains("destructor") { 10 } else { 5 };
+        assert_eq!(ended.output, format!("{written}\ntrue\n"), "{place}: {}", ended.errors);
+        assert_eq!(ended.code, Some(0));
+    };
+    for place in [
+        "a thread",
+        "a destructor",
+        "a network in a destructor",
+        "a computation",
+        "a network in a computation",
+        "a call",
+    ] {
+        if cfg!(feature = "coroutines") {
+            deadlocks("coroutine", place);
+        }
+        if cfg!(feature = "threads") {
+            deadlocks("thread", place);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_come_and_go_leave_nothing() {
+    let law = |ended: Ended| {
+        let grown: i64 = ended.output.trim().parse().expect("KiB");
+        assert!(grown < 1_000, "{grown} KiB after 10,000 threads");
+    };
+    on_each_backend(env!("CARGO_BIN_EXE_threads_come_and_go"), law);
+}
+
+#[cfg(all(feature = "coroutines", target_os = "linux"))]
+#[test]
+fn no_memory_for_a_stack_is_an_error_and_the_next_network_runs() {
+    for &engine in ENGINES {
+        let mut program = Command::new("sh");
+        program.args(["-c", r#"ulimit -v 300000 && exec "$0""#, env!("CARGO_BIN_EXE_no_memory")]);
+        program.env("CSP_ENGINE", engine);
+        let ended = watch(program);
+        let lines: Vec<_> = ended.output.lines().collect();
+        assert_eq!(lines.len(), 2, "{engine}: {} {}", ended.output, ended.errors);
+        assert!(lines[0].contains("`main/gives` could not be started"), "{}", lines[0]);
+        assert_eq!((lines[1], ended.code), ("2", Some(0)), "{engine}");
+    }
 }
 
 #[test]
@@ -146,7 +229,79 @@ fn a_thread_that_panics_before_all_else_poisons_too() {
     assert_eq!(code, Some(0));
 }
 
-/// Where the system tells how many threads there are.
+#[test]
+fn an_overflow_far_below_main_names_its_process() {
+    let far = "main/descends/descends/descends/(1490 more)/descends/";
+    if ENGINES.contains(&"slab") {
+        let ended = run(env!("CARGO_BIN_EXE_deep_parents"), "coroutine");
+        assert!(ended.errors.contains(far), "{}", ended.errors);
+        assert!(ended.errors.contains("overflowed its stack"), "{}", ended.errors);
+        assert_eq!(ended.output, "");
+    }
+}
+
+/// The panic is shown when it happens, when it is first passed on, and in `main`.
+#[test]
+fn a_panic_is_shown_three_times_whatever_the_number_of_parents() {
+    for (below, backend) in [("3", "thread"), ("3", "coroutine"), ("2000", "coroutine")] {
+        let has_threads = cfg!(feature = "threads");
+        let has_coroutines = cfg!(feature = "coroutines");
+        if !(if backend == "thread" { has_threads } else { has_coroutines }) {
+            continue;
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deep_parents"));
+        command.args([backend, below]);
+        let ended = watch(command);
+        let shown = ended.errors.matches("out of tea").count();
+        assert_eq!((shown, ended.code), (3, Some(101)), "{below}: {}", ended.errors);
+        assert!(ended.errors.len() < 2_000, "{below}: {}", ended.errors);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_daemon_may_start_its_successor_for_ever() {
+    on_each_backend_with(env!("CARGO_BIN_EXE_deep_parents"), "relay", |ended| {
+        let path =
+            |more| format!("main/relays/relays/relays/({more} more)/{}", ["relays"; 8].join("/"));
+        assert_eq!(ended.output, format!("{}\n{}\nflat\n", path(1_990), path(21_990)));
+        assert_eq!(ended.code, Some(0), "{}", ended.errors);
+    });
+}
+
+#[test]
+fn poison_names_its_panic_or_says_that_the_hook_was_replaced() {
+    let replaced = "its message is not known, because the panic hook was replaced";
+    let not_called = "its message is not known, because the panic hook was not called";
+    for (case, heard) in [
+        ("plain", "out of paper"),
+        ("chained", "out of paper"),
+        ("writes", "out of paper"),
+        ("replaced", replaced),
+        ("taken", replaced),
+        ("kept", not_called),
+        ("raised again", not_called),
+    ] {
+        let said = if case == "raised again" { case } else { "out of paper" };
+        for backend in ["coroutine", "thread"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_panic_hooks"));
+            command.args([backend, case]);
+            let Ended { code, output, errors } = watch(command);
+            let lines: Vec<_> = output.lines().collect();
+            assert!(
+                lines[0].starts_with("failure: process `main/fails` panicked"),
+                "{case}: {output}"
+            );
+            assert!(lines[0].ends_with(said), "{case}: {output}");
+            assert!(lines[1].contains("process `main/fails` panicked"), "{case}: {output}");
+            assert!(lines[1].ends_with(heard), "{case}: {output}");
+            assert_eq!(lines.get(2).is_some(), case == "writes", "{case}: {output}");
+            assert_eq!(code, Some(0), "{case}: {errors}");
+        }
+    }
+}
+
+/// Runs only if the system tells how many threads there are.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_deadlock_is_found_although_threads_wait_for_calls() {
@@ -154,6 +309,17 @@ fn a_deadlock_is_found_although_threads_wait_for_calls() {
         assert_eq!(ended.output, "after the calls\na deadlock\n", "{}", ended.errors);
         assert_eq!(ended.code, Some(0));
     });
+}
+
+#[cfg(all(feature = "coroutines", feature = "compute", target_os = "linux"))]
+#[test]
+fn a_deadlock_inside_a_call_is_found() {
+    for way in ["io", "compute", "crowd", "loop", "part", "network"] {
+        let ended = run(env!("CARGO_BIN_EXE_deadlocks_in_calls"), way);
+        assert!(ended.errors.contains("csp: deadlock: "), "{way}: {}", ended.errors);
+        assert!(ended.output.ends_with(" ends\n"), "{way}: {}{}", ended.output, ended.errors);
+        assert_eq!(ended.code, Some(0), "{way}: {}", ended.errors);
+    }
 }
 
 #[test]
@@ -186,7 +352,7 @@ fn a_coroutine_that_runs_long_is_named_once() {
     assert_eq!(run("off"), "", "it was turned off");
     assert_eq!(run("100000"), "", "nobody ran that long");
 
-    // It runs until it has been named; then again, which is not said again.
+    // It runs until it has been named. Then it runs again, which is not reported again.
     let mut program = Command::new(env!("CARGO_BIN_EXE_runs_long"));
     program.arg("told").env("CSP_BUSY", "100").stdin(Stdio::piped());
     let (mut program, mut said) = (Running::start(program), String::new());
@@ -195,14 +361,95 @@ fn a_coroutine_that_runs_long_is_named_once() {
     let ended = program.end();
     said.push_str(&ended.errors);
     assert_eq!((&*ended.output, ended.code), ("304\n", Some(0)));
-    // Where it had to wait for a core itself, who talks may have been named too.
+    // If it had to wait for a core itself, the process that communicates may have been named too.
     assert_eq!(said.matches("`main/computes[").count(), 1, "{said}");
+}
+
+/// Runs only if the system tells why a thread sleeps.
+#[cfg(all(feature = "coroutines", target_os = "linux"))]
+#[test]
+fn a_thread_that_sleeps_for_what_its_own_coroutine_holds_is_named() {
+    if std::fs::read_to_string("/proc/thread-self/syscall").is_err() {
+        return;
+    }
+    for what in ["mutex", "rwlock", "once", "lazy", "condvar"] {
+        for (wish, company) in [("suspects", "alone"), ("suspects", "company"), ("50", "alone")] {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_hangs_held"));
+            program.args([what, company]).env("CSP_BUSY", wish).stdin(Stdio::piped());
+            let (mut program, mut said) = (Running::start(program), String::new());
+            let mut parts = vec![
+                "`main/wants` has slept outside of this library",
+                "Of its thread are also: ",
+                "main/holds",
+                "csp::guide::held",
+            ];
+            if company == "company" {
+                parts.push("main/talks");
+            }
+            if cfg!(debug_assertions) {
+                parts.push("It waited last at tests/programs/hangs_held.rs:");
+            }
+            program.says(&mut said, &parts);
+            program.tell("end\n");
+            assert_eq!(program.end().code, Some(7), "{said}");
+        }
+    }
+}
+
+/// Runs only if the system tells why a thread sleeps.
+#[cfg(all(feature = "threads", target_os = "linux"))]
+#[test]
+fn threads_that_sleep_outside_while_nobody_goes_on_are_named() {
+    if std::fs::read_to_string("/proc/thread-self/syscall").is_err() {
+        return;
+    }
+    let named = |mut program: Command, parts: &[&str]| {
+        program.env("RAYON_NUM_THREADS", "1");
+        let (mut program, mut said) = (Running::start(program), String::new());
+        program.says(&mut said, parts);
+        program.child.lock().unwrap().kill().expect("it hangs");
+        program.end();
+    };
+    for what in ["mutex", "rwlock", "once", "lazy", "stdout", "condvar"] {
+        for wish in ["suspects", "50"] {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_hangs_held"));
+            program.args([what, "threads"]).env("CSP_BUSY", wish);
+            let wants = "`main/wants` has slept outside of this library";
+            named(program, &[wants, "main/holds: blocked at", "csp::guide::held"]);
+        }
+    }
+    if cfg!(feature = "compute") {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_sleeps_outside"));
+        program.arg("rayon").env("CSP_BUSY", "50");
+        named(program, &["/computes`", "slept outside of this library", "csp::guide::held"]);
+    }
+}
+
+#[cfg(all(feature = "threads", target_os = "linux"))]
+#[test]
+fn threads_that_sleep_outside_while_another_goes_on_are_not_named() {
+    for what in ["sleeps", "sleeps known", "deadline"] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_sleeps_outside"));
+        program.arg(what).env("CSP_BUSY", "20");
+        let Ended { code, output, errors } = watch(program);
+        assert_eq!((&*output, &*errors, code), ("Some(7)\n", "", Some(0)), "{what}");
+    }
+}
+
+#[cfg(all(feature = "coroutines", feature = "compute"))]
+#[test]
+fn what_a_computation_has_spawned_is_awake() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_spawns_in_compute"));
+    program.envs([("RAYON_NUM_THREADS", "1"), ("CSP_WATCH", "1")]);
+    let ended = watch(program);
+    let expected = ("true\nOk(Some(7))\n", Some(0));
+    assert_eq!((&*ended.output, ended.code), expected, "{}", ended.errors);
 }
 
 #[cfg(feature = "coroutines")]
 #[test]
 fn more_waiting_processes_than_stacks_is_an_error_that_says_what_to_do() {
-    // The engine that has few: the other takes a million.
+    // This engine has few stacks. The other engine takes a million processes.
     let mut program = Command::new(env!("CARGO_BIN_EXE_too_many_wait"));
     program.env("CSP_ENGINE", "generator");
     let ended = watch(program);
@@ -215,6 +462,26 @@ fn more_waiting_processes_than_stacks_is_an_error_that_says_what_to_do() {
         lines[1]
     );
     assert_eq!(ended.code, Some(0));
+}
+
+#[test]
+fn ends_that_are_made_too_late_are_named_once() {
+    on_each_backend(env!("CARGO_BIN_EXE_late_ends"), |ended| {
+        assert_eq!(ended.code, Some(0), "{}", ended.errors);
+        if !cfg!(debug_assertions) {
+            assert_eq!((ended.errors.as_str(), ended.output.as_str()), ("", ""));
+            return;
+        }
+        let went = "its last writer, made at tests/programs/late_ends.rs:16:35, went with process `main/answers`";
+        let late = format!(
+            "csp: tests/programs/late_ends.rs:16:35 makes a writer of the channel `answers`, which has retired: {went}.\n\
+             A channel retires with the last end of a side, and for good. Keep one writer as long as others may come, and clone it.\n"
+        );
+        assert_eq!(ended.errors, late);
+        assert!(ended.output.starts_with(&format!("{went}\n")), "{}", ended.output);
+        let network = ended.output.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(network.contains(&format!("retired: {went}")), "{network}");
+    });
 }
 
 #[test]
@@ -240,7 +507,7 @@ fn what_main_leaves_behind_is_named() {
                 format!(
                     "`unused`, Channel<u8> of {place}:78:18: its reader of {place}:79:22 was never used"
                 ),
-                // The one that keeps the process alive.
+                // The named end is the one that keeps the process alive.
                 format!(
                     "Channel<u32> of {place}:84:17: its writer of {place}:85:50 was never used"
                 ),
@@ -251,6 +518,96 @@ fn what_main_leaves_behind_is_named() {
         }
         assert!(!said.contains("daemon") && !said.contains("works"), "{said}");
     });
+}
+
+/// Runs `standard_error` on each backend. The event `what` happens there while standard error is held in the manner of `how`.
+fn while_stderr_is_held(what: &str, how: &str) -> Vec<Ended> {
+    let backends =
+        [("coroutine", cfg!(feature = "coroutines")), ("thread", cfg!(feature = "threads"))];
+    let backends = backends.into_iter().filter(|(_, there)| *there);
+    let run = |(backend, _)| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_standard_error"));
+        program.args([backend, how, what]);
+        watch(program)
+    };
+    backends.map(run).collect()
+}
+
+const EVENTS: &[&str] = if cfg!(feature = "subprocess") {
+    &["deadlock", "talks", "talks-long", "panics", "later", "holds"]
+} else {
+    &["deadlock"]
+};
+
+#[test]
+fn a_lock_on_standard_error_keeps_nobody_from_going_on_and_all_is_said_later() {
+    for what in EVENTS {
+        // This event holds standard error itself.
+        let how = if *what == "holds" { "free" } else { "locked" };
+        for ended in while_stderr_is_held(what, how) {
+            assert_eq!((&*ended.output, ended.code), ("true\n", Some(0)), "{what}");
+            let expected = match *what {
+                "deadlock" => "csp: deadlock: ",
+                "talks" | "later" | "holds" => "line 2 of ",
+                // There was not enough room for all of it.
+                "talks-long" => " bytes for standard error were dropped here",
+                _ => "a panic elsewhere",
+            };
+            assert!(ended.errors.contains(expected), "{what}: {}", ended.errors);
+        }
+    }
+}
+
+#[test]
+fn a_report_is_said_at_the_end_although_a_lock_on_standard_error_is_kept_for_ever() {
+    for ended in while_stderr_is_held("deadlock", "for-ever") {
+        assert_eq!((&*ended.output, ended.code), ("true\n", Some(0)));
+        assert_eq!(ended.errors.matches("csp: deadlock: ").count(), 1, "{}", ended.errors);
+    }
+}
+
+#[test]
+fn a_report_is_said_before_the_program_exits_or_aborts() {
+    for (how, code) in [("exit", Some(3)), ("abort", None)] {
+        for ended in while_stderr_is_held("deadlock", how) {
+            assert_eq!((&*ended.output, ended.code), ("true\n", code));
+            assert_eq!(ended.errors.matches("csp: deadlock: ").count(), 1, "{}", ended.errors);
+        }
+    }
+}
+
+/// Pipes hold so much at least, where they are Linux's.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_standard_error_that_takes_nothing_keeps_nobody_from_going_on() {
+    for what in EVENTS {
+        let backends: &[_] =
+            if *what == "deadlock" { &["coroutine", "thread"] } else { &["coroutine"] };
+        for backend in backends {
+            let (_reader, mut full) = std::io::pipe().expect("a pipe");
+            full.write_all(&[b'x'; 1 << 16]).expect("it holds that");
+            let mut program = Command::new(env!("CARGO_BIN_EXE_standard_error"));
+            program.args([backend, "full", what]).env("CSP_BUSY", "off");
+            program.stdout(Stdio::piped()).stderr(full);
+            let mut child = program.spawn().expect("the program starts");
+            let mut output = String::new();
+            let limited = limit();
+            thread::scope(|scope| {
+                let (ended, end) = mpsc::channel::<()>();
+                let id = child.id().to_string();
+                scope.spawn(move || {
+                    if end.recv_timeout(limited) == Err(mpsc::RecvTimeoutError::Timeout) {
+                        let _ = Command::new("kill").args(["-9", &id]).status();
+                    }
+                });
+                let mut stdout = child.stdout.take().expect("piped");
+                stdout.read_to_string(&mut output).expect("text");
+                let status = child.wait().expect("a child");
+                assert_eq!((&*output, status.code()), ("true\n", Some(0)), "{what}");
+                drop(ended);
+            });
+        }
+    }
 }
 
 #[test]
@@ -298,7 +655,7 @@ fn a_deadlock_that_nobody_does_anything_about_ends_the_program_with_a_report() {
 #[test]
 fn a_deadlock_of_a_plain_main_ends_the_program_with_a_report() {
     let law = |ended: Ended| {
-        // What `join` returns is thrown away, but not with it that the process has failed.
+        // The program ignores the value of `join`, but the failure of the process is still reported.
         assert_eq!(ended.errors.matches("csp: deadlock: ").count(), 1, "{}", ended.errors);
         for blocked in ["main: blocked at", "main/waits: blocked at"] {
             assert!(ended.errors.contains(blocked), "{}", ended.errors);
@@ -347,7 +704,7 @@ fn signals_print_the_network() {
     }
 }
 
-/// Runs one of the trials, a test that is ignored otherwise.
+/// Runs one of the trials, which is an ignored test otherwise.
 fn trial(name: &str) -> Ended {
     let mut program = Command::new(std::env::current_exe().expect("this program"));
     program.args(["--ignored", "--exact", &format!("trials::{name}")]);
@@ -408,7 +765,7 @@ mod os_processes {
 
     const PROGRAM: &str = env!("CARGO_BIN_EXE_os_processes");
 
-    /// `main` ran once, in the parent; what children print is not lost, and comes before their end is known.
+    /// Checks that `main` ran once, in the parent. The output of children is not lost, and comes before their end is known.
     fn check(ended: Ended) {
         let Ended { code, output, errors } = ended;
         assert_eq!((code, &*errors), (Some(0), ""), "{output}");
@@ -429,13 +786,65 @@ mod os_processes {
     #[test]
     fn a_program_that_is_deleted_or_replaced_meanwhile_still_has_children() {
         let copy = std::env::temp_dir().join(format!("csp-os-processes-{}", std::process::id()));
-        // The shell opens it, then it is gone; what it runs is `/proc/self/fd/3`. Not copied here, where what another test
-        // forks at that moment would keep it open for writing.
+        // The shell opens the copy, deletes it and runs `/proc/self/fd/3`. The test does not copy it itself, because a child
+        // that another test forks at that moment would keep the copy open for writing.
         let script = r#"cp "$0" "$1"; exec 3<"$1"; rm "$1"; exec /proc/self/fd/3 plain"#;
         let mut command = Command::new("sh");
         command.args(["-c", script, PROGRAM]).arg(&copy);
         check(watch(command));
         assert!(!copy.exists());
+    }
+
+    #[cfg(feature = "coroutines")]
+    #[test]
+    fn a_copy_made_by_fork_goes_on_or_gets_an_error() {
+        for what in ["coroutines", "threads", "deadlock", "io", "compute", "away"] {
+            let ended = run(env!("CARGO_BIN_EXE_forks"), what);
+            let expected = "copy: 7, original: true\n";
+            assert_eq!(
+                (&*ended.output, ended.code),
+                (expected, Some(0)),
+                "{what}: {}",
+                ended.errors
+            );
+        }
+    }
+
+    const MUCH: &str = env!("CARGO_BIN_EXE_children_say_much");
+
+    #[test]
+    fn lines_of_several_children_stay_whole() {
+        let ended = run(MUCH, "lines");
+        assert_eq!(ended.code, Some(0), "{}", ended.output);
+        let lines: Vec<_> = ended.errors.lines().collect();
+        let whole = |line: &&str| line.len() == 99 && line.bytes().all(|b| b == line.as_bytes()[0]);
+        assert_eq!((lines.len(), lines.iter().find(|line| !whole(line))), (3000, None));
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_said_too_and_what_comes_after_it_begins_a_line() {
+        let ended = run(MUCH, "unended");
+        assert_eq!(
+            (ended.code, &*ended.errors),
+            (Some(0), "no end\nanother\n"),
+            "{}",
+            ended.output
+        );
+    }
+
+    #[test]
+    fn an_overflow_in_a_child_names_its_process() {
+        for main in ["overflows", "plain-overflows"] {
+            let Ended { code, output, errors } = run(MUCH, main);
+            assert_eq!(code, Some(0), "{output} {errors}");
+            // Without the engine `slab`, nothing ahead of `main` sees the overflow.
+            let is_seen = ENGINES.contains(&"slab") || main == "overflows";
+            let what =
+                if is_seen { "overflowed its stack" } else { "its stack may have overflowed" };
+            for part in ["main/descends", what] {
+                assert!(output.contains(part), "{main}: {part} in {output}");
+            }
+        }
     }
 
     #[test]
@@ -448,6 +857,42 @@ mod os_processes {
         for line in output.lines() {
             assert!(line.contains("could not be started: no OS process could be had"), "{line}");
             assert!(line.contains("descriptors"), "{line}");
+        }
+    }
+
+    /// Returns the output of the program, run by a shell after these commands.
+    fn shown(before: &str, what: &str) -> String {
+        let mut command = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_os_process_and_the_system");
+        command.args(["-c", &format!(r#"{before}; exec "$0" "$1""#), program, what]);
+        let Ended { code, output, errors } = watch(command);
+        assert_eq!((code, &*errors), (Some(0), ""), "{output}");
+        output
+    }
+
+    #[test]
+    fn programs_have_the_limit_of_descriptors_that_was_there_before() {
+        assert_eq!(shown("ulimit -Sn 200", "limit"), "1: 200\n1: 200\n");
+    }
+
+    #[test]
+    fn programs_get_no_descriptor_of_ours() {
+        let output = shown("true", "descriptors");
+        let [before, after] = output.lines().collect::<Vec<_>>()[..] else { panic!("{output}") };
+        assert_eq!(before.strip_prefix("0: "), after.strip_prefix("5: "), "{output}");
+    }
+
+    #[test]
+    fn memory_that_a_file_may_not_have_is_an_error() {
+        let output = shown("ulimit -f 8", "works");
+        assert_eq!(output.matches("more than a file may have").count(), 2, "{output}");
+    }
+
+    #[test]
+    fn a_folder_for_temporary_files_that_is_none_does_not_matter() {
+        for folder in ["/nowhere", "/proc", "/proc/self/status"] {
+            let output = shown(&format!("export TMPDIR={folder}"), "works");
+            assert!(output.starts_with("works: 2\n"), "{folder}: {output}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A process waits until a line comes in; signals print the network.
+//! A process waits until a line comes in. Signals print the network.
 
 use csp::{Channel, Reader, process, spawn};
 use csp_tests::backend;
@@ -21,7 +21,7 @@ fn main() {
     std::thread::spawn(move || {
         println!("ready");
         let mut text = String::new();
-        // A signal does not break it off.
+        // A signal does not interrupt the read.
         std::io::stdin().read_line(&mut text).unwrap();
         line.write(text)
     });

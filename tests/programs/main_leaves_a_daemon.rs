@@ -1,4 +1,4 @@
-//! A daemon waits for what never comes.
+//! A daemon waits for a value that never comes.
 
 use csp::{Channel, Reader, process, spawn};
 use csp_tests::backend;
@@ -12,7 +12,7 @@ fn waits(input: Reader<u32>) {
 #[csp::main]
 fn main() {
     let never = Channel::new();
-    // Never dropped: nothing tells the daemon that nobody will write.
+    // The end is never dropped, so the daemon does not learn that no process will write.
     std::mem::forget(never.writer());
     let _ = spawn(waits(never.reader()).on(backend()));
     println!("main ends");

@@ -1,4 +1,4 @@
-//! `main` itself panics, while what it spawned waits for it.
+//! `main` itself panics, while a process that it spawned waits for it.
 
 use csp::{Channel, Reader, Termination, process, spawn};
 use csp_tests::backend;

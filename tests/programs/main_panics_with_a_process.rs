@@ -1,4 +1,4 @@
-//! A process panics and nobody joins it, while another waits for it.
+//! A process panics and is not joined, while another process waits for it.
 
 use csp::{Channel, Reader, Termination, Writer, process, spawn};
 use csp_tests::backend;

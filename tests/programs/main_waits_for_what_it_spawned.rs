@@ -1,4 +1,4 @@
-//! Leaves two processes behind, that have yet to meet.
+//! Leaves two processes behind that have not communicated yet.
 
 use csp::{Channel, Reader, Writer, process, spawn};
 use csp_tests::backend;

@@ -1,4 +1,4 @@
-//! Starts more children than it has descriptors for, all of which stay until those that could not be had are counted.
+//! Starts more children than it has descriptors for. All of them stay until the failed ones are counted.
 
 use csp::{Channel, Reader, Writer, alt, multiprocess, spawn, try_parallel};
 use std::time::Duration;
@@ -28,8 +28,8 @@ fn main() {
         children.into_iter().filter_map(|child| child.try_join().err()).collect();
     assert!(!failures.is_empty());
     for failure in &failures {
-        println!("{failure}");
+        println!("{failure:#}");
     }
-    // Those that there were have given theirs back.
+    // The children that did start have given their descriptors back.
     try_parallel!(2 * idle()).unwrap();
 }

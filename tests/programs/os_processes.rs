@@ -1,4 +1,4 @@
-//! Has children: out of a `main` that is marked, one that calls `init`, or a plain one. Each says how often `main` was run.
+//! Starts children from a `main` that is marked, from one that calls `init`, or from a plain one. Each run of `main` prints a line.
 
 use csp::{multiprocess, parallel};
 

@@ -1,4 +1,4 @@
-//! A process panics, and what it drops panics too: Rust ends the program, at once.
+//! A process panics, and a value that it drops panics too. Rust ends the program at once.
 
 use csp::{Channel, Reader, Writer, parallel, process};
 use csp_tests::backend;

@@ -1,11 +1,11 @@
-//! Two processes that compute for long, each twice, and one that communicates meanwhile. With the argument `told` the first
+//! Two processes compute for long, each twice, and another communicates meanwhile. With the argument `told` the first
 //! time lasts until a line comes in.
 
 use csp::{Channel, Reader, Writer, parallel, process};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// A line has come in, or none is waited for.
+/// True when a line has come in, or if none is awaited.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
 fn spin(time: Duration) {
@@ -27,7 +27,7 @@ fn computes(out: Writer<u32>) -> csp::Result {
     Ok(())
 }
 
-/// As long, but never at a time.
+/// Computes as long in all, but never long at a time.
 #[process]
 fn talks(out: Writer<u32>) -> csp::Result {
     (0..300).try_for_each(|n| {

@@ -1,4 +1,4 @@
-//! More processes than there are stacks are started, and all wait.
+//! Starts more processes than there are stacks, and all of them wait.
 
 use csp::{Channel, Reader, process, try_parallel};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn main() {
     let crowd = 40_000 * waits(values.reader(), waiting.clone());
     let failure = try_parallel!(crowd).expect_err("no stack for each");
     println!("{}", waiting.load(Ordering::Relaxed) >= 20_000);
-    println!("{failure}");
+    println!("{failure:#}");
     // All have ended, and there is room again.
     let again = Channel::new();
     drop(again.writer());

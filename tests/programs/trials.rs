@@ -1,4 +1,4 @@
-//! Tests with `#[csp::test]`, most of which must fail; `#[ignore]`d, for it is the tests of `main.rs` that run them.
+//! Tests with `#[csp::test]`, most of which must fail. They are `#[ignore]`d, because the tests of `main.rs` run them.
 
 use csp::{Channel, Reader, Writer, parallel, process, spawn};
 

@@ -1,4 +1,4 @@
-//! Crowds at one channel: many writers, many readers, who leave, poison and panic when they like.
+//! Many writers and many readers at one channel, which leave, poison and panic at random moments.
 
 use csp::{Channel, Reader, Writer, parallel, process, spawn};
 use csp_tests::{Ledger, Placement, Random, Token, on_each_backend, rounds, seed, settle};
@@ -10,7 +10,7 @@ enum End {
     Panic,
 }
 
-/// After how many operations, and how.
+/// The number of operations after which a process ends, and the way it ends.
 type Fate = (usize, End);
 
 fn fate(random: &mut Random, violent: bool) -> Fate {
@@ -22,7 +22,7 @@ fn fate(random: &mut Random, violent: bool) -> Fate {
     (if random.once_in(3) { usize::MAX } else { random.below(40) }, end)
 }
 
-/// What it did not deliver.
+/// Returns the values that it did not deliver.
 #[process]
 fn writes(values: Vec<Token>, output: Writer<Token>, (after, end): Fate) -> Vec<Token> {
     let mut values = values.into_iter();
@@ -37,14 +37,14 @@ fn writes(values: Vec<Token>, output: Writer<Token>, (after, end): Fate) -> Vec<
             return std::iter::once(value).chain(values).collect();
         }
         if let Err(error) = output.write(value) {
-            return std::iter::once(error.value).chain(values).collect();
+            return std::iter::once(error.into_inner()).chain(values).collect();
         }
         done += 1;
     }
     Vec::new()
 }
 
-/// What was delivered to it.
+/// Returns the values that were delivered to it.
 #[process]
 fn reads(input: Reader<Token>, (after, end): Fate, extended: bool) -> Vec<Token> {
     let mut read = Vec::new();
@@ -99,7 +99,7 @@ fn crowd(backend: &Placement, seed: u64) {
         } else {
             assert!(accounted <= writers * each && accounted + capacity >= writers * each);
         }
-        // Read by one reader, the values of one writer are in their order.
+        // If one reader reads them, the values of one writer are in their order.
         for read in delivered.iter().flatten() {
             for writer in 0..writers {
                 let from = read.iter().map(Token::id).filter(|id| id / each == writer);
@@ -111,7 +111,7 @@ fn crowd(backend: &Placement, seed: u64) {
     ledger.balance();
 }
 
-/// A crowd that somebody from outside ends at a moment of his own.
+/// Runs many processes, and ends their channel from outside at a random moment.
 fn ended_from_outside(backend: &Placement, seed: u64) {
     let mut random = Random::seeded(seed);
     let values =

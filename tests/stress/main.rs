@@ -1,7 +1,10 @@
-//! Networks by chance: whatever happens to whom and when, everything ends, and each value is in
-//! exactly one place. A failure names its seed; `CSP_SEED` starts there, `CSP_ROUNDS` says how
-//! many.
+//! Random networks. A process may fail in any way and at any moment, but every process ends, and each value is in
+//! exactly one place. A failure names its seed. `CSP_SEED` starts there, and `CSP_ROUNDS` sets the number
+//! of rounds.
 
 mod crowds;
+#[cfg(all(feature = "coroutines", feature = "threads"))]
+mod mixture;
 mod networks;
 mod races;
+mod threads;

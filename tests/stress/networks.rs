@@ -1,28 +1,28 @@
-//! Random networks: layers of processes, joined by channels of any capacity, any number of ends on
+//! Random networks: layers of processes, joined by channels of any capacity, with any number of ends on
 //! each.
 //!
-//! Values only go down the layers, so nothing can deadlock; what is left to go wrong is the
-//! library.
+//! Values only go down the layers, so the network can't deadlock. Only the library can make a
+//! mistake.
 
 use csp::{Channel, Parallel, Process, Reader, Termination, Writer, process};
 use csp_tests::{Ledger, Placement, Random, Token, on_each_backend, rounds, seed};
 
-/// What may befall a network.
+/// The events that a network goes through.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Weather {
-    /// Everybody stays until there is nothing more to do.
+pub(super) enum Weather {
+    /// All processes stay until there is nothing more to do.
     Calm,
-    /// Some leave early: their ends retire.
+    /// Some processes leave early, so their ends retire.
     Leaving,
-    /// Some poison their ends.
+    /// Some processes poison their ends.
     Poisoned,
-    /// Some panic.
+    /// Some processes panic.
     Panicking,
 }
 
-/// What becomes of one process.
+/// The fate of one process.
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+pub(super) enum Fate {
     Stays,
     LeavesAfter(usize),
     PoisonsAfter(usize),
@@ -30,7 +30,7 @@ enum Fate {
 }
 
 impl Fate {
-    fn draw(weather: Weather, random: &mut Random) -> Self {
+    pub(super) fn draw(weather: Weather, random: &mut Random) -> Self {
         let after = random.below(30);
         match weather {
             Weather::Calm => Self::Stays,
@@ -41,8 +41,8 @@ impl Fate {
         }
     }
 
-    /// The time has come to do something else than to go on.
-    fn strikes(self, done: usize) -> bool {
+    /// Returns true if the process must leave, poison or panic now.
+    pub(super) fn strikes(self, done: usize) -> bool {
         match self {
             Self::Stays => false,
             Self::LeavesAfter(after) | Self::PoisonsAfter(after) | Self::PanicsAfter(after) => {
@@ -54,13 +54,13 @@ impl Fate {
 
 /// The values a process still has at its end.
 #[derive(Default)]
-struct Kept {
-    /// At a process without outputs: all it has read.
-    delivered: Vec<Token>,
-    undelivered: Vec<Token>,
+pub(super) struct Kept {
+    /// All values that a process without outputs has read.
+    pub(super) delivered: Vec<Token>,
+    pub(super) undelivered: Vec<Token>,
 }
 
-/// Where values come from: a list, or a channel.
+/// The source of values: a list, or a channel.
 enum Input {
     List(std::vec::IntoIter<Token>),
     Channel(Reader<Token>),
@@ -107,7 +107,7 @@ fn station(
             kept.delivered.push(value);
             continue;
         }
-        // To any output that is left; a poisoned one ends this process.
+        // It writes to any remaining output. A poisoned output ends this process.
         loop {
             if outputs.is_empty() {
                 kept.undelivered.push(value);
@@ -118,7 +118,7 @@ fn station(
                 Ok(()) => break,
                 Err(error) => {
                     let poisoned = error.termination != Termination::Retired;
-                    value = error.value;
+                    value = error.into_inner();
                     if poisoned {
                         kept.undelivered.push(value);
                         return rest(kept, input);
@@ -131,7 +131,7 @@ fn station(
     rest(kept, input)
 }
 
-/// What was never taken from the list was not delivered either.
+/// Counts the values never taken from the list as undelivered.
 fn rest(mut kept: Kept, input: Input) -> Kept {
     if let Input::List(list) = input {
         kept.undelivered.extend(list);
@@ -160,8 +160,8 @@ fn network(backend: &Placement, seed: u64, weather: Weather) {
                 }
             })
             .collect();
-        // At least one reader for each channel; each process writes to some of the channels below,
-        // the first to all.
+        // Each channel has at least one reader. Each process writes to some of the channels below,
+        // and the first process writes to all.
         let size = inputs.len().max(1) + random.below(3);
         let mut tokens = (0..total).map(|id| ledger.token(id));
         for place in 0..size {

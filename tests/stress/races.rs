@@ -1,5 +1,5 @@
-//! Two or three processes, one channel, one moment: both ways it can go are right, nothing between
-//! is.
+//! Two or three processes meet at one channel at one moment. Both outcomes are right, and no mixture of
+//! them is.
 
 use csp::{Channel, Reader, Termination, WriteError, Writer, process, spawn};
 use csp_tests::{Ledger, Placement, Random, Token, on_each_backend, rounds, seed};
@@ -63,12 +63,12 @@ on_each_backend! {
             };
             let write = write.join();
             gone.join();
-            // Into a buffer at best: nobody reads.
+            // The value goes into a buffer at best, because no process reads.
             if let Err(error) = write {
                 assert_eq!(error.termination, Termination::Retired);
-                assert_eq!(error.value.id(), 0);
+                assert_eq!(error.into_inner().id(), 0);
             }
-            assert_eq!(second.write(ledger.token(1)).unwrap_err().value.id(), 1);
+            assert_eq!(second.write(ledger.token(1)).unwrap_err().into_inner().id(), 1);
         });
     }
 

@@ -1,4 +1,4 @@
-//! Shared buffers: passed on and not copied, on whatever processes run.
+//! Shared buffers: they are passed on and not copied, on every backend.
 
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -12,7 +12,7 @@ use crate::{here, tests};
 
 const LARGE: usize = 64 << 20;
 
-/// Sets some bytes that tell where and how often it was.
+/// Sets some bytes that tell where the buffer was, and how often.
 fn mark(buffer: &mut SharedBuf, with: u8) {
     let bytes = buffer.make_mut().expect("memory");
     let length = bytes.len();
@@ -37,7 +37,7 @@ fn marks(input: Reader<SharedBuf>, output: Writer<SharedBuf>) -> csp::Result {
     }
 }
 
-/// The descriptors that are open, and how much is mapped of what is called so.
+/// Returns the number of open descriptors, and the number of mapped bytes of shared buffers.
 fn held() -> (usize, usize) {
     let descriptors = fs::read_dir("/proc/self/fd").expect("/proc").count();
     let maps = fs::read_to_string("/proc/self/maps").expect("/proc");
@@ -49,7 +49,7 @@ fn held() -> (usize, usize) {
     (descriptors, mapped.filter_map(size).filter(|size| *size > 1 << 20).sum())
 }
 
-/// Waits until no buffers are mapped; what a child held is given up after its end.
+/// Waits until no buffers are mapped. A child's buffers are released after its end.
 fn wait_until_free() {
     let since = Instant::now();
     while held().1 > 0 {
@@ -120,7 +120,7 @@ fn keeps_and_writes(out: Writer<SharedBuf>, born: Writer<u32>) {
     }
 }
 
-/// Another program with these tests' own code, so that it counts what is its own.
+/// Runs in another program with these tests' code, so that it counts only its own resources.
 #[multiprocess]
 fn sends_and_counts() {
     let round = || {
@@ -137,7 +137,7 @@ fn sends_and_counts() {
         drop((there, back));
         assert!(child.join().is_err());
     };
-    // What the first child takes for good: a thread, a mailbox.
+    // The first child takes some resources for good: a thread, a mailbox.
     round();
     wait_until_free();
     let before = held();
@@ -236,7 +236,7 @@ tests! {
             assert!(buffer.get_mut().is_some(), "nobody else has it");
             passing.join().expect("it has passed it on");
         }
-        // Also over a channel that others reach.
+        // The buffer also goes over a channel that others reach.
         let (there, gift) = (Channel::<SharedBuf>::buffered(1), Channel::new());
         let child = spawn(holds(there.reader(), gift.writer()));
         let pid = gift.reader().read().expect("a child");
@@ -257,7 +257,7 @@ tests! {
         assert_eq!((&*buffer, &*clone), (&b"As it was"[..], &b"as it was"[..]));
         assert_eq!(clone, SharedBuf::copied(b"as it was").expect("memory"));
 
-        // Nor is who has given one of two handles to another OS process.
+        // A process that has given one of two handles to another OS process is not alone either.
         let (there, born) = (Channel::new(), Channel::new());
         let child = spawn(reads_and_keeps(there.reader(), born.writer()));
         let mut mine = clone.clone();
@@ -275,7 +275,7 @@ tests! {
         parallel!(leaves(out.writer(), over.writer()));
         let buffer = reader.read().expect("what was written");
         assert!(is_marked(&buffer, 9));
-        // Also for a sibling that is started only then.
+        // This also holds for a sibling that is started only then.
         let (out, back) = (Channel::buffered(1), Channel::new());
         let reader = out.reader();
         parallel!(leaves(out.writer(), over.writer()));

@@ -1,4 +1,4 @@
-//! A child that ends otherwise than by returning.
+//! Children that end in another way than by returning.
 
 use std::process;
 
@@ -118,7 +118,7 @@ tests! {
 
     fn a_panic_that_is_not_text_is_told_too() {
         let failure = failure(try_parallel!(throws()));
-        assert_eq!((failure.process(), failure.message()), ("law/throws", "a panic"));
+        assert_eq!((failure.process(), failure.message()), ("law/throws", "a value that is not text"));
     }
 
     fn nobody_who_panics_is_forgotten() {
@@ -146,15 +146,15 @@ tests! {
             let failure = failure(try_parallel!(exits(status)));
             assert_eq!(failure.process(), "law/exits");
             let text = format!("exit status: {status}");
-            assert!(failure.message().contains(&text), "{failure}");
-            assert!(failure.to_string().contains("law/exits") && failure.place().is_none());
+            assert!(failure.message().contains(&text), "{failure:#}");
+            assert!(format!("{failure:#}").contains("law/exits") && failure.place().is_none());
         }
     }
 
     fn an_abort_is_told_with_its_signal_and_the_last_words() {
         let failure = failure(try_parallel!(aborts()));
-        assert!(failure.message().contains("signal: 6"), "{failure}");
-        assert!(failure.message().contains("famous last words"), "{failure}");
+        assert!(failure.message().contains("signal: 6"), "{failure:#}");
+        assert!(failure.message().contains("famous last words"), "{failure:#}");
     }
 
     fn a_sequence_ends_with_the_first_that_fails() {
@@ -168,8 +168,8 @@ tests! {
             try_parallel!(runs(|| 2).on(Backend::Subprocess)),
         ] {
             let failure = failure(outcome);
-            assert!(failure.process().starts_with("law/"), "{failure}");
-            assert!(failure.message().contains("#[multiprocess]"), "{failure}");
+            assert!(failure.process().starts_with("law/"), "{failure:#}");
+            assert!(failure.message().contains("#[multiprocess]"), "{failure:#}");
         }
         assert_eq!(parallel!(local(1)).0, 1);
     }
@@ -177,7 +177,7 @@ tests! {
     fn a_clone_that_panics_takes_only_its_own_replica_down() {
         let failure = failure(try_parallel!(2 * a_clone(Flaky(3))));
         // The last to start gets the original.
-        assert!(failure.process().starts_with("law/a_clone["), "{failure}");
+        assert!(failure.process().starts_with("law/a_clone["), "{failure:#}");
         assert_eq!(failure.message(), "not cloned");
         assert_eq!(parallel!(1 * a_clone(Flaky(3))).0, [3]);
     }

@@ -1,6 +1,6 @@
-//! Workers of a farm, killed and stopped at random moments, those of their start among them: the children of an OS process are
-//! known to the system before they have said a word. Nobody hangs, no job is done twice, and none is lost but what a dead worker
-//! had taken.
+//! Workers of a farm, killed and stopped at random moments, also while they start. The system knows the children of an OS process
+//! before they have sent anything. No process hangs and no job is done twice. No job is lost, except a job that a dead worker had
+//! taken.
 
 use std::collections::HashSet;
 use std::fs;
@@ -60,7 +60,7 @@ fn chooser(jobs: Reader<u64>, more: Reader<u64>, results: Writer<u64>) -> csp::R
 
 type Worker = Process<(Reader<u64>, Reader<u64>, Writer<u64>), csp::Result>;
 
-/// The children of this OS process, those that are just starting among them.
+/// Returns the children of this OS process, including those that are just starting.
 fn children() -> Vec<Pid> {
     let mut children = Vec::new();
     for task in fs::read_dir("/proc/self/task").expect("/proc").flatten() {
@@ -72,7 +72,7 @@ fn children() -> Vec<Pid> {
     children
 }
 
-/// What became of a farm.
+/// The outcome of a farm.
 #[derive(Default)]
 struct Sums {
     killed: usize,
@@ -80,7 +80,7 @@ struct Sums {
     lost: usize,
 }
 
-/// An OS process of its own, so that all its children are its own.
+/// Runs a farm in an OS process of its own, so that all children of the OS process belong to the farm.
 #[multiprocess]
 fn arena(seed: u64, kills: usize) {
     let mut random = Random::seeded(seed);
@@ -116,7 +116,7 @@ fn farm(random: &mut Random, sums: &mut Sums) {
         }
         let child = children[random.below(children.len())];
         if random.once_in(4) {
-            // It may have ended since it was listed; nobody else can have got its number so soon.
+            // The child may have ended since it was listed. No other OS process can have got its number so soon.
             if kill_process(child, Signal::STOP).is_ok() {
                 thread::sleep(Duration::from_micros(random.below(1500) as u64));
                 let _ = kill_process(child, Signal::CONT);
@@ -132,7 +132,7 @@ fn farm(random: &mut Random, sums: &mut Sums) {
             Ok(Err(poisoned)) => panic!("{poisoned}"),
             Err(failure) => {
                 let message = failure.message();
-                assert!(message.contains("SIGKILL") || message.contains("began"), "{failure}");
+                assert!(message.contains("SIGKILL") || message.contains("began"), "{failure:#}");
                 sums.killed += 1;
             }
         }

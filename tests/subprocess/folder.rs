@@ -1,4 +1,4 @@
-//! A folder that is there for one test: children leave notes in it.
+//! A folder that exists for one test. Children leave notes in it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,7 +40,7 @@ impl Drop for Folder {
     }
 }
 
-/// Leaves a note: the number of this OS process.
+/// Leaves a note with the number of this OS process.
 pub(crate) fn note(folder: &Path, name: &str) {
     fs::write(folder.join(name), format!("{}.", std::process::id())).expect("a note");
 }

@@ -1,4 +1,4 @@
-//! Processes that are futures, beside those of other OS processes.
+//! Processes that are futures, beside processes of other OS processes.
 
 use csp::{Channel, Reader, Writer, alt, multiprocess, parallel, process, try_parallel};
 
@@ -31,7 +31,7 @@ async fn chooses(input: Reader<u32>) -> csp::Result<u32> {
     alt! { number = input.read_async().await => number }
 }
 
-/// What a future talks to instead: it waits, and passes on.
+/// Reads and passes on, as the partner of a future.
 #[process]
 fn passes_on(input: Reader<u32>, out: Writer<u32>) -> csp::Result {
     loop {
@@ -46,14 +46,14 @@ async fn doubles(input: Reader<u32>, out: Writer<u32>) -> csp::Result {
     }
 }
 
-/// A child that holds an end, and what becomes of who awaits at the other.
+/// Starts a child that holds an end, and checks that the process at the other end is refused.
 macro_rules! refused {
     ($there:expr, $here:expr) => {{
         let failure = try_parallel!($there, $here).unwrap_err();
         let message = failure.message();
         assert!(
             message.contains("another OS process") && message.contains("a process that waits"),
-            "{failure}"
+            "{failure:#}"
         );
     }};
 }

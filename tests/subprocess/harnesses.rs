@@ -1,4 +1,4 @@
-//! Test harnesses that start this program themselves: nextest runs each test in an OS process of its own.
+//! Test harnesses that start this program themselves. nextest runs each test in an OS process of its own.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! Children killed or stopped at any moment: nobody hangs, nothing is doubled, and nothing is lost but what a dead reader had
-//! taken. `CSP_CHAOS` children, a thousand unless it says otherwise.
+//! Children killed or stopped at any moment. No process hangs, and no value is doubled. No value is lost, except a value that a
+//! dead reader had taken. `CSP_CHAOS` sets the number of children, a thousand by default.
 
 use std::collections::HashMap;
 use std::sync::mpsc;
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{here, tests};
 
-/// SplitMix64 (Steele, Lea, Flood).
+/// Random numbers by SplitMix64 (Steele, Lea, Flood).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -34,7 +34,7 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
-/// A worker that passes jobs on, each in its way.
+/// Passes jobs on, in one of several ways.
 #[multiprocess(on_panic = retire)]
 pub(crate) fn worker(
     born: Writer<u32>,
@@ -62,7 +62,7 @@ pub(crate) fn worker(
             }
         }
         _ => {
-            // With a guard of its own home, too, and one that never fires.
+            // It also has a guard at a channel of its own OS process, and one that never fires.
             let (own, never) = (Channel::<u64>::new(), Channel::<u64>::new());
             let (_own, never) = (own.writer(), never.reader());
             let own = own.reader();
@@ -107,7 +107,7 @@ tests! {
             spawn(writes_jobs(jobs.writer(), 0, stop[0].reader()).on(csp::Backend::Thread)),
             spawn(writes_jobs(others.writer(), OTHERS, stop[1].reader()).on(csp::Backend::Thread)),
         ];
-        // These keep the channels alive while all workers are dead.
+        // These ends keep the channels alive while all workers are dead.
         let held = (jobs.reader(), others.reader(), results.writer());
         let (sender, got) = mpsc::channel();
         let collecting = thread::spawn({
@@ -143,7 +143,7 @@ tests! {
         let written: Vec<u64> = writing.into_iter().map(csp::Spawned::join).collect();
         drop((jobs, others, results, held));
         for worker in workers {
-            // Those not killed say who they are before they end.
+            // Children that are not killed report their number before they end.
             while !worker.has_ended() {
                 let said = csp::pri_alt! { _ = pids.read() => (), after(Duration::from_millis(1)) => () };
                 let _ = said;
@@ -194,7 +194,7 @@ tests! {
                 let cause = ended.poison().map(csp::Poison::cause);
                 matches!(cause, Some(Cause::Lost { process, .. }) if process.ends_with("home"))
             };
-            assert!(lost(&ended), "{ended}");
+            assert!(lost(&ended), "{ended:#}");
             let told = sibling.join().expect("it ends");
             assert!(lost(&told), "{told}");
             assert!(home.try_join().is_err());

@@ -1,4 +1,4 @@
-//! Nothing is left of children that have ended; many of them are there at once.
+//! Nothing is left of children that have ended. Many of them run at once.
 
 use std::fs;
 use std::thread;
@@ -31,11 +31,12 @@ fn gives(value: u32, out: Writer<u32>) {
     out.write(value).expect("a reader");
 }
 
-/// Who has read from a child has looked into its memory; after that nobody here looks for any.
+/// Checks that nothing is left of a child from which this process has read. The reader has looked into the child's memory, and
+/// no thread here looks there later.
 #[multiprocess]
 fn counts_what_a_reader_leaves() {
     let descriptors = || fs::read_dir("/proc/self/fd").expect("/proc").count();
-    // Who waits for a child's end looks there until it comes, and lets go then.
+    // A process that waits for the end of a child looks into its memory until then, and then releases it.
     let ended = || {
         parallel!(place());
         descriptors()
@@ -51,14 +52,14 @@ fn counts_what_a_reader_leaves() {
             thread::yield_now();
         }
         gives.join();
-        // What stood for the child has still to go.
+        // The thread that represents the child in the parent still has to end.
         while descriptors() > first {
             thread::yield_now();
         }
     }
 }
 
-/// Another program with these tests' own code, so that it counts what is its own.
+/// Runs in another program with these tests' code, so that it counts only its own resources.
 #[multiprocess]
 fn counts_what_is_left() {
     let descriptors = || fs::read_dir("/proc/self/fd").expect("/proc").count();
@@ -74,7 +75,7 @@ fn counts_what_is_left() {
         drop(spawn(place()));
         csp::shutdown();
     };
-    // What is made once stays: the warden, tables.
+    // Things that are made once stay: tables, and the reaper, which is the thread that watches over children.
     for _ in 0..3 {
         work();
     }
@@ -82,10 +83,10 @@ fn counts_what_is_left() {
     for _ in 0..24 {
         work();
     }
-    // Of each of 288 children it is remembered that it is dead, and why, in some 500 bytes; two kilobytes would show. And
-    // who began to receive only after the first look has the 212,448 bytes that ipc-channel takes for what may come.
+    // For each of 288 children the library remembers that it is dead, and why. That takes some 500 bytes, and two kilobytes would
+    // show. A thread that began to receive only after the first look has the 212,448 bytes of ipc-channel's receive buffer.
     let more = || held_by_all() - held;
-    // The system takes a moment to take threads off its list, and those to give back what they had.
+    // The system needs a moment to remove threads from its list, and the threads need one to release their resources.
     while descriptors() > before.0
         || threads() > before.1
         || shared() > mapped

@@ -1,15 +1,19 @@
-//! Processes that are OS processes: what of them is the same as of any other, and what is not.
+//! Processes that are OS processes: the behaviour that they share with all processes, and their own.
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod buffers;
 mod channels;
-
+mod dismissed;
+mod ended;
 mod failures;
 mod farm;
 mod folder;
 mod futures;
 mod harnesses;
+mod homes;
 mod killed;
+mod late;
 mod leftovers;
 mod names;
 mod nesting;
@@ -19,12 +23,12 @@ mod stopped;
 mod two_homes;
 mod values;
 
-/// The number of the OS process that this runs in.
+/// Returns the number of the current OS process.
 fn here() -> u32 {
     std::process::id()
 }
 
-/// A test on a thread of its own, which is the process `law`, under the watchdog.
+/// Declares tests. Each runs on a thread of its own, which is the process `law`, under the watchdog.
 macro_rules! tests {
     ($($(#[$attribute:meta])* fn $test:ident() $body:block)+) => {$(
         $(#[$attribute])*

@@ -13,7 +13,7 @@ fn fibonacci(n: u32) -> u64 {
     a + b
 }
 
-/// A child has coroutines and threads of its own.
+/// Runs coroutines and threads in a child.
 #[multiprocess]
 fn network() -> (u32, u32) {
     let numbers = csp::Channel::new();
@@ -34,12 +34,12 @@ fn sink(input: csp::Reader<u32>) -> u32 {
     input.iter().sum()
 }
 
-/// How deep it got.
+/// Starts children within children, and returns how deep it got.
 #[multiprocess]
 fn without_end(depth: u32) -> (u32, String) {
     match try_parallel!(without_end(depth + 1)) {
         Ok((deepest,)) => deepest,
-        Err(failure) => (depth, failure.to_string()),
+        Err(failure) => (depth, format!("{failure:#}")),
     }
 }
 
@@ -57,7 +57,7 @@ tests! {
     fn nesting_without_end_is_a_failure() {
         let ((depth, failure),) = parallel!(without_end(1));
         assert_eq!(depth, 16);
-        assert!(failure.contains("could not be started"), "{failure}");
-        assert!(failure.contains("16 deep"), "{failure}");
+        assert!(failure.contains("could not be started"), "{failure:#}");
+        assert!(failure.contains("16 deep"), "{failure:#}");
     }
 }

@@ -1,4 +1,4 @@
-//! Arguments go there, results come back, however the process is made and run.
+//! Arguments reach the child and results come back, for every way to make and run the process.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! Children that are killed, stopped, and left alone by their parent.
+//! Children that are killed, stopped, or orphaned by their parent.
 
 use std::path::PathBuf;
 use std::{fs, thread};
@@ -14,12 +14,12 @@ fn signal(pid: u32, signal: Signal) {
     kill_process(pid, signal).expect("it is ours");
 }
 
-/// Whether it runs, or has not been waited for.
+/// Returns true if the OS process runs, or has not been waited for.
 fn is_there(pid: u32) -> bool {
     fs::exists(format!("/proc/{pid}")).expect("/proc")
 }
 
-/// The letter that the system shows for what it does.
+/// Returns the character that the system shows for the state of an OS process.
 fn state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(") ").next()?.chars().next()
@@ -63,7 +63,18 @@ fn started(folder: &Folder) -> (u32, Spawned<()>) {
     (folder.wait("child"), child)
 }
 
+#[multiprocess]
+fn has_a_group() -> (u32, i32) {
+    let group = rustix::process::getpgrp();
+    (std::process::id(), group.as_raw_nonzero().get())
+}
+
 tests! {
+    fn a_child_is_no_part_of_what_a_terminal_sends_signals_to() {
+        let ((pid, group),) = parallel!(has_a_group());
+        assert_eq!(group as u32, pid);
+    }
+
     fn a_killed_child_is_a_failure_and_no_zombie() {
         let folder = Folder::new();
         let (pid, child) = started(&folder);
@@ -71,7 +82,7 @@ tests! {
         signal(pid, Signal::KILL);
         let failure = child.try_join().unwrap_err();
         assert_eq!(failure.process(), "law/stays");
-        assert!(failure.message().contains("signal: 9 (SIGKILL)"), "{failure}");
+        assert!(failure.message().contains("signal: 9 (SIGKILL)"), "{failure:#}");
         assert!(!is_there(pid));
     }
 
@@ -80,7 +91,7 @@ tests! {
         let (pid, child) = started(&folder);
         signal(pid, Signal::TERM);
         let failure = child.try_join().unwrap_err();
-        assert!(failure.message().contains("signal: 15 (SIGTERM)"), "{failure}");
+        assert!(failure.message().contains("signal: 15 (SIGTERM)"), "{failure:#}");
     }
 
     fn a_child_that_is_stopped_goes_on_afterwards() {
@@ -113,7 +124,7 @@ tests! {
         assert!(pids.iter().all(|&pid| is_there(pid)));
         signal(pids[0], Signal::KILL);
         assert!(parent.try_join().unwrap_err().message().contains("SIGKILL"));
-        // Whoever inherits them may be slow to bury them.
+        // The OS process that inherits them may be slow to wait for them.
         while pids.iter().any(|&pid| state(pid).is_some_and(|state| state != 'Z')) {
             thread::yield_now();
         }

@@ -1,4 +1,4 @@
-//! Children stopped and let go on at any moment: a stop is no death. `CSP_STOPS` networks, 200 unless it says otherwise.
+//! Children stopped and continued at any moment. A stop is no death. `CSP_STOPS` sets the number of networks, 200 by default.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -22,7 +22,7 @@ fn writes(out: Writer<u64>, from: u64, n: u64) -> csp::Result {
     Ok(())
 }
 
-/// Stops them now and then for a while, one or more at once; how often.
+/// Stops the children now and then for a while, one or more at once, and returns how often.
 fn stops(pids: &[u32], random: &mut Random) -> u64 {
     let times = 1 + random.below(3);
     for _ in 0..times {
@@ -50,7 +50,7 @@ tests! {
                 spawn(writes(jobs.writer(), 0, JOBS).on(csp::Backend::Thread)),
                 spawn(writes(others.writer(), JOBS, OTHERS).on(csp::Backend::Thread)),
             ];
-            // The second one reads both channels, whatever the first one does.
+            // The second worker reads both channels, for every choice of the first.
             let workers = [run % 4, 2].map(|way| {
                 spawn(worker(born.writer(), way, jobs.reader(), others.reader(), results.writer()))
             });

@@ -1,5 +1,5 @@
-//! Choices with input and output guards over channels of two homes, by OS processes, threads and coroutines: each value arrives
-//! once. `CSP_ROUNDS` values; millions of them by hand (`ci/two_homes.sh`).
+//! Choices with input and output guards over channels of two homes, the OS processes that own them. OS processes, threads and
+//! coroutines choose, and each value arrives once. `CSP_ROUNDS` sets the number of values. `ci/two_homes.sh` passes millions.
 
 use csp::{Backend, Channel, Reader, Writer, alt, multiprocess, parallel, spawn};
 use csp_tests::rounds;
@@ -8,7 +8,7 @@ use crate::tests;
 
 type Ends = (Vec<Reader<u64>>, Vec<Writer<u64>>);
 
-/// The second home: it lasts as long as it is needed.
+/// Makes the channels of the second home, and lasts as long as they are needed.
 #[multiprocess]
 fn lends(gift: Writer<(Reader<u64>, Writer<u64>)>, over: Reader<()>) {
     let channel = Channel::new();
@@ -17,7 +17,7 @@ fn lends(gift: Writer<(Reader<u64>, Writer<u64>)>, over: Reader<()>) {
     let _ = over.read();
 }
 
-/// Writes its values and reads those of others, whichever is possible; then only reads.
+/// Writes its values and reads those of others, as each becomes possible. Then it only reads.
 #[multiprocess]
 fn mixes(ends: Ends, mut next: u64, until: u64) -> Vec<u64> {
     let (inputs, outputs) = ends;

@@ -1,4 +1,4 @@
-//! Values that fail or panic on their way.
+//! Values that fail or panic while they are serialised or deserialised.
 
 use csp::{
     Alternation, Channel, Failure, Reader, Termination, Writer, alt, multiprocess, parallel,
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::tests;
 
-/// Fails or panics when it is packed up or unpacked.
+/// Fails or panics when it is serialised or deserialised.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Awkward {
     Fine,
@@ -72,10 +72,10 @@ tests! {
         assert_eq!(parallel!(takes("a".into(), Fine, vec![])).0, ("a".into(), Fine, vec![]));
         for awkward in [FailsToGo, FailsToCome] {
             let failure = taking(awkward);
-            assert!(failure.to_string().contains("could not be started"), "{failure}");
-            assert!(failure.message().contains("Awkward"), "{failure}");
+            assert!(format!("{failure:#}").contains("could not be started"), "{failure:#}");
+            assert!(failure.message().contains("Awkward"), "{failure:#}");
             let text = if awkward == FailsToGo { "no way out" } else { "no way in" };
-            assert!(failure.message().contains(text), "{failure}");
+            assert!(failure.message().contains(text), "{failure:#}");
         }
         assert_eq!(taking(PanicsToGo).message(), "no way out");
         assert_eq!(taking(PanicsToCome).message(), "no way in");
@@ -89,7 +89,7 @@ tests! {
         assert_eq!(giving(4).message(), "no way in");
     }
 
-    /// Plainly, in a choice that gives its value at once, and in one that makes it late.
+    /// The write is plain, in a choice that gives its value at once, or in one that computes it late.
     fn a_value_that_fails_or_panics_on_its_way_through_a_channel_is_told_with_its_text() {
         #[multiprocess]
         fn reads(input: Reader<Awkward>, told: Writer<String>) {
@@ -97,7 +97,7 @@ tests! {
                 match input.read() {
                     Ok(awkward) => told.write(format!("{awkward:?}")).expect("a reader"),
                     Err(Termination::Retired) => return,
-                    Err(termination) => told.write(termination.to_string()).expect("a reader"),
+                    Err(termination) => told.write(format!("{termination:#}")).expect("a reader"),
                 }
             }
         }
@@ -117,7 +117,8 @@ tests! {
         let (output, told) = (values.writer(), told.reader());
         for write in &writes[..3] {
             for awkward in [FailsToGo, PanicsToGo] {
-                let error = write(&output, awkward).expect_err("it was to fail").to_string();
+                let error = write(&output, awkward).expect_err("it was to fail");
+                let error = format!("{error:#}");
                 assert!(error.contains("Awkward") && error.contains("no way out"), "{error}");
             }
         }
@@ -128,7 +129,7 @@ tests! {
                 assert!(error.contains("Awkward") && error.contains("no way in"), "{error}");
                 assert_eq!(output.termination(), None);
             }
-            // The channel is as it was.
+            // The channel is unchanged.
             write(&output, Fine).expect("it was written");
             assert_eq!(told.read().expect("a value"), "Fine");
         }
@@ -136,7 +137,7 @@ tests! {
         child.join();
     }
 
-    /// What the value was made of has been moved, and can't be given back.
+    /// The parts of the value have been moved, and can't be given back.
     fn what_fails_on_its_way_out_of_an_arm_is_a_panic_that_says_so() {
         #[derive(Deserialize)]
         struct Large(String);
@@ -166,7 +167,7 @@ tests! {
             let reading = spawn(reads(values.reader()));
             let failure = spawn(writes(values.writer(), variable)).try_join();
             let failure = failure.expect_err("it can't be written");
-            assert!(failure.message().contains("it is too large"), "{failure}");
+            assert!(failure.message().contains("it is too large"), "{failure:#}");
             // Its channel was poisoned.
             assert_eq!(reading.join(), 0);
         }
@@ -195,11 +196,11 @@ tests! {
             input.iter().count()
         }
 
-        // On whatever stack it is packed up.
+        // This must hold on every stack on which the value is serialised.
         #[process]
         fn writes(output: Writer<List>) -> String {
             output.write(list(20)).expect("not deep");
-            output.write(list(1_000_000)).expect_err("too deep").to_string()
+            format!("{:#}", output.write(list(1_000_000)).expect_err("too deep"))
         }
 
         #[multiprocess]
@@ -217,7 +218,7 @@ tests! {
         }
         for failure in [try_parallel!(takes(list(1_000_000))).map(drop), try_parallel!(gives()).map(drop)] {
             let failure = failure.expect_err("too deep");
-            assert!(failure.message().contains("nested too deep"), "{failure}");
+            assert!(failure.message().contains("nested too deep"), "{failure:#}");
         }
     }
 
@@ -240,7 +241,7 @@ tests! {
             assert_eq!(answers.reader().read(), Ok(n + 1));
         }
         assert_eq!(child.join(), Ok(50));
-        // They were all of this one value's.
+        // All these ends belonged to this one value.
         assert!(pairs.iter().all(|(questions, _)| questions.writer().write(0).is_err()));
     }
 

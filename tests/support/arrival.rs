@@ -1,22 +1,22 @@
-//! Knowing that a process waits in a certain operation: an event, where others would sleep and
+//! Finds out that a process waits in a certain operation. This is an event, so no test has to sleep and
 //! hope.
 //!
-//! A process announces its next operation; then it waits there when it cannot be running:
-//! * a coroutine of the asking thread, because the asker runs, and after the announcement only that
-//!   operation suspends it;
-//! * a process in another OS process, once somebody there has seen that;
-//! * a process on another thread, once the system shows that thread asleep. After the announcement
-//!   it sleeps nowhere else but for moments (a lock of the allocator), so it has to be seen asleep
+//! A process announces its next operation. It waits there once it can't be running:
+//! * A coroutine of the asking thread waits, because the asker runs, and after the announcement only that
+//!   operation suspends the coroutine.
+//! * A process in another OS process waits once a thread there has seen it asleep.
+//! * A process on another thread waits once the system shows that thread asleep. After the announcement
+//!   it sleeps elsewhere only for moments (a lock of the allocator). So it has to be seen asleep
 //!   several times in a row.
 //!
-//! Where the system does not tell (no `/proc`), a pause must do, and the laws about order are as
-//! good as the pause.
+//! If the system does not tell (no `/proc`), a pause replaces the event. Then the laws about order are only
+//! as good as the pause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-/// Says that a process is about to wait, and finds out that it does.
+/// Announces that a process is about to wait, and finds out that it waits.
 #[derive(Clone, Debug, Default)]
 pub struct Arrival {
     thread: Arc<AtomicU64>,
@@ -26,12 +26,12 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Nobody has arrived.
+    /// Makes one at which no process has arrived.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The last thing a process does before the operation it is expected to wait in.
+    /// Announces the next operation. A process calls it last before the operation in which it is expected to wait.
     pub fn announce(&self) {
         self.thread.store(this_thread(), Ordering::Relaxed);
         let _turn = self.announced.fetch_add(1, Ordering::Release) + 1;
@@ -39,13 +39,13 @@ impl Arrival {
         self.far.announce(this_thread(), _turn);
     }
 
-    /// Returns when the process has announced itself and waits. Asked by the thread of the law,
+    /// Returns when the process has announced itself and waits. The thread of the law calls it,
     /// outside any process.
     pub fn until_blocked(&self) {
         self.until_blocked_again(1);
     }
 
-    /// The same for a process that announces itself again and again: for its `nth` time, from 1.
+    /// Does the same for a process that announces itself again and again. It waits for the `nth` time, from 1.
     pub fn until_blocked_again(&self, nth: u64) {
         while self.announced.load(Ordering::Acquire) < nth {
             #[cfg(feature = "subprocess")]
@@ -71,8 +71,8 @@ fn until_asleep(thread: u64) {
 
 #[cfg(feature = "subprocess")]
 mod far {
-    //! A process in another OS process has somebody beside it who sees it sleep, and writes so to a channel. What it
-    //! offered before it slept is on the same way, and so ahead of that.
+    //! A process in another OS process has a thread beside it, which sees it sleep and writes that to a channel. The offer that
+    //! the process made before it slept takes the same way, and so arrives first.
 
     use std::sync::{Arc, OnceLock};
 
@@ -83,19 +83,19 @@ mod far {
 
     #[derive(Clone, Debug, Default)]
     pub(super) struct Far {
-        /// Where it was made.
+        /// The channel, in the OS process in which the `Arrival` was made.
         heard: Arc<OnceLock<(Channel<u64>, Reader<u64>)>>,
-        /// Where it was sent to.
+        /// The writer, in the OS process to which the `Arrival` was sent.
         says: Option<Writer<u64>>,
     }
 
-    /// More than any law announces: nobody waits to say so.
+    /// The room of the channel. No law announces more, so no announcement waits.
     const ROOM: usize = 100_000;
 
     #[process]
     fn watches(thread: u64, turn: u64, says: Writer<u64>) {
         until_asleep(thread);
-        // If nobody listens any more, nobody asks.
+        // If no reader is left, no law asks.
         let _ = says.write(turn);
     }
 
@@ -106,10 +106,10 @@ mod far {
             }
         }
 
-        /// Whether the process is elsewhere; then it waits for the `nth` time.
+        /// Returns true if the process is in another OS process, and then only after it waits for the `nth` time.
         pub(super) fn until_blocked(&self, nth: u64) -> bool {
             let Some((_, heard)) = self.heard.get() else { return false };
-            // If the channel has ended so has the process.
+            // If the channel has ended, the process has ended too.
             while heard.read().is_ok_and(|turn| turn < nth) {}
             true
         }
@@ -138,15 +138,15 @@ mod far {
     }
 }
 
-/// Lets every other process run for a while. No law needs it to go far: it chooses which of two
-/// orders is likely.
+/// Lets every other process run for a while. No law needs it to go far. It only makes one of two
+/// orders likely.
 pub fn settle() {
     #[cfg(feature = "coroutines")]
     csp::spawn(pass().on(csp::Backend::Coroutine)).join();
     thread::yield_now();
 }
 
-/// The same in a process that is a future.
+/// Does the same in a process that is a future.
 pub async fn settle_async() {
     #[cfg(feature = "coroutines")]
     csp::spawn(pass().on(csp::Backend::Coroutine)).join_async().await;
@@ -169,7 +169,7 @@ fn this_thread() -> u64 {
 #[cfg(target_os = "linux")]
 fn sleeps(thread: u64) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")) else {
-        return true; // it has ended: what it did instead of waiting is for the law to find out
+        return true; // it has ended instead of waiting, and the law finds out what it did
     };
     let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
     state == Some('S')

@@ -1,4 +1,4 @@
-//! A process out of a closure, for laws that are clearer with their processes in place.
+//! Processes made of closures, for laws that are clearer with their processes in place.
 
 use crate::Placement;
 use csp::{Process, Spawned, process, spawn};
@@ -13,7 +13,7 @@ where
     body()
 }
 
-/// Its twin.
+/// Runs `body` as an `async` process, the twin of [`run`].
 #[doc(hidden)]
 #[process(name = "run")]
 pub async fn run_async<R, F>(body: F) -> R
@@ -25,7 +25,7 @@ where
 }
 
 impl Placement {
-    /// Starts `body` as a process on the backend whose turn it is.
+    /// Starts `body` as a process on the next backend.
     pub fn spawn<R: Send + 'static>(
         &self,
         body: impl FnOnce() -> R + Send + 'static,
@@ -33,7 +33,7 @@ impl Placement {
         self.start(run(body))
     }
 
-    /// Starts a process on the backend whose turn it is.
+    /// Starts a process on the next backend.
     pub fn start<A, R>(&self, process: Process<A, R>) -> Spawned<R>
     where
         A: Send + 'static,

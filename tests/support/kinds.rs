@@ -1,4 +1,4 @@
-//! Which of a process and its twin is made: the one that waits, or the `async fn` that awaits.
+//! Chooses between a process that waits and its twin, the `async fn` that awaits.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
-/// Of the processes of a law, which are futures.
+/// Decides which processes of a law are futures.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kinds {
     futures: Futures,
@@ -21,7 +21,7 @@ pub(crate) enum Futures {
     #[default]
     None,
     All,
-    /// Every other one, in the order in which they are made.
+    /// Every other process, in the order in which they are made.
     Half,
 }
 
@@ -34,12 +34,12 @@ impl Kinds {
         Self { futures, ..Self::default() }
     }
 
-    /// What this thread makes from here on is of these.
+    /// Makes this decide for all processes that this thread makes from now on.
     pub(crate) fn enter(&self) {
         OF_THIS_LAW.with_borrow_mut(|kinds| *kinds = self.clone());
     }
 
-    /// A law whose processes are all to be futures has had some.
+    /// Panics if the processes of a law were all to be futures, but none was.
     pub(crate) fn check(&self) {
         let all = matches!(self.futures, Futures::All);
         assert!(
@@ -60,13 +60,13 @@ impl Kinds {
     }
 }
 
-/// Whether the process that is made now is to be the twin that awaits.
+/// Returns true if the process that is made now must be the twin that awaits.
 #[doc(hidden)]
 pub fn awaits() -> bool {
     OF_THIS_LAW.with_borrow(Kinds::next_awaits)
 }
 
-/// What a twin has for `caught!`: a panic is caught where it comes out, in whichever turn.
+/// Replaces `caught!` in a twin. It catches a panic in any poll of the future.
 #[doc(hidden)]
 pub async fn caught_async<R>(work: impl Future<Output = R>) -> std::thread::Result<R> {
     let mut work = pin!(work);
@@ -77,7 +77,7 @@ pub async fn caught_async<R>(work: impl Future<Output = R>) -> std::thread::Resu
     .await
 }
 
-/// What a twin has for `iter`.
+/// Replaces `iter` in a twin.
 #[doc(hidden)]
 pub trait Iterate {
     type Iter<'a>: Iterator
@@ -87,7 +87,7 @@ pub trait Iterate {
     fn iter_async(&self) -> impl Future<Output = Self::Iter<'_>>;
 }
 
-/// All values, then.
+/// Collects all values first.
 impl<T> Iterate for csp::Reader<T> {
     type Iter<'a>
         = std::vec::IntoIter<T>

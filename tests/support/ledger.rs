@@ -1,7 +1,7 @@
-//! Values that can be neither copied, lost nor dropped twice unnoticed, in whichever OS process they are.
+//! Values that can't be copied, lost or dropped twice unnoticed, in any OS process.
 //!
-//! A value that goes to another OS process is one more there and one less here: each place where it is made again makes
-//! up for a drop, so that what is left in the end is the one drop that every value has.
+//! A value that goes to another OS process is one more there and one less here. Each place where it is made again makes
+//! up for a drop. So in the end exactly one drop is left for each value.
 
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,7 +16,7 @@ pub struct Ledger(Arc<Account>);
 
 #[derive(Debug)]
 enum Account {
-    /// Of the OS process that made it, and what others have noted.
+    /// The account in the OS process that made it, with the notes of other OS processes.
     Own {
         drops: Vec<AtomicIsize>,
         notes: OnceLock<Notes>,
@@ -24,7 +24,7 @@ enum Account {
     Elsewhere(Notes),
 }
 
-/// One value of a [`Ledger`]; not `Clone`.
+/// One value of a [`Ledger`]. It is not `Clone`.
 #[derive(Debug)]
 pub struct Token {
     id: usize,
@@ -32,13 +32,13 @@ pub struct Token {
 }
 
 impl Ledger {
-    /// An account of `size` values, none made yet.
+    /// Makes an account of `size` values, none made yet.
     pub fn new(size: usize) -> Self {
         let drops = (0..size).map(|_| AtomicIsize::new(0)).collect();
         Self(Arc::new(Account::Own { drops, notes: OnceLock::new() }))
     }
 
-    /// The value of that number: each is to be made once.
+    /// Makes the value of that number. Each must be made once.
     pub fn token(&self, id: usize) -> Token {
         Token { id, ledger: self.clone() }
     }
@@ -65,7 +65,7 @@ impl Ledger {
         drops
     }
 
-    /// How many values have been dropped.
+    /// Returns how many values have been dropped.
     pub fn dropped(&self) -> usize {
         self.drops().iter().sum::<isize>().try_into().expect("no value was dropped less than never")
     }
@@ -80,7 +80,7 @@ impl Ledger {
 }
 
 impl Token {
-    /// Its number in the ledger.
+    /// Returns its number in the ledger.
     pub fn id(&self) -> usize {
         self.id
     }

@@ -1,4 +1,4 @@
-//! How much memory a thread holds: laws about what must not pile up ask it, not the clock.
+//! Counts the memory that a thread holds. Laws about memory that must not pile up use it.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -9,19 +9,19 @@ std::thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, with an account for each thread. A test program that asks [`held`] declares it as its
+/// The system's allocator, with an account for each thread. A test program that calls [`held`] declares it as its
 /// `#[global_allocator]`.
 #[derive(Debug)]
 pub struct Counting;
 
-/// Bytes that this thread has allocated and not freed, less those it freed for others.
+/// Returns the bytes that this thread has allocated and not freed, less those it freed for others.
 pub fn held() -> isize {
     HELD.get()
 }
 
 static HELD_BY_ALL: AtomicIsize = AtomicIsize::new(0);
 
-/// Bytes that all threads together have allocated and not freed.
+/// Returns the bytes that all threads together have allocated and not freed.
 pub fn held_by_all() -> isize {
     HELD_BY_ALL.load(Ordering::Relaxed)
 }
@@ -31,17 +31,17 @@ fn count(bytes: isize) {
     let _ = HELD.try_with(|held| held.set(held.get() + bytes));
 }
 
-// SAFETY: all of it is the system's allocator, which keeps the contract.
+// SAFETY: every call goes to the system's allocator, which keeps the contract.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller keeps the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller keeps the contract.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

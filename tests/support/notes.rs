@@ -1,4 +1,4 @@
-//! A list that all OS processes of a law append to, each entry whole: a file that is gone with its last user.
+//! A list to which all OS processes of a law append, each entry whole. It is a file that is deleted with its last user.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Entries in the order in which they were made, by whichever process.
+/// Entries of all processes, in the order in which they were made.
 #[derive(Clone, Debug)]
 pub struct Notes(Arc<Inner>);
 
@@ -19,11 +19,11 @@ struct Inner {
     place: Place,
 }
 
-/// Where others find it, as long as the OS process has it open that made it.
+/// The place where others find the list, while the OS process that made it has it open.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Place {
     path: String,
-    /// A path may come again, when its file is gone.
+    /// The number of the list, because a path may be reused after its file is gone.
     number: u32,
 }
 
@@ -34,7 +34,7 @@ impl Default for Notes {
 }
 
 impl Notes {
-    /// An empty list.
+    /// Makes an empty list.
     pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -55,7 +55,7 @@ impl Notes {
         (&self.0.file).write_all(line.as_bytes()).expect("the file takes it");
     }
 
-    /// All entries so far.
+    /// Returns all entries so far.
     pub fn entries(&self) -> Vec<String> {
         let mut text = String::new();
         let mut file = File::open(&self.0.place.path).expect("it is there");

@@ -1,14 +1,14 @@
-//! Reading what ended a channel or a process.
+//! Reads the cause that ended a channel or a process.
 
 use csp::{Cause, Failure, Termination};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Whether a channel ended by retirement.
+/// Returns true if a channel ended by retirement.
 pub fn retired(termination: &Termination) -> bool {
     matches!(termination, Termination::Retired)
 }
 
-/// The reason given to `poison`, if that is how a channel ended.
+/// Returns the reason given to `poison`, if `poison` ended the channel.
 pub fn poisoned_by_reason(termination: &Termination) -> Option<String> {
     let Termination::Poisoned(poison) = termination else { return None };
     match poison.cause() {
@@ -17,7 +17,7 @@ pub fn poisoned_by_reason(termination: &Termination) -> Option<String> {
     }
 }
 
-/// Process and message of the panic, if that is how a channel ended.
+/// Returns the process and the message of the panic, if a panic ended the channel.
 pub fn poisoned_by_panic(termination: &Termination) -> Option<(String, String)> {
     let Termination::Poisoned(poison) = termination else { return None };
     match poison.cause() {
@@ -26,7 +26,7 @@ pub fn poisoned_by_panic(termination: &Termination) -> Option<(String, String)> 
     }
 }
 
-/// What a panic says that `run` must end in.
+/// Returns the message of the panic that must end `run`.
 #[track_caller]
 pub fn panic_of<R>(run: impl FnOnce() -> R) -> String {
     let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else { panic!("it was to panic") };

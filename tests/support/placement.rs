@@ -1,4 +1,4 @@
-//! Where the processes of a law run.
+//! The backends on which the processes of a law run.
 
 use super::kinds::{Futures, Kinds};
 use super::random::rounds;
@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The backend of one run of a law. A clone shares the turn of `mixed` and goes with a process that
+/// The backend of one run of a law. A clone shares the turns of `mixed`, and travels with a process that
 /// starts others.
 #[derive(Clone, Debug)]
 pub struct Placement {
@@ -19,42 +19,42 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// Every process on a coroutine.
+    /// Runs every process on a coroutine.
     pub fn coroutines() -> Self {
         Self::on(&[Backend::Coroutine])
     }
 
-    /// Every process on a thread of its own.
+    /// Runs every process on a thread of its own.
     pub fn threads() -> Self {
         Self::on(&[Backend::Thread])
     }
 
-    /// Coroutine and thread by turns, in the order in which processes are placed.
+    /// Uses coroutines and threads by turns, in the order in which processes are placed.
     pub fn mixed() -> Self {
         Self::on(&[Backend::Coroutine, Backend::Thread])
     }
 
-    /// Every process in an OS process of its own.
+    /// Runs every process in an OS process of its own.
     pub fn os_processes() -> Self {
         Self::on(&[Backend::Subprocess])
     }
 
-    /// OS process, coroutine and thread by turns.
+    /// Uses OS processes, coroutines and threads by turns.
     pub fn all_mixed() -> Self {
         Self::on(&[Backend::Subprocess, Backend::Coroutine, Backend::Thread])
     }
 
-    /// Every process an `async fn`, on a coroutine's host.
+    /// Runs every process as an `async fn`, on a coroutine's host.
     pub fn async_coroutines() -> Self {
         Self::coroutines().with(Futures::All)
     }
 
-    /// Every process an `async fn`, on a thread of its own.
+    /// Runs every process as an `async fn`, on a thread of its own.
     pub fn async_threads() -> Self {
         Self::threads().with(Futures::All)
     }
 
-    /// Every other process an `async fn`; two on coroutines, two on threads, and so on.
+    /// Runs every other process as an `async fn`: two on coroutines, two on threads, and so on.
     pub fn async_mixed() -> Self {
         Self::on(&[Backend::Coroutine, Backend::Coroutine, Backend::Thread, Backend::Thread])
             .with(Futures::Half)
@@ -70,7 +70,8 @@ impl Placement {
         Self { backends, kinds, placed, note }
     }
 
-    /// What this thread makes from here on is of the kinds of this law: for a thread that the law has not begun on.
+    /// Applies the kinds of this law to all processes that this thread makes from now on. A thread on which the law has not begun
+    /// calls it.
     pub fn enter(&self) {
         self.kinds.enter();
     }
@@ -85,13 +86,13 @@ impl Placement {
         A: Send + 'static,
         R: Send + 'static,
     {
-        // What a process of the law makes, on whatever thread, is of its kinds.
+        // The kinds of the law apply to all processes that a process of the law makes, on any thread.
         self.kinds.enter();
         let turn = self.placed.fetch_add(1, Ordering::Relaxed);
         process.on(self.backends[turn % self.backends.len()])
     }
 
-    /// `count * process`, each replica on its own backend.
+    /// Makes `count` replicas of `process`, each on its own backend.
     pub fn replicas<A, R>(&self, count: usize, process: Process<A, R>) -> Vec<Process<A, R>>
     where
         A: Clone + Send + 'static,
@@ -100,7 +101,7 @@ impl Placement {
         (count * process).into_iter().map(|replica| self.place(replica)).collect()
     }
 
-    /// How many processes a law has: coroutines are cheap, a thread is not, an OS process less so.
+    /// Returns how many processes a law has. Coroutines are cheap, a thread is dearer, and an OS process is dearer still.
     pub fn many(&self, coroutines: usize, threads: usize) -> usize {
         match (self.has_os_processes(), self.has_threads()) {
             (true, _) => threads.min(24),
@@ -109,23 +110,23 @@ impl Placement {
         }
     }
 
-    /// How many rounds a law of chance runs: so many, or with `CSP_ROUNDS` as many as that says; fewer where each starts
+    /// Returns how many rounds a random law runs: `usual`, or the number in `CSP_ROUNDS`. It is fewer if each round starts
     /// OS processes.
     pub fn rounds(&self, usual: u64) -> u64 {
         rounds(if self.has_os_processes() { usual.div_ceil(10) } else { usual })
     }
 
-    /// Whether some processes run on threads.
+    /// Returns true if some processes run on threads.
     pub fn has_threads(&self) -> bool {
         self.backends.contains(&Backend::Thread)
     }
 
-    /// Whether some processes are OS processes.
+    /// Returns true if some processes are OS processes.
     pub fn has_os_processes(&self) -> bool {
         self.backends.contains(&Backend::Subprocess)
     }
 
-    /// What the watchdog prints if the law hangs from here on: a seed, a round.
+    /// Sets the note that the watchdog prints if the law hangs from now on: a seed, a round.
     pub fn note(&self, note: impl Display) {
         *self.note.lock().unwrap() = note.to_string();
     }
@@ -140,7 +141,7 @@ impl Placement {
     }
 }
 
-/// What a program runs its processes on: coroutines, unless it was started with `thread` or `subprocess`.
+/// Returns the backend of a program's processes: coroutines, unless it was started with `thread` or `subprocess`.
 pub fn backend() -> Backend {
     match std::env::args().nth(1).as_deref() {
         Some("thread") => Backend::Thread,
@@ -149,7 +150,7 @@ pub fn backend() -> Backend {
     }
 }
 
-/// The process that it goes to places others by turns of its own.
+/// Sends the placement to a process, which then places others by turns of its own.
 impl Serialize for Placement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let has = |backend| self.backends.contains(&backend);

@@ -1,5 +1,5 @@
-//! A law runs on a thread of its own, so that no law sees what another left in its thread, and
-//! under a watchdog: a hang is named, with the state of the network, and ends the test program.
+//! A law runs on a thread of its own, so that no law sees the rest that another left in its thread. A
+//! watchdog reports a hang with the state of the network, and ends the test program.
 
 use crate::Placement;
 use std::io::Write;
@@ -7,14 +7,14 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::Builder;
 use std::time::Duration;
 
-/// How long a law may take: `CSP_TEST_LIMIT` in seconds, 600 unless told. No law depends on it; of those that let threads
-/// talk, some take minutes where others want the core, for each talk then waits for a turn.
+/// Returns how long a law may take: `CSP_TEST_LIMIT` in seconds, or 600. No law depends on it. Some laws with threads that
+/// communicate take minutes if other programs want the core, because each communication then waits for its turn.
 pub fn limit() -> Duration {
     let seconds = std::env::var("CSP_TEST_LIMIT").ok().and_then(|limit| limit.parse().ok());
     Duration::from_secs(seconds.unwrap_or(600))
 }
 
-/// Runs a law, then ends whatever it left running.
+/// Runs a law, and then ends the processes that it left running.
 pub fn check(name: &'static str, placement: Placement, law: fn(&Placement)) {
     let placed = placement.clone();
     watch(
@@ -28,7 +28,7 @@ pub fn check(name: &'static str, placement: Placement, law: fn(&Placement)) {
     );
 }
 
-/// Runs a test that has its processes on backends of its own choice, likewise.
+/// Does the same for a test that chooses the backends of its processes itself.
 pub fn watched(name: &'static str, test: impl FnOnce() + Send + 'static) {
     watch(name, String::new, test);
 }
@@ -43,7 +43,7 @@ fn watch(
         .name("watchdog".into())
         .spawn(move || {
             if end.recv_timeout(limit()) == Err(RecvTimeoutError::Timeout) {
-                // Not by `eprintln!`, which the test harness would capture and lose.
+                // `eprintln!` would not do, because the test harness would capture and lose the text.
                 let report = report(name, &state());
                 let _ = std::io::stderr().write_all(report.as_bytes());
                 std::process::abort();
@@ -57,7 +57,7 @@ fn watch(
             csp::shutdown();
         })
         .expect("a thread for the law");
-    // Joined, not just awaited: what the library does when a thread ends is watched too.
+    // The thread is joined, not only awaited, so the watchdog also covers the library's work at the end of a thread.
     let outcome = body.join();
     drop(ended);
     watchdog.join().expect("the watchdog ends");

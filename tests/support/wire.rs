@@ -1,4 +1,4 @@
-//! What a value must be to be in a law that also runs in OS processes.
+//! The bounds of values in laws that also run in OS processes.
 
 #[cfg(feature = "subprocess")]
 use serde::{Serialize, de::DeserializeOwned};

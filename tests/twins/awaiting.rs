@@ -1,4 +1,4 @@
-//! What waits, found in tokens: within `alt!` and other macros as well as outside.
+//! Finds the operations that wait in tokens, within `alt!` and other macros as well as outside.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
@@ -6,14 +6,16 @@ use quote::{ToTokens, format_ident, quote};
 /// Methods without an argument that wait.
 const WITHOUT: &[&str] =
     &["read", "begin", "sync", "fall_in", "join", "try_join", "choose", "run", "try_run", "iter"];
-/// Methods with one argument that wait; an `Alternation`'s `write` has more.
+/// Methods with one argument that wait. An `Alternation`'s `write` has more arguments.
 const WITH: &[&str] = &["write", "write_with"];
+/// Methods that wait, with any arguments.
+const LIMITED: &[&str] = &["read_timeout", "read_until", "write_timeout", "write_until"];
 /// Functions of `csp` that wait.
 const FUNCTIONS: &[&str] = &["sleep", "sleep_until", "shutdown"];
 /// Macros of `csp` that wait.
 const MACROS: &[&str] = &["parallel", "try_parallel", "sequence", "try_sequence"];
 
-/// The same, awaiting.
+/// Returns the tokens with each wait replaced by an `.await`.
 pub(crate) fn awaiting(tokens: TokenStream) -> TokenStream {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let mut out = TokenStream::new();
@@ -57,29 +59,30 @@ fn parenthesised(token: &TokenTree) -> Option<&Group> {
     }
 }
 
-/// `name` with `_async` behind it, and where the library is unless a path stands before it.
+/// Returns `name` with `_async` behind it, and with the path of the library unless a path stands before it.
 fn renamed(before: &[TokenTree], name: &Ident, root: TokenStream) -> TokenStream {
     let name = format_ident!("{name}_async", span = name.span());
     if is(before.last(), ':') { quote!(#name) } else { quote!(#root::#name) }
 }
 
-/// `.read()`
+/// Finds `.read()` and its like.
 fn method(rest: &[TokenTree]) -> Option<(TokenStream, usize)> {
     let [dot, TokenTree::Ident(name), arguments, ..] = rest else { return None };
     let arguments = parenthesised(arguments)?;
     let known = match arguments.stream().into_iter().collect::<Vec<_>>()[..] {
         [] => WITHOUT,
         [ref value @ .., _] if !value.iter().any(|token| is(Some(token), ',')) => WITH,
-        _ => return None,
+        _ => &[],
     };
-    if !is(Some(dot), '.') || !known.contains(&&*name.to_string()) {
+    let waits = known.iter().chain(LIMITED).any(|known| name == known);
+    if !is(Some(dot), '.') || !waits {
         return None;
     }
     let (name, arguments) = (format_ident!("{name}_async", span = name.span()), within(arguments));
     Some((quote!(.#name #arguments.await), 3))
 }
 
-/// `sleep(…)`
+/// Finds `sleep(…)` and its like.
 fn function(before: &[TokenTree], rest: &[TokenTree]) -> Option<(TokenStream, usize)> {
     let [TokenTree::Ident(name), arguments, ..] = rest else { return None };
     let arguments = parenthesised(arguments)?;
@@ -95,10 +98,10 @@ fn function(before: &[TokenTree], rest: &[TokenTree]) -> Option<(TokenStream, us
     Some((quote!(#name #arguments.await), 2))
 }
 
-/// Processes in place within a process: their macros see to themselves.
+/// Macros of processes in place within a process. They replace their waits themselves.
 const OWN: &[&str] = &["in_place", "start", "start_waiting", "placed"];
 
-/// `parallel!(…)`
+/// Finds `parallel!(…)` and its like.
 fn macro_call(before: &[TokenTree], rest: &[TokenTree]) -> Option<(TokenStream, usize)> {
     let [TokenTree::Ident(name), mark, TokenTree::Group(arguments), ..] = rest else { return None };
     if !is(Some(mark), '!') {
@@ -118,7 +121,7 @@ fn macro_call(before: &[TokenTree], rest: &[TokenTree]) -> Option<(TokenStream, 
     Some((quote!(#name!#arguments.await), 3))
 }
 
-/// `wait_for!(function(…))`
+/// Finds `wait_for!(function(…))`.
 fn helper(rest: &[TokenTree]) -> Option<(TokenStream, usize)> {
     let [TokenTree::Ident(name), mark, TokenTree::Group(call), ..] = rest else { return None };
     if name != "wait_for" || !is(Some(mark), '!') {
@@ -132,10 +135,10 @@ fn helper(rest: &[TokenTree]) -> Option<(TokenStream, usize)> {
     Some((quote!(#(#path)* #name #arguments.await), 3))
 }
 
-/// Guards without a method: `retired(end) =>`, and those of time, as which a choice that has no others awaits.
+/// Guards without a method: `retired(end) =>`, and the guards of time. A choice with no other guards awaits by these.
 const GUARDS: &[&str] = &["retired", "after", "at"];
 
-/// `retired(end) =>`
+/// Finds `retired(end) =>` and its like.
 fn guard(rest: &[TokenTree]) -> Option<(TokenStream, usize)> {
     let [TokenTree::Ident(name), arguments, equals, more, ..] = rest else { return None };
     let arguments = parenthesised(arguments)?;
@@ -143,7 +146,7 @@ fn guard(rest: &[TokenTree]) -> Option<(TokenStream, usize)> {
     (GUARDS.contains(&&*name.to_string()) && arm).then(|| (quote!(#name #arguments.await), 2))
 }
 
-/// `for value in &reader { … }`
+/// Finds `for value in &reader { … }`.
 fn each(rest: &[TokenTree]) -> Option<(TokenStream, usize)> {
     let [TokenTree::Ident(name), rest @ ..] = rest else { return None };
     let word = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "in");

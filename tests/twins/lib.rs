@@ -1,8 +1,8 @@
-//! Processes of laws and their twins that await: from a function that waits, the `async fn` that does the same.
+//! Processes of laws and their twins that await: these macros turn a function that waits into an `async fn` that does the same.
 //!
-//! A law is written once, as a program that waits. Its processes are made twins by these attributes, which stand in for those of
-//! the library; which of the two a call makes says `csp_tests::awaits`. The twin has the same tokens, but for what waits: `end.read()` becomes
-//! `end.read_async().await`, and so on. What waits in a closure has no such form, so laws have loops there.
+//! A law is written once, as a program that waits. These attributes replace those of the library, and give each process a twin.
+//! `csp_tests::awaits` decides which of the two a call makes. The twin has the same tokens, except that waits are replaced: `end.read()`
+//! becomes `end.read_async().await`, and so on. A wait in a closure has no such form, so laws use loops instead.
 
 mod awaiting;
 
@@ -13,19 +13,19 @@ use syn::{FnArg, GenericParam, Ident, ItemFn, ReturnType, parse_macro_input};
 
 use awaiting::awaiting;
 
-/// `csp::process`, and a twin.
+/// Expands to `csp::process`, and a twin.
 #[proc_macro_attribute]
 pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {
     twins(quote!(process), options.into(), parse_macro_input!(item)).into()
 }
 
-/// `csp::multiprocess`, and a twin, which is an `async` `csp::process`.
+/// Expands to `csp::multiprocess`, and a twin, which is an `async` `csp::process`.
 #[proc_macro_attribute]
 pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
     twins(quote!(multiprocess), options.into(), parse_macro_input!(item)).into()
 }
 
-/// A function that waits on behalf of processes, and a twin for theirs; they call it by `wait_for!(function(…))`.
+/// Gives a twin to a function that waits on behalf of processes. They call it by `wait_for!(function(…))`.
 #[proc_macro_attribute]
 pub fn awaitable(_: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as ItemFn);
@@ -37,7 +37,7 @@ pub fn awaitable(_: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#item #(#attrs)* #vis #twin #body).into()
 }
 
-/// A process out of a closure that takes nothing, or its twin.
+/// Makes a process of a closure without arguments, or its twin.
 #[proc_macro]
 pub fn in_place(closure: TokenStream) -> TokenStream {
     let closure = Tokens::from(closure);
@@ -63,7 +63,7 @@ fn body(block: Tokens) -> Tokens {
     })
 }
 
-/// The constructor of either.
+/// Returns the constructor of the process or its twin.
 fn twins(attribute: Tokens, options: Tokens, item: ItemFn) -> Tokens {
     let ItemFn { attrs, vis, sig, block, .. } = item;
     let (name, generics, bounds) = (&sig.ident, &sig.generics, &sig.generics.where_clause);

@@ -1,4 +1,4 @@
-// A call that is not chosen goes on: it has to be somewhere.
+// A call that is not chosen goes on, so a variable must hold it.
 
 use csp::{Reader, alt, process};
 

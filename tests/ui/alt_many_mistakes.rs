@@ -1,4 +1,4 @@
-//! All at once, each at its own token, none caused by another; the arms of the others are checked too.
+//! All mistakes are reported at once, each at its own token, none caused by another. The arms of the others are checked too.
 
 use csp::{Reader, Writer, alt, process};
 use std::time::Duration;

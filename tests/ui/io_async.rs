@@ -1,4 +1,4 @@
-// What never blocks is no blocking call, and an unknown option is none.
+// An `async` function never blocks, so it is no blocking call. An unknown option is no option.
 
 #[csp::io(stack = "1 MiB")]
 async fn loads(path: &str) -> std::io::Result<String> {

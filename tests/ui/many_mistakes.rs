@@ -1,4 +1,4 @@
-//! All at once, each at its own token, none caused by another; the body is checked too.
+//! All mistakes are reported at once, each at its own token, none caused by another. The body is checked too.
 
 use csp::{Writer, parallel, process};
 

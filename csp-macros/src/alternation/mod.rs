@@ -1,7 +1,7 @@
 //! `alt!` and `pri_alt!`.
 //!
-//! An arm is the user's own code in the user's own function, so it may `break`, `return` and `?`: nothing of it is put into a
-//! closure. Nothing borrows the ends any more when it runs.
+//! An arm is the user's own code in the user's own function, so it may `break`, `return` and `?`. Therefore no closure
+//! contains any of it. When it runs, nothing borrows the ends any more.
 
 mod expand;
 mod model;

@@ -7,7 +7,7 @@ use syn::{
 };
 
 pub(super) struct Alternation {
-    /// Where the library is to be found.
+    /// The path of the library.
     pub(super) krate: Path,
     pub(super) arms: Vec<Arm>,
 }
@@ -18,12 +18,12 @@ pub(super) struct Arm {
     /// `if` after the guard, as in a `match`.
     pub(super) misplaced: Option<Token![if]>,
     pub(super) pattern: Option<Pat>,
-    /// What it is, `validate` finds out.
+    /// An expression, of which `validate` makes a guard.
     pub(super) guard: Expr,
     pub(super) body: Expr,
 }
 
-/// What could be read, and what stopped it.
+/// Returns the arms that could be read, and the error that stopped the reading.
 pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<(Alternation, Option<syn::Error>)> {
     let mut alternation = Alternation { krate: parse_quote!(::csp), arms: Vec::new() };
     if input.peek(Token![crate]) && input.peek2(Token![=]) {
@@ -36,7 +36,7 @@ pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<(Alternation, Option<
         match arm(input) {
             Ok(arm) => alternation.arms.push(arm),
             Err(error) => {
-                // What follows could only be misread.
+                // The rest could only be misread.
                 input.parse::<proc_macro2::TokenStream>()?;
                 return Ok((alternation, Some(error)));
             }
@@ -71,7 +71,7 @@ fn arm(input: ParseStream<'_>) -> syn::Result<Arm> {
     Ok(Arm { attrs, precondition, misplaced, pattern, guard, body })
 }
 
-/// `pattern =`, if that is what comes.
+/// Reads `pattern =`, if that comes next.
 fn pattern(input: ParseStream<'_>) -> syn::Result<Option<Pat>> {
     let ahead = input.fork();
     let Ok(pattern) = ahead.call(Pat::parse_multi_with_leading_vert) else {

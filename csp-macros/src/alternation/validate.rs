@@ -1,4 +1,4 @@
-//! The rules of an alternation. A guard that is none is left out with its arm, the others go on.
+//! The rules of an alternation. A wrong guard is left out with its arm, and the others go on.
 
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
@@ -10,14 +10,14 @@ use super::{
 };
 use crate::diagnostics::Mistakes;
 
-/// An arm whose guard is one.
+/// An arm with a valid guard.
 pub(super) struct Arm {
     pub(super) precondition: Option<Expr>,
     pub(super) pattern: Option<Pat>,
     pub(super) guard: Guard,
     /// The `await` of a guard in an `async` process.
     pub(super) awaits: Option<Token![await]>,
-    /// Where the guard says what it is: `read`, `after`.
+    /// The place of the word that names the guard: `read`, `after`.
     pub(super) name: Span,
     pub(super) body: Expr,
 }
@@ -29,13 +29,15 @@ pub(super) enum Guard {
     WriteWith(Expr, Expr),
     Sync(Expr),
     Retired(Expr),
+    Join(Expr),
+    TryJoin(Expr),
     Io(Expr),
     After(Expr),
     At(Expr),
     Skip,
 }
 
-/// `unfinished`: there are arms that could not be read.
+/// Judges the arms, of which some could not be read if the alternation is `unfinished`.
 pub(super) fn arms(
     order: Order,
     alternation: Alternation,
@@ -67,6 +69,13 @@ pub(super) fn arms(
 }
 
 impl Guard {
+    pub(super) fn gives_a_value(&self) -> bool {
+        matches!(
+            self,
+            Self::Read(_) | Self::Begin(_) | Self::Join(_) | Self::TryJoin(_) | Self::Io(_)
+        )
+    }
+
     fn communicates(&self) -> bool {
         !matches!(self, Self::Retired(_) | Self::After(_) | Self::At(_) | Self::Io(_) | Self::Skip)
     }
@@ -93,10 +102,10 @@ fn arm(order: Order, last: bool, arm: model::Arm, mistakes: &mut Mistakes) -> Op
     let (precondition, pattern, body) = (arm.precondition, arm.pattern, arm.body);
     let mut checked = Arm { precondition, pattern, guard, awaits, name, body };
     if let Some(pattern) = &checked.pattern
-        && !matches!(checked.guard, Guard::Read(_) | Guard::Begin(_) | Guard::Io(_))
+        && !checked.guard.gives_a_value()
     {
         mistakes.at(pattern, "only an input gives a value: there is nothing to bind");
-        // The body may speak of what was not bound.
+        // The body may use the variables that were not bound.
         checked.pattern = None;
         checked.body = parse_quote!(::core::unreachable!());
     }
@@ -122,7 +131,7 @@ fn wrong<T>(tokens: impl ToTokens, message: impl Into<String>) -> Result<T, Wron
     Err((tokens.into_token_stream(), message.into()))
 }
 
-/// A guard, and its `.await`.
+/// Separates a guard from its `.await`.
 fn without_await(expr: &Expr) -> (&Expr, Option<Token![await]>) {
     match expr {
         Expr::Await(awaits) => (&awaits.base, Some(awaits.await_token)),
@@ -168,7 +177,7 @@ fn communication(call: &ExprMethodCall, awaits: Option<Token![await]>) -> Result
         Some(name) => (name, true),
         None => (&*method, false),
     };
-    const KNOWN: &[&str] = &["read", "begin", "sync", "write", "write_with"];
+    const KNOWN: &[&str] = &["read", "begin", "sync", "write", "write_with", "join", "try_join"];
     if KNOWN.contains(&name) {
         match (is_async, awaits) {
             (true, None) => {
@@ -194,16 +203,18 @@ fn communication(call: &ExprMethodCall, awaits: Option<Token![await]>) -> Result
         ("read", []) => return Ok(Guard::Read(end())),
         ("begin", []) => return Ok(Guard::Begin(end())),
         ("sync", []) => return Ok(Guard::Sync(end())),
+        ("join", []) => return Ok(Guard::Join(end())),
+        ("try_join", []) => return Ok(Guard::TryJoin(end())),
         ("write", [value]) => return Ok(Guard::Write(end(), value.clone())),
         ("write_with", [value]) => return Ok(Guard::WriteWith(end(), value.clone())),
-        ("read" | "begin" | "sync", _) => ("()", "nothing"),
+        ("read" | "begin" | "sync" | "join" | "try_join", _) => ("()", "nothing"),
         ("write", _) => ("(value)", "one value"),
         ("write_with", _) => ("(|| value)", "one closure"),
         _ => {
             return wrong(
                 &call.method,
                 format!(
-                    "a communication is `read`, `begin`, `write`, `write_with` or `sync`: `{method}` is none"
+                    "a guard is `read`, `begin`, `write`, `write_with`, `sync`, `join` or `try_join`: `{method}` is none"
                 ),
             );
         }

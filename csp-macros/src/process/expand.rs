@@ -1,6 +1,63 @@
 //! Prints the constructor: the user's function, under another name, inside one that makes a process of it.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+// From
+//
+//     #[process(stack = "64 KiB")]
+//     fn sum(numbers: Reader<u64>) -> u64 {
+//         numbers.iter().sum()
+//     }
+//
+// this file prints
+//
+//     fn sum(numbers: Reader<u64>) -> ::csp::Process<(Reader<u64>,), u64>
+//     where
+//     {
+//         #[inline]
+//         #[allow(
+//             clippy::needless_pass_by_value, clippy::missing_const_for_fn,
+//             clippy::too_many_arguments, clippy::fn_params_excessive_bools, clippy::too_many_lines,
+//             clippy::manual_async_fn
+//         )]
+//         fn __csp_body(numbers: Reader<u64>) -> u64 {
+//             numbers.iter().sum()
+//         }
+//         ::csp::__private::process(
+//             &const { ::csp::__private::Definition::new("sum").stack(65536) },
+//             (::csp::__private::argument::<Reader<u64>>(numbers),),
+//             ::csp::__private::Code::new(|(numbers,)| {
+//                 {
+//                     #[allow(unused_imports)]
+//                     use ::csp::__private::kept::Otherwise as _;
+//                     ::csp::__private::kept::Kept(&numbers)
+//                         .hold(::csp::__private::kept::How { sure: true, spare: false });
+//                 }
+//                 ::csp::__private::result::<u64>(__csp_body(numbers))
+//             }),
+//         )
+//     }
+//
+// The code of a process that may run in another OS process also packs and unpacks. From
+//
+//     #[multiprocess]
+//     fn sum(numbers: Vec<u64>) -> u64 {
+//         numbers.iter().sum()
+//     }
+//
+// this file prints, behind the body of the code,
+//
+//     |(numbers,): &(Vec<u64>,), to| {
+//         {
+//             let _ = ::csp::__private::argument_received::<Vec<u64>>(
+//                 &mut ::csp::__private::asking()
+//             );
+//             ::csp::__private::argument_sent::<Vec<u64>>(numbers, to)
+//         }?;
+//         Ok(())
+//     },
+//     |from| Ok((::csp::__private::argument_received::<Vec<u64>>(from)?,)),
+//     ::csp::__private::result_sent::<u64>, ::csp::__private::result_received::<u64>
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
     Attribute, FnArg, GenericParam, Pat, Path, ReturnType, Signature, Token, Type, ext::IdentExt,
@@ -13,6 +70,7 @@ use crate::{
     keeping,
     options::Options,
     spans::{across, local, path_at},
+    tokens::mentions,
 };
 
 pub(super) fn function(
@@ -35,63 +93,108 @@ fn constructor(
     portable: bool,
     function: Function,
 ) -> TokenStream {
-    let Function { attrs, vis, mut sig, body } = function;
+    let Function { attrs, vis, sig, body } = function;
     let (outer, inner): (Vec<_>, Vec<_>) = attrs.into_iter().partition(concerns_the_constructor);
+    let (names, types) = sig.inputs.iter().enumerate().filter_map(parameter).unzip();
+    let constructor = Constructor { krate, sig, body, names, types };
 
-    let name = sig.ident.clone();
-    let name_text = name.unraw().to_string();
-    let generics = sig.generics.clone();
-    let (fn_token, where_clause) = (sig.fn_token, &generics.where_clause);
-    let parameters: Vec<_> = sig.inputs.iter().enumerate().filter_map(parameter).collect();
-    let (names, types): (Vec<_>, Vec<_>) = parameters.iter().cloned().unzip();
-    let result = result(&sig.output);
-    let inputs = sig.inputs.iter().zip(&names).filter_map(|(input, name)| match input {
-        FnArg::Typed(typed) => Some((typed, name)),
-        FnArg::Receiver(_) => None,
-    });
-    let held: TokenStream = inputs
-        .map(|(typed, name)| {
-            keeping::hold_argument(krate, &name.to_token_stream(), &typed.pat, &typed.ty, &body)
-        })
-        .collect();
-    let marked = keeping::marked(krate, &body);
-    let place = body.span();
+    let signature = constructor.signature();
+    let code = if portable { constructor.portable_code() } else { constructor.code() };
+    let block = constructor.block(&inner, definition, &code);
+    quote!(#(#outer)* #vis #signature #block)
+}
 
-    let signature = sig.to_token_stream().to_string();
-    // Another name, so that a process that names itself in its body gets the constructor.
-    sig.ident = Ident::new("__csp_body", name.span());
-    let body_fn = &sig.ident;
-    let is_async = sig.asyncness.is_some();
-    let turbofish = turbofish(&generics.params);
-    let owned = parameters.iter().map(|(name, ty)| {
-        let mut name = name.clone();
-        name.set_span(name.span().located_at(ty.span()));
-        bounded(krate, "argument", ty, &name)
-    });
-    let call = quote!(#body_fn #turbofish (#(#names),*));
-    let returned = match &sig.output {
-        ReturnType::Type(_, ty) if !is_never(ty) => {
-            let function = if is_async { "result_async" } else { "result" };
-            bounded(krate, function, ty, &call)
+/// A function, and the parts of its constructor.
+struct Constructor<'a> {
+    krate: &'a Path,
+    /// The signature and the body as the user wrote them.
+    sig: Signature,
+    body: Group,
+    /// The constructor's parameters.
+    names: Vec<Ident>,
+    types: Vec<Type>,
+}
+
+impl Constructor<'_> {
+    /// Returns the body's name. It is not the user's, so that a process that names itself in its body gets the constructor.
+    fn body_name(&self) -> Ident {
+        Ident::new("__csp_body", self.sig.ident.span())
+    }
+
+    fn is_async(&self) -> bool {
+        self.sig.asyncness.is_some()
+    }
+
+    /// Prints the constructor up to its block.
+    fn signature(&self) -> TokenStream {
+        let Constructor { krate, sig, names, types, .. } = self;
+        let Signature { fn_token, ident, generics, .. } = sig;
+        let result = result(&sig.output);
+        let where_clause = match &generics.where_clause {
+            Some(clause) => clause.to_token_stream(),
+            None => Token![where](end(sig)).to_token_stream(),
+        };
+        quote! {
+            #fn_token #ident #generics (#(#names: #types),*) -> #krate::Process<(#(#types,)*), #result> #where_clause
         }
-        ReturnType::Type(..) if is_async => quote! {
-            async move {
-                #[allow(unreachable_code)]
-                {
-                    let never: ::core::convert::Infallible = #call.await;
-                    never
-                }
-            }
-        },
-        _ => call,
-    };
+    }
 
-    let body = quote!({ #held #returned });
-    let code = if portable {
-        let whole = quote!((#(#types,)*));
-        let put = parameters
-            .iter()
-            .map(|(name, ty)| bounded(krate, "argument_sent", ty, &quote!(#name, to)));
+    /// Prints the statements that say which arguments the process holds.
+    fn held_arguments(&self) -> TokenStream {
+        let typed = self.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(typed) => Some(typed),
+            FnArg::Receiver(_) => None,
+        });
+        let held = typed.zip(&self.names).map(|(typed, name)| {
+            let name = name.to_token_stream();
+            keeping::hold_argument(self.krate, &name, &typed.pat, &typed.ty, &self.body)
+        });
+        held.collect()
+    }
+
+    /// Prints the expression that runs the body, with the bound of its result.
+    fn call(&self) -> TokenStream {
+        let (body_name, turbofish, names) = (self.body_name(), self.turbofish(), &self.names);
+        let call = quote!(#body_name #turbofish (#(#names),*));
+        match &self.sig.output {
+            ReturnType::Type(_, ty) if !is_never(ty) => {
+                let function = if self.is_async() { "result_async" } else { "result" };
+                bounded(self.krate, function, ty, &call)
+            }
+            ReturnType::Type(..) if self.is_async() => quote! {
+                async move {
+                    #[allow(unreachable_code)]
+                    {
+                        let never: ::core::convert::Infallible = #call.await;
+                        never
+                    }
+                }
+            },
+            _ => call,
+        }
+    }
+
+    /// Prints the code of a process that stays in its OS process.
+    fn code(&self) -> TokenStream {
+        let Constructor { krate, names, .. } = self;
+        let (held, call) = (self.held_arguments(), self.call());
+        let new = if self.is_async() { quote!(awaiting) } else { quote!(new) };
+        quote!(#krate::__private::Code::#new(|(#(#names,)*)| { #held #call }))
+    }
+
+    /// Prints the code of a process that may run in another OS process, with what packs and unpacks its arguments and result.
+    fn portable_code(&self) -> TokenStream {
+        let Constructor { krate, sig, names, types, .. } = self;
+        let (held, call) = (self.held_arguments(), self.call());
+        let put = names.iter().zip(types).map(|(name, ty)| {
+            // This function asks the type how it is to be packed.
+            let received = path_at_type(krate, "argument_received", ty);
+            let sent = bounded(krate, "argument_sent", ty, &quote!(#name, to));
+            quote!({
+                let _ = #received(&mut #krate::__private::asking());
+                #sent
+            })
+        });
         let take = types.iter().map(|ty| bounded(krate, "argument_received", ty, &quote!(from)));
         let (give, get) = match &sig.output {
             ReturnType::Type(_, ty) if is_never(ty) => {
@@ -105,62 +208,79 @@ fn constructor(
                 quote!(#krate::__private::result_received::<()>),
             ),
         };
-        let mistakes = portability::mistakes(&types, &sig.output);
-        let instance = turbofish.as_ref().map(|turbofish| quote!(#body_fn #turbofish));
+        let name = sig.ident.unraw().to_string();
+        let signature = sig.to_token_stream().to_string();
+        let mistakes = portability::mistakes(types, &sig.output);
+        let body_name = self.body_name();
+        let instance = self.turbofish().map(|turbofish| quote!(#body_name #turbofish));
+        let whole = quote!((#(#types,)*));
+        let result = result(&sig.output);
         quote! {
             #krate::__private::portable! {
-                [#mistakes] [#instance] #name_text, #signature,
-                |(#(#names,)*): #whole| -> #result #body,
+                [#mistakes] [#instance] #name, #signature,
+                |(#(#names,)*): #whole| -> #result { #held #call },
                 |(#(#names,)*): &#whole, to| { #(#put?;)* ::core::result::Result::Ok(()) },
                 |from| ::core::result::Result::Ok((#(#take?,)*)),
                 #give, #get
             }
         }
-    } else {
-        let new = if is_async { quote!(awaiting) } else { quote!(new) };
-        quote!(#krate::__private::Code::#new(|(#(#names,)*)| #body))
-    };
+    }
 
-    let function = held_once(&sig, &marked).unwrap_or_else(|| quote!(#sig #marked));
-    // Its arguments are then in the frame that it waits in.
-    let inlined = !inner.iter().any(|attr| attr.path().is_ident("inline"));
-    let inlined = inlined.then(|| quote!(#[inline]));
-    let mut block = Group::new(
-        Delimiter::Brace,
-        quote! {
-            #(#inner)*
-            #inlined
-            // What the process dictates is no fault of the body, and what the constructor shares with it is reported there.
-            #[allow(
-                clippy::needless_pass_by_value, clippy::missing_const_for_fn,
-                clippy::too_many_arguments, clippy::fn_params_excessive_bools, clippy::too_many_lines,
-                clippy::manual_async_fn
-            )]
-            #function
-            #krate::__private::process(
-                &const { #definition },
-                (#(#owned,)*),
-                #code,
-            )
-        },
-    );
-    // Where the user's signature and body end, the constructor's end too, so that lints see a function of the user's.
-    block.set_span(place);
-    let where_clause = match where_clause {
-        Some(clause) => clause.to_token_stream(),
-        None => Token![where](end(&sig)).to_token_stream(),
-    };
+    /// Prints the constructor's block: the user's function, and the process that is made of it.
+    fn block(&self, attrs: &[Attribute], definition: &TokenStream, code: &TokenStream) -> Group {
+        let krate = self.krate;
+        let mut sig = self.sig.clone();
+        sig.ident = self.body_name();
+        let marked = keeping::marked(krate, &self.body);
+        let function = held_once(&sig, &marked).unwrap_or_else(|| quote!(#sig #marked));
+        // The arguments are then in the frame that the process waits in.
+        let inlined = !attrs.iter().any(|attr| attr.path().is_ident("inline"));
+        let inlined = inlined.then(|| quote!(#[inline]));
+        let owned = self.names.iter().zip(&self.types).map(|(name, ty)| {
+            let mut name = name.clone();
+            name.set_span(name.span().located_at(ty.span()));
+            bounded(krate, "argument", ty, &name)
+        });
+        let mut block = Group::new(
+            Delimiter::Brace,
+            quote! {
+                #(#attrs)*
+                #inlined
+                // A process dictates some of these, and clippy reports the others at the constructor.
+                #[allow(
+                    clippy::needless_pass_by_value, clippy::missing_const_for_fn,
+                    clippy::too_many_arguments, clippy::fn_params_excessive_bools, clippy::too_many_lines,
+                    clippy::manual_async_fn
+                )]
+                #function
+                #krate::__private::process(
+                    &const { #definition },
+                    (#(#owned,)*),
+                    #code,
+                )
+            },
+        );
+        // The constructor's signature and body end at the same places as the user's, so that lints see a function of the user.
+        block.set_span(self.body.span());
+        block
+    }
 
-    quote! {
-        #(#outer)*
-        #vis #fn_token #name #generics (#(#names: #types),*) -> #krate::Process<(#(#types,)*), #result> #where_clause #block
+    fn turbofish(&self) -> Option<TokenStream> {
+        let params = self.sig.generics.params.iter().filter_map(|param| match param {
+            GenericParam::Type(param) => Some(&param.ident),
+            GenericParam::Const(param) => Some(&param.ident),
+            GenericParam::Lifetime(_) => None,
+        });
+        let params: Vec<_> = params.collect();
+        (!params.is_empty()).then(|| quote!(::<#(#params),*>))
     }
 }
 
-/// An `async fn` as a function that gives an `async` block, which has its arguments where it captured them. As rustc
-/// prints an `async fn`, each argument lies in the future twice: as it came, and in a variable. They are dropped in the
-/// same order as there. None: it is no `async fn`, or has an argument that the block would not have whole or would not
-/// mention, of which rustc may have something to say.
+/// Prints an `async fn` as a function that returns an `async` block, which keeps its arguments where it captured them. In the
+/// future of an `async fn` each argument lies twice: as an argument, and as a variable. The order of drops is the same.
+///
+/// Returns `None` if the function is no `async fn`, or has an argument that the block would not capture whole. It also returns
+/// `None` if the body does not mention an argument, because rustc may warn of that.
 fn held_once(sig: &Signature, body: &Group) -> Option<TokenStream> {
     let mut sig = sig.clone();
     sig.asyncness.take()?;
@@ -179,7 +299,7 @@ fn held_once(sig: &Signature, body: &Group) -> Option<TokenStream> {
             FnArg::Receiver(_) => None,
         })
         .collect();
-    // Captured in this order, and so dropped.
+    // The block captures its arguments in this order, and drops them so.
     let names: Vec<_> = names?.into_iter().rev().cloned().collect();
     if !names.iter().all(|name| mentions(body.stream(), name)) {
         return None;
@@ -189,15 +309,7 @@ fn held_once(sig: &Signature, body: &Group) -> Option<TokenStream> {
     Some(quote!(#sig { async move { #whole #body } }))
 }
 
-fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        TokenTree::Ident(ident) => ident == *name,
-        _ => false,
-    })
-}
-
-/// Where a signature without a `where` clause ends.
+/// Returns the place at which a signature without a `where` clause ends.
 fn end(sig: &Signature) -> Span {
     match &sig.output {
         ReturnType::Type(_, ty) => across(ty).1,
@@ -207,6 +319,11 @@ fn end(sig: &Signature) -> Span {
 
 fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream {
     let Options { name, on, stack, daemon, on_panic, krate, .. } = options;
+    let limits = [
+        ("cpu_time", options.cpu_time),
+        ("wall_time", options.wall_time),
+        ("memory", options.memory),
+    ];
     let name = name.clone().unwrap_or_else(|| function.sig.ident.unraw().to_string());
     let mut definition = quote!(#krate::__private::Definition::new(#name));
     if kind == Kind::Multiprocess {
@@ -218,6 +335,12 @@ fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream
     if let Some(bytes) = stack.map(proc_macro2::Literal::u64_unsuffixed) {
         definition.extend(quote!(.stack(#bytes)));
     }
+    for (limit, amount) in limits {
+        if let Some(amount) = amount.map(proc_macro2::Literal::u64_unsuffixed) {
+            let limit = Ident::new(limit, Span::call_site());
+            definition.extend(quote!(.#limit(#amount)));
+        }
+    }
     if *daemon {
         definition.extend(quote!(.daemon()));
     }
@@ -227,8 +350,8 @@ fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream
     definition
 }
 
-/// Documentation, conditions, lints, deprecation concern whoever uses the constructor (and lints reach the body inside it);
-/// everything else, such as `inline` or another macro, is about the body as written.
+/// Whether an attribute concerns the constructor. Documentation, conditions, lints and deprecation do, and lints reach the body
+/// inside it. All other attributes, such as `inline` or another macro, concern the body.
 fn concerns_the_constructor(attr: &Attribute) -> bool {
     const THESE: &[&str] = &[
         "doc",
@@ -245,7 +368,8 @@ fn concerns_the_constructor(attr: &Attribute) -> bool {
     THESE.iter().any(|name| attr.path().is_ident(name))
 }
 
-/// The constructor's parameter: the user's name where the pattern is one, else a name that only this expansion can mean.
+/// Returns the constructor's parameter. Its name is the user's if the pattern is a name, else one that only this expansion can
+/// mean.
 fn parameter((index, input): (usize, &FnArg)) -> Option<(Ident, Type)> {
     let FnArg::Typed(typed) = input else {
         return None;
@@ -261,7 +385,7 @@ fn parameter((index, input): (usize, &FnArg)) -> Option<(Ident, Type)> {
     Some((name, (*typed.ty).clone()))
 }
 
-/// `!` is no type to put between angle brackets yet; its stand-in is what it coerces to.
+/// Returns the type of the result. `!` cannot stand between angle brackets yet, so `Infallible` stands in for it.
 fn result(output: &ReturnType) -> TokenStream {
     match output {
         ReturnType::Default => quote!(()),
@@ -279,29 +403,32 @@ fn is_never(ty: &Type) -> bool {
     }
 }
 
-fn turbofish<'a>(params: impl IntoIterator<Item = &'a GenericParam>) -> Option<TokenStream> {
-    let params: Vec<_> = params
-        .into_iter()
-        .filter_map(|param| match param {
-            GenericParam::Type(param) => Some(&param.ident),
-            GenericParam::Const(param) => Some(&param.ident),
-            GenericParam::Lifetime(_) => None,
-        })
-        .collect();
-    (!params.is_empty()).then(|| quote!(::<#(#params),*>))
-}
-
-/// `krate::__private::function::<ty>(value)`, spanned as the type is: there rustc reports the bounds of that function.
+/// Prints `krate::__private::function::<ty>(value)` at the place of the type, where rustc reports the bounds of that function.
 fn bounded(krate: &Path, function: &str, ty: &Type, value: &impl ToTokens) -> TokenStream {
     let path = path_at_type(krate, function, ty);
     quote_spanned!(Span::call_site().located_at(across(ty).1)=> #path(#value))
 }
 
-/// `krate::__private::function::<ty>`, spanned likewise.
+/// Prints `krate::__private::function::<ty>` at the same place.
 fn path_at_type(krate: &Path, function: &str, ty: &Type) -> TokenStream {
     let (first, last) = across(ty);
     let krate = path_at(first, krate);
     let last = Span::call_site().located_at(last);
     let function = Ident::new(function, last);
     quote_spanned!(last=> #krate::__private::#function::<#ty>)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attribute;
+    use super::*;
+
+    #[test]
+    fn the_expansions_in_the_first_comment_are_real() {
+        crate::shown::assert_attribute(include_str!("expand.rs"), |name, options, item| {
+            let multiprocess = name == "multiprocess";
+            let kind = if multiprocess { Kind::Multiprocess } else { Kind::Process };
+            attribute(kind, options, item)
+        });
+    }
 }

@@ -1,4 +1,4 @@
-//! Prints, beside the mistakes, a constructor that its callers can still call, and the body, which may have mistakes of its own.
+//! Prints the mistakes, a constructor that its callers can still call, and the body, which may have mistakes of its own.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};

@@ -46,7 +46,7 @@ mod tests {
         attribute(Kind::Process, options.parse().unwrap(), item.parse().unwrap()).to_string()
     }
 
-    /// How many complaints there are; that each stands at its own token is what `tests/ui` shows.
+    /// Counts the complaints. `tests/ui` shows that each stands at its own token.
     fn mistakes(item: &str) -> usize {
         expand("", item).matches("compile_error").count()
     }

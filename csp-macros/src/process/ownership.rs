@@ -15,13 +15,13 @@ pub(super) enum Role {
     Result,
 }
 
-/// What was found in one type.
+/// The findings in one type.
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) wrong: bool,
     /// Whether even a plain function could not have this type.
     pub(super) unusable: bool,
-    /// Lifetime parameters it uses: reported here, so no mistake where they are declared.
+    /// The lifetime parameters that it uses. They are reported here, so their declarations are no mistake.
     pub(super) lifetimes: Vec<Ident>,
 }
 
@@ -68,13 +68,13 @@ fn without_size(ty: &Type) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// One mistake a place: what is inside a mistake is not looked at.
+/// The search of one type. It finds one mistake a place, and does not look inside a mistake.
 struct Judge<'m> {
     mistakes: &'m mut Mistakes,
     role: Role,
     /// Lifetimes of the enclosing `for<'a>`s.
     bound: Vec<Ident>,
-    /// How deep in `fn(&T)` and `Fn(&T)`, where an elided lifetime is bound too.
+    /// The depth in `fn(&T)` and `Fn(&T)`, where an elided lifetime is bound too.
     sugar: usize,
     findings: Findings,
 }
@@ -204,7 +204,7 @@ impl<'ast> Visit<'ast> for Judge<'_> {
         });
     }
 
-    // What these hold is not the type's to borrow.
+    // A type borrows nothing through an expression or a macro.
     fn visit_expr(&mut self, _: &'ast Expr) {}
     fn visit_macro(&mut self, _: &'ast Macro) {}
 }

@@ -1,12 +1,12 @@
-//! What can't be made anew in another OS process, as far as a type shows it. Whether that matters only the library knows, by
-//! its features: the mistakes are handed to it as tokens.
+//! Finds types that cannot be made anew in another OS process, as far as the tokens show it. The mistakes are handed to the
+//! library as tokens, because only its features tell whether they matter.
 
 use proc_macro2::TokenStream;
 use syn::{Expr, ReturnType, Type, TypeFnPtr, TypeReference, visit::Visit};
 
 use crate::diagnostics::Mistakes;
 
-/// `compile_error!`s for what rustc would explain by lifetimes that nobody wrote.
+/// Returns `compile_error!`s for mistakes that rustc would explain by lifetimes that nobody wrote.
 pub(super) fn mistakes(arguments: &[Type], output: &ReturnType) -> Option<TokenStream> {
     let mut references = References::default();
     arguments.iter().for_each(|ty| references.visit_type(ty));
@@ -28,11 +28,11 @@ impl<'ast> Visit<'ast> for References {
         };
         self.mistakes.at(
             reference,
-            format!("what goes to another OS process is made anew there, and has nothing to borrow from: pass {instead}"),
+            format!("a value for another OS process is made anew there, and has nothing to borrow from: pass {instead}"),
         );
     }
 
-    // What a function takes does not go anywhere; an expression is a number.
+    // The arguments of a function type go nowhere, and an expression is a number.
     fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
     fn visit_expr(&mut self, _: &'ast Expr) {}
     fn visit_parenthesized_generic_arguments(

@@ -11,16 +11,16 @@ use crate::{
 /// Each `#[cfg]` of an argument doubles what is printed.
 const MOST_CFGS: usize = 4;
 
-/// What `fallback` has to know of the mistakes.
+/// The facts about the mistakes that `fallback` needs.
 pub(super) struct Verdict {
-    /// Arguments, by position, which no caller can get right.
+    /// Tells of each argument whether no caller can get it right.
     pub(super) wrong_arguments: Vec<bool>,
     pub(super) wrong_result: bool,
     /// Whether the function could stand as a plain one.
     pub(super) stands: bool,
 }
 
-/// `portable`: it may run in another OS process.
+/// Judges a function. If it is `portable`, it may run in another OS process.
 pub(super) fn function(function: &Function, portable: bool, mistakes: &mut Mistakes) -> Verdict {
     attrs(function, mistakes);
     qualifiers(function, portable, mistakes);
@@ -37,7 +37,7 @@ pub(super) fn function(function: &Function, portable: bool, mistakes: &mut Mista
             if !reported.any(|lifetime| *lifetime == param.lifetime.ident) {
                 mistakes.at(
                     param,
-                    "a process has no lifetime parameter: it may outlive whoever started it",
+                    "a process has no lifetime parameter: it may outlive the process that started it",
                 );
             }
         }
@@ -57,7 +57,7 @@ fn attrs(function: &Function, mistakes: &mut Mistakes) {
     }
 }
 
-/// Whether `attr` is one of ours, as far as its name tells.
+/// Whether `attr` is one of these macros, as far as its name tells.
 pub(super) fn makes_a_process(attr: &Attribute) -> bool {
     let name = attr.path().segments.last().map(|segment| segment.ident.to_string());
     matches!(name.as_deref(), Some("process" | "multiprocess"))
@@ -78,7 +78,7 @@ fn qualifiers(function: &Function, portable: bool, mistakes: &mut Mistakes) {
         );
     }
     if let Safety::Unsafe(unsafety) = &sig.safety {
-        mistakes.at(unsafety, "a process is not `unsafe`: its caller only makes it, and whoever runs it promises nothing");
+        mistakes.at(unsafety, "a process is not `unsafe`: its caller only makes it, and the library that runs it promises nothing");
     }
     if let Some(abi) = &sig.abi {
         mistakes.at(abi, "a process is not `extern`: only the library calls its body");

@@ -1,23 +1,29 @@
 //! Reads and writes as futures.
 //!
-//! The offer of one lies in the future itself, which is pinned from its first poll on; its drop withdraws it.
+//! The offer lies in the future itself, which is pinned from its first poll on. The drop of the future withdraws the offer.
 #![allow(unsafe_code)]
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context as Waking, Poll, Waker};
 
-use super::core::{Core, Found, Kept, Placed, Side};
-use super::ends::Extended;
-use crate::awaiting;
-use crate::blocked::{Blocked, Operation, Want};
-use crate::park::{self, Context};
+use super::core::{Core, Found, Kept, Placed};
+use super::ends::refused;
+use super::extended::Extended;
+use super::lent::Lent;
+use crate::commit::awaited::Awaited;
+use crate::commit::gate::Gate;
+use crate::commit::held::Held;
+use crate::commit::parcel::Parcel;
+use crate::commit::promise::{Made, Promise};
+use crate::commit::waiter::Outcome;
+use crate::report::termination::{Result, WriteError};
 use crate::sync::Arc;
-use crate::termination::{Result, WriteError};
-use crate::waiter::{Awaited, Gate, Held, Made, Outcome, Promise};
+use crate::wait::blocked::{Blocked, Object, Operation, Side, Want};
+use crate::wait::future;
+use crate::wait::park::{self, Context};
 
 /// A read that is awaited: see [`Reader::read_async`](super::Reader::read_async).
 #[must_use = "nothing is read until it is awaited"]
@@ -31,19 +37,20 @@ pub struct BeginAsync<'a, T>(Reading<'a, T, true>);
 #[must_use = "nothing is written until it is awaited"]
 pub struct WriteAsync<'a, T>(Writing<'a, T>);
 
-/// `EXTENDED` is no field: there may be millions.
+/// A read as a future. `EXTENDED` is no field, because there may be millions.
 struct Reading<'a, T, const EXTENDED: bool> {
-    core: &'a Arc<Core<T>>,
+    core: Lent<'a, T>,
     place: &'static Location<'static>,
     stage: ReadStage<T>,
-    /// It stays on its thread: with the process that it is of.
+    awaited: Awaited<T>,
+    /// It stays on its thread, with its process.
     thread: PhantomData<*const ()>,
 }
 
 enum ReadStage<T> {
     /// Nothing is done.
     Begin,
-    Stands(Awaited<T>),
+    Stands,
     /// A writer has committed, and makes its value.
     Promised(Arc<Promise<T>>),
     Over,
@@ -52,53 +59,61 @@ enum ReadStage<T> {
 impl<'a, T, const EXTENDED: bool> Reading<'a, T, EXTENDED> {
     #[inline(always)]
     fn new(core: &'a Arc<Core<T>>, place: &'static Location<'static>) -> Self {
-        Self { core, place, stage: ReadStage::Begin, thread: PhantomData }
+        let (core, awaited) = (Lent::of(core), Awaited::new());
+        Self { core, place, stage: ReadStage::Begin, awaited, thread: PhantomData }
     }
 
+    /// Reads, and moves the value into the parcel.
+    ///
     /// # Safety
     /// `self` is pinned.
     #[inline]
-    unsafe fn poll(&mut self, waker: &Waker) -> Poll<Result<(T, Option<Held>)>> {
+    unsafe fn poll(&mut self, waker: &Waker, to: &Parcel<T>) -> Poll<Result<Option<Held>>> {
         let context = park::current();
         loop {
             match &self.stage {
                 // SAFETY: the caller's promise.
-                ReadStage::Begin => match unsafe { self.begin(context, waker) } {
+                ReadStage::Begin => match unsafe { self.begin(context, waker, to) } {
                     Some(result) => {
                         self.stage = ReadStage::Over;
                         return Poll::Ready(result);
                     }
-                    None if matches!(self.stage, ReadStage::Stands(_)) => return Poll::Pending,
-                    None => {}
+                    None => match &self.stage {
+                        ReadStage::Stands if !self.awaited.is_strange() => {
+                            return Poll::Pending;
+                        }
+                        _ => {}
+                    },
                 },
-                ReadStage::Stands(awaited) => {
+                ReadStage::Stands => {
                     let lock = || self.core.state().lock();
-                    let Some(outcome) = awaited.poll(waker, self, lock) else {
+                    let Some(outcome) = self.awaited.poll(waker, self, lock) else {
                         return Poll::Pending;
                     };
-                    let offer = awaited.offer();
-                    let (value, held, promise) = (offer.served(), offer.held(), offer.promise());
-                    awaited.clear(self);
-                    self.stage = match (outcome, value, promise) {
-                        (_, Some(value), _) => {
+                    let offer = self.awaited.offer();
+                    let (held, promise) = (offer.held(), offer.promise());
+                    let found = offer.value().pass(to);
+                    self.awaited.clear(self);
+                    self.stage = match (outcome, promise) {
+                        _ if found => {
                             context.communicated();
                             self.stage = ReadStage::Over;
-                            return Poll::Ready(Ok((value, held)));
+                            return Poll::Ready(Ok(held));
                         }
-                        (_, None, Some(promise)) => ReadStage::Promised(promise),
-                        (Outcome::Retry, None, None) => ReadStage::Begin,
+                        (_, Some(promise)) => ReadStage::Promised(promise),
+                        (Outcome::Retry, None) => ReadStage::Begin,
                         _ => {
                             self.stage = ReadStage::Over;
                             return Poll::Ready(Err(self.core.meet_end(context, Side::Reader)));
                         }
                     };
                 }
-                ReadStage::Promised(promise) => match promise.poll(waker) {
+                ReadStage::Promised(promise) => match promise.poll(waker, to) {
                     None => return Poll::Pending,
-                    Some(Made::Value(value, held)) => {
+                    Some(Made::Value(held)) => {
                         context.communicated();
                         self.stage = ReadStage::Over;
-                        return Poll::Ready(Ok((value, held)));
+                        return Poll::Ready(Ok(held));
                     }
                     Some(Made::Nothing) => self.stage = ReadStage::Begin,
                 },
@@ -107,35 +122,38 @@ impl<'a, T, const EXTENDED: bool> Reading<'a, T, EXTENDED> {
         }
     }
 
-    /// Reads, if that is possible now; else stands, or has a value promised.
+    /// Reads, if that is possible now. Otherwise it stands, or has a value promised.
     ///
     /// # Safety
-    /// As `poll`.
+    /// See `poll`.
     #[inline]
     unsafe fn begin(
         &mut self,
         context: &'static Context,
         waker: &Waker,
-    ) -> Option<Result<(T, Option<Held>)>> {
+        to: &Parcel<T>,
+    ) -> Option<Result<Option<Held>>> {
         let mut state = self.core.state().lock();
-        let found = match state.find(EXTENDED) {
-            Found::InBuffer(value) => (value, None),
+        let mut held = None;
+        match state.find(EXTENDED, || to) {
+            Found::InBuffer(later) => {
+                drop(state);
+                drop(later);
+            }
             Found::With(writer) => {
                 drop(state);
-                match writer.take() {
-                    Some(value) if EXTENDED => (value, Some(writer.hold())),
-                    Some(value) => {
-                        writer.wake();
-                        (value, None)
+                if !writer.pass(to) {
+                    if let Some(termination) = park::unwinding(context) {
+                        writer.disappoint();
+                        return Some(Err(termination));
                     }
-                    None => {
-                        if let Some(termination) = park::unwinding(context) {
-                            writer.disappoint();
-                            return Some(Err(termination));
-                        }
-                        self.stage = ReadStage::Promised(writer.order_later(EXTENDED));
-                        return None;
-                    }
+                    self.stage = ReadStage::Promised(writer.order_later(EXTENDED));
+                    return None;
+                }
+                if EXTENDED {
+                    held = Some(writer.hold());
+                } else {
+                    writer.wake();
                 }
             }
             Found::Nothing => {
@@ -148,43 +166,46 @@ impl<'a, T, const EXTENDED: bool> Reading<'a, T, EXTENDED> {
                 }
                 if state.is_away() {
                     drop(state);
-                    awaiting::refuse_beyond();
+                    future::refuse_beyond();
                 }
-                self.stage = ReadStage::Stands(Awaited::new());
-                let ReadStage::Stands(awaited) = &self.stage else { unreachable!("as set") };
+                self.stage = ReadStage::Stands;
                 // SAFETY: all of this is pinned, and withdrawn by `Drop`.
-                unsafe { awaited.stand(waker, &mut state.readers, None, EXTENDED, self) };
+                unsafe { self.awaited.stand(waker, &mut state.readers, EXTENDED, self) };
                 return None;
             }
-        };
+        }
         context.communicated();
-        Some(Ok(found))
+        Some(Ok(held))
     }
 }
 
 impl<T, const EXTENDED: bool> Drop for Reading<'_, T, EXTENDED> {
     fn drop(&mut self) {
-        let (value, held) = match &self.stage {
+        let value = Parcel::empty();
+        let held = match &self.stage {
             ReadStage::Begin | ReadStage::Over => return,
-            ReadStage::Stands(awaited) => {
+            ReadStage::Stands => {
                 let withdrawn =
-                    awaited.withdraw(self.core.state().lock(), |state| &mut state.readers);
-                let offer = awaited.offer();
-                let (value, held, promise) = (offer.served(), offer.held(), offer.promise());
-                awaited.clear(self);
-                match (value, promise.and_then(|promise| promise.abandon())) {
+                    self.awaited.withdraw(self.core.state().lock(), |state| &mut state.readers);
+                let offer = self.awaited.offer();
+                let (held, promise) = (offer.held(), offer.promise());
+                offer.value().pass(&value);
+                self.awaited.clear(self);
+                match promise.and_then(|promise| promise.abandon(&value)) {
                     _ if withdrawn => return,
-                    (Some(value), _) => (value, held),
-                    (None, Some(Made::Value(value, held))) => (value, held),
-                    (None, _) => return,
+                    Some(Made::Value(held)) => held,
+                    _ => held,
                 }
             }
-            ReadStage::Promised(promise) => match promise.abandon() {
-                Some(Made::Value(value, held)) => (value, held),
+            ReadStage::Promised(promise) => match promise.abandon(&value) {
+                Some(Made::Value(held)) => held,
                 Some(Made::Nothing) | None => return,
             },
         };
-        self.core.give_back(value, EXTENDED && held.is_none());
+        if !value.is_full() {
+            return;
+        }
+        self.core.give_back(&value, EXTENDED && held.is_none());
         if let Some(held) = held {
             held.release();
         }
@@ -197,70 +218,76 @@ impl<T, const EXTENDED: bool> Blocked for Reading<'_, T, EXTENDED> {
     }
 
     fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
-        let operation = match self.stage {
-            ReadStage::Promised(_) => Operation::Handover,
-            _ => Operation::Read,
+        let (operation, stands) = match &self.stage {
+            ReadStage::Promised(_) => (Operation::Handover, false),
+            ReadStage::Stands => (Operation::Read, self.awaited.stands()),
+            _ => (Operation::Read, false),
         };
-        tell(Want { operation, object: Some(&**self.core) });
+        // Otherwise it is about to be woken, or it was forgotten and the channel may be gone.
+        tell(Want { operation, object: stands.then(|| &*self.core as &dyn Object) });
     }
 }
 
 struct Writing<'a, T> {
-    core: &'a Arc<Core<T>>,
+    core: Lent<'a, T>,
     place: &'static Location<'static>,
-    stage: WriteStage<T>,
-    /// It stays on its thread: with the process that it is of.
+    stage: WriteStage,
+    /// The offer, with the value until that is written.
+    awaited: Awaited<T>,
+    /// It stays on its thread, with its process.
     thread: PhantomData<*const ()>,
 }
 
-enum WriteStage<T> {
+enum WriteStage {
     /// Nothing is done.
-    Begin(T),
-    Stands(Awaited<T>),
+    Begin,
+    Stands,
     /// An extended read has the value.
     Held(Arc<Gate>),
     Over,
 }
 
 impl<'a, T> Writing<'a, T> {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn new(core: &'a Arc<Core<T>>, value: T, place: &'static Location<'static>) -> Self {
-        Self { core, place, stage: WriteStage::Begin(value), thread: PhantomData }
+        let (core, awaited) = (Lent::of(core), Awaited::new());
+        let writing = Self { core, place, stage: WriteStage::Begin, awaited, thread: PhantomData };
+        writing.awaited.parcel().put(value);
+        writing
     }
 
+    /// Writes the value. The parcel keeps it if there is an error.
+    ///
     /// # Safety
     /// `self` is pinned.
     #[inline]
-    unsafe fn poll(&mut self, waker: &Waker) -> Poll<Result<(), WriteError<T>>> {
+    unsafe fn poll(&mut self, waker: &Waker) -> Poll<Result> {
         let context = park::current();
         loop {
             match &self.stage {
-                WriteStage::Begin(_) => {
-                    let begun = mem::replace(&mut self.stage, WriteStage::Over);
-                    let WriteStage::Begin(value) = begun else { unreachable!("as matched") };
+                WriteStage::Begin => {
                     // SAFETY: the caller's promise.
-                    if let Some(result) = unsafe { self.begin(value, context, waker) } {
+                    if let Some(result) = unsafe { self.begin(context, waker) } {
+                        self.stage = WriteStage::Over;
                         return Poll::Ready(result);
                     }
-                    if let WriteStage::Stands(_) = self.stage {
+                    if matches!(self.stage, WriteStage::Stands) && !self.awaited.is_strange() {
                         return Poll::Pending;
                     }
                 }
-                WriteStage::Stands(awaited) => {
+                WriteStage::Stands => {
                     let lock = || self.core.state().lock();
-                    let Some(outcome) = awaited.poll(waker, self, lock) else {
+                    let Some(outcome) = self.awaited.poll(waker, self, lock) else {
                         return Poll::Pending;
                     };
-                    let offer = awaited.offer();
-                    let (value, gate) = (offer.served(), offer.gate());
-                    awaited.clear(self);
+                    let gate = self.awaited.offer().gate();
+                    self.awaited.leave(self);
                     self.stage = WriteStage::Over;
-                    match (outcome, value) {
-                        (Outcome::Ended, Some(value)) => {
-                            let termination = self.core.meet_end(context, Side::Writer);
-                            return Poll::Ready(Err(WriteError { value, termination }));
+                    match (outcome, self.awaited.parcel().is_full()) {
+                        (Outcome::Ended, true) => {
+                            return Poll::Ready(Err(self.core.meet_end(context, Side::Writer)));
                         }
-                        (Outcome::Retry, Some(value)) => self.stage = WriteStage::Begin(value),
+                        (Outcome::Retry, true) => self.stage = WriteStage::Begin,
                         _ => match gate {
                             Some(gate) => self.stage = WriteStage::Held(gate),
                             None => {
@@ -283,19 +310,14 @@ impl<'a, T> Writing<'a, T> {
         }
     }
 
-    /// Writes, if that is possible now; else stands, or is held.
+    /// Writes, if that is possible now. Otherwise it stands, or is held.
     ///
     /// # Safety
-    /// As `poll`.
+    /// See `poll`.
     #[inline]
-    unsafe fn begin(
-        &mut self,
-        value: T,
-        context: &'static Context,
-        waker: &Waker,
-    ) -> Option<Result<(), WriteError<T>>> {
+    unsafe fn begin(&mut self, context: &'static Context, waker: &Waker) -> Option<Result> {
         let mut state = self.core.state().lock();
-        match state.place(value) {
+        match state.place(self.awaited.parcel()) {
             Placed::With(reader) => {
                 drop(state);
                 if self.core.keeps_its_writer(reader.is_extended()) {
@@ -305,24 +327,22 @@ impl<'a, T> Writing<'a, T> {
                 reader.wake();
             }
             Placed::InBuffer => drop(state),
-            Placed::Nowhere(value) => {
+            Placed::Nowhere => {
                 if state.ended.is_some() {
                     drop(state);
-                    let termination = self.core.meet_end(context, Side::Writer);
-                    return Some(Err(WriteError { value, termination }));
+                    return Some(Err(self.core.meet_end(context, Side::Writer)));
                 }
                 if let Some(termination) = park::unwinding(context) {
                     drop(state);
-                    return Some(Err(WriteError { value, termination }));
+                    return Some(Err(termination));
                 }
                 if state.is_away() {
                     drop(state);
-                    awaiting::refuse_beyond();
+                    future::refuse_beyond();
                 }
-                self.stage = WriteStage::Stands(Awaited::new());
-                let WriteStage::Stands(awaited) = &self.stage else { unreachable!("as set") };
+                self.stage = WriteStage::Stands;
                 // SAFETY: all of this is pinned, and withdrawn by `Drop`.
-                unsafe { awaited.stand(waker, &mut state.writers, Some(value), false, self) };
+                unsafe { self.awaited.stand(waker, &mut state.writers, false, self) };
                 return None;
             }
         }
@@ -333,7 +353,8 @@ impl<'a, T> Writing<'a, T> {
 
 impl<T> Drop for Writing<'_, T> {
     fn drop(&mut self) {
-        if let WriteStage::Stands(awaited) = &self.stage {
+        if let WriteStage::Stands = &self.stage {
+            let awaited = &self.awaited;
             awaited.withdraw(self.core.state().lock(), |state| &mut state.writers);
             // It does not wait for the end of an extended read.
             drop(awaited.offer().gate());
@@ -348,7 +369,10 @@ impl<T> Blocked for Writing<'_, T> {
     }
 
     fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
-        tell(Want { operation: Operation::Write, object: Some(&**self.core) });
+        let stands = matches!(self.stage, WriteStage::Stands) && self.awaited.stands();
+        // Otherwise as for a read.
+        let object = stands.then(|| &*self.core as &dyn Object);
+        tell(Want { operation: Operation::Write, object });
     }
 }
 
@@ -364,9 +388,12 @@ impl<T> Future for ReadAsync<'_, T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, waking: &mut Waking<'_>) -> Poll<Result<T>> {
+        let value = Parcel::empty();
         // SAFETY: nothing is moved out of it while it stands.
-        let polled = unsafe { self.get_unchecked_mut().0.poll(waking.waker()) };
-        polled.map(|result| result.map(|(value, _)| value))
+        match unsafe { self.get_unchecked_mut().0.poll(waking.waker(), &value) } {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(came) => value.given_at_last(came.map(drop)),
+        }
     }
 }
 
@@ -382,18 +409,18 @@ impl<'a, T> Future for BeginAsync<'a, T> {
     fn poll(self: Pin<&mut Self>, waking: &mut Waking<'_>) -> Poll<Self::Output> {
         // SAFETY: nothing is moved out of it while it stands.
         let reading = unsafe { &mut self.get_unchecked_mut().0 };
+        let value = Parcel::empty();
         // SAFETY: as above.
-        let polled = unsafe { reading.poll(waking.waker()) };
-        polled.map(|result| {
-            result.map(|(value, held)| {
-                Extended::new(value, reading.core.release(held.map(Kept::Writer)))
-            })
-        })
+        let Poll::Ready(came) = (unsafe { reading.poll(waking.waker(), &value) }) else {
+            return Poll::Pending;
+        };
+        let begun = came.map(|held| Core::release(&reading.core, held.map(Kept::Writer)));
+        Poll::Ready(Extended::begun(&value, begun))
     }
 }
 
 impl<'a, T> WriteAsync<'a, T> {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn new(core: &'a Arc<Core<T>>, value: T, place: &'static Location<'static>) -> Self {
         Self(Writing::new(core, value, place))
     }
@@ -405,7 +432,13 @@ impl<T> Future for WriteAsync<'_, T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, waking: &mut Waking<'_>) -> Poll<Self::Output> {
         // SAFETY: nothing is moved out of it while it stands.
-        unsafe { self.get_unchecked_mut().0.poll(waking.waker()) }
+        let writing = unsafe { &mut self.get_unchecked_mut().0 };
+        // SAFETY: as above.
+        match unsafe { writing.poll(waking.waker()) } {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(end)) => Poll::Ready(refused(writing.awaited.parcel(), end)),
+        }
     }
 }
 
@@ -413,7 +446,7 @@ macro_rules! debug {
     ($($name:ident $text:literal),*) => { $(
         impl<T> fmt::Debug for $name<'_, T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($text, " `{}`"), self.0.core)
+                write!(f, concat!($text, " `{}`"), &*self.0.core)
             }
         }
     )* };

@@ -1,34 +1,46 @@
-//! Channels and their ends.
+//! Floor 4. Channels and their ends.
 
 mod awaited;
-pub(crate) mod core;
+pub(super) mod core;
 mod ends;
+mod extended;
+pub(super) mod far;
+pub(super) mod lent;
+mod reader;
+mod room;
+pub(super) mod stop;
+mod writer;
 
 use std::fmt;
 use std::ops::Mul;
-use std::panic::Location;
-
-pub use self::awaited::{BeginAsync, ReadAsync, WriteAsync};
-pub use self::ends::{Extended, IntoIter, Iter, Reader, Writer};
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 use self::core::Core;
-use crate::holders::{Claim, Held};
-use crate::park::last_panic;
-use crate::place::Birth;
+use crate::report::place::Birth;
 use crate::sync::Arc;
-use crate::{leaks, registry};
+use crate::system::quiet;
+use crate::wait::blocked::Side;
+use crate::wait::panics;
+use crate::wait::seen::holders::{Claim, Held};
+use crate::watch::{self, registry, usage};
+
+pub use self::awaited::{BeginAsync, ReadAsync, WriteAsync};
+pub use self::extended::Extended;
+pub use self::reader::{IntoIter, Iter, Reader};
+pub use self::stop::{Stop, StopToken};
+pub use self::writer::Writer;
 
 /// A typed channel from any number of writers to any number of readers.
 ///
 /// A channel without a buffer is a *rendezvous*: a write returns when a reader has the value. With a buffer of
-/// *n*, up to *n* written values wait in between. Values are moved, each to exactly one reader; readers and
+/// *n*, up to *n* written values wait in between. Values are moved, each to exactly one reader. Readers and
 /// writers are served first come, first served. The two sides may run on different backends.
 ///
 /// A `Channel` is only a handle to make [`Reader`]s and [`Writer`]s from. The channel is retired for good when
-/// the last end of either side goes, whether there are handles or not; a side that has no end counts as gone
+/// the last end of either side goes, whether there are handles or not. A side that has no end counts as gone
 /// once no handle is left to make one.
 ///
-/// Idea: PyCSP's one kind of channel, which is any-to-any; the rendezvous is that of Hoare's CSP and of occam.
+/// Idea: PyCSP's one kind of channel, which is any-to-any. The rendezvous is that of Hoare's CSP and of occam.
 ///
 /// ```
 /// use csp::{parallel, process, Channel, Reader, Writer};
@@ -65,26 +77,29 @@ pub struct Channel<T> {
 impl<T> Channel<T> {
     /// A rendezvous channel.
     #[track_caller]
-    #[allow(clippy::new_without_default, reason = "a channel is known by the place it is made")]
+    #[must_use = "a channel does nothing without ends"]
     pub fn new() -> Self {
         Self::made(0, Location::caller().into())
     }
 
-    /// A channel with room for `capacity` values between its writers and readers; 0 is a rendezvous.
+    /// A channel with room for `capacity` values between its writers and readers. Room for 0 is a rendezvous. No memory is taken before
+    /// values come, so any capacity will do. More than `isize::MAX` counts as that.
     #[track_caller]
+    #[must_use = "a channel does nothing without ends"]
     pub fn buffered(capacity: usize) -> Self {
         Self::made(capacity, Location::caller().into())
     }
 
     fn made(capacity: usize, birth: Birth) -> Self {
-        // Who has ends may panic before it does anything else, and is then to be quoted.
-        last_panic::remember();
+        // A process with ends may panic before it does anything else, and then its message is quoted.
+        quiet::watched_by(watch::start);
+        panics::remember();
         let core = Arc::new(Core::new(capacity, birth));
-        registry::list(&core, leaks::scope());
+        registry::list(&core, usage::scope());
         Self { core, claim: Claim::none() }
     }
 
-    /// Gives the channel a name for reports; otherwise it goes by the place it was made. A channel
+    /// Gives the channel a name for reports. Otherwise it goes by the place where it was made. A channel
     /// that has a name keeps it.
     #[must_use]
     pub fn named(self, name: impl Into<String>) -> Self {
@@ -92,27 +107,66 @@ impl<T> Channel<T> {
         self
     }
 
-    /// One more reading end.
+    /// Excuses the channel from leak checks: its values may be dropped unread, and its ends may never be used. Call it before ends are
+    /// made.
+    ///
+    /// [`#[csp::test]`](crate::test) and [`#[csp::main]`](crate::main) report such leftovers. Some networks have them by intent: a
+    /// deadline that gives up on a slow answer, a client that is thrown out, an end that only keeps a channel open.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// #[csp::test]
+    /// fn an_answer_that_is_late_is_not_waited_for() {
+    ///     let answers = csp::Channel::buffered(1).may_be_dropped();
+    ///     let (answer, ask) = (answers.reader(), answers.writer());
+    ///     assert_eq!(answer.read_timeout(Duration::ZERO), Ok(None));
+    ///     ask.write("late").unwrap(); // and nobody reads it
+    /// }
+    /// ```
+    #[must_use]
+    pub fn may_be_dropped(self) -> Self {
+        registry::list_in_scope(&*self.core, usage::EXCUSED);
+        self
+    }
+
+    /// Makes one more reading end.
+    ///
+    /// A channel retires with the last end of a side, and stays retired: an end that is made later is of no use. Debug builds name the
+    /// place of such a call on standard error, once. To let ends come and go, keep one of them, and clone it.
     #[track_caller]
     pub fn reader(&self) -> Reader<T> {
+        if cfg!(debug_assertions) {
+            self.core.tell_if_late(Side::Reader, Location::caller());
+        }
         Reader::new(Arc::clone(&self.core))
     }
 
-    /// One more writing end.
+    /// Makes one more writing end. A channel that has retired has no use for it, as [`reader`](Self::reader) says.
     #[track_caller]
     pub fn writer(&self) -> Writer<T> {
+        if cfg!(debug_assertions) {
+            self.core.tell_if_late(Side::Writer, Location::caller());
+        }
         Writer::new(Arc::clone(&self.core))
+    }
+
+    fn core(&self) -> &Arc<Core<T>> {
+        &self.core
     }
 
     pub(crate) fn claim(&self, sure: bool) {
         self.core.claim(&self.claim, Held::Handle, sure);
     }
 
-    /// `n` channels like this one, each new; a name gets an index.
+    /// `n` channels like this one, each new. A name gets an index.
     fn times(&self, n: usize) -> Vec<Self> {
         (0..n)
             .map(|i| {
                 let channel = Self::made(self.core.capacity(), self.core.birth());
+                if self.core.scope() == usage::EXCUSED {
+                    registry::list_in_scope(&*channel.core, usage::EXCUSED);
+                }
                 match self.core.name() {
                     Some(name) => channel.named(format!("{name}[{i}]")),
                     None => channel,
@@ -121,6 +175,31 @@ impl<T> Channel<T> {
             .collect()
     }
 }
+
+impl<T> Default for Channel<T> {
+    /// Makes a rendezvous channel. It is known by the place of the call, as one that [`new`](Self::new) makes. A derived
+    /// `Default` makes its channels where it is derived.
+    ///
+    /// ```
+    /// #[derive(Default)]
+    /// struct Plumbing {
+    ///     jobs: csp::Channel<u32>,
+    ///     results: csp::Channel<String>,
+    /// }
+    /// let plumbing = Plumbing::default();
+    /// assert_eq!(plumbing.jobs.capacity(), 0);
+    /// # drop(plumbing.results);
+    /// ```
+    #[track_caller]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// A panic breaks nothing that another process could then see: no code of the user's runs under a channel's lock, and an operation
+// that unwinds has withdrawn its offer. The values in a channel are only moved, so nothing of theirs is seen half changed.
+impl<T> UnwindSafe for Channel<T> {}
+impl<T> RefUnwindSafe for Channel<T> {}
 
 impl<T> Clone for Channel<T> {
     /// One more handle to the same channel.

@@ -5,17 +5,20 @@
 //! | [first network](first_network) | processes, channels, `parallel!` |
 //! | [channels] | rendezvous and buffers, ends as values |
 //! | [replication and results](replication) | `n * process`, results, `spawn` |
-//! | [termination] | retire or poison, and how a failure travels |
+//! | [termination] | retire or poison, how a failure travels, and how to stop processes |
+//! | [supervision] | processes that fail and are made anew, limits of OS processes |
 //! | [choice] | `alt!`, `pri_alt!`, `Alternation` |
-//! | [concurrency and parallelism](parallelism) | coroutines, threads, OS processes: what each is and costs, and which when |
+//! | [concurrency and parallelism](parallelism) | coroutines, threads, OS processes: what each is and costs, and when to choose which |
 //! | [blocking calls](blocking) | `io`, `Call`, files and programs |
+//! | [held over a wait](held) | locks, thread-locals, executors: what a coroutine may keep while it waits |
 //! | [finding a deadlock](deadlock) | what is reported, and how to look |
-//! | [patterns] | farm, pipeline, ring, client and server, fan-in, phases |
+//! | [testing] | a process alone, a network, its failures, its time |
+//! | [patterns] | farm, pipeline, ring, client and server, fan-in, phases, broadcast |
 //! | [mistakes](misuse) | what happens to each, and the test that shows it |
 //! | [coming from elsewhere](coming_from) | PyCSP, Go, occam, JCSP, tokio, crossbeam |
 //!
-//! Every program here is compiled and run as a documentation test. Those that print are files of `examples/guide`, and what they
-//! print is checked: `cargo run -p csp-examples --bin guide -- choice` runs one. The pictures are made from a line of text each.
+//! Every program here is compiled and run as a documentation test. The programs that print are files of `examples/guide`, and a
+//! test checks their output. `cargo run -p csp-examples --bin guide -- choice` runs one. A line of text generates each picture.
 
 macro_rules! chapters {
     ($($name:ident)*) => { $(
@@ -30,10 +33,13 @@ chapters! {
     channels
     replication
     termination
+    supervision
     choice
     parallelism
     blocking
+    held
     deadlock
+    testing
     patterns
     misuse
     coming_from

@@ -1,8 +1,9 @@
-//! Choices: against plain reads and writes, against each other, against what ends channels, and against time.
+//! Choices: against plain reads and writes, against each other, against ends of channels, and
+//! against time.
 
 use super::Chose::{Late, Nothing, Read, Wrote};
 use super::*;
-use crate::choice::Alternation;
+use crate::choice::alternation::Alternation;
 
 const RETIRED: How = How::Retired;
 const POISONED: How = How::Poisoned;
@@ -95,7 +96,8 @@ fn two_choices_of_both_directions_meet_once() {
     assert_eq!(seen, BTreeSet::from([(Ok(Read(2)), Ok(Wrote)), (Ok(Wrote), Ok(Read(1)))]));
 }
 
-/// Each can read from its left or write to its right: two of them agree, and the third is left alone.
+/// Each can read from its left or write to its right. Two of them agree, and the third is left
+/// alone.
 #[test]
 fn of_three_choices_in_a_ring_two_meet() {
     let seen = explore(|| {
@@ -118,7 +120,7 @@ fn of_three_choices_in_a_ring_two_meet() {
     );
 }
 
-/// Who offers both ends of one channel never meets himself.
+/// A process that offers both ends of one channel never meets itself.
 #[test]
 fn two_choices_of_both_ends_meet_each_other() {
     let seen = explore(|| {
@@ -132,7 +134,7 @@ fn two_choices_of_both_ends_meet_each_other() {
     assert_eq!(seen, BTreeSet::from([(Ok(Read(2)), Ok(Wrote)), (Ok(Wrote), Ok(Read(1)))]));
 }
 
-/// Read or written, or late for both.
+/// The value is read or written, or late for both.
 #[test]
 fn a_choice_of_both_ends_meets_others() {
     let seen = explore(|| {
@@ -158,7 +160,7 @@ fn a_choice_of_both_ends_meets_others() {
     );
 }
 
-/// The process that is poisoned poisons what else it holds.
+/// The process that is poisoned poisons the other ends that it holds.
 #[test]
 fn poison_meets_a_choice() {
     let seen = explore(|| {
@@ -215,7 +217,7 @@ fn a_choice_ends_when_all_its_channels_have() {
     assert_eq!(seen, BTreeSet::from([(Err(RETIRED), (), ())]));
 }
 
-/// Twice in one channel's queue, and so counted twice when it ends.
+/// It stands twice in one channel's queue, and so is counted twice when the channel ends.
 #[test]
 fn a_choice_of_one_channel_twice_ends_with_it() {
     let seen = explore(|| {
@@ -317,7 +319,7 @@ fn a_timeout_meets_retirement_and_poison() {
     assert_eq!(seen, BTreeSet::from([(Ok(Late), (), ()), (Err(POISONED), (), ())]));
 }
 
-/// A choice that only looks, against one that waits: what is looked for is found or left where it is.
+/// A choice that only looks meets one that waits. The value is found, or left where it is.
 #[test]
 fn a_choice_with_skip_takes_a_value_or_leaves_it() {
     let seen = explore(|| {
@@ -335,7 +337,8 @@ fn a_choice_with_skip_takes_a_value_or_leaves_it() {
     assert_eq!(seen, BTreeSet::from([(Ok(Read(1)), Ok(Wrote)), (Ok(Nothing), Err(RETIRED))]));
 }
 
-/// Guards kept from one round to the next: what stood before, and was withdrawn, stands again.
+/// Guards are kept from one round to the next. A guard that stood before, and was withdrawn, stands
+/// again.
 #[test]
 fn an_alternation_is_used_again() {
     let seen = explore(|| {
@@ -359,7 +362,7 @@ fn an_alternation_is_used_again() {
     );
 }
 
-/// A guard that was left out stays out: what still happens to its channel is not its business.
+/// A guard that was left out stays out. Later events at its channel do not concern it.
 #[test]
 fn a_guard_that_was_left_out_does_not_come_back() {
     let seen = explore(|| {

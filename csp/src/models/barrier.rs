@@ -1,12 +1,13 @@
-//! Barriers: many committed at once, some of them elsewhere too.
+//! Barriers: many processes are committed at once, some of them elsewhere too.
 
 use loom::cell::UnsafeCell;
 
 use super::Chose::{Late, Read, Synced, Wrote};
 use super::*;
-use crate::barrier::{Barrier, Bucket};
+use crate::choice::barrier::Barrier;
+use crate::choice::bucket::Bucket;
 
-/// What each did before is there for all afterwards.
+/// Each process's work before the barrier is visible to all afterwards.
 #[test]
 fn all_who_are_enrolled_meet() {
     let seen = explore(|| {
@@ -15,7 +16,7 @@ fn all_who_are_enrolled_meet() {
         let member = |n: usize, barrier: Barrier| {
             let cells = Rc::clone(&cells);
             move || {
-                // SAFETY: `loom` sees to it that nobody else is at the cell.
+                // SAFETY: `loom` checks that no other thread is at the cell.
                 cells[n].with_mut(|cell| unsafe { *cell = 1 });
                 barrier.sync();
                 // SAFETY: as above.
@@ -51,7 +52,7 @@ fn two_choices_of_a_barrier_and_a_channel_agree() {
     assert_eq!(seen, BTreeSet::from([(Ok(Synced), Ok(Synced)), (Ok(Read(1)), Ok(Wrote))]));
 }
 
-/// One that is committed by a channel is not there for the barrier, and the other way round.
+/// A process that a channel has committed is not there for the barrier, and the other way round.
 #[test]
 fn a_choice_of_a_barrier_and_a_channel_takes_one() {
     let seen = explore(|| {
@@ -93,7 +94,7 @@ fn three_choices_of_two_barriers_agree() {
     assert_eq!(seen, BTreeSet::from([all("left"), all("right")]));
 }
 
-/// The one that is not chosen goes on without the chooser, who has resigned by then.
+/// The barrier that is not chosen goes on without the chooser, which has resigned by then.
 #[test]
 fn a_choice_of_two_barriers_takes_one() {
     let seen = explore(|| {
@@ -114,7 +115,7 @@ fn who_synchronises_is_in_time_or_was_late() {
             |barrier: Barrier| move || choose!(alt::sync(&barrier) => synced, timeout() => late);
         (member(barrier.enrol()), member(barrier))
     });
-    // Who comes when the other has resigned synchronises with nobody.
+    // A process that comes after the other has resigned synchronises with nobody.
     assert_eq!(
         seen,
         BTreeSet::from([

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Everything, up to the end.
+/// Reads everything, up to the end.
 fn read_all(reader: &Reader<Value>) -> (Vec<u8>, Option<How>) {
     (reader.iter().map(|value| value.0).collect(), reader.termination().map(How::from))
 }
@@ -54,7 +54,7 @@ fn each_value_has_one_reader() {
     );
 }
 
-/// What is in the buffer then is dropped; what is not in it comes back.
+/// The values in the buffer are dropped then. Any other value comes back.
 #[test]
 fn the_last_reader_leaves_a_full_buffer() {
     let seen = explore(|| {
@@ -109,7 +109,7 @@ fn retirement_is_seen_when_all_is_read() {
     assert_eq!(seen, BTreeSet::from([(Ok(1), (Ok(Chose::Retired), Err(How::Retired)), Ok(()))]));
 }
 
-/// An alternation that waits for room gets it, and its value goes in at that moment.
+/// An alternation that waits for room gets it. Its value goes in at that moment.
 #[test]
 fn an_alternation_waits_for_room() {
     let seen = explore(|| {

@@ -1,10 +1,10 @@
-//! Outputs whose value is made when a reader has committed.
+//! Outputs whose value is made after a reader has committed.
 
 use super::Chose::{Late, Nothing, Read, Wrote};
 use super::extended::{Work, serve};
 use super::*;
 use crate::channel::Extended;
-use crate::guard::Handover;
+use crate::choice::guards::late::Handover;
 
 fn deliver(handover: Handover<Value>) -> Chose {
     let _ = handover.deliver(Value::new(1));
@@ -29,7 +29,7 @@ fn a_value_made_late_meets_a_read() {
     assert_eq!(seen, BTreeSet::from([(Ok(1), Ok(Wrote))]));
 }
 
-/// Nothing was agreed: the reader begins anew.
+/// Nothing was agreed, so the reader begins anew.
 #[test]
 fn a_value_never_made_leaves_the_reader_where_it_was() {
     let seen = explore(|| {
@@ -80,7 +80,7 @@ fn a_value_never_made_leaves_a_choice_as_it_was() {
     );
 }
 
-/// One of the outputs or the input; opposite order on the other side.
+/// One of the outputs or the input happens. The other side has the opposite order.
 #[test]
 fn two_choices_meet_late() {
     let seen = explore(|| {
@@ -149,7 +149,7 @@ fn poison_comes_too_late_for_who_has_agreed() {
     assert_eq!(seen, BTreeSet::from([(Ok(1), Ok(Wrote), ()), (Err(poisoned), Err(poisoned), ()),]));
 }
 
-/// Who makes it waits for the end of that.
+/// The maker of the value waits for the end of that read.
 #[test]
 fn a_value_made_late_meets_an_extended_read() {
     let seen = explore(|| {
@@ -237,7 +237,7 @@ fn room_is_kept_and_the_reader_leaves() {
     assert_eq!(seen, BTreeSet::from([((), Ok(Wrote)), ((), Err(RETIRED))]));
 }
 
-/// As if it had been written before, and was dropped with the buffer.
+/// The outcome is as if the value had been written before, and was dropped with the buffer.
 #[test]
 fn room_is_kept_and_poison_comes() {
     let seen = explore(|| {

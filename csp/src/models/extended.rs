@@ -5,7 +5,7 @@ use loom::cell::UnsafeCell;
 use super::*;
 use crate::channel::Extended;
 
-/// What a server does before it lets its client go; `loom` finds the client that does not wait for it.
+/// A server's work before it releases its client. `loom` finds a client that does not wait for it.
 #[derive(Clone)]
 pub(super) struct Work(Rc<UnsafeCell<u8>>);
 
@@ -15,7 +15,7 @@ impl Work {
     }
 
     pub(super) fn done(&self, n: u8) {
-        // SAFETY: `loom` sees to it that nobody else is at the cell.
+        // SAFETY: `loom` checks that no other thread is at the cell.
         self.0.with_mut(|work| unsafe { *work = n });
     }
 

@@ -1,6 +1,8 @@
-//! Processes that are futures: what is dropped between its commit and its wake-up, and who is woken.
+//! Processes that are futures: a drop between commit and wake-up, and the choice of the process
+//! that is woken.
 //!
-//! `drive` is a host of one process: with the head and the crowd that the real ones have.
+//! `drive` hosts one process, with the same task header (head) and per-thread executor (crowd) as
+//! the real hosts.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -11,27 +13,29 @@ use std::task::{Context as Waking, Poll, Wake, Waker};
 use super::Chose::{Late, Nothing, Read, Synced};
 use super::extended::{Work, serve};
 use super::*;
-use crate::awaiting::{Crowd, Head, Home};
-use crate::barrier::{Barrier, Bucket};
-use crate::blocked::Want;
-use crate::guard::Handover;
-use crate::park::current;
-use crate::process::Failure;
+use crate::choice::barrier::Barrier;
+use crate::choice::bucket::Bucket;
+use crate::choice::guards::late::Handover;
+use crate::commit::gate::shares;
 use crate::process::code::Code;
 use crate::process::definition::Definition;
 use crate::process::group::Ended;
-use crate::process::job::{self, Join, Single};
-use crate::waiter::shares;
+use crate::process::join::Join;
+use crate::process::single::Single;
+use crate::process::{Failure, work};
+use crate::wait::blocked::Want;
+use crate::wait::future::{Crowd, Head, Home};
+use crate::wait::park::current;
 
 thread_local! {
-    /// What is kept until the next execution, so that whatever is touched too late is found.
+    /// Kept until the next execution, so that a late access is found.
     static KEPT: RefCell<VecDeque<Box<dyn std::any::Any>>> = const { RefCell::new(VecDeque::new()) };
     static CROWDS: RefCell<Vec<&'static Crowd>> = const { RefCell::new(Vec::new()) };
-    /// How many heads there are.
+    /// The number of heads.
     static HEADS: Cell<isize> = const { Cell::new(0) };
 }
 
-/// An execution begins.
+/// Begins an execution.
 pub(super) fn begin() {
     HEADS.set(0);
     shares::COUNT.set(0);
@@ -39,11 +43,13 @@ pub(super) fn begin() {
     KEPT.with_borrow_mut(VecDeque::clear);
 }
 
-/// All processes have ended: a head is freed once nothing refers to it, and only letters still may.
+/// Ends an execution. All processes have ended, and all threads have left their crowds. So no letter (cross-thread wake-up message)
+/// is left, and nothing refers to a head any more.
 pub(super) fn end() {
     let letters: usize = CROWDS.with_borrow(|crowds| crowds.iter().map(|crowd| crowd.mail()).sum());
     assert_eq!(shares::COUNT.get(), 0, "gates or promises kept for nothing");
-    assert_eq!(HEADS.get(), letters as isize, "heads kept for nothing (>0) or freed twice (<0)");
+    assert_eq!(letters, 0, "letters left to a thread that has ended");
+    assert_eq!(HEADS.get(), 0, "heads kept for nothing (>0) or freed twice (<0)");
 }
 
 fn keep<T: 'static>(value: T) -> NonNull<T> {
@@ -64,7 +70,7 @@ impl Blocked for Host {
 }
 
 /// Polls a future to its end, as a process of this thread.
-fn drive<F: Future>(future: F) -> F::Output {
+pub(super) fn drive<F: Future>(future: F) -> F::Output {
     let context = current();
     // SAFETY: kept for longer than the threads of the execution.
     let crowd: &'static Crowd = unsafe { keep(Crowd::new()).as_ref() };
@@ -75,17 +81,18 @@ fn drive<F: Future>(future: F) -> F::Output {
         identity: |_| Identity { of: Arc::new(Name("future")), index: 0 },
         named: |_| (&Name("future"), 0),
         free: |head| {
-            // SAFETY: nobody uses it any more; its memory is kept.
+            // SAFETY: it is not used any more, and its memory is kept.
             unsafe { head.drop_in_place() };
             HEADS.set(HEADS.get() - 1);
         },
     });
     let place: NonNull<Head> = keep(MaybeUninit::<Head>::uninit()).cast();
-    // SAFETY: there is nothing there yet; the home is kept as long.
+    // SAFETY: there is nothing there yet, and the home is kept as long.
     unsafe { place.write(Head::new(home)) };
     HEADS.set(HEADS.get() + 1);
     // SAFETY: kept, as the crowd is.
     let head: &'static Head = unsafe { &*place.as_ptr() };
+    // The future is polled until it is ready. In between the thread parks.
     let mut future = Box::pin(future);
     let mut kept = None;
     let output = loop {
@@ -113,18 +120,30 @@ fn drive<F: Future>(future: F) -> F::Output {
 struct Bell {
     rung: loom::sync::Mutex<bool>,
     thread: Thread,
+    /// A channel that the waker uses.
+    touch: Option<Reader<Value>>,
 }
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
+        if let Some(reader) = &self.touch {
+            let _ = reader.termination();
+        }
         *self.rung.lock().unwrap() = true;
         self.thread.unpark();
     }
 }
 
-/// Polls a future to its end, in no process that is a future: as an executor of another crate does.
+/// Polls a future to its end outside of any process that is a future, as an executor of another
+/// crate does.
 fn drive_elsewhere<F: Future>(future: F) -> F::Output {
-    let bell = Arc::new(Bell { rung: loom::sync::Mutex::new(false), thread: thread::current() });
+    drive_touching(None, future)
+}
+
+/// Polls a future in the same way, with a waker that uses a channel.
+fn drive_touching<F: Future>(touch: Option<Reader<Value>>, future: F) -> F::Output {
+    let rung = loom::sync::Mutex::new(false);
+    let bell = Arc::new(Bell { rung, thread: thread::current(), touch });
     let waker = Waker::from(Arc::clone(&bell));
     let mut future = Box::pin(future);
     loop {
@@ -137,7 +156,7 @@ fn drive_elsewhere<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// What it has come to when it was polled once. It is dropped then.
+/// Polls a future once and drops it. Returns its output, if it was ready.
 async fn once<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|waking| {
@@ -163,7 +182,7 @@ async fn read_async(reader: &Reader<Value>) -> Got {
     Ok(reader.read_async().await?.0)
 }
 
-/// A read that is dropped if it has to wait, and then another.
+/// Reads. If the first read has to wait, it is dropped, and another begins.
 async fn read_again(reader: Reader<Value>) -> Got {
     match once(read_async(&reader)).await {
         Some(got) => got,
@@ -173,12 +192,15 @@ async fn read_again(reader: Reader<Value>) -> Got {
 
 async fn write_async(writer: &Writer<Value>, n: u8) -> Wrote {
     let written = writer.write_async(Value::new(n)).await;
-    written.map_err(|WriteError { value, termination }| (value.0, termination.into()))
+    written.map_err(|error| {
+        let ended = error.termination.clone();
+        (error.into_inner().0, ended.into())
+    })
 }
 
 const RETIRED: How = How::Retired;
 
-/// A fair choice that is awaited.
+/// Awaits a fair choice.
 macro_rules! choose_async {
     ($a:tt) => { choose_async!(@ a 0 $a) };
     ($a:tt, $b:tt) => { choose_async!(@ a 0 $a b 1 $b) };
@@ -238,7 +260,7 @@ fn a_future_waits_in_another_executor() {
     assert_eq!(seen, BTreeSet::from([([Ok(1), Err(RETIRED)], Ok(()))]));
 }
 
-/// Whoever polls it last is woken.
+/// The last process that polls it is woken.
 #[test]
 fn a_read_changes_who_is_woken() {
     let seen = explore(|| {
@@ -270,13 +292,14 @@ fn a_choice_changes_who_is_woken() {
     assert_eq!(seen, BTreeSet::from([(Ok(Read(1)), Ok(()))]));
 }
 
-/// Two operations of one process: each of them wakes it.
+/// Two operations of one process each wake it.
 #[test]
 fn one_process_awaits_two_reads() {
     let seen = explore(|| {
         let (left, right) = (Channel::new(), Channel::new());
         let (a, b) = (left.reader(), right.reader());
         let (writer, other) = (left.writer(), right.writer());
+        // Both reads are polled whenever the process is woken.
         let both = async move {
             let (mut one, mut two) = (pin!(read_async(&a)), pin!(read_async(&b)));
             let (mut first, mut second) = (None, None);
@@ -303,7 +326,7 @@ fn one_process_awaits_two_reads() {
     assert_eq!(seen, BTreeSet::from([((Ok(1), Ok(2)), Ok(()), Ok(()))]));
 }
 
-/// Its value is the next reader's.
+/// Its value goes to the next reader.
 #[test]
 fn a_read_that_is_dropped_loses_no_value() {
     let seen = explore(|| {
@@ -314,7 +337,8 @@ fn a_read_that_is_dropped_loses_no_value() {
     assert_eq!(seen, BTreeSet::from([(Ok(1), (Ok(()), Err((2, RETIRED))))]));
 }
 
-/// It goes to who waits, or comes. Who was told of the end meanwhile has no part in it.
+/// The value goes to a reader that waits, or to one that comes later. A reader that was told of the
+/// end meanwhile has no part in it.
 #[test]
 fn what_a_dropped_read_was_given_is_the_next_readers() {
     let seen = explore(|| {
@@ -334,7 +358,8 @@ fn what_a_dropped_read_was_given_is_the_next_readers() {
     );
 }
 
-/// The last reader leaves: a value it was given is gone with it, and written; any other comes back.
+/// The last reader leaves. A value it was given is gone with it, and counts as written. Any other
+/// value comes back.
 #[test]
 fn a_dropped_read_may_be_the_last() {
     let seen = explore(|| {
@@ -348,7 +373,7 @@ fn a_dropped_read_may_be_the_last() {
     );
 }
 
-/// It stands, is not polled again, and is dropped by another process of the thread's own accord.
+/// The read stands, is not polled again, and another process drops it of its thread's own accord.
 #[test]
 fn a_dropped_read_of_a_buffer_keeps_the_order() {
     let seen = explore(|| {
@@ -371,7 +396,7 @@ fn a_dropped_read_of_a_buffer_keeps_the_order() {
     );
 }
 
-/// It was taken, or is dropped with its future.
+/// Its value was taken, or is dropped with its future.
 #[test]
 fn a_write_that_is_dropped_is_done_or_not() {
     let seen = explore(|| {
@@ -466,7 +491,8 @@ fn a_choice_to_write_that_is_dropped_is_done_or_not() {
     );
 }
 
-/// Two alternations, of which one is dropped: neither or both, or who is left does not know of the drop.
+/// One of two alternations is dropped. Both happen or neither, or the one that is left does not
+/// know of the drop.
 #[test]
 fn a_dropped_choice_meets_a_choice() {
     let seen = explore(|| {
@@ -526,7 +552,7 @@ fn a_write_awaits_the_end_of_an_extended_read() {
     assert_eq!(seen, BTreeSet::from([((Ok(()), 1), Ok(1))]));
 }
 
-/// The server waits for its client in the middle of the read: which may have gone.
+/// The server waits for its client in the middle of the read, and the client may have gone.
 #[test]
 fn a_write_that_is_dropped_does_not_wait_for_an_extended_read() {
     let seen = explore(|| {
@@ -591,7 +617,7 @@ fn a_value_never_made_leaves_who_awaits_it() {
     assert_eq!(seen, BTreeSet::from([(Ok(2), Ok(Nothing), Ok(())), (Ok(2), Err(RETIRED), Ok(()))]));
 }
 
-/// What is made for a reader that has gone is the next one's.
+/// A value that was made for a reader that has gone goes to the next one.
 #[test]
 fn a_value_made_late_outlives_its_reader() {
     let seen = explore(|| {
@@ -622,7 +648,7 @@ fn a_value_is_made_late_by_a_future() {
     assert_eq!(seen, BTreeSet::from([(1, Ok(1))]));
 }
 
-/// A promise to a future, by a future, of which either may be dropped.
+/// A future promises a future a value, and either may be dropped.
 #[test]
 fn a_promise_meets_a_drop() {
     let seen = explore(|| {
@@ -643,7 +669,7 @@ fn a_promise_meets_a_drop() {
     );
 }
 
-/// Nobody waits for who is dropped, and resigns.
+/// No process waits for one that is dropped and resigns.
 #[test]
 fn a_drop_takes_back_that_one_has_come_to_a_barrier() {
     let seen = explore(|| {
@@ -707,21 +733,22 @@ fn the_end_of_a_group_is_awaited() {
     assert_eq!(seen, BTreeSet::from([(true, (), ()), (false, (), ())]));
 }
 
-/// A process, and what its group hears of it: whoever drops the future of its end does not ask for it.
+/// A process ends, and its group hears of it. If the future of its end is dropped, nobody asks for
+/// it.
 #[test]
 fn a_process_that_ends_is_joined_or_not() {
     static DEFINITION: Definition = Definition::new("joined");
     let seen = explore(|| {
         let group = Arc::new(Group::new(Location::caller()));
         group.enter(1);
-        let process = crate::__private::process(&DEFINITION, (), Code::new(|()| 1_u8));
+        let process = crate::front::private::process(&DEFINITION, (), Code::new(|()| 1_u8));
         let job = Arc::new(Single::new(process, Arc::clone(&group), false, Location::caller()));
-        let work: Arc<dyn job::Work> = job.clone();
+        let work: Arc<dyn work::Work> = job.clone();
         let joining = async move {
             let outcome = once(Join::new(Some(job), Location::caller())).await;
             outcome.map(|outcome: Result<u8, Failure>| outcome.is_ok())
         };
-        (move || drive(joining), move || job::run(&work, 0))
+        (move || drive(joining), move || work::run(&work, 0))
     });
     assert_eq!(seen, BTreeSet::from([(Some(true), ()), (None, ())]));
 }
@@ -732,11 +759,97 @@ fn the_end_of_a_process_is_awaited() {
     let seen = explore(|| {
         let group = Arc::new(Group::new(Location::caller()));
         group.enter(1);
-        let process = crate::__private::process(&DEFINITION, (), Code::new(|()| 1_u8));
+        let process = crate::front::private::process(&DEFINITION, (), Code::new(|()| 1_u8));
         let job = Arc::new(Single::new(process, Arc::clone(&group), false, Location::caller()));
-        let work: Arc<dyn job::Work> = job.clone();
+        let work: Arc<dyn work::Work> = job.clone();
         let joining = async move { Join::new(Some(job), Location::caller()).await.ok() };
-        (move || drive(joining), move || job::run(&work, 0))
+        (move || drive(joining), move || work::run(&work, 0))
     });
     assert_eq!(seen, BTreeSet::from([(Some(1), ())]));
+}
+
+/// Its process is over, and its head exists until the operation is dropped.
+#[test]
+fn an_operation_outlives_its_process() {
+    let seen = explore(|| {
+        let channel = Channel::new();
+        let (reader, writer) = (channel.reader(), channel.writer());
+        let leaving = async move {
+            let mut reading = Box::pin(async move { read_async(&reader).await });
+            let polled = poll_fn(|waking| Poll::Ready(reading.as_mut().poll(waking))).await;
+            (reading, polled)
+        };
+        (
+            move || {
+                let (reading, polled) = drive(leaving);
+                drop(reading);
+                match polled {
+                    Poll::Ready(got) => Some(got),
+                    Poll::Pending => None,
+                }
+            },
+            move || write(&writer, 1),
+        )
+    });
+    assert_eq!(
+        seen,
+        BTreeSet::from([(Some(Ok(1)), Ok(())), (None, Ok(())), (None, Err((1, RETIRED)))])
+    );
+}
+
+/// It then belongs to no process of this thread, and its process is told so with no lock held.
+#[test]
+fn an_operation_that_outlived_its_process_is_awaited_elsewhere() {
+    let seen = explore(|| {
+        let channel = Channel::new();
+        let (reader, writer) = (channel.reader(), channel.writer());
+        let leaving = async move {
+            let mut reading = Box::pin(async move { read_async(&reader).await });
+            let polled = poll_fn(|waking| Poll::Ready(reading.as_mut().poll(waking))).await;
+            (reading, polled)
+        };
+        (
+            move || match drive(leaving) {
+                (_, Poll::Ready(got)) => got,
+                (reading, Poll::Pending) => drive_elsewhere(reading),
+            },
+            move || write(&writer, 1),
+        )
+    });
+    assert_eq!(seen, BTreeSet::from([(Ok(1), Ok(()))]));
+}
+
+/// It may take the lock of the channel, because no thread holds that.
+#[test]
+fn a_waker_uses_the_channel_that_wakes_it() {
+    let seen = explore(|| {
+        let channel = Channel::new();
+        let (reader, touched, writer) = (channel.reader(), channel.reader(), channel.writer());
+        (
+            move || {
+                let reads = async move { [read_async(&reader).await, read_async(&reader).await] };
+                drive_touching(Some(touched), reads)
+            },
+            move || write(&writer, 1),
+        )
+    });
+    assert_eq!(seen, BTreeSet::from([([Ok(1), Err(RETIRED)], Ok(()))]));
+}
+
+#[test]
+fn two_await_the_end_of_the_same_processes() {
+    let seen = explore(|| {
+        let group = Arc::new(Group::new(Location::caller()));
+        group.enter(1);
+        let one = Arc::clone(&group);
+        let waiting = async move {
+            let (mut first, mut second) =
+                (Box::pin(Ended::new(Arc::clone(&group))), Box::pin(Ended::new(group)));
+            let _ = poll_fn(|waking| Poll::Ready(first.as_mut().poll(waking))).await;
+            second.as_mut().await;
+            drop(first);
+        };
+        (move || drive(waiting), move || one.leave(1))
+    });
+    assert_eq!(seen, BTreeSet::from([((), ())]));
 }

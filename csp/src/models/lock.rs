@@ -1,7 +1,8 @@
-//! The word of a lock that belongs to one thread until another comes, and what one thread shows to others.
+//! The word of a lock that belongs to one thread until another comes, and the state that one thread
+//! shows to others.
 //!
-//! The barrier that every thread passes is a fence here, and the order of the owner's instructions another: what two such
-//! fences order, those two do.
+//! The barrier that every thread passes is modelled as a fence here, and the order of the owner's
+//! instructions as another. Any order that two such fences establish, the real ones establish too.
 
 use super::*;
 use crate::sync::{shown::Shown, word::Word};
@@ -11,7 +12,7 @@ struct Locked {
     count: loom::cell::UnsafeCell<u32>,
 }
 
-// SAFETY: the count is touched by whoever has the word; `loom` sees whether that is so.
+// SAFETY: the count is touched by the holder of the word only. `loom` checks that.
 unsafe impl Send for Locked {}
 // SAFETY: as above.
 unsafe impl Sync for Locked {}
@@ -33,7 +34,8 @@ impl Locked {
     }
 }
 
-/// What has been counted in the end, where each of these threads does `what` so often.
+/// Returns the counts that are possible in the end. Each of these threads does `what` the given
+/// number of times.
 fn explore_lock(
     threads: &'static [(usize, usize)],
     what: fn(&Locked, usize),
@@ -54,7 +56,7 @@ fn explore_lock(
             .collect();
         act(&locked, threads[0]);
         others.into_iter().for_each(|other| other.join().unwrap());
-        // SAFETY: the others have ended.
+        // SAFETY: the other threads have ended.
         judge(locked.count.with(|count| unsafe { *count }));
     })
 }
@@ -71,10 +73,10 @@ fn two_come_to_an_owner() {
     assert_eq!(seen, BTreeSet::from([4]));
 }
 
-/// What one thread changes so often, others look at.
+/// Lets one thread change the state so often, while others look at it.
 fn explore_shown(changes: u32, looks: usize, lookers: usize, bound: usize) -> BTreeSet<Vec<u32>> {
     struct There(Shown<[u32; 2]>);
-    // SAFETY: the other threads do nothing but look.
+    // SAFETY: the other threads only look.
     unsafe impl Sync for There {}
 
     check(bound, move |judge| {
@@ -111,4 +113,52 @@ fn one_looks_at_what_changes() {
 fn two_look_at_what_changes() {
     let seen = explore_shown(2, 1, 2, 3);
     assert_eq!(seen, (0..9).map(|both| vec![both / 3, both % 3]).collect());
+}
+
+/// The result of a choice by priority between two guards with a lock each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Came {
+    First,
+    /// No other thread had used the lock of the first.
+    Second,
+    /// The second is ready, and perhaps the first was ready before it.
+    Unsure,
+    Nothing,
+}
+
+/// One thread makes both guards ready, the first one first. The owner of the first lock chooses meanwhile.
+fn choices(second_is_owned: bool) -> BTreeSet<Came> {
+    let locked = |owner| Locked { word: Word::new(owner), count: loom::cell::UnsafeCell::new(0) };
+    check(6, move |judge| {
+        let both = Arc::new([locked(Some(OWNER)), locked(second_is_owned.then_some(OWNER))]);
+        let other = Arc::clone(&both);
+        let other = thread::spawn(move || other.each_ref().map(|locked| locked.count(OTHERS[0])));
+        let [first, second] = &*both;
+        let is_ready = |locked: &Locked| {
+            locked.word.acquire(OWNER, Word::hurried);
+            // SAFETY: the word is ours.
+            locked.count.with(|count| unsafe { *count > 0 })
+        };
+        let mut came = Came::Nothing;
+        if is_ready(first) {
+            came = Came::First;
+        }
+        first.word.release();
+        if came == Came::Nothing {
+            if is_ready(second) {
+                came = if first.word.is_alone(OWNER) { Came::Second } else { Came::Unsure };
+            }
+            second.word.release();
+        }
+        other.join().unwrap();
+        judge(came);
+    })
+}
+
+#[test]
+fn an_owner_that_finds_the_second_ready_knows_of_a_thread_at_the_first() {
+    for second_is_owned in [true, false] {
+        let seen = choices(second_is_owned);
+        assert_eq!(seen, BTreeSet::from([Came::First, Came::Unsure, Came::Nothing]));
+    }
 }

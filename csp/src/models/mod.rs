@@ -1,19 +1,22 @@
-//! The commit protocol under every interleaving, up to a number of preemptions, as `loom` explores them.
+//! The commit protocol under every interleaving, up to a number of preemptions, as `loom` explores
+//! them.
 //!
-//! A model is a few processes and the set of *all* outcomes they can have together: [`explore`] runs them in
-//! every order and returns what came out, and the test says what that must be. So a race that is never run
-//! fails a model as one that goes wrong does. Each execution also checks that
-//! - nobody waits for ever (`loom` calls it a deadlock),
-//! - what one process leaves for another is ordered by locks and parks, and nothing is touched once its process
-//!   has gone on (`sync::checked`),
+//! A model is a few processes and the set of *all* outcomes they can have together. [`explore`]
+//! runs them in every order and returns the outcomes, and the test says what they must be. So a
+//! race that is never run fails a model like a race that goes wrong. Each execution also checks
+//! that
+//! - no process waits for ever (`loom` calls it a deadlock),
+//! - memory that one process leaves for another is ordered by locks and parks, and none is touched
+//!   once its process has gone on (`sync::checked`),
 //! - each commit is followed by exactly one `unpark`, and each `unpark` is taken ([`Post`]),
 //! - each [`Value`] is dropped exactly once.
 //!
 //! A deadline may come at any time: see [`Post`].
 //!
-//! Run them with `RUSTFLAGS="--cfg loom" cargo test -p csp --release --lib models`; `LOOM_MAX_PREEMPTIONS=n` sets
-//! another bound, and `-- --nocapture` shows how many executions each model takes. DESIGN.md lists the mistakes that were
-//! planted in the protocol to see the models find them.
+//! Run them with `RUSTFLAGS="--cfg loom" cargo test -p csp-process --release --lib models`.
+//! `LOOM_MAX_PREEMPTIONS=n` sets another bound, and `-- --nocapture` shows how many executions each
+//! model takes. `README.md` lists the mistakes that were planted in the protocol to see the models
+//! find them.
 #![allow(unsafe_code)]
 
 mod alternation;
@@ -25,8 +28,13 @@ mod futures;
 mod lock;
 mod park;
 mod plain;
+mod priority;
+#[cfg(feature = "compute")]
+mod stand_ins;
 mod termination;
 
+use self::alt::{Gives as _, Guard as _};
+use loom::thread::{self, Thread};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -36,17 +44,138 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use loom::thread::{self, Thread};
-
-use crate::__private::alt::{self, Guard};
-use crate::blocked::Blocked;
 use crate::channel::{Channel, Reader, Writer};
-use crate::guard::At;
-use crate::park::{Children as _, Context, Identity, Named, Park, switch_to};
+use crate::choice::guards::time::At;
 use crate::process::group::Group;
-use crate::termination::{Termination, WriteError};
+use crate::report::termination::Termination;
+use crate::wait::blocked::Blocked;
+use crate::wait::lineage::{Identity, Named};
+use crate::wait::park::{Children as _, Context, Park, switch_to};
 
-/// How often processes that could go on are stopped to let others go on, at most.
+/// The guards as `alt!` makes them. A guard stands in a place of its own, and leaves its value in another.
+mod alt {
+    pub(super) use crate::choice::guard::Guard;
+    pub(super) use crate::front::private::alt::{
+        Site, after, choose, choose_async, first, first_async, retired, skip, sync,
+    };
+
+    use std::mem::ManuallyDrop;
+
+    use crate::channel::{Extended, Reader, Writer};
+    use crate::choice::guard::{Entry, LeftValue};
+    use crate::choice::guards::{late, read, write};
+
+    /// A guard and its place. The guard is dropped first.
+    pub(super) struct Placed<G, P> {
+        guard: ManuallyDrop<G>,
+        place: *mut P,
+    }
+
+    impl<G, P: Default> Placed<G, P> {
+        /// Makes the guard in a new place.
+        fn new<'a>(make: impl FnOnce(&'a P) -> G) -> Self
+        where
+            P: 'a,
+        {
+            let place = Box::into_raw(Box::<P>::default());
+            // SAFETY: the place lives until the guard is dropped.
+            Self { guard: ManuallyDrop::new(make(unsafe { &*place })), place }
+        }
+    }
+
+    impl<G, P> Drop for Placed<G, P> {
+        fn drop(&mut self) {
+            // SAFETY: each is dropped once, here.
+            unsafe {
+                ManuallyDrop::drop(&mut self.guard);
+                drop(Box::from_raw(self.place));
+            }
+        }
+    }
+
+    impl<G: Guard, P> Guard for Placed<G, P> {
+        type Left = G::Left;
+
+        fn offer(&mut self) -> Entry<'_> {
+            self.guard.offer()
+        }
+
+        fn keep(&mut self, left: &G::Left) {
+            self.guard.keep(left);
+        }
+    }
+
+    /// The guard `end.read()`.
+    pub(super) fn read<T>(end: &Reader<T>) -> Placed<read::Read<'_, T>, read::ReadAt<T>> {
+        Placed::new(|place| read::read(end, place))
+    }
+
+    /// The guard `end.begin()`.
+    pub(super) fn begin<T>(end: &Reader<T>) -> Placed<read::Begin<'_, T>, read::BeginAt<T>> {
+        Placed::new(|place| read::begin(end, place))
+    }
+
+    /// The guard `end.write(value)`.
+    pub(super) fn write<T>(
+        end: &Writer<T>,
+        value: T,
+    ) -> Placed<write::Write<'_, T>, write::WriteAt<T>> {
+        Placed::new(|place| write::write(end, value, place))
+    }
+
+    /// The guard `end.write_with(…)`.
+    pub(super) fn defer<T>(end: &Writer<T>) -> Placed<late::Defer<'_, T>, late::DeferAt<T>> {
+        Placed::new(|place| late::defer(end, place))
+    }
+
+    /// A guard that was chosen gives its value.
+    pub(super) trait Gives {
+        type Value;
+
+        fn value(self) -> Self::Value;
+    }
+
+    impl<G: Guard<Left: Opens>> Gives for G {
+        type Value = <G::Left as Opens>::Value;
+
+        fn value(mut self) -> Self::Value {
+            let left = G::Left::default();
+            self.keep(&left);
+            left.opened()
+        }
+    }
+
+    /// A place for the value of a guard.
+    pub(super) trait Opens: Default {
+        type Value;
+
+        fn opened(&self) -> Self::Value;
+    }
+
+    impl Opens for () {
+        type Value = ();
+
+        fn opened(&self) {}
+    }
+
+    impl<V> Opens for LeftValue<V> {
+        type Value = V;
+
+        fn opened(&self) -> V {
+            self.open()
+        }
+    }
+
+    impl<T> Opens for read::BeginLeft<T> {
+        type Value = Extended<'static, T>;
+
+        fn opened(&self) -> Extended<'static, T> {
+            self.open()
+        }
+    }
+}
+
+/// Returns how often, at most, processes that could go on are stopped to let others go on.
 fn bound(processes: usize) -> usize {
     match processes {
         ..=2 => 6,
@@ -55,10 +184,27 @@ fn bound(processes: usize) -> usize {
     }
 }
 
-/// All outcomes that the processes made by `setup` can have.
+/// Returns all outcomes that the processes made by `setup` can have.
 fn explore<P: Processes>(setup: impl Fn() -> P + Send + Sync + 'static) -> BTreeSet<P::Outcome> {
-    check(bound(P::COUNT), move |judge| {
+    explore_with(bound(P::COUNT), false, setup)
+}
+
+/// Does the same where locks have owners. The last process owns the locks of what `setup` makes.
+fn explore_owned<P: Processes>(
+    preemptions: usize,
+    setup: impl Fn() -> P + Send + Sync + 'static,
+) -> BTreeSet<P::Outcome> {
+    explore_with(preemptions, true, setup)
+}
+
+fn explore_with<P: Processes>(
+    preemptions: usize,
+    owned: bool,
+    setup: impl Fn() -> P + Send + Sync + 'static,
+) -> BTreeSet<P::Outcome> {
+    check(preemptions, move |judge| {
         CENSUS.set(0);
+        crate::sync::let_locks_have_owners(owned);
         LIVES.with_borrow_mut(Vec::clear);
         futures::begin();
         Life::begin("setup");
@@ -70,7 +216,13 @@ fn explore<P: Processes>(setup: impl Fn() -> P + Send + Sync + 'static) -> BTree
     })
 }
 
-/// What is told to the function that each execution is given.
+/// Returns whether this run has that mistake planted.
+pub(crate) fn is_planted(mistake: &str) -> bool {
+    static PLANTED: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    PLANTED.get_or_init(|| std::env::var("CSP_PLANTED").unwrap_or_default()) == mistake
+}
+
+/// Runs each execution with a function that reports its outcome. Returns all outcomes.
 fn check<R: Outcome>(
     preemptions: usize,
     execution: impl Fn(Box<dyn FnOnce(R)>) + Send + Sync + 'static,
@@ -98,18 +250,18 @@ fn check<R: Outcome>(
     outcomes
 }
 
-/// What a process may return.
+/// A value that a process may return.
 trait Outcome: Ord + fmt::Debug + Send + 'static {}
 
 impl<R: Ord + fmt::Debug + Send + 'static> Outcome for R {}
 
 /// A tuple of closures, each the body of a process.
 trait Processes {
-    /// What they return.
+    /// The values that they return.
     type Outcome: Outcome;
     const COUNT: usize;
 
-    /// Runs them all; the last to end calls `judge`.
+    /// Runs them all. The last to end calls `judge`.
     fn run(self, judge: impl FnOnce(Self::Outcome) + 'static);
 }
 
@@ -164,13 +316,13 @@ fn run_all(bodies: Vec<Box<dyn FnOnce()>>, judge: impl FnOnce() + 'static) {
 }
 
 thread_local! {
-    /// The processes of the execution that runs; `loom` runs all its threads on one.
+    /// The processes of the present execution. `loom` runs all its threads on one.
     static LIVES: RefCell<Vec<Remains>> = const { RefCell::new(Vec::new()) };
-    /// How many values are alive.
+    /// The number of live values.
     static CENSUS: Cell<isize> = const { Cell::new(0) };
 }
 
-/// What makes a thread of a model a process. It is kept until the next execution begins.
+/// The state that makes a thread of a model a process. It is kept until the next execution begins.
 struct Life {
     post: Post,
     context: OnceCell<Context>,
@@ -199,7 +351,7 @@ struct Remains(NonNull<Life>);
 
 impl Drop for Remains {
     fn drop(&mut self) {
-        // SAFETY: leaked by `begin`, which alone makes one; the threads that used it have ended.
+        // SAFETY: leaked by `begin`, which alone makes one. The threads that used it have ended.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
@@ -210,14 +362,11 @@ impl Named for Name {
     fn write_name(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
         out.write_str(self.0)
     }
-
-    fn write_path(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
-        out.write_str(self.0)
-    }
 }
 
-/// A [`Park`] that holds everybody to the word of that trait: there is never more than one `unpark` to take. Its
-/// deadline comes at the moment of the call, which `loom` moves to wherever it makes a difference.
+/// A [`Park`] that checks the contract of that trait: there is never more than one `unpark` to
+/// take. Its deadline comes at the moment of the call, which `loom` moves to wherever it makes a
+/// difference.
 struct Post {
     letter: loom::sync::Mutex<Letter>,
 }
@@ -244,7 +393,7 @@ impl Park for Post {
                 return false;
             }
             letter.waiting = Some(thread::current());
-            // From the unlocking to the parking `loom` lets nobody in between.
+            // Between the unlocking and the parking `loom` lets no other thread in.
             drop(letter);
             thread::park();
         }
@@ -263,7 +412,7 @@ impl Park for Post {
     }
 }
 
-/// What is written and read. Each is dropped once.
+/// A value that is written and read. Each is dropped once.
 #[derive(Debug)]
 struct Value(u8);
 
@@ -280,7 +429,7 @@ impl Drop for Value {
     }
 }
 
-/// How a channel ended.
+/// The way in which a channel ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum How {
     Retired,
@@ -296,10 +445,10 @@ impl From<Termination> for How {
     }
 }
 
-/// What a reader got.
+/// A reader's result.
 type Got = Result<u8, How>;
 
-/// Whether a value was written; else it has come back.
+/// A writer's result: the value was written, or has come back.
 type Wrote = Result<(), (u8, How)>;
 
 fn read(reader: &Reader<Value>) -> Got {
@@ -307,17 +456,18 @@ fn read(reader: &Reader<Value>) -> Got {
 }
 
 fn write(writer: &Writer<Value>, n: u8) -> Wrote {
-    writer
-        .write(Value::new(n))
-        .map_err(|WriteError { value, termination }| (value.0, termination.into()))
+    writer.write(Value::new(n)).map_err(|error| {
+        let ended = error.termination.clone();
+        (error.into_inner().0, ended.into())
+    })
 }
 
-/// A fair choice; what the chosen guard gives is handed to the function behind it.
+/// Makes a fair choice. The result of the chosen guard goes to the function behind it.
 macro_rules! choose {
     ($($guard:expr => $then:expr),+ $(,)?) => { decide!(choose, $([$guard, $then])+) };
 }
 
-/// The same by priority.
+/// Makes the same choice by priority.
 macro_rules! first {
     ($($guard:expr => $then:expr),+ $(,)?) => { decide!(first, $([$guard, $then])+) };
 }
@@ -339,12 +489,12 @@ macro_rules! decide {
 
 use {choose, decide, first};
 
-/// A timeout that comes when it likes.
+/// Returns a timeout that may come at any moment.
 fn timeout() -> At {
     alt::after(Duration::from_secs(3600))
 }
 
-/// What a choice has come to.
+/// The outcome of a choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Chose {
     Read(u8),

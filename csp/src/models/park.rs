@@ -1,10 +1,12 @@
-//! How a plain thread parks: each `unpark` lets one `park` go on, which may have begun before it or not.
+//! The parking of a plain thread: each `unpark` lets one `park` go on, whether that began before it
+//! or not.
 //!
-//! Here threads wait with `ThreadPark`; in the other models with `Post`, which has the same to keep.
+//! Here threads wait with `ThreadPark`. In the other models they wait with `Post`, which has the
+//! same contract.
 
 use super::*;
-use crate::blocked::Want;
-use crate::park::current;
+use crate::wait::blocked::Want;
+use crate::wait::park::current;
 
 struct Nothing;
 
@@ -16,7 +18,8 @@ impl Blocked for Nothing {
     fn wants(&self, _: &mut dyn FnMut(Want<'_>)) {}
 }
 
-/// What `main` may return, in all orders with what it spawns; it is given the `Park` of its thread.
+/// Returns the results that `main` may have, in all orders with the threads that it spawns. It is
+/// given the `Park` of its thread.
 fn explore_thread<R: Outcome>(
     main: impl Fn(&'static dyn Park) -> R + Send + Sync + 'static,
 ) -> BTreeSet<R> {
@@ -41,7 +44,7 @@ fn an_unpark_is_kept_for_a_later_park() {
     assert_eq!(seen, BTreeSet::from([(true, false)]));
 }
 
-/// In time or not, it is taken once.
+/// In time or not, the `unpark` is taken once.
 #[test]
 fn an_unpark_meets_a_deadline() {
     let seen = explore_thread(|park| {

@@ -14,7 +14,7 @@ fn a_write_meets_a_read() {
     assert_eq!(seen, BTreeSet::from([(Ok(1), Ok(()))]));
 }
 
-/// What either did before is there for the other afterwards.
+/// The work of either side before the rendezvous is visible to the other afterwards.
 #[test]
 fn a_rendezvous_orders_both_sides() {
     let seen = explore(|| {
@@ -22,7 +22,7 @@ fn a_rendezvous_orders_both_sides() {
         let (reader, writer) = (channel.reader(), channel.writer());
         let (left, right) = (Rc::new(UnsafeCell::new(0)), Rc::new(UnsafeCell::new(0)));
         let (my_left, my_right) = (Rc::clone(&left), Rc::clone(&right));
-        // SAFETY: `loom` sees to it that nobody else is at the cells.
+        // SAFETY: `loom` checks that no other thread is at the cells.
         let (get, set) =
             (|cell: *const i32| unsafe { *cell }, |cell: *mut i32| unsafe { *cell = 1 });
         (
@@ -99,7 +99,7 @@ fn two_pairs_meet_on_one_channel() {
     assert_eq!(seen, BTreeSet::from([a, b]));
 }
 
-/// The processes of a group, and who waits for them.
+/// The processes of a group, and a process that waits for them.
 #[test]
 fn who_waits_for_a_group_goes_on_when_all_have_left() {
     let seen = explore(|| {

@@ -1,4 +1,4 @@
-//! Channels that end while somebody reads or writes.
+//! Channels that end while a process reads or writes.
 
 use super::Chose::{Nothing, Read};
 use super::*;
@@ -118,7 +118,8 @@ fn poison_frees_all_that_wait() {
     assert_eq!(seen, BTreeSet::from([(Err(How::Poisoned), Err(How::Poisoned), ())]));
 }
 
-/// Who stops because of poison passes it on; it was there before this process's ends were dropped.
+/// A process that stops because of poison passes it on. The poison was there before the process's
+/// ends were dropped.
 #[test]
 fn poison_travels() {
     let seen = explore(|| {
@@ -134,7 +135,7 @@ fn poison_travels() {
     assert_eq!(seen, BTreeSet::from([(Err(How::Poisoned), Err(How::Poisoned), ())]));
 }
 
-/// All see the same one.
+/// All see the same poison.
 #[test]
 fn the_first_poison_stays() {
     let seen = explore(|| {

@@ -1,4 +1,4 @@
-//! What a process does with its arguments: a function that waits, or one that gives a future.
+//! A process's body: a function that blocks, or a function that returns a future.
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;
@@ -12,14 +12,15 @@ pub(crate) enum Body<A, R> {
     Awaits(Awaiting<A, R>),
 }
 
-/// A function that gives a future, whose type is hidden: `fn(A) -> F`, and what is done with an `F`.
+/// A function `fn(A) -> F` that returns a future, with the type `F` hidden. The table says what can be done with an
+/// `F`.
 pub(crate) struct Awaiting<A, R> {
     function: fn(),
-    /// Is never freed.
-    table: NonNull<Table<A, R>>,
+    /// This table is never freed.
+    table: NonNull<FutureTable<A, R>>,
 }
 
-// SAFETY: it is a pointer to functions, which any thread may call.
+// SAFETY: the value consists of pointers to functions and constants, which any thread may use.
 unsafe impl<A, R> Send for Awaiting<A, R> {}
 // SAFETY: as above.
 unsafe impl<A, R> Sync for Awaiting<A, R> {}
@@ -27,9 +28,9 @@ unsafe impl<A, R> Sync for Awaiting<A, R> {}
 /// A future of any type.
 pub(crate) type Boxed<R> = Pin<Box<dyn Future<Output = R>>>;
 
-struct Table<A, R> {
+struct FutureTable<A, R> {
     layout: Layout,
-    /// Calls the function and puts the future at a place.
+    /// Calls the function and puts its future at the given place.
     begin: unsafe fn(fn(), A, *mut u8),
     poll: unsafe fn(*mut u8, &mut Context<'_>) -> Poll<R>,
     drop: unsafe fn(*mut u8),
@@ -52,11 +53,11 @@ impl<A, R> Clone for Awaiting<A, R> {
 
 impl<A, R> Copy for Awaiting<A, R> {}
 
-/// What a function `fn(A) -> F` is called by.
+/// The functions of the table for an `fn(A) -> F`.
 struct Of<A, R, F>(std::marker::PhantomData<(A, R, F)>);
 
 impl<A: 'static, R: 'static, F: Future<Output = R> + 'static> Of<A, R, F> {
-    const TABLE: &'static Table<A, R> = &Table {
+    const TABLE: &'static FutureTable<A, R> = &FutureTable {
         layout: Layout::new::<F>(),
         begin: Self::begin,
         poll: Self::poll,
@@ -65,26 +66,27 @@ impl<A: 'static, R: 'static, F: Future<Output = R> + 'static> Of<A, R, F> {
     };
 
     /// # Safety
-    /// It is an `fn(A) -> F`.
+    /// `function` is an `fn(A) -> F`.
     unsafe fn call(function: fn(), arguments: A) -> F {
-        // SAFETY: the caller's promise; all pointers to functions are alike.
+        // SAFETY: by the caller's promise the pointer is of this type. All pointers to functions have one
+        // representation.
         let function = unsafe { std::mem::transmute::<fn(), fn(A) -> F>(function) };
         function(arguments)
     }
 
     unsafe fn begin(function: fn(), arguments: A, place: *mut u8) {
-        // SAFETY: the callers in `Awaiting` promise that this is the table of that function, and that the place is large
-        // enough and free.
+        // SAFETY: the callers in `Awaiting` promise that this is the table of that function, and that the place is
+        // large enough and free.
         unsafe { place.cast::<F>().write(Self::call(function, arguments)) };
     }
 
     unsafe fn poll(place: *mut u8, waking: &mut Context<'_>) -> Poll<R> {
-        // SAFETY: there is an `F`, which stays there until it is dropped.
+        // SAFETY: the place holds an `F`, which stays there until it is dropped.
         unsafe { Pin::new_unchecked(&mut *place.cast::<F>()) }.poll(waking)
     }
 
     unsafe fn drop(place: *mut u8) {
-        // SAFETY: there is an `F`, which is used no more.
+        // SAFETY: the place holds an `F`, which nobody uses afterwards.
         unsafe { place.cast::<F>().drop_in_place() };
     }
 
@@ -100,44 +102,45 @@ impl<A, R> Awaiting<A, R> {
         A: 'static,
         R: 'static,
     {
-        // SAFETY: all pointers to functions are alike, and it is called as what it was.
+        // SAFETY: all pointers to functions have one representation. The table casts it back to its own type
+        // before the call.
         let function = unsafe { std::mem::transmute::<fn(A) -> F, fn()>(function) };
         Self { function, table: NonNull::from(Of::<A, R, F>::TABLE) }
     }
 
-    fn table(&self) -> &Table<A, R> {
-        // SAFETY: it is a constant.
+    fn table(&self) -> &FutureTable<A, R> {
+        // SAFETY: the table is a constant.
         unsafe { self.table.as_ref() }
     }
 
-    /// How much room the future takes.
+    /// Returns the size and the alignment of the future.
     pub(crate) fn layout(self) -> Layout {
         self.table().layout
     }
 
     pub(crate) fn boxed(self, arguments: A) -> Boxed<R> {
-        // SAFETY: the function is that of the table.
+        // SAFETY: the function belongs to the table.
         unsafe { (self.table().boxed)(self.function, arguments) }
     }
 
     /// Puts the future of these arguments at `place`.
     ///
     /// # Safety
-    /// There is room for `layout`, and nothing there.
+    /// `place` has room for `layout` and is free.
     pub(crate) unsafe fn begin(self, arguments: A, place: *mut u8) {
-        // SAFETY: the caller's promise, and the function is that of the table.
+        // SAFETY: the caller's promise. The function belongs to the table.
         unsafe { (self.table().begin)(self.function, arguments, place) };
     }
 
     /// # Safety
-    /// `begin` has put it there, and it has not been moved since.
+    /// `begin` has put the future at `place`, and the future has not been moved since.
     pub(crate) unsafe fn poll(self, place: *mut u8, waking: &mut Context<'_>) -> Poll<R> {
         // SAFETY: the caller's promise.
         unsafe { (self.table().poll)(place, waking) }
     }
 
     /// # Safety
-    /// As `poll`; it is not there afterwards.
+    /// As for `poll`. Afterwards the place is free.
     pub(crate) unsafe fn drop(self, place: *mut u8) {
         // SAFETY: the caller's promise.
         unsafe { (self.table().drop)(place) };

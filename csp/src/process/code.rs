@@ -1,17 +1,18 @@
-//! What a process value knows of its function: the body, and how the body is run in another OS process.
+//! The function of a process value: the body, and how the body is run in another OS process.
 //!
-//! Plain data, for the macros to fill and a backend to use: whether there is a way to another OS process, a backend knows.
+//! The macros fill in this plain data and a backend uses it. Only the backend knows whether another OS process can
+//! be reached.
 #![allow(missing_debug_implementations, reason = "nobody outside sees them")]
 
 use super::{Awaiting, Body};
 
-/// The function of a process. One for each instance of a generic function.
+/// The function of a process. Each instance of a generic function has its own `Code`.
 pub struct Code<A, R> {
     pub(crate) body: Body<A, R>,
     pub(crate) depart: Option<Depart<A, R>>,
 }
 
-/// Packs arguments up. An error says which of them can't be, and why.
+/// Serializes arguments. An error says which argument can't be serialized, and why.
 pub(crate) type Depart<A, R> = fn(&A) -> Result<Departure<R>, String>;
 
 impl<A, R> Clone for Code<A, R> {
@@ -23,12 +24,12 @@ impl<A, R> Clone for Code<A, R> {
 impl<A, R> Copy for Code<A, R> {}
 
 impl<A, R> Code<A, R> {
-    /// A function that runs in this OS process only.
+    /// Makes the code of a function that runs in this OS process only.
     pub const fn new(body: fn(A) -> R) -> Self {
         Self { body: Body::Waits(body), depart: None }
     }
 
-    /// A function that gives a future. It runs in this OS process only.
+    /// Makes the code of a function that returns a future. The function runs in this OS process only.
     pub fn awaiting<F: Future<Output = R> + 'static>(body: fn(A) -> F) -> Self
     where
         A: 'static,
@@ -37,7 +38,7 @@ impl<A, R> Code<A, R> {
         Self { body: Body::Awaits(Awaiting::of(body)), depart: None }
     }
 
-    /// It runs in another one too.
+    /// Lets the function run in another OS process too.
     pub const fn portable(mut self, depart: Depart<A, R>) -> Self {
         self.depart = Some(depart);
         self
@@ -56,31 +57,31 @@ const NOT_PORTABLE: &str = "its function can't be run in another OS process: mar
 
 /// A process that is ready to be run in another OS process.
 pub struct Departure<R> {
-    /// What runs it there.
+    /// The function that runs it there.
     pub entry: &'static Entry,
-    /// Its arguments.
+    /// Its arguments, serialized.
     pub arguments: Vec<u8>,
-    /// Unpacks what it returned there.
+    /// Deserializes what the process returned there.
     pub arrive: fn(&[u8]) -> Result<R, String>,
 }
 
-/// One function that can be run in another OS process, as that one finds it in the executable.
+/// One function that can be run in another OS process, as that OS process finds it in the executable.
 #[repr(C)]
 pub struct Entry {
     pub(crate) magic: u64,
     pub(crate) hash: u64,
     pub(crate) name: &'static str,
-    /// Which instance of a generic function.
+    /// Names the instance of a generic function.
     pub(crate) instance: fn() -> &'static str,
-    /// Takes what came with the start and gives what becomes of it, as bytes; or says why it can't.
+    /// Takes the bytes that came with the start and returns the result as bytes, or the reason why it can't.
     pub(crate) run: fn(&[u8]) -> Result<Vec<u8>, String>,
 }
 
 impl Entry {
-    /// What every entry begins with, and nothing else does.
+    /// The first field of every entry. Nothing else begins with it.
     pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"csp:proc");
 
-    /// The entry of the function `name`, whose signature has this [`hash`].
+    /// Makes the entry of the function `name`, whose signature has this [`hash`].
     pub const fn new(
         name: &'static str,
         hash: u64,
@@ -91,7 +92,8 @@ impl Entry {
     }
 }
 
-/// FNV-1a (Fowler, Noll, Vo): what two builds of one signature have in common, and of two hardly ever.
+/// Returns the FNV-1a hash (Fowler, Noll, Vo) of a signature. Two builds of one signature agree in it, and two
+/// signatures hardly ever do.
 pub const fn hash(text: &str) -> u64 {
     let bytes = text.as_bytes();
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;

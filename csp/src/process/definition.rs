@@ -1,8 +1,13 @@
-//! What is fixed about a process by its function, and what by the value.
+//! The properties of a process: those that its function fixes, and those that a value changes.
 
-/// What a process runs on.
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The backend that a process runs on.
 ///
-/// Which of them are there is decided by cargo features; see the crate's documentation.
+/// Cargo features decide which backends are compiled in. The crate's documentation lists them.
 ///
 /// ```
 /// use csp::{Backend, parallel, process};
@@ -17,29 +22,92 @@
 /// assert_ne!(here, there);
 /// # }
 /// ```
+///
+/// A program's options may name a backend. The names are those of `#[process(on = …)]`: `coroutine`, `thread` and `subprocess`.
+///
+/// ```
+/// use csp::Backend;
+///
+/// assert_eq!("thread".parse(), Ok(Backend::Thread));
+/// assert_eq!(Backend::Coroutine.to_string(), "coroutine");
+/// let error = "threads".parse::<Backend>().unwrap_err();
+/// assert_eq!(error.to_string(), "no backend is called `threads`: there are `coroutine`, `thread` and `subprocess`");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Backend {
-    /// A coroutine, scheduled by the thread that starts it. Costs some 100 bytes before it runs and a
-    /// stack from then on; no other process of its scheduler runs at the same time.
+    /// A coroutine, scheduled by the thread that starts it. It takes some 100 bytes before it runs, and a stack
+    /// from then on. No other process of its scheduler runs at the same time.
     Coroutine,
     /// An OS thread of its own.
     Thread,
-    /// An OS process of its own: the same executable, started again. For functions that are marked
-    /// [`#[multiprocess]`](crate::multiprocess) or `on = subprocess`; others can't be taken there, and fail. Costs
-    /// more than a millisecond and a thread of the parent.
+    /// An OS process of its own: the same executable, started again. Only functions that are marked
+    /// [`#[multiprocess]`](crate::multiprocess) or `on = subprocess` can run there. Other processes fail. The start
+    /// takes more than a millisecond and a thread of the parent.
     Subprocess,
 }
 
-/// What a panic makes of the ends that the process holds.
+impl Backend {
+    const NAMED: [(Self, &'static str); 3] = [
+        (Self::Coroutine, "coroutine"),
+        (Self::Thread, "thread"),
+        (Self::Subprocess, "subprocess"),
+    ];
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAMED.iter().find(|(backend, _)| backend == self).map(|(_, name)| name);
+        f.pad(name.expect("each has a name"))
+    }
+}
+
+impl FromStr for Backend {
+    type Err = ParseBackendError;
+
+    fn from_str(text: &str) -> Result<Self, ParseBackendError> {
+        let found = Self::NAMED.iter().find(|(_, name)| *name == text);
+        found.map(|(backend, _)| *backend).ok_or_else(|| ParseBackendError(text.into()))
+    }
+}
+
+/// No [`Backend`] has this name.
+///
+/// ```
+/// let error: csp::ParseBackendError = "greenlet".parse::<csp::Backend>().unwrap_err();
+/// assert!(error.to_string().contains("`greenlet`"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseBackendError(Box<str>);
+
+impl fmt::Display for ParseBackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(text) = self;
+        write!(f, "no backend is called `{text}`: there are `coroutine`, `thread` and `subprocess`")
+    }
+}
+
+impl Error for ParseBackendError {}
+
+/// The effect of a panic on the channel ends of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnPanic {
     /// They are poisoned, with the panic as cause.
     Poison,
-    /// They retire: the process only leaves.
+    /// They retire, as if the process had returned.
     Retire,
 }
 
-/// What `#[process]` says of a function.
+/// The limits of an OS process, where there are such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) cpu_time: Option<Duration>,
+    pub(crate) wall_time: Option<Duration>,
+    /// In bytes.
+    pub(crate) memory: Option<u64>,
+}
+
+/// The properties that `#[process]` gives a function.
 #[derive(Clone, Copy, Debug)]
 pub struct Definition {
     pub(crate) name: &'static str,
@@ -48,10 +116,11 @@ pub struct Definition {
     pub(crate) stack: Option<usize>,
     pub(crate) daemon: bool,
     pub(crate) on_panic: OnPanic,
+    pub(crate) limits: Limits,
 }
 
 impl Definition {
-    /// A plain `#[process]` of this name.
+    /// Makes the definition of a plain `#[process]` of this name.
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -60,45 +129,64 @@ impl Definition {
             stack: None,
             daemon: false,
             on_panic: OnPanic::Poison,
+            limits: Limits { cpu_time: None, wall_time: None, memory: None },
         }
     }
 
-    /// `#[multiprocess]`
+    /// Records `#[multiprocess]`.
     pub const fn multiprocess(mut self) -> Self {
         self.multiprocess = true;
         self
     }
 
-    /// `on = …`
+    /// Records `on = …`.
     pub const fn on(mut self, backend: Backend) -> Self {
         self.on = Some(backend);
         self
     }
 
-    /// `stack = "…"`, in bytes
+    /// Records `stack = "…"`, in bytes.
     pub const fn stack(mut self, bytes: usize) -> Self {
         self.stack = Some(bytes);
         self
     }
 
-    /// `daemon`
+    /// Records `daemon`.
     pub const fn daemon(mut self) -> Self {
         self.daemon = true;
         self
     }
 
-    /// `on_panic = …`
+    /// Records `cpu_time = "…"`, in milliseconds.
+    pub const fn cpu_time(mut self, milliseconds: u64) -> Self {
+        self.limits.cpu_time = Some(Duration::from_millis(milliseconds));
+        self
+    }
+
+    /// Records `wall_time = "…"`, in milliseconds.
+    pub const fn wall_time(mut self, milliseconds: u64) -> Self {
+        self.limits.wall_time = Some(Duration::from_millis(milliseconds));
+        self
+    }
+
+    /// Records `memory = "…"`, in bytes.
+    pub const fn memory(mut self, bytes: u64) -> Self {
+        self.limits.memory = Some(bytes);
+        self
+    }
+
+    /// Records `on_panic = …`.
     pub const fn on_panic(mut self, on_panic: OnPanic) -> Self {
         self.on_panic = on_panic;
         self
     }
 }
 
-/// The definition of a process, and what was said otherwise of one value.
+/// The definition of a process, and the changes that were made for one value.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     definition: &'static Definition,
-    /// What is changed most often.
+    /// This is changed most often, so it has a field outside the box.
     on: Option<Backend>,
     changed: Option<Box<Changed>>,
 }
@@ -108,6 +196,8 @@ pub(crate) struct Changed {
     pub(crate) name: Option<String>,
     pub(crate) stack: Option<usize>,
     pub(crate) daemon: bool,
+    pub(crate) limits: Limits,
+    pub(crate) on_panic: OnPanic,
 }
 
 impl Options {
@@ -118,7 +208,8 @@ impl Options {
     pub(crate) fn set(&mut self) -> &mut Changed {
         let definition = self.definition;
         self.changed.get_or_insert_with(|| {
-            Box::new(Changed { name: None, stack: definition.stack, daemon: definition.daemon })
+            let Definition { stack, daemon, limits, on_panic, .. } = *definition;
+            Box::new(Changed { name: None, stack, daemon, limits, on_panic })
         })
     }
 
@@ -129,7 +220,7 @@ impl Options {
         }
     }
 
-    /// What the process was told to run on, by its value or its function.
+    /// Returns the backend that the process asks for, through its value or its function.
     pub(crate) fn on(&self) -> Option<Backend> {
         self.on.or(self.definition.multiprocess.then_some(Backend::Subprocess))
     }
@@ -138,7 +229,7 @@ impl Options {
         self.on = Some(backend);
     }
 
-    /// Whether it stays on the thread that starts it, as far as is asked for.
+    /// Returns whether the process asks for nothing that takes it off the thread that starts it.
     pub(crate) fn stays_here(&self) -> bool {
         matches!(self.on(), None | Some(Backend::Coroutine))
     }
@@ -157,7 +248,17 @@ impl Options {
         }
     }
 
+    pub(crate) fn limits(&self) -> Limits {
+        match &self.changed {
+            Some(changed) => changed.limits,
+            None => self.definition.limits,
+        }
+    }
+
     pub(crate) fn on_panic(&self) -> OnPanic {
-        self.definition.on_panic
+        match &self.changed {
+            Some(changed) => changed.on_panic,
+            None => self.definition.on_panic,
+        }
     }
 }

@@ -1,18 +1,25 @@
-//! What a process leaves that did not end well.
+//! The failure of a process that did not end well.
 
-use std::any::Any;
 use std::cell::Cell;
+use std::error::Error;
 use std::fmt;
+use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 
-use crate::park::{Context, last_panic};
 use crate::report::Deadlock;
-use crate::termination::{Cause, Poison};
+use crate::report::termination::{Cause, Poison, Termination};
+use crate::wait::panics;
+use crate::wait::park::{self, Context};
+use crate::wait::quietly::Caught;
 
-/// A process panicked, could not be started, was stopped by a deadlock, or was lost with its OS process. Which, where and why.
+/// The failure of a process: which process failed, where and why. A process fails if it panics, can't be started,
+/// is stopped by a deadlock, or is lost with its OS process.
 ///
-/// The `try_` forms return it; [`parallel!`](crate::parallel), [`sequence!`](crate::sequence) and
+/// The `try_` forms return it. [`parallel!`](crate::parallel), [`sequence!`](crate::sequence) and
 /// [`Spawned::join`](crate::Spawned::join) panic with it.
+///
+/// The text of a failure names the process. [`source`](Error::source) is the [`Cause`], which tells the rest, so a chain printer
+/// such as that of `anyhow` tells each thing once. `{:#}` and `{:?}` write all of it in one line.
 ///
 /// ```
 /// # use csp::{process, try_parallel};
@@ -22,87 +29,114 @@ use crate::termination::{Cause, Poison};
 /// let failure = try_parallel!(careless()).unwrap_err();
 /// assert!(failure.process().ends_with("/careless"));
 /// assert_eq!(failure.message(), "out of luck");
+/// assert_eq!(failure.to_string(), "process `main/careless` failed");
+/// assert!(format!("{failure:#}").starts_with("process `main/careless` panicked at "));
+/// assert!(format!("{failure:#}").ends_with("out of luck"));
 /// ```
 #[derive(Clone)]
-pub struct Failure(Arc<Cause>);
+pub struct Failure(Arc<KnownFailure>);
+
+// Every outcome of a process has room for a failure.
+const _: () = assert!(size_of::<Option<Failure>>() == size_of::<usize>());
+
+struct KnownFailure {
+    cause: Arc<Cause>,
+    /// A process has already passed this failure on by a panic, so the panic hook has shown it.
+    passed_on: bool,
+}
 
 impl Failure {
+    fn new(cause: Arc<Cause>) -> Self {
+        Self(Arc::new(KnownFailure { cause, passed_on: false }))
+    }
+
     pub(crate) fn unstarted(process: String, reason: String) -> Self {
-        Self(Arc::new(Cause::Unstarted { process, reason }))
+        Self::new(Arc::new(Cause::Unstarted { process, reason }))
     }
 
-    /// One that another OS process has told of.
-    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    /// Makes a failure that another OS process has reported.
     pub(crate) fn told(cause: Cause) -> Self {
-        Self(Arc::new(cause))
+        Self::new(Arc::new(cause))
     }
 
-    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
-    pub(crate) fn cause(&self) -> &Cause {
-        &self.0
+    /// Returns the cause: a supervisor tells by it whether the process panicked, was lost or could not be started.
+    ///
+    /// ```
+    /// # use csp::{Cause, process, try_parallel};
+    /// #[process]
+    /// fn careless() { panic!("out of luck") }
+    ///
+    /// let failure = try_parallel!(careless()).unwrap_err();
+    /// assert!(matches!(failure.cause(), Cause::Panic { message, .. } if message == "out of luck"));
+    /// ```
+    pub fn cause(&self) -> &Cause {
+        &self.0.cause
     }
 
-    /// Of one that asks for another's end while it unwinds itself: it does not wait.
+    /// Makes the failure for a process that asks for the end of another while it unwinds itself. Such a process
+    /// does not wait.
     pub(crate) fn unwinding(context: &Context) -> Self {
-        Self(context.panic_poison().into_cause())
+        Self::new(context.panic_poison().into_cause())
     }
 
-    /// Of a process that a deadlock has stopped.
+    /// Makes the failure of a process that a deadlock has stopped.
     pub(crate) fn deadlocked(poison: Poison) -> Self {
-        Self(poison.into_cause())
+        Self::new(poison.into_cause())
     }
 
-    /// The panic that the process of `context` was caught in. One that passes on the failure of another
-    /// process is that failure, unchanged.
-    pub(crate) fn caught(context: &Context, payload: &(dyn Any + Send)) -> Self {
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let (message, place) = last_panic::take();
-        if let Some(failure) = RAISED.take()
-            && text == Some(&*failure.to_string())
+    /// Makes the failure from the panic that the process of `context` was caught in. If that panic passes on the
+    /// failure of another process, the result is that failure, unchanged.
+    pub(crate) fn caught(context: &Context, panic: &Caught) -> Self {
+        let text = panic.text();
+        if let Ok(Some(failure)) = RAISED.try_with(Cell::take)
+            && text == Some(&*failure.cause().to_string())
         {
-            return failure;
+            return Self(Arc::new(KnownFailure {
+                cause: Arc::clone(&failure.0.cause),
+                passed_on: true,
+            }));
         }
         if let Some(poison) = context.deadlock() {
             return Self::deadlocked(poison);
         }
-        // One that was caught and is raised again passes the hook by.
-        let place = place.filter(|_| text.is_none_or(|text| text == message));
-        let message = text.map_or(message, str::to_owned);
-        Self(Arc::new(Cause::Panic { process: context.path(), message, place }))
+        let (message, place) = panic.told();
+        Self::new(Arc::new(Cause::Panic { process: context.path(), message, place }))
     }
 
-    /// What the ends of the process are poisoned with.
+    /// Returns the poison for the ends of the process.
     pub(crate) fn into_poison(self) -> Poison {
-        Poison::of(self.0)
+        Poison::of(Arc::clone(&self.0.cause))
     }
 
-    /// Panics with the failure's text; caught in a process, that is this failure again.
+    /// Panics with the failure's text. A process that catches this panic gets the same failure again.
+    ///
+    /// The panic hook shows the failure where it is first passed on, and where it reaches a plain thread. Otherwise
+    /// each parent in between would show the same text, perhaps with a backtrace.
     #[track_caller]
     pub(crate) fn raise(self) -> ! {
-        let text = self.to_string();
-        RAISED.set(Some(self));
-        panic!("{text}")
-    }
-
-    /// Path of the process: `main/worker[3]`. Of a deadlock, the first that was in it.
-    pub fn process(&self) -> &str {
-        match &*self.0 {
-            Cause::Panic { process, .. }
-            | Cause::Unstarted { process, .. }
-            | Cause::Lost { process, .. }
-            | Cause::Explicit { process, .. }
-            | Cause::NoGuard { process, .. }
-            | Cause::Serialization { process, .. } => process,
-            Cause::Deadlock(deadlock) => deadlock.first(),
+        let text = self.cause().to_string();
+        let is_shown = !self.0.passed_on || park::current().is_plain_thread();
+        let _ = RAISED.try_with(|raised| raised.set(Some(self)));
+        if is_shown {
+            panic!("{text}")
         }
+        panics::note(text.clone(), Some(Location::caller().to_string()));
+        resume_unwind(Box::new(text))
     }
 
-    /// The panic's message, why the process could not be started, the deadlock in one line, or how its OS process ended: the
-    /// signal or the exit status, and its last words.
+    /// Returns the path of the process: `main/worker[3]`. A long path is shortened as
+    /// [`Current::path`](crate::Current::path) is. For a deadlock this is the path of the first process in it.
+    pub fn process(&self) -> &str {
+        self.cause().process()
+    }
+
+    /// Returns the reason: the panic's message, why the process could not be started, or the deadlock in one line.
+    /// For a lost OS process it is the signal or the exit status, with the last words of that OS process.
     pub fn message(&self) -> &str {
-        match &*self.0 {
-            Cause::Panic { message, .. } | Cause::Lost { message, .. } => message,
+        match &*self.0.cause {
+            Cause::Panic { message, .. }
+            | Cause::Lost { message, .. }
+            | Cause::Error { message, .. } => message,
             Cause::Unstarted { reason, .. }
             | Cause::Explicit { reason, .. }
             | Cause::Serialization { reason, .. } => reason,
@@ -111,17 +145,17 @@ impl Failure {
         }
     }
 
-    /// The report, if the process was in a deadlock, or was stopped by one.
+    /// Returns the report, if the process was in a deadlock or was stopped by one.
     pub fn deadlock(&self) -> Option<&Deadlock> {
-        match &*self.0 {
+        match &*self.0.cause {
             Cause::Deadlock(deadlock) => Some(deadlock),
             _ => None,
         }
     }
 
-    /// File, line and column of the panic, where they are known.
+    /// Returns the file, line and column of the panic, if they are known.
     pub fn place(&self) -> Option<&str> {
-        match &*self.0 {
+        match &*self.0.cause {
             Cause::Panic { place, .. } => place.as_deref(),
             _ => None,
         }
@@ -129,20 +163,34 @@ impl Failure {
 }
 
 std::thread_local! {
-    /// What this thread passes on by a panic.
+    /// The failure that this thread is passing on by a panic.
     static RAISED: Cell<Option<Failure>> = const { Cell::new(None) };
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.cause() {
+            cause if f.alternate() => cause.fmt(f),
+            cause => write!(f, "process `{}` failed", cause.process()),
+        }
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Failure({self})")
+        write!(f, "Failure({self:#})")
     }
 }
 
-impl std::error::Error for Failure {}
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.cause())
+    }
+}
+
+/// A network that failed poisons the channels of a process that passes the failure on by `?`, with the same cause.
+impl From<Failure> for Termination {
+    fn from(failure: Failure) -> Self {
+        Self::Poisoned(failure.into_poison())
+    }
+}

@@ -1,6 +1,7 @@
-//! Processes that somebody waits for together.
+//! Groups: processes whose end somebody waits for together.
 //!
-//! Invariant: `live` counts those that have entered and not left; who waits is called when it is 0.
+//! Invariant: `live` counts the processes that have entered and not left. When it falls to 0, all waiters are
+//! woken.
 
 #![allow(unsafe_code)]
 
@@ -11,30 +12,35 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Failure;
-use crate::blocked::{Blocked, Needs, Object, Operation, Want};
-use crate::park::{self, Children};
-use crate::place::Place;
+use crate::commit::awaited::Awaited;
+use crate::commit::parcel::Parcel;
+use crate::commit::queue::Queue;
+use crate::commit::stand;
+use crate::report::place::Place;
+use crate::report::termination::Poison;
 use crate::sync::Lock;
-use crate::termination::Poison;
-use crate::waiter::{Seat, Sitting};
+use crate::wait::blocked::{Blocked, Needs, Object, Operation, Want};
+use crate::wait::future::wakes::Wakes;
+use crate::wait::park::{self, Children};
 
 pub(crate) struct Group {
-    state: Lock<State>,
+    state: Lock<GroupState>,
     place: &'static Location<'static>,
 }
 
-struct State {
+struct GroupState {
     live: usize,
-    /// The first that failed and has nobody else to be told.
+    /// The first failure that nobody else is told of.
     failure: Option<Failure>,
-    waiting: Seat,
-    /// Whose children they have become, since nobody waits for them here any more: these are one of that group.
+    waiting: Queue<()>,
+    /// The group that has adopted these processes because nobody waits for them here any more. This group counts as
+    /// one member of that group.
     adopted_by: Option<Arc<Group>>,
 }
 
 impl Group {
     pub(crate) fn new(place: &'static Location<'static>) -> Self {
-        let state = State { live: 0, failure: None, waiting: Seat::new(), adopted_by: None };
+        let state = GroupState { live: 0, failure: None, waiting: Queue::new(), adopted_by: None };
         Self { state: Lock::owned(state), place }
     }
 
@@ -43,15 +49,19 @@ impl Group {
     }
 
     pub(crate) fn leave(&self, n: usize) {
+        let mut later = Wakes::new();
         let mut state = self.state.lock();
         state.live -= n;
         if state.live > 0 {
             return;
         }
-        state.waiting.call();
+        while let Some(waiting) = state.waiting.commit_first() {
+            waiting.wake_later(&mut later);
+        }
         if let Some(children) = state.adopted_by.take() {
             let failure = state.failure.take();
             drop(state);
+            drop(later);
             failure.into_iter().for_each(|failure| children.fail(failure));
             children.leave(1);
         }
@@ -65,22 +75,28 @@ impl Group {
         self.state.lock().failure.take()
     }
 
-    /// The group of the processes that the current one spawns.
+    /// Returns the group of the processes that the current process spawns.
     pub(crate) fn of_children(place: &'static Location<'static>) -> Arc<Self> {
         let mut children = park::current().children.borrow_mut();
         let group = children.get_or_insert_with(|| Arc::new(Self::new(place)));
         Self::from(Arc::clone(group))
     }
 
-    /// Waits for all that the current process has spawned. The first of them that failed with nobody else
-    /// to be told.
+    /// Waits for all processes that the current process has spawned. Returns the first failure among them that
+    /// nobody else is told of.
+    #[inline]
     pub(crate) fn wait_for_children() -> Option<Failure> {
-        let children = park::current().children.take()?;
-        children.wait();
-        Self::from(children).state.lock().failure.take()
+        let has_none = park::current().children.borrow().is_none();
+        if has_none { None } else { Self::wait_for_these_children() }
     }
 
-    /// The processes of a group are from now on children of the current process.
+    fn wait_for_these_children() -> Option<Failure> {
+        // They stay its children during the wait, and also if the wait panics.
+        Self::children()?.wait();
+        Self::take_children()?.take_failure()
+    }
+
+    /// Makes the processes of a group children of the current process.
     pub(crate) fn adopt(group: &Arc<Self>) {
         let children = Self::of_children(group.place);
         let mut state = group.state.lock();
@@ -90,12 +106,12 @@ impl Group {
         }
     }
 
-    /// The processes that the current one has spawned, if it has.
+    /// Returns the group of the processes that the current process has spawned, if there are any.
     pub(crate) fn children() -> Option<Arc<Self>> {
         park::current().children.borrow().clone().map(Self::from)
     }
 
-    /// All that the current process has spawned, if it has.
+    /// Takes the group of the processes that the current process has spawned, if there are any.
     pub(crate) fn take_children() -> Option<Arc<Self>> {
         park::current().children.take().map(Self::from)
     }
@@ -105,20 +121,22 @@ impl Group {
     }
 
     fn from(children: Arc<dyn Children>) -> Arc<Self> {
-        let group: Arc<dyn Any + Send + Sync> = children;
-        group.downcast().expect("nothing else is put there")
+        debug_assert!(<dyn Any>::is::<Self>(&*children), "nothing else is put there");
+        // SAFETY: only `of_children` puts something there, and that is a group. `Kept` puts the same back.
+        unsafe { Arc::from_raw(Arc::into_raw(children).cast::<Self>()) }
     }
 }
 
-/// Until all processes of a group have ended.
+/// A future that completes when all processes of a group have ended.
 pub(crate) struct Ended {
     group: Arc<Group>,
-    sitting: Sitting,
+    stands: bool,
+    awaited: Awaited<()>,
 }
 
 impl Ended {
     pub(crate) fn new(group: Arc<Group>) -> Self {
-        Self { group, sitting: Sitting::new() }
+        Self { group, stands: false, awaited: Awaited::new() }
     }
 }
 
@@ -126,28 +144,49 @@ impl Future for Ended {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, waking: &mut Context<'_>) -> Poll<()> {
-        let (group, waker) = (&*self.group, waking.waker());
-        if self.sitting.sits() {
-            let lock = || group.state.lock();
-            if !self.sitting.poll(waker, group, lock, |state| &mut state.waiting) {
+        // SAFETY: nothing is moved out of it.
+        let this = unsafe { self.get_unchecked_mut() };
+        let waker = waking.waker();
+        if !this.stands {
+            let mut state = this.group.state.lock();
+            if state.live == 0 {
+                return Poll::Ready(());
+            }
+            this.stands = true;
+            // SAFETY: all of it is pinned, and `drop` withdraws it.
+            unsafe { this.awaited.stand(waker, &mut state.waiting, false, this) };
+            drop(state);
+            if !this.awaited.is_strange() {
                 return Poll::Pending;
             }
-            self.sitting.leave(group.state.lock(), |state| &mut state.waiting, group);
-            return Poll::Ready(());
         }
-        let mut state = group.state.lock();
-        if state.live == 0 {
-            return Poll::Ready(());
+        if this.awaited.poll(waker, this, || this.group.state.lock()).is_none() {
+            return Poll::Pending;
         }
-        // SAFETY: it is pinned, for what sits is; `drop` leaves. The group is on the heap, and held.
-        unsafe { self.sitting.sit(waker, &mut state.waiting, group) };
-        Poll::Pending
+        this.awaited.clear(this);
+        this.stands = false;
+        Poll::Ready(())
     }
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.sitting.leave(self.group.state.lock(), |state| &mut state.waiting, &*self.group);
+        if self.stands {
+            self.awaited.withdraw(self.group.state.lock(), |state| &mut state.waiting);
+            self.awaited.clear(self);
+        }
+    }
+}
+
+/// The future is registered as blocked, not its group. Several futures may wait for one group, and each must report
+/// for itself when it no longer waits.
+impl Blocked for Ended {
+    fn place(&self) -> &'static Location<'static> {
+        self.group.place
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        Blocked::wants(&*self.group, tell);
     }
 }
 
@@ -159,7 +198,8 @@ impl Children for Group {
                 drop(state);
                 park::refuse_to_wait("to wait for other processes", "parallel_async!(…).await");
             }
-            Seat::wait(park::current(), state, |state| &mut state.waiting, self);
+            let context = park::current();
+            stand::stand(context, state, |state| &mut state.waiting, &Parcel::empty(), false, self);
         }
     }
 }
@@ -185,8 +225,8 @@ impl Object for Group {
         Needs::Group(self.address())
     }
 
-    fn break_off(&self, _: &Poison) {
-        // Its processes are what ends the wait.
+    fn break_off(&self, _: &Poison, _: &mut Wakes) {
+        // The processes of the group end the wait.
     }
 }
 

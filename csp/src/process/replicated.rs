@@ -7,10 +7,11 @@ use super::{Backend, Process};
 
 /// `n` replicas of a process, as made by `n * process` or `process * n`.
 ///
-/// Every argument is cloned for each replica, so every channel end in the arguments, wherever it sits, is a new end of its
-/// channel: when the replica starts, in [`parallel!`](crate::parallel) and [`sequence!`](crate::sequence); for all at once where
-/// each goes its own way, as with [`spawn`](crate::spawn) and [`into_vec`](Self::into_vec). `0 * process` is none; the arguments
-/// are dropped. The replicas are named `name[0]` to `name[n - 1]`.
+/// Each replica gets a clone of every argument. Every channel end in the arguments, however deeply nested, thereby
+/// becomes a new end of its channel. [`parallel!`](crate::parallel) and [`sequence!`](crate::sequence) clone the
+/// arguments of a replica when it starts. [`spawn`](crate::spawn) and [`into_vec`](Self::into_vec), which separate
+/// the replicas, clone all at once. `0 * process` makes no replica and drops the arguments. The replicas are named
+/// `name[0]` to `name[n - 1]`.
 ///
 /// Idea: replicated `PAR` of occam, multiplication of processes in PyCSP.
 ///
@@ -37,7 +38,7 @@ pub struct Replicated<A, R> {
     pub(crate) clone: fn(&A) -> A,
 }
 
-/// What the arguments of a replicated process are: `Clone`.
+/// The bound on the arguments of a replicated process: they are `Clone`.
 #[diagnostic::on_unimplemented(
     message = "a replicated process clones its arguments: `{Self}` is not `Clone`",
     label = "this process can't be replicated",
@@ -63,37 +64,43 @@ impl<A: Replicable, R> Mul<usize> for Process<A, R> {
     }
 }
 
+impl<A: Clone, R> Clone for Replicated<A, R> {
+    fn clone(&self) -> Self {
+        Self { process: self.process.clone(), count: self.count, clone: self.clone }
+    }
+}
+
 impl<A, R> Replicated<A, R> {
-    /// As [`Process::named`]; the index follows the name.
+    /// Names the replicas as [`Process::named`] does. The index follows the name.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.process = self.process.named(name);
         self
     }
 
-    /// As [`Process::on`], for each.
+    /// Sets the backend of each replica, as [`Process::on`] does.
     pub fn on(mut self, backend: Backend) -> Self {
         self.process = self.process.on(backend);
         self
     }
 
-    /// As [`Process::stack`], for each.
+    /// Sets the stack size of each replica in bytes, as [`Process::stack`] does.
     pub fn stack(mut self, bytes: usize) -> Self {
         self.process = self.process.stack(bytes);
         self
     }
 
-    /// As [`Process::daemon`], for each.
+    /// Makes each replica a daemon, as [`Process::daemon`] does.
     pub fn daemon(mut self) -> Self {
         self.process = self.process.daemon();
         self
     }
 
-    /// The replicas one by one, each with its arguments, named as they would be.
+    /// Returns the replicas as separate processes, each with its own arguments and its name with index.
     pub fn into_vec(self) -> Vec<Process<A, R>> {
         self.one_by_one().collect()
     }
 
-    /// Likewise, each cloned when it is asked for.
+    /// Returns the same processes one by one. Each is cloned when the iterator reaches it.
     pub(crate) fn one_by_one(self) -> impl Iterator<Item = Process<A, R>> {
         let Self { process: Process { options, arguments, code }, count, clone } = self;
         let mut prototype = Some(arguments);

@@ -1,17 +1,17 @@
-//! Why a network, or a part of it, can't go on.
+//! The reason why a network, or a part of it, can't go on.
 
 use std::fmt::{self, Write as _};
-use std::io::{IsTerminal, Write as _};
+use std::hash::{Hash, Hasher};
+use std::io::IsTerminal;
 
-use super::graph::Graph;
 use super::network::{Network, ProcessState};
 use super::text::{Style, paragraph};
-use super::value::Value;
 
-/// Processes that wait for one another, and for nobody else: none of them would ever go on.
+/// Processes that wait for one another, and for no other process. None of them would ever go on.
 ///
-/// `Display` gives the whole report, in 80 columns; [`summary`](Self::summary) one line of it; [`dot`](Self::dot) and
-/// [`mermaid`](Self::mermaid) the graph of who waits for what, and who holds it; [`json`](Self::json) all of it for other programs.
+/// `Display` gives the whole report, in 80 columns, and [`summary`](Self::summary) one line of it.
+/// [`dot`](Self::dot) and [`mermaid`](Self::mermaid) give the graph of waits and holders.
+/// [`json`](Self::json) gives everything for other programs.
 ///
 /// ```
 /// use csp::{Channel, Reader, Writer, process, try_parallel};
@@ -32,20 +32,20 @@ use super::value::Value;
 /// assert_eq!(deadlock.cycle().count(), 2);
 /// assert!(deadlock.blocked().iter().any(|process| process.path().ends_with("/alice")));
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Deadlock {
     summary: String,
     pub(crate) blocked: Vec<ProcessState>,
     pub(crate) cycle: Vec<Link>,
     pub(crate) others: Network,
-    /// Those that wait in other OS processes: path, and what there is to say.
+    /// Processes that wait in other OS processes: path, and the text about each.
     elsewhere: Vec<(String, String)>,
-    /// It was found in another OS process, which has told this much.
+    /// Set if another OS process found the deadlock: its report in words.
     told: Option<Told>,
 }
 
 /// A deadlock in words.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) summary: String,
     pub(crate) first: String,
@@ -54,14 +54,14 @@ pub(crate) struct Told {
     pub(crate) total: bool,
 }
 
-/// One step of a cycle: who waits, and at what for the next.
-#[derive(Clone, Debug)]
+/// One step of a cycle: a process, and the object at which it waits for the next process.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) path: String,
     pub(crate) at: String,
 }
 
-/// Processes of a report that are named one by one.
+/// The number of processes that a report names one by one.
 const SHOWN: usize = 40;
 
 impl Deadlock {
@@ -76,12 +76,13 @@ impl Deadlock {
         }
     }
 
-    /// At least one is blocked.
+    /// Makes a report. At least one process is blocked.
     pub(crate) fn new(blocked: Vec<ProcessState>, cycle: Vec<Link>, others: Network) -> Self {
         Self { blocked, cycle, others, ..Self::empty() }.summed_up()
     }
 
-    /// Of all processes, in several OS processes. At least one is blocked, here or elsewhere.
+    /// Makes a report of all processes, in several OS processes. At least one is blocked, here or
+    /// elsewhere.
     pub(crate) fn everywhere(blocked: Vec<ProcessState>, elsewhere: Vec<(String, String)>) -> Self {
         Self { blocked, elsewhere, ..Self::empty() }.summed_up()
     }
@@ -104,21 +105,19 @@ impl Deadlock {
         self.blocked.len() + self.elsewhere.len()
     }
 
-    /// Paths of all that wait for one another, in whatever OS process.
+    /// Returns the paths of all processes that wait for one another, in whatever OS process.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         let elsewhere = self.elsewhere.iter().map(|(path, _)| &**path);
         let told = self.told.iter().flat_map(|told| told.paths.iter().map(|path| &**path));
         self.blocked.iter().map(ProcessState::path).chain(elsewhere).chain(told)
     }
 
-    /// One that another OS process has told of.
-    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    /// Makes a report that another OS process has sent in words.
     pub(crate) fn told(told: Told) -> Self {
         Self { summary: told.summary.clone(), told: Some(told), ..Self::empty() }
     }
 
-    /// What another OS process needs to tell of it.
-    #[allow(dead_code, reason = "for a backend that may not be compiled in")]
+    /// Returns the report in words, for another OS process.
     pub(crate) fn tell(&self) -> Told {
         self.told.clone().unwrap_or_else(|| Told {
             summary: self.summary.clone(),
@@ -129,34 +128,34 @@ impl Deadlock {
         })
     }
 
-    /// Those that wait for one another, by path, and are in this OS process. What is known of others, in an OS process of their
-    /// own, is text: it is in [`json`](Self::json), and in what `Display` gives.
+    /// Returns the processes that wait for one another, by path, and are in this OS process. The
+    /// report on those in other OS processes is text: [`json`](Self::json) and `Display` give it.
     pub fn blocked(&self) -> &[ProcessState] {
         &self.blocked
     }
 
-    /// Who waits for whom, around: paths, each waiting for the next, and the last for the first. Empty where it is not
-    /// known who holds the ends.
+    /// Returns the cycle: paths of processes, each waiting for the next, and the last for the
+    /// first. It is empty if the holders of the ends are not known.
     pub fn cycle(&self) -> impl Iterator<Item = &str> {
         self.cycle.iter().map(|link| &*link.path)
     }
 
-    /// All other processes that there were.
+    /// Returns all other processes that existed.
     pub fn others(&self) -> &Network {
         &self.others
     }
 
-    /// Whether nobody was left who could go on.
+    /// Returns whether no process was left that could go on.
     pub fn is_total(&self) -> bool {
         self.told.as_ref().map_or(self.others.processes.is_empty(), |told| told.total)
     }
 
-    /// The report in one line.
+    /// Returns the report in one line.
     pub fn summary(&self) -> &str {
         &self.summary
     }
 
-    /// Path of the first that was in it.
+    /// Returns the path of the first process in it.
     pub(crate) fn first(&self) -> &str {
         if let Some(told) = &self.told {
             return &told.first;
@@ -165,28 +164,12 @@ impl Deadlock {
         cycle.or_else(|| self.paths().next()).unwrap_or_default()
     }
 
-    /// The graph of who waits for what, and who holds it, in the language of Graphviz.
-    pub fn dot(&self) -> String {
-        Graph::of(&self.blocked, &[]).dot()
-    }
-
-    /// The same graph in the language of Mermaid.
-    pub fn mermaid(&self) -> String {
-        Graph::of(&self.blocked, &[]).mermaid()
-    }
-
-    /// The report in one line of JSON: `{"summary": …, "blocked": [{"path": …, "wants": […]}], "cycle": […], "others": […]}`;
-    /// if some are in other OS processes also `"elsewhere": [{"path": …, "text": …}]`.
-    pub fn json(&self) -> String {
-        Value::from(self).to_string()
-    }
-
-    /// Of those in other OS processes: path, and what there is to say.
+    /// Returns the processes in other OS processes: path, and the text about each.
     pub(crate) fn elsewhere(&self) -> &[(String, String)] {
         &self.elsewhere
     }
 
-    /// The cycle in one line, the paths without so many bytes at their beginning.
+    /// Returns the cycle in one line. `without` bytes at the beginning of each path are left out.
     fn around(&self, without: usize) -> String {
         let mut around = String::new();
         for link in &self.cycle {
@@ -195,7 +178,7 @@ impl Deadlock {
         around + self.cycle.first().map_or("", |first| &first.path[without..])
     }
 
-    /// The parent of all that are in the cycle, if they have the same.
+    /// Returns the parent of all processes in the cycle, if they have the same.
     fn parent(&self) -> Option<&str> {
         let parent = |link: &'_ Link| link.path.rfind('/');
         let first = &self.cycle.first()?.path[..parent(self.cycle.first()?)?];
@@ -207,6 +190,7 @@ impl Deadlock {
         if let Some(told) = &self.told {
             return f.write_str(&told.text);
         }
+        // The blocked processes, here and elsewhere.
         let Style { alarm, off, .. } = style;
         let wait = match self.count() {
             1 => "waits for itself, and nobody else can wake it",
@@ -220,6 +204,7 @@ impl Deadlock {
         if self.count() > SHOWN {
             writeln!(f, "  and {} more", self.count() - SHOWN)?;
         }
+        // The cycle.
         if !self.cycle.is_empty() {
             let text = match self.parent() {
                 Some(parent) => format!("cycle, below {parent}: {}", self.around(parent.len() + 1)),
@@ -227,6 +212,7 @@ impl Deadlock {
             };
             paragraph(f, 2, &text, "cycle".len(), style)?;
         }
+        // The other processes.
         if !self.is_total() {
             let others = self.others.processes.len();
             let go = if others == 1 { "goes" } else { "go" };
@@ -242,16 +228,16 @@ impl Deadlock {
         Ok(())
     }
 
-    /// For standard error: coloured if that is a terminal.
-    pub(crate) fn shout(&self) {
+    /// Returns the report for standard error: coloured if that is a terminal.
+    pub(crate) fn aloud(&self) -> String {
         let mut text = String::from("csp: ");
         let style = if is_for_terminal() { Style::COLOURED } else { Style::PLAIN };
         let _ = self.write(&mut text, style);
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        text
     }
 }
 
-/// Whether standard error is read by somebody who sees colours.
+/// Returns whether standard error is a terminal that shows colours.
 fn is_for_terminal() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }
@@ -262,6 +248,14 @@ fn counted(processes: usize) -> String {
         n => format!("{n} processes"),
     }
 }
+
+impl Hash for Deadlock {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.summary.hash(state);
+    }
+}
+
+impl std::error::Error for Deadlock {}
 
 impl fmt::Debug for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

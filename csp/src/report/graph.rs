@@ -1,22 +1,24 @@
-//! A network as a graph: processes, what they wait for, and who could give it.
+//! A network as a graph: processes, the things that they wait for, and the processes that hold
+//! those.
 
 use std::fmt::Write as _;
 
-use super::network::{ChannelState, Operation, ProcessState, State, Thing};
+use super::deadlock::Deadlock;
+use super::network::{ChannelState, Network, Operation, ProcessState, State, Thing};
 
 pub(super) struct Graph<'a> {
     processes: &'a [ProcessState],
     things: Vec<&'a Thing>,
 }
 
-/// Which way an arrow goes.
+/// An arrow, with its direction.
 struct Edge<'a> {
     process: usize,
     thing: usize,
     label: &'a str,
     /// From the process to the thing.
     out: bool,
-    /// It says who could end the wait.
+    /// It shows a process that could end the wait.
     holds: bool,
 }
 
@@ -32,6 +34,7 @@ impl<'a> Graph<'a> {
 
     fn edges(&self) -> Vec<Edge<'a>> {
         let mut edges = Vec::new();
+        // One edge for each thing that a process waits for.
         for (process, state) in self.processes.iter().enumerate() {
             for want in state.wants() {
                 let Some(object) = &want.object else { continue };
@@ -47,6 +50,7 @@ impl<'a> Graph<'a> {
                 edges.push(Edge { process, thing, label, out, holds: false });
             }
         }
+        // One edge for each end that a process holds.
         for (thing, object) in self.things.iter().enumerate() {
             let mut holders = object.holders.clone();
             holders.sort();
@@ -113,4 +117,30 @@ impl<'a> Graph<'a> {
 
 fn escaped(label: &str) -> String {
     label.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+impl Deadlock {
+    /// Returns the graph of waits and holders in the language of Graphviz.
+    pub fn dot(&self) -> String {
+        Graph::of(&self.blocked, &[]).dot()
+    }
+
+    /// Returns the same graph in the language of Mermaid.
+    pub fn mermaid(&self) -> String {
+        Graph::of(&self.blocked, &[]).mermaid()
+    }
+}
+
+impl Network {
+    /// Returns the network as a graph in the language of Graphviz. Processes are in boxes, the
+    /// blocked ones red. Channels and the other things that they wait for stand in between. Dashed
+    /// lines connect each end with its holder.
+    pub fn dot(&self) -> String {
+        Graph::of(&self.processes, &self.channels).dot()
+    }
+
+    /// Returns the same graph in the language of Mermaid.
+    pub fn mermaid(&self) -> String {
+        Graph::of(&self.processes, &self.channels).mermaid()
+    }
 }

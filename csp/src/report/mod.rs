@@ -1,8 +1,10 @@
-//! What a network is doing, and why it stopped, as values.
+// Floor 1. The knowledge of a network, as values.
+//! The state of a network, and the reasons why it stopped, as values.
 //!
-//! [`csp::network()`](crate::network()) takes a snapshot: a [`Network`]. When processes wait for one another for ever, the
-//! library says so on standard error, and poisons them with a [`Deadlock`], which
-//! [`Cause::Deadlock`](crate::Cause::Deadlock) and [`Failure::deadlock`](crate::Failure::deadlock) give.
+//! [`csp::network()`](crate::network()) takes a snapshot: a [`Network`]. When processes wait for
+//! one another for ever, the library reports this on standard error, and poisons them with a
+//! [`Deadlock`]. [`Cause::Deadlock`](crate::Cause::Deadlock) and
+//! [`Failure::deadlock`](crate::Failure::deadlock) give that.
 //!
 //! ```
 //! println!("{}", csp::network()); // at any time, from anywhere
@@ -10,20 +12,45 @@
 //!
 //! # What is found
 //!
-//! - **Nobody can go on.** Every process is blocked, without a deadline; no thread is awake, and the system knows of no other
-//!   threads that might wake one (where it tells: on Linux). This is reported at once, whoever holds which ends.
-//! - **Some can't go on, while others do.** Each of them waits only for what can only be done by one of them. This is
-//!   looked for several times a second; less often where looking takes long, or nothing changes.
+//! - **All processes are stuck.** Every process is blocked, without a deadline. No thread is awake,
+//!   and the system reports no other threads that might wake a process (Linux tells this). The
+//!   deadlock is reported at once, whichever processes hold the ends.
+//! - **Some processes are stuck, while others go on.** Each of them waits only for actions of
+//!   another of them. The library looks for this several times a second, and less often if looking
+//!   takes long or nothing changes.
 //!
-//! There are no false alarms: a channel counts as used up only if it is certain who holds *all* its ends and handles. An
-//! end is certain to be held by a process if its function takes it as an argument, or makes it with
-//! `let end = channel.reader();` or the like, and then uses it in place only: methods of the end, `&end`, a loop over
-//! it, `alt!`. An end that is moved elsewhere, mentioned in a closure, or received in a message may be anywhere, and so
-//! may those of a function without `#[process]` or `#[csp::main]`. A process that a `daemon` keeps waiting is not
-//! alone; daemons that wait for one another are left alone.
+//! There are no false alarms, with one exception at the end of this section. A channel counts as
+//! used up only if the holders of *all* its ends and handles are certain. A process certainly holds
+//! an end that its function takes as an argument, or makes with `let end = channel.reader();` or
+//! the like. The function must then use the end in place only: methods of the end, `&end`, a loop
+//! over it, `alt!`. An end that is moved elsewhere, mentioned in a closure, or received in a
+//! message may be anywhere. The same holds for the ends of a function without `#[process]` or
+//! `#[csp::main]`. A process that a `daemon` keeps waiting is not alone. Daemons that wait for one
+//! another are left alone.
 //!
-//! One end that is lent to a function may be used there by a thread of [`std::thread::scope`] while the process waits in the
-//! same function for something else. That is the one way known to be mistaken.
+//! There is one known limitation. A function may borrow an end and use it from a
+//! [`std::thread::scope`] thread while the process itself blocks in that function. A deadlock may
+//! then be reported wrongly.
+//!
+//! # Standard error
+//!
+//! A thread of the library's own writes all of the library's texts there, and the lines of OS
+//! processes. So a lock on standard error, or a pipe that takes nothing, stops no other thread. At
+//! most 1 MiB of text waits for its turn. A note replaces the texts that had no room. The end of
+//! the program waits for these texts, but no longer than a second. `process::exit` and `abort` wait
+//! too, unless the program has a handler for `SIGABRT`.
+//!
+//! An OS process writes to a pipe, and its parent passes on whole lines. A line without an end is
+//! passed on after a second, or when its pipe ends. A program that an OS process leaves behind may
+//! go on writing there until the parent has ended.
+//!
+//! # After `fork`
+//!
+//! A copy of the program that `fork` makes has one thread. Networks in it run, `io` and `compute`
+//! too, and deadlocks are found. Processes of other threads never go on there, and a signal does
+//! not print the network. If the program had OS processes before, they belong to the original. The
+//! copy gets an error if it starts one. It finds no deadlocks, and must not use ends that have left
+//! the original.
 //!
 //! # Asking from outside
 //!
@@ -32,22 +59,30 @@
 //! | `CSP_WATCH` | how often to look for deadlocks, in milliseconds (250), or `off` |
 //! | `CSP_BUSY` | how long a coroutine may run without communicating, in milliseconds, or `off`: see [`busy_after`] |
 //! | `CSP_STACKS=1` | for each kind of coroutine, how much of its stack it has used, whenever that is more than before: for choosing `stack = "…"` (engine `slab`) |
-//! | `CSP_DUMP` | what a signal prints: `text`, `dot`, `mermaid` or `json`, with [`#[csp::main(dump_on_signal)]`](crate::main) |
-//! | `CSP_LEAKS=off` | `main` does not say what it leaves behind |
+//! | `CSP_DUMP` | the form in which a signal prints the network: `text`, `dot`, `mermaid` or `json`, with [`#[csp::main(dump_on_signal)]`](crate::main) |
+//! | `CSP_LEAKS=off` | `main` does not report the processes and channels that it leaves behind |
 //! | `CSP_TEST_LIMIT` | how long a [`#[csp::test]`](crate::test) may take, in seconds |
 
+mod busy;
 mod deadlock;
 mod graph;
+pub(super) mod id;
+mod json;
 mod network;
-pub(crate) mod text;
-mod value;
+pub(super) mod place;
+mod retirement;
+pub(super) mod termination;
+pub(super) mod text;
+mod words;
 
-pub use crate::busy::busy_after;
-pub use crate::place::Place;
+pub use self::place::Place;
 
+pub use self::busy::busy_after;
+pub(crate) use self::busy::busy_limit;
 pub use self::deadlock::Deadlock;
 pub(crate) use self::deadlock::Link;
 #[allow(unused_imports, reason = "for a backend that may not be compiled in")]
 pub(crate) use self::deadlock::Told;
 pub use self::network::{ChannelState, Network, Operation, ProcessState, State, Wait, Wanted};
 pub(crate) use self::network::{Fill, HolderName, Thing};
+pub use self::retirement::Retirement;

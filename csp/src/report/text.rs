@@ -1,11 +1,11 @@
-//! Text of 80 columns.
+//! Folds text to 80 columns.
 
 use std::fmt::{self, Write};
 
-/// Columns of a terminal.
+/// The columns of a terminal.
 const WIDTH: usize = 80;
 
-/// How what is written looks.
+/// The style of the output.
 #[derive(Clone, Copy)]
 pub(crate) struct Style {
     pub(crate) alarm: &'static str,
@@ -19,8 +19,8 @@ impl Style {
         Self { alarm: "\x1b[1;31m", strong: "\x1b[1m", off: "\x1b[0m" };
 }
 
-/// A paragraph: its first line begins with `indent`, those that it is folded into a little deeper. `bold`: so many bytes
-/// at its beginning.
+/// Writes a paragraph. Its first line begins with `indent`, and its other lines a little deeper.
+/// `bold`: the number of bold bytes at its beginning.
 pub(crate) fn paragraph(
     f: &mut dyn Write,
     indent: usize,
@@ -30,6 +30,7 @@ pub(crate) fn paragraph(
 ) -> fmt::Result {
     let (mut column, mut written, mut blanks) = (indent, 0, 0);
     write!(f, "{:indent$}{}", "", if bold > 0 { style.strong } else { "" })?;
+    // Each word goes into the line if there is room, else into the next.
     let deeper = (indent + 6).min(WIDTH / 2);
     for word in words(text, WIDTH - deeper) {
         let (full, length) = (word.len(), word.chars().count());
@@ -45,14 +46,15 @@ pub(crate) fn paragraph(
         }
         f.write_str(&word[until..])?;
         column += blanks + word.chars().count();
-        // Not at a line's end.
+        // Blanks at a line's end are not written.
         blanks = length - word.chars().count();
         written += full;
     }
     f.write_char('\n')
 }
 
-/// What a line may end behind: blanks, and the steps of a path that is wider than a line.
+/// Returns the parts behind which a line may end: words, and the steps of a path that is wider than
+/// a line.
 fn words(text: &str, width: usize) -> impl Iterator<Item = &str> {
     text.split_inclusive(' ').flat_map(move |word| {
         let wide = word.trim_end().chars().count() > width;

@@ -1,11 +1,11 @@
-//! What stands in for the primitives in the models: each access is reported to `loom`, which finds those that
+//! The primitives as the models use them: each access is reported to `loom`, which finds accesses that
 //! nothing orders.
 //!
-//! What dies reports that as a write, and is marked. So a model also fails of an access that comes when a
-//! process has gone on, and what it had on its stack is no more.
+//! A primitive that dies reports that as a write, and is marked. So a model also fails if an access
+//! comes too late: its process has gone on, and the stack that held the data is gone.
 //!
-//! A model that has failed unwinds, and `loom` is not to be asked for anything then: nothing is reported, a
-//! lock is free, and an atomic step does nothing.
+//! A model that has failed unwinds, and `loom` must not be called then. So nothing is reported, a lock is
+//! free, and an atomic step does nothing.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -15,13 +15,13 @@ fn failed() -> bool {
     std::thread::panicking()
 }
 
-/// What is made later has the higher one.
+/// Returns a number. A later one is higher.
 fn number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Whether what is accessed is still there.
+/// Whether the accessed value is still there.
 struct Life(AtomicBool);
 
 impl Life {
@@ -62,7 +62,7 @@ impl Accesses {
     }
 }
 
-/// Of `std::cell::UnsafeCell`, what a lock needs.
+/// The part of `std::cell::UnsafeCell` that a lock needs.
 pub(crate) struct UnsafeCell<T: ?Sized> {
     accesses: Accesses,
     value: std::cell::UnsafeCell<T>,
@@ -85,7 +85,7 @@ impl<T: ?Sized> UnsafeCell<T> {
     }
 }
 
-/// Of `std::cell::Cell`, what an offer needs.
+/// The part of `std::cell::Cell` that an offer needs.
 pub(crate) struct Cell<T> {
     life: Life,
     accesses: Accesses,
@@ -131,7 +131,7 @@ impl<T> Drop for Cell<T> {
     }
 }
 
-/// Of `std::sync::atomic::AtomicU32`, what a waiter needs.
+/// The part of `std::sync::atomic::AtomicU32` that a waiter needs.
 pub(crate) struct AtomicU32 {
     life: Life,
     word: atomic::AtomicU32,
@@ -195,7 +195,7 @@ impl Drop for AtomicU32 {
     }
 }
 
-/// The word of a lock: `loom` explores a blocked mutex cheaply, and a spin loop not at all.
+/// One word for all threads: `loom` explores a blocked mutex cheaply, and a spin loop not at all.
 pub(crate) struct Word {
     mutex: Mutex<()>,
     guard: std::cell::UnsafeCell<Option<MutexGuard<'static, ()>>>,
@@ -207,14 +207,10 @@ impl Word {
         Self { mutex: Mutex::new(()), guard: std::cell::UnsafeCell::new(None), number: number() }
     }
 
-    pub(crate) const fn hurried() -> u32 {
-        0
-    }
-
     pub(crate) fn acquire(&self, _: usize, _: impl FnOnce() -> u32) {
         if !failed() {
             let guard = self.mutex.lock().unwrap();
-            // SAFETY: the guard is dropped by `release`, before the mutex it borrows from can be; the cell is
+            // SAFETY: the guard is dropped by `release`, before the mutex it borrows from can be. The cell is
             // touched only while the mutex is held.
             unsafe { *self.guard.get() = Some(std::mem::transmute(guard)) };
         }

@@ -1,9 +1,9 @@
-//! What one thread changes often and others look at now and then.
+//! Data that one thread changes often and others look at now and then.
 //!
-//! The owner marks that it is at it, and then makes sure that nobody looks. Who looks says so, has every thread of the program
-//! pass a barrier, and waits until the mark is gone. As with a lock of one thread's own (`word`) one of the two sees the
-//! other, and the owner pays nothing but two stores; a look takes some microseconds. Where there is no such barrier each
-//! has one of its own.
+//! The owner marks that it is changing the data, and then makes sure that no thread looks. A thread that looks says so, makes
+//! every thread of the program pass a barrier, and waits until the mark is gone. As with a lock of one thread's own (`word`),
+//! one of the two sees the other. The owner pays nothing but two stores, and a look takes some microseconds. On systems
+//! without such a barrier, each side passes a barrier of its own.
 
 #[cfg(loom)]
 use loom::{
@@ -20,12 +20,12 @@ use std::{
 
 use super::{Mutex, spin};
 
-/// Belongs to one thread, which alone changes it and reads it plainly. As of a `Cell`, a reference to it may not be given
-/// to another thread; who does so all the same may [`look`](Self::look) there and nothing else.
+/// Belongs to one thread, which alone changes it and reads it plainly. As with a `Cell`, a reference to it may not be
+/// given to another thread. A thread that has one all the same may [`look`](Self::look) there and do nothing else.
 pub(crate) struct Shown<T> {
     /// Written by the owner only.
     changing: AtomicBool,
-    /// Written by who looks.
+    /// Written by the thread that looks.
     looked_at: AtomicBool,
     /// One of them at a time.
     lookers: Mutex<()>,
@@ -42,7 +42,7 @@ impl<T> Shown<T> {
         }
     }
 
-    /// Replaces it; what it was is dropped by the caller, for that may take its time.
+    /// Replaces the data. The caller drops the old value, because that may take its time.
     #[inline(always)]
     pub(crate) fn replace(&self, data: T) -> T {
         self.changing.store(true, Ordering::Relaxed);
@@ -50,14 +50,14 @@ impl<T> Shown<T> {
         if self.looked_at.load(Ordering::Acquire) {
             self.wait();
         }
-        // SAFETY: its own thread is the only one that changes it or reads it plainly, and is here; nobody looks, and who begins
-        // to waits for the mark.
+        // SAFETY: only its own thread changes it or reads it plainly, and that thread is here. No thread looks, and one that
+        // begins to look waits for the mark.
         let before = with_mut(&self.data, |shown| unsafe { std::mem::replace(&mut *shown, data) });
         self.changing.store(false, Ordering::Release);
         before
     }
 
-    /// Until nobody looks.
+    /// Waits until nobody looks.
     #[cold]
     fn wait(&self) {
         while self.looked_at.load(Ordering::Acquire) {
@@ -70,19 +70,21 @@ impl<T> Shown<T> {
         }
     }
 
-    /// On its own thread.
+    /// Reads the data on its own thread.
     #[inline(always)]
     pub(crate) fn mine<R>(&self, read: impl FnOnce(&T) -> R) -> R {
         // SAFETY: nobody else changes it, and this thread does not meanwhile: `replace` calls nothing.
         with(&self.data, |shown| read(unsafe { &*shown }))
     }
 
-    /// On its own thread, in a signal handler: None, if it is being changed.
+    /// Reads the data on its own thread, in a signal handler. Returns `None` if it is being
+    /// changed.
     pub(crate) fn mine_now<R>(&self, read: impl FnOnce(&T) -> R) -> Option<R> {
         (!self.changing.load(Ordering::Relaxed)).then(|| self.mine(read))
     }
 
-    /// On any other thread. Its own does not change it meanwhile, so the closure is brief.
+    /// Looks at the data from any other thread. Its own thread does not change it meanwhile, so the
+    /// closure is brief.
     pub(crate) fn look<R>(&self, read: impl FnOnce(&T) -> R) -> R {
         let _alone = self.lookers.lock().unwrap_or_else(PoisonError::into_inner);
         self.looked_at.store(true, Ordering::Relaxed);
@@ -120,11 +122,11 @@ fn with_mut<T, R>(data: &UnsafeCell<T>, f: impl FnOnce(*mut T) -> R) -> R {
     return data.with_mut(f);
 }
 
-/// See `word`.
+/// Orders the two sides as in `word`.
 #[inline(always)]
 fn light_barrier() {
     #[cfg(not(loom))]
-    if crate::backend::slab::barrier::is_here() {
+    if super::barrier::is_here() {
         return compiler_fence(Ordering::SeqCst);
     }
     fence(Ordering::SeqCst);
@@ -132,8 +134,8 @@ fn light_barrier() {
 
 fn heavy_barrier() {
     #[cfg(not(loom))]
-    if crate::backend::slab::barrier::is_here() {
-        return crate::backend::slab::barrier::pass();
+    if super::barrier::is_here() {
+        return super::barrier::pass();
     }
     fence(Ordering::SeqCst);
 }

@@ -3,49 +3,57 @@
 //! While only its owner uses it nothing is exchanged atomically, which would be a full barrier: 8 of the 20 ns of
 //! a communication. The first other thread takes the word from its owner for good, and from then on all exchange.
 //!
-//! The owner marks the word as in use and then makes sure that it still is the owner; the other takes the ownership away and
-//! then makes sure that the word is not in use. One of the two sees the other, if each writes before it reads. On the
-//! owner's side that takes nothing but the order of its instructions, because the other has every thread of the program
-//! pass a barrier in between (`membarrier`; Dekker's idea made asymmetric, as in folly and crossbeam-epoch):
-//! - the owner had marked before that barrier: its mark is seen, and waited for;
+//! The owner marks the word as in use and then makes sure that it still is the owner. The other thread takes the ownership
+//! away and then makes sure that the word is not in use. One of the two sees the other, if each writes before it reads. The
+//! owner's side only needs the order of its instructions. That suffices because the other side makes every thread of the
+//! program pass a barrier in between (`membarrier`). This is Dekker's idea made asymmetric, as in folly and
+//! crossbeam-epoch:
+//! - the owner had marked before that barrier: its mark is seen, and the other thread waits for it.
 //! - or it marks after the barrier: then it looks after the barrier too, and sees that it owns nothing.
 //!
-//! The owner is told by the address of something of its thread's own. A thread that comes to the same address later owns the
-//! word as well, which is right: the one before has ended, and not while it was in a lock.
+//! The owner is told by the address of something of its thread's own. A later thread that gets the same address owns the
+//! word as well. That is right, because the earlier thread has ended, and not while it was in a lock.
 //!
-//! The models take this word, with a fence of each side for its barrier; their processes have a simpler one.
+//! The models use this word with a fence on each side instead of the barrier. In most of them the locks of channels have a simpler
+//! word.
 
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicBool, AtomicUsize, fence};
+#[cfg(loom)]
+use loom::thread::yield_now as spin;
+#[cfg(not(loom))]
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicBool, AtomicUsize, compiler_fence};
+#[cfg(not(loom))]
+use std::thread::yield_now as spin;
 
 #[cfg(loom)]
-use super::checked::Word as Exchanged;
-use super::{Cell, spin};
+use super::checked::{Cell, Word as Exchanged};
 
-/// In `owner`; no address.
+/// A value of `owner` that is no address.
 const NOBODY: usize = 0;
 
-/// What holds: who is in has marked `in_use`, as the owner, or has taken `shared`, if there is no owner.
+/// Invariant: the thread that is in has marked `in_use`, as the owner, or has taken `shared`, if there
+/// is no owner.
 pub(crate) struct Word {
     owner: AtomicUsize,
     /// Written by the owner only.
     in_use: AtomicBool,
     shared: Exchanged,
-    /// Whether who is in is the owner.
+    /// Whether the thread that is in is the owner.
     owned: Cell<bool>,
 }
 
 impl Word {
-    /// For a lock that is held briefly.
+    /// Returns the moments for a lock that is held briefly.
     #[inline(always)]
     pub(crate) const fn hurried() -> u32 {
         2
     }
 
-    /// `owner`: the thread that it is to belong to; None: to nobody.
+    /// Makes a word. `owner` is the thread that it is to belong to. `None` means no thread.
     pub(crate) fn new(owner: Option<usize>) -> Self {
         Self {
             owner: AtomicUsize::new(owner.unwrap_or(NOBODY)),
@@ -55,7 +63,8 @@ impl Word {
         }
     }
 
-    /// Of the thread `here`. `moments`: of some 40 ns, between two looks at a word that is taken.
+    /// Takes the word for the thread `here`. `moments`, of some 40 ns each, pass between two looks
+    /// at a word that is taken.
     #[inline(always)]
     pub(crate) fn acquire(&self, here: usize, moments: impl FnOnce() -> u32) {
         if self.owner.load(Ordering::Relaxed) == here && self.enter(here) {
@@ -67,7 +76,17 @@ impl Word {
         }
     }
 
-    /// The owner, if it still is the owner.
+    /// Returns whether no other thread than `here` has been in up to now. If so, the state that the caller found
+    /// there earlier still holds.
+    ///
+    /// Asked while another lock is held, it orders the two: a thread that has been in here and then in the other is seen.
+    #[inline(always)]
+    pub(crate) fn is_alone(&self, here: usize) -> bool {
+        light_barrier();
+        self.owner.load(Ordering::Relaxed) == here
+    }
+
+    /// Marks the word as in use and returns true, if `here` still is its owner.
     #[inline(always)]
     fn enter(&self, here: usize) -> bool {
         self.in_use.store(true, Ordering::Relaxed);
@@ -79,7 +98,7 @@ impl Word {
         owns
     }
 
-    /// Takes it from its owner. By whoever has taken `shared`, so that there is one.
+    /// Takes it from its owner. The caller has taken `shared`, so only one thread does this.
     #[cold]
     #[inline(never)]
     fn revoke(&self) {
@@ -91,7 +110,7 @@ impl Word {
         self.owned.set(false);
     }
 
-    /// Called by whoever is in.
+    /// Gives the word back. Only the thread that is in calls this.
     #[inline(always)]
     pub(crate) fn release(&self) {
         if self.owned.get() {
@@ -100,15 +119,21 @@ impl Word {
             self.shared.release();
         }
     }
+
+    #[cfg(loom)]
+    pub(crate) fn number(&self) -> usize {
+        self.shared.number()
+    }
 }
 
-/// One for all threads; in a model a mutex, for of a loop that spins all turns would have to be explored.
+/// One word for all threads. In a model it is a mutex, because a model would explore all turns of a loop
+/// that spins.
 #[cfg(not(loom))]
 struct Exchanged(AtomicBool);
 
 #[cfg(not(loom))]
 impl Exchanged {
-    /// So many moments after it was found taken others may have the core.
+    /// After this many moments a thread that found it taken lets others have the core.
     const PATIENCE: u32 = 128;
 
     fn new() -> Self {
@@ -128,7 +153,7 @@ impl Exchanged {
         let mut left = Self::PATIENCE;
         loop {
             // The holder is some tens of instructions from the end, unless the kernel has taken its
-            // core away; then ours may be what it waits for.
+            // core away. In that case it may wait for our core.
             if left > 0 {
                 left = left.saturating_sub(moments);
                 (0..moments).for_each(|_| std::hint::spin_loop());
@@ -147,8 +172,9 @@ impl Exchanged {
     }
 }
 
-/// What is written before is seen by whoever passes the heavy one later; or what that has written before is seen
-/// afterwards.
+/// Orders this thread with one that passes the heavy barrier. Either a write before this barrier is seen by
+/// the thread that passes the heavy one later. Or this thread afterwards sees the writes that the other
+/// made before the heavy one.
 #[inline(always)]
 fn light_barrier() {
     #[cfg(not(loom))]
@@ -159,7 +185,7 @@ fn light_barrier() {
 
 fn heavy_barrier() {
     #[cfg(not(loom))]
-    crate::backend::slab::barrier::pass();
+    super::barrier::pass();
     #[cfg(loom)]
     fence(Ordering::SeqCst);
 }

@@ -1,4 +1,4 @@
-//! What an `async` process may be and do.
+//! The forms and abilities of an `async` process.
 
 #![deny(warnings)]
 #![forbid(unsafe_code)]
@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// It is documented.
+/// Uses every option.
 #[process(name = "n", stack = "64 KiB", daemon, on_panic = retire, on = thread)]
 #[inline]
 pub async fn options(mut n: u32, (a, b): (u8, u8), _: Barrier) -> u32 {
@@ -35,7 +35,7 @@ async fn recursive(n: u32) -> u32 {
     }
 }
 
-/// Not `Send`, over an `await`.
+/// Holds a value that is not `Send` over an `await`.
 #[process]
 async fn keeps_an_rc(input: Reader<u32>) -> csp::Result<u32> {
     let one = Rc::new(1);

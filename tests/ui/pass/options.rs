@@ -1,4 +1,4 @@
-//! Every option, and a library that goes by another name.
+//! Every option, and a library that is imported by another name.
 
 use csp as renamed;
 

@@ -1,4 +1,4 @@
-//! What a strict crate asks of itself.
+//! The lints that a strict crate enables.
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, unreachable_pub, unused, rust_2018_idioms, unused_qualifications)]
 #![deny(

@@ -1,4 +1,4 @@
-//! What Go's `test/chan/perm.go` checks: an end does what its side does, and none becomes the other.
+//! The checks of Go's `test/chan/perm.go`: an end has the operations of its side, and no end becomes the other.
 use csp::{Channel, Reader, Writer};
 
 fn main() {

@@ -1,14 +1,17 @@
-//! How much of their stacks processes use: said on standard error where the environment variable `CSP_STACKS`
-//! is set, for each kind of process whenever one of it has used more than all before. For choosing `stack =
-//! ".."`.
+//! Measures how much of their stacks processes use, to help with the choice of `stack = ".."`.
+//!
+//! If the environment variable `CSP_STACKS` is set, standard error shows each new maximum for a kind of process.
+//! A maximum is new if one process of the kind has used more than all before.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::engine;
-use crate::process::job::{self, Work};
+use crate::process::work;
+use crate::process::work::Work;
+use crate::stack::engine;
+use crate::system::stderr;
 
-/// The most bytes that each kind of process has used, by name.
+/// The largest number of bytes that each kind of process has used, by name.
 static MOST: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
 #[inline]
@@ -20,18 +23,19 @@ fn are_wanted() -> bool {
 /// Runs one process of `work` here.
 #[inline]
 pub(super) fn run(work: &Arc<dyn Work>, index: usize) {
-    if are_wanted() { run_measured(work, index) } else { job::run(work, index) }
+    if are_wanted() { run_measured(work, index) } else { work::run(work, index) }
 }
 
 #[cold]
 fn run_measured(work: &Arc<dyn Work>, index: usize) {
-    let Some(used) = engine::measure(|| job::run(work, index)) else { return };
+    let Some(used) = engine::measure(|| work::run(work, index)) else { return };
     let name = work.options().name();
     let mut most = MOST.lock().unwrap_or_else(PoisonError::into_inner);
     let before = most.entry(name.to_owned()).or_default();
     if used > *before {
         *before = used;
+        drop(most);
         let size = engine::stack_size(work.options().stack());
-        eprintln!("csp: `{name}` has used {used} of the {size} bytes of its stack");
+        stderr::say(format!("csp: `{name}` has used {used} of the {size} bytes of its stack\n"));
     }
 }

@@ -1,7 +1,7 @@
-//! Asking a scheduler about its processes, which only its own thread can tell.
+//! Questions to a scheduler about its processes, which only its own thread can answer.
 //!
-//! The question waits at the scheduler until that next looks at its inbox. One that keeps its thread busy is
-//! asked in vain, and the question is taken back.
+//! A question waits at the scheduler until the scheduler next looks at its inbox. If a coroutine keeps the thread
+//! busy, the question is not answered in time and is taken back.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,33 +9,33 @@ use std::time::{Duration, Instant};
 
 use super::scheduler::Scheduler;
 
-/// How long a scheduler is given.
+/// The time that a scheduler is given to answer.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-type Work = Box<dyn FnOnce(&'static Scheduler) + Send>;
+type Instruction = Box<dyn FnOnce(&'static Scheduler) + Send>;
 
-/// What a scheduler has been asked.
+/// The questions to a scheduler.
 #[derive(Default)]
 pub(super) struct Questions(Mutex<VecDeque<Arc<Question>>>);
 
 struct Question {
-    state: Mutex<State>,
+    state: Mutex<QuestionState>,
     changed: Condvar,
 }
 
-enum State {
-    /// The scheduler has not come to it yet.
+enum QuestionState {
+    /// The scheduler has not reached the question yet.
     Asked,
-    /// The scheduler waits here for what it is to do.
+    /// The scheduler has stopped here and waits for instructions.
     Here,
-    ToDo(Work),
+    ToDo(Instruction),
     Doing,
-    /// The scheduler may go on, or need not come.
+    /// The scheduler may go on, or need not stop any more.
     Over,
 }
 
 impl Questions {
-    /// Called by the scheduler: does what the others want until they let it go.
+    /// Answers all questions: does what the askers want until they let the scheduler go. The scheduler calls this.
     pub(super) fn answer(&self, scheduler: &'static Scheduler) {
         loop {
             let question = lock(&self.0).pop_front();
@@ -48,24 +48,24 @@ impl Questions {
 impl Question {
     fn answer(&self, scheduler: &'static Scheduler) {
         let mut state = lock(&self.state);
-        if matches!(*state, State::Asked) {
-            *state = State::Here;
+        if matches!(*state, QuestionState::Asked) {
+            *state = QuestionState::Here;
             self.changed.notify_all();
         }
         loop {
-            match std::mem::replace(&mut *state, State::Doing) {
-                State::ToDo(work) => {
+            match std::mem::replace(&mut *state, QuestionState::Doing) {
+                QuestionState::ToDo(work) => {
                     drop(state);
                     work(scheduler);
                     scheduler.wakes_if_ready();
                     state = lock(&self.state);
-                    if matches!(*state, State::Doing) {
-                        *state = State::Here;
+                    if matches!(*state, QuestionState::Doing) {
+                        *state = QuestionState::Here;
                     }
                     self.changed.notify_all();
                 }
-                State::Over => {
-                    *state = State::Over;
+                QuestionState::Over => {
+                    *state = QuestionState::Over;
                     return;
                 }
                 other => {
@@ -77,31 +77,32 @@ impl Question {
     }
 }
 
-/// A scheduler that does nothing but what it is told, until this is dropped.
-pub(super) struct Held {
+/// A stopped scheduler: it does only what it is told, until this is dropped.
+pub(super) struct HeldScheduler {
     pub(super) scheduler: &'static Scheduler,
-    /// None: it is this thread's own.
+    /// `None` if the scheduler is this thread's own.
     question: Option<Arc<Question>>,
 }
 
-/// Asks a scheduler to stop; [`Held::is_here`] says whether it has.
-pub(super) fn hold(scheduler: &'static Scheduler) -> Held {
+/// Asks a scheduler to stop. [`HeldScheduler::is_here`] says whether it has.
+pub(super) fn hold(scheduler: &'static Scheduler) -> HeldScheduler {
     if scheduler.is_of_this_thread() {
-        return Held { scheduler, question: None };
+        return HeldScheduler { scheduler, question: None };
     }
-    let question = Arc::new(Question { state: Mutex::new(State::Asked), changed: Condvar::new() });
+    let question =
+        Arc::new(Question { state: Mutex::new(QuestionState::Asked), changed: Condvar::new() });
     lock(&scheduler.questions().0).push_back(Arc::clone(&question));
     scheduler.alert();
-    Held { scheduler, question: Some(question) }
+    HeldScheduler { scheduler, question: Some(question) }
 }
 
-impl Held {
-    /// Waits until it has stopped, but not for ever.
+impl HeldScheduler {
+    /// Waits for a limited time until the scheduler has stopped. Returns whether it has.
     pub(super) fn is_here(&self) -> bool {
         let Some(question) = &self.question else { return true };
         let asked = Instant::now();
         let mut state = lock(&question.state);
-        while matches!(*state, State::Asked) {
+        while matches!(*state, QuestionState::Asked) {
             let left = PATIENCE.saturating_sub(asked.elapsed());
             if left.is_zero() {
                 return false;
@@ -112,7 +113,7 @@ impl Held {
         true
     }
 
-    /// Has it do something, once it is here.
+    /// Has the scheduler call a function, once it has stopped.
     pub(super) fn run<R: Send + 'static>(
         &self,
         work: impl FnOnce(&'static Scheduler) -> R + Send + 'static,
@@ -120,21 +121,21 @@ impl Held {
         let Some(question) = &self.question else { return work(self.scheduler) };
         let result = Arc::new(Mutex::new(None));
         let put = Arc::clone(&result);
-        let work: Work = Box::new(move |scheduler| *lock(&put) = Some(work(scheduler)));
+        let work: Instruction = Box::new(move |scheduler| *lock(&put) = Some(work(scheduler)));
         let mut state = lock(&question.state);
-        *state = State::ToDo(work);
+        *state = QuestionState::ToDo(work);
         question.changed.notify_all();
-        while !matches!(*state, State::Here) {
+        while !matches!(*state, QuestionState::Here) {
             state = question.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         lock(&result).take().expect("it has been done")
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldScheduler {
     fn drop(&mut self) {
         if let Some(question) = &self.question {
-            *lock(&question.state) = State::Over;
+            *lock(&question.state) = QuestionState::Over;
             question.changed.notify_all();
         }
     }

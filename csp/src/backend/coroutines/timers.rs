@@ -1,82 +1,103 @@
 //! The deadlines of parked coroutines.
 //!
-//! A coroutine has one deadline at most, and counts its armings: an entry of the heap that is not of the last of
-//! them, or whose coroutine waits no longer, is dead. The dead are cleared away when they outnumber the living, so a deadline
-//! that is never reached costs no more than its arming.
+//! A coroutine has at most one deadline, and counts its armings. An entry of the heap is dead if it is not from the
+//! last arming, or if its coroutine no longer waits. Dead entries are removed when they outnumber the live ones, so
+//! a deadline that is never reached costs no more than its arming.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-use super::scheduler::Coroutine;
+use crate::wait::park::Context;
 
-#[derive(Default)]
-pub(super) struct Timers {
-    heap: RefCell<BinaryHeap<Reverse<Entry>>>,
-    armed: std::cell::Cell<usize>,
+/// A waiter that may have a deadline. It is never freed.
+pub(super) trait Timed: 'static {
+    fn context(&'static self) -> &'static Context;
+
+    /// Returns the count of its armings.
+    fn armings(&self) -> &Cell<u64>;
+
+    /// Returns the deadline that was armed last.
+    fn armed_until(&self) -> &Cell<Option<Instant>>;
 }
 
-struct Entry {
+pub(super) struct Timers<T: Timed> {
+    heap: RefCell<BinaryHeap<Reverse<Armed<T>>>>,
+    armed: Cell<usize>,
+}
+
+struct Armed<T: Timed> {
     deadline: Instant,
-    coroutine: &'static Coroutine,
-    /// Which one; the same deadline may be armed again and again.
+    coroutine: &'static T,
+    /// The number of the arming, because the same deadline may be armed again and again.
     arming: u64,
 }
 
-impl PartialEq for Entry {
+impl<T: Timed> PartialEq for Armed<T> {
     fn eq(&self, other: &Self) -> bool {
         self.deadline == other.deadline
     }
 }
 
-impl Eq for Entry {}
+impl<T: Timed> Eq for Armed<T> {}
 
-impl PartialOrd for Entry {
+impl<T: Timed> PartialOrd for Armed<T> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Entry {
+impl<T: Timed> Ord for Armed<T> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.deadline.cmp(&other.deadline)
     }
 }
 
-impl Entry {
+impl<T: Timed> Armed<T> {
     fn is_dead(&self) -> bool {
-        !self.coroutine.context().berth.armed.get() || self.coroutine.armings.get() != self.arming
+        !self.coroutine.context().berth.armed.get() || self.coroutine.armings().get() != self.arming
     }
 }
 
-impl Timers {
-    pub(super) fn arm(&self, coroutine: &'static Coroutine, deadline: Instant) {
-        let arming = coroutine.armings.get() + 1;
-        coroutine.armings.set(arming);
+impl<T: Timed> Timers<T> {
+    pub(super) const fn new() -> Self {
+        Self { heap: RefCell::new(BinaryHeap::new()), armed: Cell::new(0) }
+    }
+
+    pub(super) fn arm(&self, coroutine: &'static T, deadline: Instant) {
+        let arming = coroutine.armings().get() + 1;
+        coroutine.armings().set(arming);
         coroutine.context().berth.armed.set(true);
-        coroutine.deadline.set(Some(deadline));
+        coroutine.armed_until().set(Some(deadline));
         self.armed.set(self.armed.get() + 1);
         let mut heap = self.heap.borrow_mut();
-        heap.push(Reverse(Entry { deadline, coroutine, arming }));
+        heap.push(Reverse(Armed { deadline, coroutine, arming }));
         if heap.len() > 2 * self.armed.get() + 64 {
             heap.retain(|Reverse(entry)| !entry.is_dead());
         }
     }
 
-    /// The coroutine waits no longer.
+    /// Removes the deadline of a coroutine that no longer waits.
     #[inline(always)]
-    pub(super) fn disarm(&self, coroutine: &'static Coroutine) {
+    pub(super) fn disarm(&self, coroutine: &'static T) {
         if coroutine.context().berth.armed.replace(false) {
             self.armed.set(self.armed.get() - 1);
         }
+    }
+
+    /// Removes all entries when the thread ends, because nobody is to be woken here any more. They are dead by then, and only
+    /// their armings tell the next thread so.
+    pub(super) fn clear(&self) {
+        self.heap.borrow_mut().clear();
+        self.armed.set(0);
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.armed.get() == 0
     }
 
-    /// The earliest deadline.
+    /// Returns the earliest deadline.
     pub(super) fn next(&self) -> Option<Instant> {
         let mut heap = self.heap.borrow_mut();
         while let Some(Reverse(entry)) = heap.peek() {
@@ -88,8 +109,8 @@ impl Timers {
         None
     }
 
-    /// A coroutine whose deadline has come.
-    pub(super) fn due(&self, now: Instant) -> Option<&'static Coroutine> {
+    /// Disarms and returns a coroutine whose deadline has come.
+    pub(super) fn due(&self, now: Instant) -> Option<&'static T> {
         let deadline = self.next()?;
         if deadline > now {
             return None;

@@ -1,7 +1,8 @@
-//! Where the futures of processes lie: many of one job together, each behind its head.
+//! Batches: the memory in which the futures of processes lie. A batch holds many futures of one job, each behind
+//! its head (its task header).
 //!
-//! Invariant: `refs` counts the heads that have been made and not freed, and the batch's place in the list of its host,
-//! which it has until all its processes are over.
+//! Invariant: `refs` counts the heads that have been made and not freed, and in addition the batch's place in the
+//! list of its host. The batch is in that list until all its processes are over.
 #![allow(unsafe_code)]
 
 use std::alloc::{self, Layout};
@@ -9,46 +10,47 @@ use std::cell::Cell;
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::awaiting::{Crowd, Head, Home};
-use crate::park::Identity;
 use crate::process::definition::OnPanic;
-use crate::process::job::{Futures, Work, drop_quietly};
+use crate::process::work::{Futures, Work};
+use crate::wait::future::{Crowd, Head, Home};
+use crate::wait::lineage::Identity;
 
-/// As much as is made at a time, in bytes.
+/// The size of a batch, in bytes.
 const SIZE: usize = 32 << 10;
 
 #[repr(C)]
 pub(super) struct Batch {
-    /// The first: heads point at it.
+    /// This field comes first, because heads point at it.
     home: Home,
     work: Arc<dyn Work>,
     retires_on_panic: bool,
-    /// The index of the first.
+    /// The index of the first process.
     first: usize,
     places: usize,
     begun: Cell<usize>,
     live: Cell<usize>,
     refs: AtomicUsize,
-    /// Where the first lies, and how far from one to the next.
+    /// The offset of the first cell, and the distance from one cell to the next.
     start: usize,
     stride: usize,
     future: usize,
     layout: Layout,
-    /// The others of the same host.
+    /// The neighbours in the list of the host.
     pub(super) next: Cell<Option<NonNull<Batch>>>,
     pub(super) previous: Cell<Option<NonNull<Batch>>>,
 }
 
 impl Batch {
-    /// Room for processes of `work` from the index `first` on.
+    /// Makes room for processes of `work` from the index `first` on.
     pub(super) fn new(
         crowd: &'static Crowd,
         work: Arc<dyn Work>,
         first: usize,
         most: usize,
     ) -> NonNull<Self> {
+        // A cell is a head with its future behind it.
         let future = work.futures().expect("they are futures").layout();
         let (cell, offset) = Layout::new::<Head>().extend(future).expect("a size in bytes");
         let cell = cell.pad_to_align();
@@ -59,6 +61,7 @@ impl Batch {
         // SAFETY: the size is not 0.
         let place = NonNull::new(unsafe { alloc::alloc(layout) }.cast::<Self>());
         let Some(place) = place else { alloc::handle_alloc_error(layout) };
+        // Heads find the executor and their names through `home`.
         let home = Home {
             crowd,
             identity: |head| Self::of(head).identity(head),
@@ -84,14 +87,14 @@ impl Batch {
             next: Cell::new(None),
             previous: Cell::new(None),
         };
-        // SAFETY: it has been allocated for this.
+        // SAFETY: the place has been allocated for this.
         unsafe { place.write(batch) };
         place
     }
 
-    /// The one that a head lies in.
+    /// Returns the batch that a head lies in.
     pub(super) fn of(head: &Head) -> &Self {
-        // SAFETY: all heads are made by `begin`, with a home that is the first field of a batch.
+        // SAFETY: `begin` makes all heads, with a home that is the first field of a batch.
         unsafe { &*std::ptr::from_ref(head.home()).cast() }
     }
 
@@ -99,12 +102,16 @@ impl Batch {
         self.work.futures().expect("they are futures")
     }
 
+    pub(super) fn work(&self) -> Arc<dyn Work> {
+        Arc::clone(&self.work)
+    }
+
     pub(super) fn retires_on_panic(&self) -> bool {
         self.retires_on_panic
     }
 
     fn cell(&self, number: usize) -> NonNull<Head> {
-        // SAFETY: it lies in what was allocated.
+        // SAFETY: the cell lies in the allocation.
         unsafe { NonNull::from(self).cast::<u8>().add(self.start + number * self.stride).cast() }
     }
 
@@ -117,13 +124,13 @@ impl Batch {
         Identity { of: self.work.clone(), index: self.index(head) }
     }
 
-    /// Where the future of a head lies.
+    /// Returns the place of a head's future.
     pub(super) fn place(&self, head: NonNull<Head>) -> *mut u8 {
-        // SAFETY: it lies in the same cell.
+        // SAFETY: the place lies in the same cell.
         unsafe { head.cast::<u8>().add(self.future).as_ptr() }
     }
 
-    /// One head more; its future is not there yet.
+    /// Makes the next head. Its future is not there yet.
     pub(super) fn begin(&self) -> NonNull<Head> {
         let number = self.begun.get();
         assert!(number < self.places, "there is room for it");
@@ -131,7 +138,7 @@ impl Batch {
         self.live.set(self.live.get() + 1);
         self.refs.fetch_add(1, Ordering::Relaxed);
         let head = self.cell(number);
-        // SAFETY: the place is free; and a batch is freed no sooner than its heads.
+        // SAFETY: the place is free, and a batch is not freed before its heads.
         unsafe { head.write(Head::new(NonNull::from(&self.home))) };
         head
     }
@@ -140,43 +147,43 @@ impl Batch {
         self.begun.get() == self.places
     }
 
-    /// One of its processes is over; true: all are, and no further will be begun.
+    /// Records that one of its processes is over. Returns `true` if all are over and no further one will be begun.
     pub(super) fn one_less(&self) -> bool {
         self.live.set(self.live.get() - 1);
         self.live.get() == 0 && self.is_full()
     }
 
-    /// Its processes that are not over.
+    /// Returns its processes that are not over.
     pub(super) fn live(&self) -> impl Iterator<Item = NonNull<Head>> {
         let heads = (0..self.begun.get()).map(|number| self.cell(number));
-        // SAFETY: those that have been begun are there as long as the batch is in its list.
+        // SAFETY: as long as the batch is in its list, it has the heads that were begun.
         heads.filter(|head| unsafe { !head.as_ref().is_over() })
     }
 
-    /// Its place in the list goes.
+    /// Gives up one share: its place in the list, or that of a head.
     ///
     /// # Safety
-    /// Called once; it is not used afterwards.
+    /// The caller owns the share, and does not use the batch afterwards.
     pub(super) unsafe fn release(this: NonNull<Self>) {
-        // SAFETY: it is there until here.
-        if unsafe { this.as_ref() }.refs.fetch_sub(1, Ordering::Release) == 1 {
-            fence(Ordering::Acquire);
-            // SAFETY: that was the last.
+        // `AcqRel` replaces a fence before the batch is freed, because ThreadSanitizer does not know fences.
+        // SAFETY: the batch exists until here.
+        if unsafe { this.as_ref() }.refs.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // SAFETY: this was the last share.
             let Self { work, layout, .. } = unsafe { this.read() };
-            // SAFETY: as it was allocated.
+            // SAFETY: the layout is that of the allocation.
             unsafe { alloc::dealloc(this.as_ptr().cast(), layout) };
-            drop_quietly(work);
+            drop(work);
         }
     }
 
     /// # Safety
     /// See [`Home::free`].
     unsafe fn free(head: NonNull<Head>) {
-        // SAFETY: it is still there.
+        // SAFETY: the head still exists.
         let batch = NonNull::from(Self::of(unsafe { head.as_ref() }));
-        // SAFETY: nobody uses it any more.
+        // SAFETY: nobody uses the head any more.
         unsafe { head.drop_in_place() };
-        // SAFETY: the head's share.
+        // SAFETY: this is the head's share.
         unsafe { Self::release(batch) };
     }
 }

@@ -1,55 +1,52 @@
-//! Who polls the futures of a thread.
+//! Hosts: a host polls the futures of its thread.
 //!
-//! What holds:
-//! - A host is touched by one thread only, and polls one process at a time.
-//! - A process that is over is in no batch's list of the living, and its future is gone.
+//! Invariants:
+//! - Only one thread touches a host, and a host polls one process at a time.
+//! - A process that is over is not among the live processes of any batch, and its future is gone.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{self, Poll};
 
 use super::batch::Batch;
-use crate::awaiting::{Crowd, Head};
-use crate::blocked::{Blocked, Want};
-use crate::park::Context;
 use crate::process::group::Ended;
-use crate::process::job::{Over, Work};
+use crate::process::work::{Over, Work};
+use crate::wait::blocked::Blocked;
+use crate::wait::future::{Crowd, Head};
+use crate::wait::park::Context;
 
-/// After so many polls it looks at what comes from outside, and lets the other processes of its thread go on.
+/// The number of polls after which a host looks at messages from outside and lets the other processes of its thread
+/// go on.
 const TURNS: u32 = 61;
 
 pub(super) struct Host {
-    crowd: Crowd,
-    unstarted: RefCell<VecDeque<Unstarted>>,
-    batches: Cell<Option<NonNull<Batch>>>,
-    live: Cell<usize>,
-    /// Somebody runs it, or is about to; for coroutines.
-    #[allow(dead_code, reason = "there may be none")]
-    runs: Cell<bool>,
-    polled: Cell<Option<NonNull<Head>>>,
+    pub(super) crowd: Crowd,
+    pub(super) unstarted: RefCell<VecDeque<UnstartedFutures>>,
+    pub(super) batches: Cell<Option<NonNull<Batch>>>,
+    pub(super) live: Cell<usize>,
+    pub(super) polled: Cell<Option<NonNull<Head>>>,
 }
 
-/// The processes of `work` from `next` on have not started.
-struct Unstarted {
-    work: Arc<dyn Work>,
-    next: usize,
-    /// Where the next will lie.
-    batch: Option<NonNull<Batch>>,
+/// Processes that have not started: those of `work` from `next` on.
+pub(super) struct UnstartedFutures {
+    pub(super) work: Arc<dyn Work>,
+    pub(super) next: usize,
+    /// The batch in which the next will lie.
+    pub(super) batch: Option<NonNull<Batch>>,
 }
 
-// SAFETY: only its thread touches it, but for what `Crowd` lets others do. One that no thread has is handed on, through a
-// mutex, to another.
+// SAFETY: only its thread touches it, except for the parts of `Crowd` (the per-thread executor) that other threads
+// may use. A host without a thread is handed to another thread through a mutex.
 unsafe impl Sync for Host {}
 
 static UNUSED: Mutex<Vec<&'static Host>> = Mutex::new(Vec::new());
 
 impl Host {
-    /// One for this thread.
-    fn take() -> &'static Self {
+    /// Takes a host for this thread.
+    pub(super) fn take() -> &'static Self {
         let unused = UNUSED.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let host = unused.unwrap_or_else(|| {
             Box::leak(Box::new(Self {
@@ -57,7 +54,6 @@ impl Host {
                 unstarted: RefCell::default(),
                 batches: Cell::new(None),
                 live: Cell::new(0),
-                runs: Cell::new(false),
                 polled: Cell::new(None),
             }))
         });
@@ -65,17 +61,18 @@ impl Host {
         host
     }
 
-    /// The thread needs it no more.
-    fn give_back(&'static self) {
+    /// Gives the host back, because its thread no longer needs it.
+    pub(super) fn give_back(&'static self) {
+        let is_unused = self.live.get() == 0 && self.unstarted.borrow().is_empty();
         self.crowd.leave_thread();
-        // What is still blocked was told to keep nothing alive, and stays as it is for ever.
-        if self.live.get() == 0 && self.unstarted.borrow().is_empty() {
+        // Processes that are left here wait for children that stay as they are for ever.
+        if is_unused {
             UNUSED.lock().unwrap_or_else(PoisonError::into_inner).push(self);
         }
     }
 
-    /// Polls them until none is left.
-    fn run(&'static self, context: &'static Context, why: &dyn Blocked) {
+    /// Polls its processes until none is left.
+    pub(super) fn run(&'static self, context: &'static Context, why: &dyn Blocked) {
         loop {
             for _ in 0..TURNS {
                 match self.crowd.next() {
@@ -104,7 +101,7 @@ impl Host {
             .batch
             .take()
             .unwrap_or_else(|| self.add(&unstarted.work, unstarted.next, usize::MAX));
-        // SAFETY: it is in the list, as it is not full.
+        // SAFETY: the batch is in the list, because it is not full.
         let there = unsafe { batch.as_ref() };
         let head = there.begin();
         self.live.set(self.live.get() + 1);
@@ -115,17 +112,18 @@ impl Host {
         if unstarted.next < unstarted.work.count() {
             self.unstarted.borrow_mut().push_back(unstarted);
         } else {
-            // Not after the process, of whose job it might be the last: that holds what is the user's.
+            // The job is dropped before the process is begun. Afterwards this might be its last reference, and a
+            // job holds the user's values.
             drop(unstarted);
         }
         self.begin(context, head);
         true
     }
 
-    fn add(&self, work: &Arc<dyn Work>, first: usize, most: usize) -> NonNull<Batch> {
+    pub(super) fn add(&self, work: &Arc<dyn Work>, first: usize, most: usize) -> NonNull<Batch> {
         let batch = Batch::new(self.crowd(), Arc::clone(work), first, most);
         let next = self.batches.replace(Some(batch));
-        // SAFETY: both are in the list.
+        // SAFETY: both batches are in the list.
         unsafe { batch.as_ref() }.next.set(next);
         if let Some(next) = next {
             // SAFETY: as above.
@@ -140,7 +138,7 @@ impl Host {
     }
 
     fn remove(&self, batch: NonNull<Batch>) {
-        // SAFETY: what is in the list is there.
+        // SAFETY: a batch in the list exists.
         let there = unsafe { batch.as_ref() };
         let (previous, next) = (there.previous.get(), there.next.get());
         match previous {
@@ -152,13 +150,13 @@ impl Host {
             // SAFETY: as above.
             unsafe { next.as_ref() }.previous.set(previous);
         }
-        // SAFETY: its place in the list.
+        // SAFETY: this is its place in the list.
         unsafe { Batch::release(batch) };
     }
 
-    /// Its processes that are not over. For who looks at it while it does nothing else.
-    fn live(&'static self) -> impl Iterator<Item = &'static Head> {
-        // SAFETY: what is in the list is there.
+    /// Returns its processes that are not over. The host must do nothing else meanwhile.
+    pub(super) fn live(&'static self) -> impl Iterator<Item = &'static Head> {
+        // SAFETY: a batch in the list exists.
         let batch = |batch: NonNull<Batch>| unsafe { &*batch.as_ptr() };
         let all = std::iter::successors(self.batches.get().map(batch), move |last: &&Batch| {
             last.next.get().map(batch)
@@ -168,13 +166,13 @@ impl Host {
     }
 
     /// Makes the future of a head, and polls it for the first time.
-    fn begin(&self, context: &'static Context, head: NonNull<Head>) {
+    pub(super) fn begin(&self, context: &'static Context, head: NonNull<Head>) {
         self.as_process(context, head, |batch, there, waking| {
             let (index, place) = (batch.index(there), batch.place(head));
-            // SAFETY: it has just been made, and there is nothing at its place.
+            // SAFETY: the head has just been made, and its place is empty.
             match unsafe { batch.futures().begin(index, place) } {
                 Some(over) => Poll::Ready(over),
-                // SAFETY: it is there now.
+                // SAFETY: the future is there now.
                 None => unsafe { batch.futures().poll(index, place, waking) },
             }
         });
@@ -183,21 +181,22 @@ impl Host {
     #[inline]
     fn poll(&self, context: &'static Context, head: NonNull<Head>) {
         self.as_process(context, head, |batch, there, waking| {
-            // SAFETY: it was begun, and is not over.
+            // SAFETY: the future was begun, and is not over.
             unsafe { batch.futures().poll(batch.index(there), batch.place(head), waking) }
         });
     }
 
-    /// Does what `poll` says as the process of this head, whatever comes before and after it.
+    /// Calls `poll` as the process of this head, with everything that comes before and after it.
     #[inline]
-    fn as_process(
+    pub(super) fn as_process(
         &self,
         context: &'static Context,
         head: NonNull<Head>,
         poll: impl FnOnce(&Batch, &Head, &mut task::Context<'_>) -> Poll<Over>,
     ) {
-        // SAFETY: it is not over, and so there until `finish`.
+        // SAFETY: the process is not over, so the head exists until `finish`.
         let there: &'static Head = unsafe { &*head.as_ptr() };
+        // The context becomes this process.
         let batch = Batch::of(there);
         self.polled.set(Some(head));
         let mut rare = there.take_rare();
@@ -208,20 +207,25 @@ impl Host {
         }
         let waker = there.waker();
         let waking = &mut task::Context::from_waker(&waker);
+        // A process whose function is over only waits for its children. Any other is polled.
         let over = match ending {
-            Some(ending) => self.end(batch, there, waking, ending),
+            Some(ending) => Self::end(there, waking, ending),
             None => match poll(batch, there, waking) {
                 Poll::Pending => false,
                 Poll::Ready(Over::Whole) => true,
                 Poll::Ready(Over::Children(group, outcome)) => {
+                    let (work, index) = (batch.work(), batch.index(there));
                     let ending = Box::pin(async move {
                         Ended::new(Arc::clone(&group)).await;
-                        (outcome, group.take_failure())
+                        let failure = group.take_failure();
+                        drop(group);
+                        work.futures().expect("it was polled").end(index, outcome, failure);
                     });
-                    self.end(batch, there, waking, ending)
+                    Self::end(there, waking, ending)
                 }
             },
         };
+        // The context becomes the host again.
         let kept = context.suspend();
         self.polled.set(None);
         if over {
@@ -232,243 +236,29 @@ impl Host {
         }
     }
 
-    /// Waits for the children of a process whose function is over. True: so is the process.
+    /// Polls the wait for the children of a process whose function is over. Returns `true` if the process is over
+    /// too.
     fn end(
-        &self,
-        batch: &Batch,
         head: &Head,
         waking: &mut task::Context<'_>,
-        mut ending: crate::awaiting::Ending,
+        mut ending: crate::wait::future::Ending,
     ) -> bool {
-        match ending.as_mut().poll(waking) {
-            Poll::Ready((outcome, failure)) => {
-                drop(ending);
-                batch.futures().end(batch.index(head), outcome, failure);
-                true
-            }
-            Poll::Pending => {
-                head.with_rare(|rare| rare.ending = Some(ending));
-                false
-            }
+        let over = ending.as_mut().poll(waking).is_ready();
+        if !over {
+            head.with_rare(|rare| rare.ending = Some(ending));
         }
+        over
     }
 
     fn finish(&self, head: NonNull<Head>) {
-        // SAFETY: until `Head::end` it is there.
+        // SAFETY: the head exists until `Head::end`.
         let batch = NonNull::from(Batch::of(unsafe { head.as_ref() }));
         self.live.set(self.live.get() - 1);
-        // SAFETY: it is in the list.
+        // SAFETY: the batch is in the list.
         if unsafe { batch.as_ref() }.one_less() {
             self.remove(batch);
         }
-        // SAFETY: it is over, and not polled again.
+        // SAFETY: the process is over, and is not polled again.
         unsafe { Head::end(head) };
     }
 }
-
-/// Runs one process of `work`, which is a future, on this thread.
-#[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
-pub(in crate::backend) fn run_alone(work: &Arc<dyn Work>, index: usize) {
-    crate::process::job::as_process(work, index, || {
-        let context = crate::park::current();
-        let host = Host::take();
-        let batch = host.add(work, index, 1);
-        // SAFETY: it is in the list until its process is over.
-        let head = unsafe { batch.as_ref() }.begin();
-        host.live.set(1);
-        host.begin(context, head);
-        host.run(context, &Alone(host));
-        host.give_back();
-    });
-}
-
-/// A host whose one process waits; that is what is seen.
-#[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
-struct Alone(&'static Host);
-
-#[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
-impl Alone {
-    /// Called while the thread of the host sleeps.
-    fn look<T>(&self, look: impl FnOnce(&dyn Blocked) -> T) -> Option<T> {
-        self.0.live().next().map(|head| look(head))
-    }
-}
-
-#[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
-impl Blocked for Alone {
-    fn place(&self) -> &'static Location<'static> {
-        self.look(|head| head.place()).unwrap_or(Location::caller())
-    }
-
-    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
-        self.look(|head| head.wants(tell));
-    }
-
-    fn chooses(&self) -> bool {
-        self.look(|head| head.chooses()).unwrap_or(false)
-    }
-}
-
-/// A host that waits is no process to be seen; those are that it polls.
-#[cfg(all(feature = "coroutines", not(loom)))]
-struct Hidden(&'static Location<'static>);
-
-#[cfg(all(feature = "coroutines", not(loom)))]
-impl Blocked for Hidden {
-    fn place(&self) -> &'static Location<'static> {
-        self.0
-    }
-
-    fn wants(&self, _: &mut dyn FnMut(Want<'_>)) {}
-}
-
-#[cfg(all(feature = "coroutines", not(loom)))]
-mod on_coroutine {
-    use std::cell::Cell;
-    use std::fmt;
-    use std::panic::Location;
-    use std::ptr::NonNull;
-    use std::sync::Arc;
-
-    use super::{Hidden, Host, Unstarted};
-    use crate::backend::coroutines;
-    use crate::blocked::Blocked;
-    use crate::park::{self, Activity, Identity, Named, Observer, Subject};
-    use crate::process::Options;
-    use crate::process::definition::Definition;
-    use crate::process::job::{There, Work};
-
-    std::thread_local! {
-        static HOST: Cell<Option<&'static Host>> = const { Cell::new(None) };
-        /// What else is to be done when the thread ends.
-        static BEFORE: Cell<Option<fn()>> = const { Cell::new(None) };
-    }
-
-    /// The coroutine that polls: it needs a stack as deep as the deepest future.
-    static DEFINITION: Definition = Definition::new("futures").stack(1 << 20);
-
-    struct Polls {
-        host: &'static Host,
-        options: Options,
-    }
-
-    impl Named for Polls {
-        fn write_name(&self, _: usize, out: &mut dyn fmt::Write) -> fmt::Result {
-            out.write_str("futures")
-        }
-
-        fn write_path(&self, index: usize, out: &mut dyn fmt::Write) -> fmt::Result {
-            self.write_name(index, out)
-        }
-
-        fn is_daemon(&self) -> bool {
-            true
-        }
-    }
-
-    impl Work for Polls {
-        fn options(&self) -> &Options {
-            &self.options
-        }
-
-        fn count(&self) -> usize {
-            1
-        }
-
-        fn run(&self, _: usize) {
-            let context = park::current();
-            context.be_nobody();
-            self.host.run(context, &Hidden(Location::caller()));
-            self.host.runs.set(false);
-        }
-
-        fn run_away(&self, _: usize, _: &mut dyn There) {
-            unreachable!("it is run where it was started");
-        }
-
-        fn refuse(&self, _: usize, reason: &str) {
-            self.host.runs.set(false);
-            self.host.refuse(reason);
-        }
-
-        fn is_seen(&self) -> bool {
-            false
-        }
-    }
-
-    impl Host {
-        fn of_this_thread() -> &'static Self {
-            HOST.get().unwrap_or_else(|| {
-                let host = Self::take();
-                HOST.set(Some(host));
-                BEFORE.set(park::current().at_exit.replace(Some(|| {
-                    if let Some(host) = HOST.take() {
-                        host.give_back();
-                    }
-                    if let Some(before) = BEFORE.take() {
-                        before();
-                    }
-                })));
-                host
-            })
-        }
-
-        /// There is no stack for who polls them.
-        fn refuse(&self, reason: &str) {
-            let unstarted = self.unstarted.take();
-            for Unstarted { work, next, .. } in unstarted {
-                for index in next..work.count() {
-                    crate::process::job::refuse(&work, index, reason);
-                }
-                crate::process::job::drop_quietly(work);
-            }
-        }
-    }
-
-    /// Shows those of this thread, which is asked by who looks at all.
-    pub(in crate::backend) fn show(observer: &mut dyn Observer) {
-        let Some(host) = HOST.get() else { return };
-        for head in host.live() {
-            let activity = match head.why() {
-                _ if host.polled.get() == Some(NonNull::from(head)) => Activity::Running,
-                Some(why) => Activity::Blocked { why, deadline: None },
-                None => Activity::Ready,
-            };
-            observer.process(Subject::Polled(head), activity);
-        }
-        for Unstarted { work, next, .. } in &*host.unstarted.borrow() {
-            let first = Identity { of: work.clone(), index: *next };
-            observer.unstarted(&first, work.count() - next);
-        }
-    }
-
-    /// What the process of this address waits for, if it is one of this thread and blocked.
-    pub(in crate::backend) fn why(address: usize) -> Option<&'static dyn Blocked> {
-        let mut heads = HOST.get()?.live();
-        heads.find(|head| std::ptr::from_ref(*head).addr() == address)?.why()
-    }
-
-    /// Takes in what wakes those of this thread, and nothing else.
-    pub(in crate::backend) fn take_letters() {
-        if let Some(host) = HOST.get() {
-            host.crowd.take_letters();
-        }
-    }
-
-    /// Starts the processes of `work`, which are futures, on this thread.
-    pub(in crate::backend) fn start(work: Arc<dyn Work>) {
-        // First: what ends with the thread is put upon what the scheduler does then.
-        coroutines::make_scheduler();
-        let host = Host::of_this_thread();
-        host.unstarted.borrow_mut().push_back(Unstarted { work, next: 0, batch: None });
-        if host.runs.replace(true) {
-            host.crowd.rouse();
-        } else {
-            let options = Options::new(&DEFINITION);
-            coroutines::start(Arc::new(Polls { host, options }));
-        }
-    }
-}
-
-#[cfg(all(feature = "coroutines", not(loom)))]
-pub(in crate::backend) use on_coroutine::{show, start, take_letters, why};

@@ -1,12 +1,16 @@
-//! Processes that are futures: no stack each, polled by one process of their thread, their host.
+//! Floor 5. Processes that are futures. They have no stacks. One process of their thread, their host, polls them.
 //!
-//! On coroutines the host is a coroutine of the thread that starts them; it ends when none is left. On threads each has a
-//! thread, which is its host.
-
-mod batch;
-mod host;
+//! On coroutines the host is a coroutine of the thread that starts them, and it ends when none is left. On threads
+//! each future has a thread, which is its host.
 
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
-pub(super) use self::host::run_alone;
+mod alone;
+mod batch;
+mod host;
 #[cfg(all(feature = "coroutines", not(loom)))]
-pub(super) use self::host::{show, start, take_letters, why};
+mod hosted;
+
+#[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
+pub(super) use self::alone::run_alone;
+#[cfg(all(feature = "coroutines", not(loom)))]
+pub(super) use self::hosted::start;

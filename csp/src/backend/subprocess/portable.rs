@@ -1,22 +1,29 @@
-//! What `#[multiprocess]` expands to: the function as an [`Entry`] that a child finds, and the ways of its arguments and its
-//! result. The user's types are asked for `Serialize` and `DeserializeOwned` by one call each, at the type.
+//! The expansion of `#[multiprocess]`: the function as an [`Entry`] that a child finds, and the
+//! ways of its arguments and its result. One call each, at the type, asks the user's types for
+//! `Serialize` and `DeserializeOwned`.
 #![allow(unreachable_pub, reason = "what the macros expand to names these")]
 #![allow(missing_debug_implementations, reason = "nobody outside sees them")]
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::carry;
-use super::child;
+use super::boot::process;
+use super::values::carry;
 use crate::process::code::{Departure, Entry};
 
 pub use super::boot::entry::ENTRIES;
 pub use linkme;
 
-/// Bytes that values are put into, one after the other.
+/// Bytes into which values are put, one after the other.
 pub type To = Vec<u8>;
-/// What is left of them.
+/// The rest of such bytes.
 pub type From<'a> = &'a [u8];
+
+/// Returns a marker. A function that takes a value from it returns none, but finds out how the next
+/// value of that type is to be packed.
+pub fn asking() -> From<'static> {
+    carry::asking()
+}
 
 /// Packs an argument up.
 pub fn argument_sent<T: Serialize>(argument: &T, to: &mut To) -> Result<(), String> {
@@ -47,12 +54,12 @@ fn explain<T>(what: &str, how: &str, error: &str) -> String {
     format!("the {what} of type `{name}` could not be {how}: {error}")
 }
 
-/// The result of a process that never returns.
+/// Returns the result of a process that never returns.
 pub fn never(never: &std::convert::Infallible) -> Result<Vec<u8>, String> {
     match *never {}
 }
 
-/// The result of a process that never returns has come.
+/// Handles a result of a process that never returns, which is an error.
 pub fn none(_: From<'_>) -> Result<std::convert::Infallible, String> {
     Err("a process that never returns has returned".to_owned())
 }
@@ -75,11 +82,17 @@ pub fn run<A, R>(
     take: fn(&mut From<'_>) -> Result<A, String>,
     body: fn(A) -> R,
     give: fn(&R) -> Result<Vec<u8>, String>,
+    get: fn(From<'_>) -> Result<R, String>,
 ) -> Result<Vec<u8>, String> {
-    child::run(|| take(&mut arguments), body, give)
+    let give = |result: &R| {
+        let _ = get(asking());
+        give(result)
+    };
+    process::run(|| take(&mut arguments), body, give)
 }
 
-/// Behind `#[multiprocess]`: the [`Code`](crate::__private::Code) of a function that can be run in another OS process.
+/// Stands behind `#[multiprocess]`: the [`Code`](crate::__private::Code) of a function that can run
+/// in another OS process.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __csp_portable {
@@ -87,7 +100,7 @@ macro_rules! __csp_portable {
         $($mistakes)+
         $crate::__private::Code::new($body)
     }};
-    // In a table that the linker collects.
+    // Not generic: its entry is in a table that the linker collects.
     ([] [] $name:expr, $signature:expr, $body:expr, $put:expr, $take:expr, $give:expr, $get:expr) => {{
         #[$crate::__private::linkme::distributed_slice($crate::__private::ENTRIES)]
         #[linkme(crate = $crate::__private::linkme)]
@@ -95,12 +108,12 @@ macro_rules! __csp_portable {
             ::core::concat!(::core::module_path!(), "::", $name),
             $crate::__private::hash($signature),
             || "",
-            |arguments| $crate::__private::run(arguments, $take, $body, $give),
+            |arguments| $crate::__private::run(arguments, $take, $body, $give, $get),
         );
         $crate::__private::Code::new($body)
             .portable(|arguments| $crate::__private::depart(&ENTRY, arguments, $put, $get))
     }};
-    // Generic: each instance has a static of its own, which nobody but the instance can name.
+    // Generic: each instance has a static of its own, which only the instance can name.
     ([] [$instance:expr] $name:expr, $signature:expr, $body:expr, $put:expr, $take:expr, $give:expr, $get:expr) => {
         $crate::__private::Code::new($body).portable(|arguments| {
             let entry = &const {
@@ -108,7 +121,7 @@ macro_rules! __csp_portable {
                     ::core::concat!(::core::module_path!(), "::", $name),
                     $crate::__private::hash($signature),
                     || ::core::any::type_name_of_val(&$instance),
-                    |arguments| $crate::__private::run(arguments, $take, $body, $give),
+                    |arguments| $crate::__private::run(arguments, $take, $body, $give, $get),
                 )
             };
             $crate::__private::depart(entry, arguments, $put, $get)

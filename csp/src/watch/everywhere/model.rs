@@ -6,11 +6,11 @@ use stateright::{Checker, Model, Property};
 
 use super::*;
 
-/// Three OS processes in a line; who is above the others looks.
+/// Three OS processes in a line. The one above the others looks.
 const NODES: usize = 3;
 const LINKS: [(usize, usize); 4] = [(0, 1), (1, 0), (1, 2), (2, 1)];
 
-/// So many messages are ever sent.
+/// Only this many messages are ever sent.
 #[derive(Clone)]
 struct Network {
     messages: u64,
@@ -22,7 +22,7 @@ struct State {
     /// On their way.
     flying: BTreeMap<(usize, usize), u64>,
     sent: u64,
-    /// What the waves have brought so far.
+    /// The counts that the waves have brought so far.
     waves: [[Option<(u64, u64, u64)>; NODES]; 2],
     dead: bool,
 }
@@ -39,7 +39,8 @@ struct Node {
 enum Move {
     Sleeps(usize),
     Says(usize, usize),
-    /// It wakes somebody, or nobody; perhaps it is answered at once, by nobody who is awake.
+    /// The message wakes somebody, or nobody. Perhaps it is answered at once, by a node where
+    /// nobody is awake.
     Hears {
         link: (usize, usize),
         wakes: bool,

@@ -1,65 +1,71 @@
 //! The child's side: caught ahead of `main`, it runs one function and ends.
 #![allow(unsafe_code)]
 
+use ipc_channel::IpcError;
+use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::{env, process, thread};
 
-use ipc_channel::IpcError;
-use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
-
-use super::super::carry::Ends;
 use super::super::node;
 use super::{Blob, Call, Ended, FromChild, Passport, Start, ToChild, VARIABLE};
-use crate::quiet;
+use crate::backend::subprocess::values::carry::Ends;
+use crate::system::helper::Helper;
+use crate::system::{forked, quiet};
+use crate::wait::park;
+use crate::wait::quietly::{self, Caught};
 
-/// How many processes there are above this one.
+/// The number of processes above this one.
 static DEPTH: AtomicU32 = AtomicU32::new(0);
-/// Whether `main` has passed through [`init`]: then the children of this process will too.
+/// Whether `main` has passed through [`init`]. The children of this process will then do so too.
 static INITIALISED: AtomicBool = AtomicBool::new(false);
-/// What the hook has left to [`init`].
+/// Whether neither `main` nor the standard library's preparations for it will run.
+static AHEAD: AtomicBool = AtomicBool::new(false);
+/// The call that the hook has left to [`init`].
 static FOR_MAIN: Mutex<Option<Call>> = Mutex::new(None);
 static PARENT: OnceLock<Mutex<IpcSender<FromChild>>> = OnceLock::new();
 static PASSPORT: OnceLock<Passport> = OnceLock::new();
 /// The channel ends among the arguments.
 static ENDS: Mutex<Ends> = Mutex::new(Ends::none());
 
-/// Run by the loader before `main`. In whatever executable: a program, a test, a benchmark.
+/// Runs in the loader, before `main`, in whatever executable: a program, a test, a benchmark.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static HOOK: extern "C" fn() = hook;
 
 extern "C" fn hook() {
-    // Everybody but a child leaves here.
+    // Every process that is not a child leaves here.
     let Some(call) = env::var_os(VARIABLE) else {
         return;
     };
-    // What is started from here on is not meant by it.
+    // Programs that are started from here on are not children because of it.
     // SAFETY: before `main`, on the only thread.
     unsafe { env::remove_var(VARIABLE) };
-    // An unwinding hook would be undefined; and what is no call of ours is none of ours.
+    // An unwinding hook would be undefined. A value that this library has not made is ignored.
     let Some(call) = call.to_str().and_then(Call::parse) else {
         return;
     };
-    // What locks need of the system takes milliseconds once there is a second thread.
-    crate::backend::slab::barrier::is_here();
+    // The registration for locks takes milliseconds once there is a second thread.
+    crate::sync::barrier::is_here();
     if call.in_main {
         *FOR_MAIN.lock().unwrap_or_else(PoisonError::into_inner) = Some(call);
         return;
     }
-    // The standard library does this ahead of `main`, which will not run: writing to a dead peer is an error, not death.
+    // The standard library does this ahead of `main`, which will not run: writing to a dead peer is
+    // an error, not death.
     // SAFETY: setting a signal's disposition on the only thread.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-    let _ = catch_unwind(|| serve(call));
+    AHEAD.store(true, Ordering::Relaxed);
+    let _ = quietly::catch(|| serve(call));
     process::exit(FAILED);
 }
 
 /// The exit status of a child that could not even begin.
 const FAILED: i32 = 101;
 
-/// For `main` of a program: a child goes no further.
+/// Takes a child over in the `main` of a program. A child does not return.
 pub(crate) fn init() {
     INITIALISED.store(true, Ordering::Relaxed);
     let call = FOR_MAIN.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -68,36 +74,43 @@ pub(crate) fn init() {
     }
 }
 
-/// What a process needs to know of itself to start children. Refers to the hook, so that who starts children has it.
+/// Returns the facts about this process that its children need. It refers to the hook, so a program
+/// that starts children has the hook.
 pub(super) fn about() -> (bool, u32) {
     std::hint::black_box(&HOOK);
     (INITIALISED.load(Ordering::Relaxed), DEPTH.load(Ordering::Relaxed))
 }
 
-/// Sends the parent something, if this is a child and it lives.
+/// Sends the parent something, if this is a child and its parent lives.
 pub(crate) fn tell_parent(message: FromChild) {
-    if let Some(parent) = PARENT.get() {
+    // A copy of this child, made by `fork`, has nothing to tell.
+    if let Some(parent) = PARENT.get().filter(|_| !forked::is_copy()) {
         let parent = parent.lock().unwrap_or_else(PoisonError::into_inner);
-        // A parent that is gone is noticed where its messages end.
+        // The reader of the parent's messages notices that the parent is gone.
         let _ = parent.send(message);
     }
 }
 
-/// Who the process is that this child runs.
+fn tell_above(carried: node::Carried) {
+    tell_parent(FromChild::Memory(carried));
+}
+
+/// Returns the name and options of the process that this child runs.
 pub(crate) fn passport() -> &'static Passport {
     PASSPORT.get_or_init(Passport::default)
 }
 
-/// The channel ends among the arguments, once.
+/// Returns the channel ends among the arguments, once.
 pub(crate) fn ends() -> Ends {
     std::mem::take(&mut *ENDS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn serve(call: Call) -> ! {
-    // What runs here is awake until the parent has been told of its end.
+    // This process counts as awake until the parent has been told of its end.
     quiet::ignore_this_thread();
     quiet::wake();
     DEPTH.store(call.depth, Ordering::Relaxed);
+    // It answers the parent's call, and is told which function to run.
     let Ok(parent) = IpcSender::connect(call.server) else {
         die();
     };
@@ -112,21 +125,24 @@ fn serve(call: Call) -> ! {
         die();
     };
     let Start { entry, arguments, stack, passport, shared, ends } = *start;
-    if let Some(shared) = shared {
-        node::join(shared);
-    }
+    // It joins the network before the function runs.
+    let joined = shared.map_or(Ok(()), |shared| node::join(shared, tell_above));
     let _ = PASSPORT.set(passport);
     *ENDS.lock().unwrap_or_else(PoisonError::into_inner) = ends;
-    watch(messages);
-    let ended = run(move || (entry.find()?.run)(&arguments.0), stack);
-    // Before anybody learns of the end: what it has printed comes first.
+    let limited = joined.and_then(|()| watch(messages)).and_then(|()| limit(self::passport()));
+    let ended = match limited {
+        Ok(()) => run(move || (entry.find()?.run)(&arguments.0), stack),
+        Err(error) => Ended::Refused(no_thread(&error)),
+    };
+    // Its output comes out before anybody learns of its end.
     let _ = std::io::stdout().flush();
     node::settle();
     tell_parent(FromChild::Ended(ended));
     process::exit(0);
 }
 
-/// Runs the body on a fresh thread: with a guard page, a name, and a stack of the size that was asked for.
+/// Runs the body on a fresh thread with a guard page, a name, and a stack of the size that was
+/// asked for.
 fn run(
     body: impl FnOnce() -> Result<Vec<u8>, String> + Send + 'static,
     stack: Option<usize>,
@@ -136,30 +152,26 @@ fn run(
     if let Some(stack) = stack {
         builder = builder.stack_size(stack);
     }
-    // It is counted already.
+    // The thread is counted already.
     let counted = move || {
         quiet::lend_this_thread();
+        name_overflows();
         body()
     };
     let thread = match builder.spawn(counted) {
         Ok(thread) => thread,
-        Err(error) => return Ended::Refused(error.to_string()),
+        Err(error) => return Ended::Refused(no_thread(&error)),
     };
     match thread.join() {
         Ok(Ok(result)) => Ended::Returned(Blob(result)),
         Ok(Err(refused)) => Ended::Refused(refused),
-        Err(payload) => {
-            let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            // What was thrown is the user's, and may panic when it is dropped.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-            Ended::Panicked(text.unwrap_or_else(|| "something that is not text".to_owned()))
-        }
+        Err(payload) => Ended::Panicked(Caught::from(payload).told().0),
     }
 }
 
-/// After `Start` comes nothing but memory (and notes, in tests) until the parent's end, which is this process's end.
-fn watch(messages: IpcReceiver<ToChild>) {
+/// Reads the messages after `Start`: memory (and notes, in tests) until the parent's end, which is
+/// this process's end.
+fn watch(messages: IpcReceiver<ToChild>) -> std::io::Result<()> {
     let watch = move || {
         quiet::ignore_this_thread();
         let mut heard = node::Heard::default();
@@ -176,35 +188,65 @@ fn watch(messages: IpcReceiver<ToChild>) {
             }
         }
     };
-    let builder = thread::Builder::new().name("csp control".to_owned()).stack_size(128 * 1024);
-    if builder.spawn(watch).is_err() {
-        die();
+    static CONTROL: Helper = Helper::new("csp control", 128 << 10);
+    CONTROL.need(watch)
+}
+
+/// Sets the limits of this process, ahead of its work.
+fn limit(passport: &Passport) -> std::io::Result<()> {
+    if let Some(seconds) = passport.cpu_time {
+        // The first limit is a signal that says what has happened, and the second ends a process that ignores it.
+        lower(Resource::Cpu, seconds, seconds.saturating_add(1))?;
     }
+    if let Some(bytes) = passport.memory {
+        lower(Resource::Data, bytes, bytes)?;
+    }
+    Ok(())
+}
+
+/// Lowers a limit. A limit that is lower already stays.
+fn lower(resource: Resource, current: u64, maximum: u64) -> std::io::Result<()> {
+    let before = getrlimit(resource);
+    let maximum = before.maximum.unwrap_or(maximum).min(maximum);
+    let current = before.current.unwrap_or(current).min(current).min(maximum);
+    Ok(setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })?)
+}
+
+/// Names the process in the report of a stack overflow on this thread, also if `main` does not run.
+pub(crate) fn name_overflows() {
+    if AHEAD.load(Ordering::Relaxed) {
+        crate::stack::slab::watch_stack_of_this_thread(park::write_path);
+    }
+}
+
+fn no_thread(error: &std::io::Error) -> String {
+    format!("its OS process could have no thread ({error}); run fewer at once")
 }
 
 fn receive(messages: &IpcReceiver<ToChild>) -> Option<ToChild> {
     loop {
         match messages.recv() {
             Ok(message) => return Some(message),
-            // A signal without `SA_RESTART`.
+            // A signal without `SA_RESTART` interrupts the wait.
             Err(IpcError::Io(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(_) => return None,
         }
     }
 }
 
-/// Nobody is left to run for: no handler, no flush, nothing that could wait.
+/// Ends the process at once: no handler, no flush, nothing that could wait. Nobody is left to run
+/// for.
 fn die() -> ! {
     // SAFETY: ends the process, whatever its threads do.
     unsafe { libc::_exit(FAILED) }
 }
 
-/// What a test says to a child that it has started.
+/// The notes that a test sends to a child that it has started.
 #[cfg(test)]
 pub(crate) mod notes {
     use std::sync::{Mutex, PoisonError};
 
-    use super::ToChild;
+    use crate::backend::subprocess::boot::ToChild;
 
     type Handler = Box<dyn Fn(ToChild) + Send>;
 

@@ -1,22 +1,25 @@
-//! Naming a function across two runs of one executable.
+//! Names for a function that two runs of one executable share.
 //!
-//! A function that is not generic is in a table that the linker has collected, and goes by its name and the hash of its
-//! signature. Each instance of a generic one is a promoted static, which goes by its distance from a static of ours: the
-//! child runs the same file, so it is the same there, and the child still checks that it lies in the executable's own
-//! mapping and is what it is said to be.
+//! A function that is not generic is in a table that the linker has collected. Its name and the
+//! hash of its signature identify it. Each instance of a generic function is a promoted static, and
+//! its distance from a static of this module identifies it. The child runs the same file, so the
+//! distance is the same there. The child still checks that the entry lies in the executable's own
+//! mapping and is the one that was meant.
 #![allow(unsafe_code)]
 #![allow(unreachable_pub, reason = "what the macros expand to names these")]
+
+use std::sync::OnceLock;
 
 use linkme::distributed_slice;
 use serde::{Deserialize, Serialize};
 
 use crate::process::code::Entry;
 
-/// What the linker has collected.
+/// The table that the linker has collected.
 #[distributed_slice]
 pub static ENTRIES: [Entry];
 
-/// Where distances are measured from; also the entry of nothing.
+/// Distances are measured from here. It is also the entry of no function.
 static ANCHOR: Entry = Entry::new("", 0, || "", |_| Err(String::new()));
 
 impl Entry {
@@ -38,7 +41,7 @@ impl Entry {
     }
 }
 
-/// A function as another run of the executable knows it.
+/// Identifies a function in another run of the executable.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct EntryId {
     name: String,
@@ -48,13 +51,14 @@ pub(crate) struct EntryId {
 }
 
 impl EntryId {
-    /// The function in this run.
+    /// Finds the function in this run.
     pub(crate) fn find(&self) -> Result<&'static Entry, String> {
         let mut named = ENTRIES.iter().filter(|entry| entry.is(self));
         match (named.next(), named.next()) {
             (Some(entry), None) => return Ok(entry),
             (None, _) => {}
-            // Functions of one name and signature, in the bodies of others: which one, the distance tells.
+            // Several functions, in the bodies of others, have one name and signature. The distance
+            // tells them apart.
             (Some(_), Some(_)) => {
                 let mut all = ENTRIES.iter();
                 if let Some(entry) =
@@ -80,14 +84,69 @@ impl EntryId {
         if unsafe { magic.read() } != Entry::MAGIC {
             return None;
         }
-        // SAFETY: as above; what begins with the magic number in the executable's constants is an `Entry`: the number
-        // is written there by `Entry::new` alone, at an entry's beginning. It lives as long as the executable.
+        // SAFETY: as above. Bytes in the executable's constants that begin with the magic number
+        // are an `Entry`: `Entry::new` alone writes the number, at an entry's beginning. The entry
+        // lives as long as the executable.
         let entry = unsafe { &*anchor.with_addr(address) };
         entry.is(self).then_some(entry)
     }
 }
 
-/// Whether a whole entry at `address` lies in what is mapped of the file that `anchor` is from.
+/// Returns whether the executable, started again, has this code from its start. It has not if the
+/// code is in a library that the program has loaded while it ran. That program, started again,
+/// would only run its own `main`.
+pub(crate) fn is_in_program() -> bool {
+    static IS: OnceLock<bool> = OnceLock::new();
+    *IS.get_or_init(|| {
+        let mut images = Images { number: 0, ours: None, loader: None };
+        // SAFETY: `look_at` has the required type, and its argument lives until this returns.
+        unsafe { libc::dl_iterate_phdr(Some(look_at), (&raw mut images).cast()) };
+        match (images.ours, images.loader) {
+            // The program itself is first. The images that it has from its start stand before the
+            // loader, and those that it loads later behind.
+            (Some(ours), Some(loader)) => ours == 0 || ours < loader,
+            (Some(ours), None) => ours == 0,
+            (None, _) => true,
+        }
+    })
+}
+
+/// The place of the image in memory that contains this code, and of the loader's.
+struct Images {
+    number: usize,
+    ours: Option<usize>,
+    loader: Option<usize>,
+}
+
+unsafe extern "C" fn look_at(
+    image: *mut libc::dl_phdr_info,
+    _: libc::size_t,
+    images: *mut libc::c_void,
+) -> libc::c_int {
+    // SAFETY: called by `dl_iterate_phdr`, which passes an image and the given argument.
+    let (image, images) = unsafe { (&*image, &mut *images.cast::<Images>()) };
+    // SAFETY: a question to the system.
+    let loader = unsafe { libc::getauxval(libc::AT_BASE) };
+    // SAFETY: the image says where its headers are, and how many.
+    let headers =
+        unsafe { std::slice::from_raw_parts(image.dlpi_phdr, usize::from(image.dlpi_phnum)) };
+    let has = |address: u64| {
+        headers.iter().filter(|header| header.p_type == libc::PT_LOAD).any(|header| {
+            let start = image.dlpi_addr.wrapping_add(header.p_vaddr);
+            (start..start.wrapping_add(header.p_memsz)).contains(&address)
+        })
+    };
+    if has((&raw const ANCHOR).addr() as u64) {
+        images.ours = Some(images.number);
+    }
+    if loader != 0 && image.dlpi_addr == loader {
+        images.loader = Some(images.number);
+    }
+    images.number += 1;
+    0
+}
+
+/// Returns whether a whole entry at `address` lies in a mapping of the file that `anchor` is from.
 fn in_executable(anchor: usize, address: usize) -> bool {
     let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
         return false;
@@ -99,7 +158,7 @@ fn in_executable(anchor: usize, address: usize) -> bool {
             let start = usize::from_str_radix(start, 16).ok()?;
             let end = usize::from_str_radix(end, 16).ok()?;
             let readable = words.next()?.starts_with('r');
-            // Offset, then device and inode: what the file is, whatever it is called now.
+            // Offset, then device and inode. These identify the file, whatever it is called now.
             let file = (words.nth(1)?, words.next()?);
             let within = readable && file.1 != "0" && start <= first && last < end;
             within.then_some(file)
@@ -115,6 +174,11 @@ fn in_executable(anchor: usize, address: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_has_its_own_code() {
+        assert!(is_in_program());
+    }
 
     fn instance_of<T: 'static>() -> &'static Entry {
         struct Of<T>(T);

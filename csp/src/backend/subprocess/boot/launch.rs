@@ -1,29 +1,32 @@
 //! The parent's side: starts a child and hears of it until it has ended.
 
+use std::collections::VecDeque;
 use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Condvar, Mutex, Once, PoisonError, mpsc};
+use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use ipc_channel::IpcError;
-use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender};
+use ipc_channel::ipc::{
+    self, IpcMessage, IpcOneShotServer, IpcReceiver, IpcReceiverSet, IpcSelectionResult, IpcSender,
+};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 
 use super::super::node::Heard;
 #[cfg(test)]
 use super::Blob;
 use super::child;
-use super::warden::{self, Exit, Killer};
+use super::descriptors;
+use super::reaper::{self, Exit, Killer, Mourner};
 use super::{Call, DEEPEST, Ended, FromChild, ToChild, VARIABLE};
 
-/// What is heard of a child. The last is always `Exited`.
+/// The news of a child. The last is always `Exited`.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum ChildNews {
     #[cfg(test)]
     Note(Blob),
     Ended(Ended),
@@ -37,8 +40,9 @@ pub(crate) struct Launched {
 }
 
 impl Launched {
-    /// Sends the child something. Not from the thread that hears its news: either way holds some messages only. Whether it has
-    /// been sent; that the child is dead, its end will say too.
+    /// Sends the child something. The thread that hears its news must not call this, because either
+    /// way holds only some messages. Returns whether it was sent. If the child is dead, its end
+    /// will say so too.
     pub(crate) fn tell(&self, message: ToChild) -> bool {
         self.control.lock().unwrap_or_else(PoisonError::into_inner).send(message).is_ok()
     }
@@ -46,37 +50,94 @@ impl Launched {
     pub(crate) fn kill(&self) {
         self.killer.kill();
     }
+
+    /// Returns what ends the child if it exceeds its limits, or if its parent is asked to.
+    pub(crate) fn killer(&self) -> &Killer {
+        &self.killer
+    }
 }
 
-/// What comes from a child, in turn.
+/// The news of a child, in turn.
 pub(crate) struct Hearing {
-    messages: Option<IpcReceiver<FromChild>>,
+    /// `None`: there will be no more.
+    messages: Option<IpcReceiverSet>,
+    /// The way by which the child's messages come.
+    child: u64,
+    come: VecDeque<IpcMessage>,
     heard: Heard,
     exited: mpsc::Receiver<Exit>,
 }
 
-impl Iterator for Hearing {
-    type Item = News;
+impl Hearing {
+    fn new(
+        messages: IpcReceiver<FromChild>,
+        gone: IpcReceiver<()>,
+        exited: mpsc::Receiver<Exit>,
+    ) -> io::Result<Self> {
+        let mut set = IpcReceiverSet::new()?;
+        let child = set.add(messages)?;
+        set.add(gone)?;
+        let (come, heard) = (VecDeque::new(), Heard::default());
+        Ok(Self { messages: Some(set), child, come, heard, exited })
+    }
 
-    /// Waits for it. Of a child that has been started there is an `Exited`, and nothing after it.
-    fn next(&mut self) -> Option<News> {
-        while let Some(messages) = &self.messages {
-            match messages.recv() {
-                #[cfg(test)]
-                Ok(FromChild::Note(note)) => return Some(News::Note(note)),
-                Ok(FromChild::Memory(carried)) => self.heard.carried(carried),
-                Ok(FromChild::Ended(ended)) => return Some(News::Ended(ended)),
-                Ok(FromChild::Hello { .. }) => {}
-                Err(IpcError::SerializationError(_)) => self.heard.garbled(),
-                Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => self.messages = None,
+    /// Waits for messages, or for the child's end. The end ends the listening, because a copy of
+    /// the child may keep the way of its messages open. Messages that the child had sent come with
+    /// the news of its end, or earlier, because both are ready by then.
+    fn listen(&mut self) {
+        let Some(messages) = &mut self.messages else { return };
+        let mut over = false;
+        match messages.select() {
+            Ok(events) => {
+                for event in events {
+                    match event {
+                        IpcSelectionResult::MessageReceived(from, message)
+                            if from == self.child =>
+                        {
+                            self.come.push_back(message);
+                        }
+                        IpcSelectionResult::MessageReceived(..) => over = true,
+                        // The news of its end comes by the other way, or after this.
+                        IpcSelectionResult::ChannelClosed(_) => {}
+                    }
+                }
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => over = true,
         }
-        self.exited.recv().ok().map(News::Exited)
+        if over {
+            self.messages = None;
+        }
     }
 }
 
-/// Starts a child, which then waits for a [`ToChild::Start`]. Returns when it has answered: half a millisecond.
+impl Iterator for Hearing {
+    type Item = ChildNews;
+
+    /// Waits for the next news. A child that has been started has one `Exited`, and nothing after
+    /// it.
+    fn next(&mut self) -> Option<ChildNews> {
+        loop {
+            while let Some(message) = self.come.pop_front() {
+                match message.to() {
+                    #[cfg(test)]
+                    Ok(FromChild::Note(note)) => return Some(ChildNews::Note(note)),
+                    Ok(FromChild::Memory(carried)) => self.heard.carried(carried),
+                    Ok(FromChild::Ended(ended)) => return Some(ChildNews::Ended(ended)),
+                    Ok(FromChild::Hello { .. }) => {}
+                    Err(_) => self.heard.garbled(),
+                }
+            }
+            if self.messages.is_none() {
+                return self.exited.recv().ok().map(ChildNews::Exited);
+            }
+            self.listen();
+        }
+    }
+}
+
+/// Starts a child, which then waits for a [`ToChild::Start`]. Returns when the child has answered:
+/// half a millisecond.
 pub(crate) fn launch() -> io::Result<(Launched, Hearing)> {
     launch_with(command)
 }
@@ -91,16 +152,23 @@ pub(super) fn launch_with(
         );
         return Err(io::Error::other(text));
     }
-    short_temporary_folder()?;
+    // A server for the child's answer, and the child.
+    temporary_folder()?;
     let (server, name) = IpcOneShotServer::<FromChild>::new()?;
     let call = Call { in_main, depth: depth + 1, server: name.clone() };
+    let (exit, exited) = mpsc::channel();
+    let (gone, is_gone) = ipc::channel()?;
     let child = command(&call).spawn()?;
-    let (killer, exited) = warden::watch(child, name)?;
-    // Returns in any case: the warden calls if the child does not.
-    match server.accept() {
+    limit_as_before(child.id());
+    let killer = reaper::watch(child, name, Mourner { exit, gone })?;
+    // It returns in any case, because the reaper (the watcher of the children) calls if the child
+    // does not.
+    let answer = server.accept();
+    descriptors::keep();
+    match answer {
         Ok((messages, FromChild::Hello { control })) => {
-            let launched = Launched { control: Mutex::new(control), killer };
-            Ok((launched, Hearing { messages: Some(messages), heard: Heard::default(), exited }))
+            let hearing = Hearing::new(messages, is_gone, exited).inspect_err(|_| killer.kill())?;
+            Ok((Launched { control: Mutex::new(control), killer }, hearing))
         }
         _ => {
             killer.kill();
@@ -110,27 +178,31 @@ pub(super) fn launch_with(
     }
 }
 
-/// Descriptors for one start: what stays (a pidfd twice, a pipe, two sockets, shared memory twice) and what is only needed meanwhile.
-/// ipc-channel panics where there are none. Taken before any of them is, and kept until the child runs.
+/// Descriptors for one start. Those that stay are a pidfd twice, a pipe, four sockets, two for
+/// waiting, and shared memory twice. Some more are only needed meanwhile. ipc-channel panics if
+/// there are none. So room is taken before any of them is, and kept until the child runs.
 #[derive(Debug)]
 pub(crate) struct Room;
 
-const NEEDED: u64 = 24;
+const NEEDED: u64 = 27;
 static STARTING: Mutex<u64> = Mutex::new(0);
 static STARTED: Condvar = Condvar::new();
-/// Longer than any start takes; who serialises an argument by starting a process waits for himself.
+/// Longer than any start takes. A thread that serialises an argument by starting a process would
+/// wait for itself.
 const LONG: Duration = Duration::from_secs(5);
 
 impl Room {
-    /// Waits for others that are starting, which need less once they run.
+    /// Waits for other children that are starting, which need less once they run.
     pub(crate) fn take() -> io::Result<Self> {
-        raise_limit();
         let since = Instant::now();
         let mut starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(limit) = getrlimit(Resource::Nofile).current {
             let open = std::fs::read_dir("/proc/self/fd")?.count() as u64;
             if open + (*starting + 1) * NEEDED <= limit {
                 break;
+            }
+            if raise_limit() {
+                continue;
             }
             if *starting == 0 || since.elapsed() > LONG {
                 let text = format!("{open} descriptors are open, and {limit} may be: `ulimit -n`");
@@ -151,18 +223,62 @@ impl Drop for Room {
     }
 }
 
-/// Descriptors up to what the system allows: the customary 1,024 are a hundred children, and are kept so low only for
-/// the sake of `select(2)`. Go's runtime does the same.
-fn raise_limit() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let limit = getrlimit(Resource::Nofile);
-        // If it may not be raised, it stays.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-    });
+/// The soft limit of open descriptors, if it was raised: before and since.
+static RAISED: Mutex<Option<(Rlimit, Rlimit)>> = Mutex::new(None);
+
+/// Raises the soft limit of descriptors to the system's limit, once more are needed. The customary
+/// 1,024 are a hundred children, and are kept so low only for the sake of `select(2)`. Programs
+/// that are started while it is raised have the raised limit too. So it is not raised earlier, and
+/// it is [lowered](lower_limit) again.
+fn raise_limit() -> bool {
+    let mut raised = RAISED.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = getrlimit(Resource::Nofile);
+    let limit = Rlimit { current: before.maximum, maximum: before.maximum };
+    if raised.is_some() || before.current == limit.current {
+        return false;
+    }
+    let is_raised = setrlimit(Resource::Nofile, limit).is_ok();
+    if is_raised {
+        *raised = Some((before, limit));
+    }
+    is_raised
 }
 
-/// This executable, the very file: also if it has been deleted or built anew since.
+/// Sets the limit back after the end of a child, if all open descriptors fit under the former
+/// limit.
+fn lower_limit() {
+    let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut raised = RAISED.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some((before, limit)) = *raised else { return };
+    let open = std::fs::read_dir("/proc/self/fd").map_or(u64::MAX, |open| open.count() as u64);
+    let fits = |most: u64| open.saturating_add((*starting + 1) * NEEDED) <= most;
+    if before.current.is_none_or(fits) {
+        // Another part of the program may have set another limit meanwhile.
+        if getrlimit(Resource::Nofile) == limit {
+            let _ = setrlimit(Resource::Nofile, before);
+        }
+        *raised = None;
+    }
+}
+
+/// Gives a child the limit that this process was started with.
+fn limit_as_before(child: u32) {
+    let raised = RAISED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((before, _)) = *raised {
+        let pid = i32::try_from(child).ok().and_then(Pid::from_raw);
+        let _ = pid.map(|pid| prlimit(Some(pid), Resource::Nofile, before));
+    }
+}
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        self.messages = None;
+        lower_limit();
+    }
+}
+
+/// Returns the command for this executable, the very file: also if it has been deleted or built
+/// anew since.
 fn command(call: &Call) -> Command {
     let mut arguments = env::args_os();
     let mut command = Command::new("/proc/self/exe");
@@ -170,25 +286,55 @@ fn command(call: &Call) -> Command {
         .arg0(arguments.next().unwrap_or_else(|| OsString::from("csp")))
         .args(arguments)
         .env(VARIABLE, call.to_text())
+        // A terminal's signals are for the parent. If the parent ends, the child does.
+        .process_group(0)
         .stdin(Stdio::null())
         .stderr(Stdio::piped());
     command
 }
 
-/// The longest folder in which a socket's name is still whole: ipc-channel would cut it, silently.
+/// The longest folder in which a socket's name is still whole. ipc-channel would cut a longer name,
+/// silently.
 const LONGEST_FOLDER: usize = 107 - "/.tmp123456/socket".len();
 
-/// Sees to it that the server's socket gets a name that fits.
-fn short_temporary_folder() -> io::Result<()> {
-    let fits = |folder: &Path| folder.as_os_str().len() <= LONGEST_FOLDER;
-    if fits(&tempfile::env::temp_dir()) {
-        return Ok(());
+/// Makes sure that the server's socket can be made: in the folder for temporary files, or else in
+/// the system's.
+fn temporary_folder() -> io::Result<()> {
+    let folder = tempfile::env::temp_dir();
+    let Err(error) = holds_a_socket(&folder) else { return Ok(()) };
+    let other = Path::new("/tmp");
+    let other = match tempfile::env::override_temp_dir(other) {
+        Ok(()) => other.to_owned(),
+        Err(other) => other,
+    };
+    holds_a_socket(&other).map_err(|_| {
+        let text = format!(
+            "no socket can be made in the folder for temporary files, {} ({error}): `TMPDIR`",
+            folder.display()
+        );
+        io::Error::new(error.kind(), text)
+    })
+}
+
+fn holds_a_socket(folder: &Path) -> io::Result<()> {
+    let name = folder.as_os_str();
+    if name.len() > LONGEST_FOLDER || name.to_str().is_none() {
+        let text = "its name is too long for a socket in it, or no text";
+        return Err(io::Error::new(io::ErrorKind::InvalidFilename, text));
     }
-    match tempfile::env::override_temp_dir(Path::new("/tmp")) {
-        Err(other) if !fits(&other) => {
-            let text = "the folder for temporary files has too long a name for a socket in it";
-            Err(io::Error::new(io::ErrorKind::InvalidFilename, text))
+    tempfile::Builder::new().tempdir_in(folder).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_holds_no_socket_is_seen() {
+        let long = format!("/tmp/{}", "x".repeat(100));
+        for folder in ["/proc", "/proc/self/status", "/nowhere/at/all", &long] {
+            assert!(holds_a_socket(Path::new(folder)).is_err(), "{folder}");
         }
-        _ => Ok(()),
+        assert!(holds_a_socket(Path::new("/tmp")).is_ok());
     }
 }

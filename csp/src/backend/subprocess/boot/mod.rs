@@ -1,36 +1,41 @@
-//! Starting a child: the same executable once more, caught before it runs the user's `main`.
+//! Floor 5. Starting a child: the same executable once more, caught before it runs the user's `main`.
 //!
-//! 1. The parent makes a one-shot server and starts `/proc/self/exe` with its name in an environment variable.
-//! 2. A hook ahead of `main` ([`child`]) sees the variable, or `csp::init` does if the parent has passed through it. The
-//!    child connects and sends `Hello`: the way back is the connection itself, the way forth a channel in the message.
-//! 3. The parent sends `Start`: which function ([`entry`]) and its arguments. The child runs it on a thread of its own and
-//!    sends `Ended`; then it ends.
+//! 1. The parent makes a one-shot server and starts `/proc/self/exe` with the server's name in an
+//!    environment variable.
+//! 2. A hook ahead of `main` ([`child`]) sees the variable, or `csp::init` does if the parent has
+//!    passed through it. The child connects and sends `Hello`: the way back is the connection
+//!    itself, the way forth a channel in the message.
+//! 3. The parent sends `Start`: which function ([`entry`]) and its arguments. The child runs it on
+//!    a thread of its own and sends `Ended`, and then ends itself.
 //!
-//! A child that ends otherwise is seen by its pidfd ([`warden`]), which also gets a parent out of waiting for a `Hello`
-//! that will not come. A parent that ends is seen by its children at the end of their control channel: they end at once.
-//! Only structures of this module are ever sent: ipc-channel leaves the ends of a message that failed to serialise behind
-//! for the next one, so the user's values come here as bytes.
+//! The pidfd of a child shows if it ends otherwise ([`reaper`], the watcher of the children). The
+//! reaper also gets a parent out of waiting for a `Hello` that will not come. Children see the end
+//! of their parent at the end of their control channel, and end at once. Only structures of this
+//! module are ever sent, and the user's values come here as bytes. The reason: ipc-channel leaves
+//! the ends of a message that failed to serialise behind for the next one.
 
-pub(crate) mod child;
-pub(crate) mod entry;
-pub(crate) mod launch;
-pub(crate) mod warden;
-
+pub(super) mod child;
+pub(in crate::backend) mod descriptors;
+pub(super) mod entry;
+mod launch;
+pub(super) mod parent;
+pub(super) mod process;
+mod reaper;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
 use ipc_channel::ipc::IpcSender;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
 
 use self::entry::EntryId;
-use super::carry::Ends;
-use super::node::{Carried, Shared};
+use super::node::{Carried, Invitation};
+use super::values::carry::Ends;
+use crate::channel::far::Bytes;
 
-/// The variable that makes a child. Empty for everybody else.
+/// The variable that makes a child. It is empty for every other process.
 pub(crate) const VARIABLE: &str = "CSP_SUBPROCESS";
-/// Children of children of children: more than this is a mistake that would not end.
+/// The deepest nesting of children of children: more than this is a mistake that would not end.
 const DEEPEST: u32 = 16;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,7 +46,7 @@ pub(crate) enum ToChild {
     Note(Blob),
 }
 
-/// What a child is to do.
+/// The work of a child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Start {
     pub(crate) entry: EntryId,
@@ -49,19 +54,23 @@ pub(crate) struct Start {
     /// The stack of the function, in bytes.
     pub(crate) stack: Option<usize>,
     pub(crate) passport: Passport,
-    /// What both have mapped: rings and mailboxes.
-    pub(crate) shared: Option<Shared>,
+    /// The memory that both have mapped: rings and mailboxes.
+    pub(crate) shared: Option<Invitation>,
     /// The channel ends among the arguments.
     pub(crate) ends: Ends,
 }
 
-/// Who a process is that runs in another OS process than its parent.
+/// The name and options of a process that runs in another OS process than its parent.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Passport {
     pub(crate) name: String,
     pub(crate) path: String,
     /// `on_panic = retire`
     pub(crate) retires_on_panic: bool,
+    /// The limit of its CPU time, in seconds.
+    pub(crate) cpu_time: Option<u64>,
+    /// The limit of its memory, in bytes.
+    pub(crate) memory: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,19 +84,19 @@ pub(crate) enum FromChild {
     Ended(Ended),
 }
 
-/// How the function of a child has ended.
+/// The way in which the function of a child has ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Ended {
     Returned(Blob),
     Panicked(String),
-    /// There was nothing to run: another build, or arguments that are not what it takes.
+    /// There was nothing to run: another build, or arguments that the function does not take.
     Refused(String),
 }
 
-/// What the variable says.
+/// The contents of the variable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Call {
-    /// To be caught by `csp::init`, because the parent has passed through it.
+    /// `csp::init` is to catch the call, because the parent has passed through it.
     in_main: bool,
     depth: u32,
     server: String,
@@ -111,7 +120,8 @@ impl Call {
     }
 }
 
-/// Bytes that are copied as a whole: serde takes a `Vec<u8>` for a list of numbers, 30 times slower.
+/// Bytes that are copied as a whole. serde takes a `Vec<u8>` for a list of numbers, 30 times
+/// slower.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Blob(pub(crate) Vec<u8>);
 
@@ -140,5 +150,17 @@ impl<'de> Deserialize<'de> for Blob {
             }
         }
         deserializer.deserialize_byte_buf(Visitor)
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Blob::deserialize(deserializer).map(|Blob(bytes)| Bytes::from(bytes))
     }
 }

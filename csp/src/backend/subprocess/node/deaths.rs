@@ -1,50 +1,55 @@
-//! The death of a node, told to all others. Who was its parent asks each of its own peers to say nothing more to the dead and
-//! waits until all have answered; so nothing is on its way when they are told, and what was not read goes back, whole,
-//! to who has said it. A peer that has peers of its own asks them first.
+//! The death of a node, told to all others. The node that was its parent asks each of its own peers
+//! to send nothing more to the dead node. It waits until all have answered. A peer that has peers
+//! of its own asks them first. So nothing is on its way when the death is told, and the messages
+//! that were not read go back, whole, to their authors.
+//!
+//! A node whose processes have all ended leaves its home in the same way, or answers for the homes of others.
 
 use std::collections::{HashMap, HashSet};
 
-use super::peers::{Note, Unread, authors};
+use super::estates::{Estates, Heir, Left};
+use super::peers::{Note, UnreadMessage, authors, said_by};
 use super::{Inner, Node, Numbers};
-use crate::backend::subprocess::protocol::{Departure, Last, NodeId};
-use crate::backend::subprocess::wire::{self, Wired};
-use crate::termination::{Cause, Poison};
+use crate::backend::subprocess::protocol::{Departure, Last, Machine, NodeId};
+use crate::backend::subprocess::transport::wire::{self, Wired};
+use crate::report::termination::{Cause, Poison};
 
 #[derive(Default)]
 pub(super) struct Deaths {
-    /// By the first of those that die together.
-    waves: HashMap<u64, Wave>,
-    /// Whom nothing is said to any more, with the wave.
+    /// By the first of the nodes that die together.
+    waves: HashMap<u64, DeathWave>,
+    /// The nodes that are sent nothing more, each with its wave.
     closing: HashMap<NodeId, u64, Numbers>,
-    /// Who is dead, and why; of the last ones, for what all have been told of is rarely asked again.
+    /// The dead nodes, and why they died. Only the last ones are kept, because a death that all
+    /// have been told of is rarely asked about.
     pub(super) dead: Last<NodeId, (Departure, String, String), 1024>,
-    /// Children that are about to end have said which of their channels have retired.
+    /// The retired channels of children that are about to end, as they have reported them.
     farewells: HashMap<NodeId, Vec<u64>, Numbers>,
 }
 
-struct Wave {
+struct DeathWave {
     dead: Vec<u64>,
-    /// Peers that may still say something to the dead.
+    /// Peers that may still send something to the dead nodes.
     waits_for: HashSet<NodeId>,
-    source: Source,
-    unread: Vec<Unread>,
+    source: NewsSource,
+    unread: Vec<UnreadMessage>,
 }
 
-enum Source {
+enum NewsSource {
     /// It was this node's child.
     Here { departure: Departure, process: String, message: String, retired: Vec<u64> },
     /// This peer has told of it.
     Peer(NodeId),
 }
 
-impl Source {
+impl NewsSource {
     fn is(&self, peer: NodeId) -> bool {
         matches!(self, Self::Peer(source) if *source == peer)
     }
 }
 
 impl Deaths {
-    /// Keeps what is for the dying; else gives it back.
+    /// Keeps a message for a dying node. Gives any other message back.
     pub(super) fn withhold(&mut self, me: NodeId, to: NodeId, message: Wired) -> Option<Wired> {
         if self.dead.contains(&to) {
             return None;
@@ -55,19 +60,24 @@ impl Deaths {
         let mut bytes = Vec::new();
         let tail = wire::encode(message, &mut bytes);
         bytes.extend(tail.iter().flat_map(|tail| tail.iter()));
-        wave.unread.push(Unread { from: me.0, to: to.0, message: bytes });
+        wave.unread.push(UnreadMessage { from: me.0, to: to.0, message: bytes });
         None
     }
 
-    /// Keeps what another has for the dying, if this is who tells of their death.
+    /// Returns whether nobody is dying, as far as this node knows.
+    pub(super) fn are_told(&self) -> bool {
+        self.waves.is_empty()
+    }
+
+    /// Keeps another node's message for a dying node, if this node tells of that death.
     pub(super) fn bounce(&mut self, author: NodeId, to: NodeId, message: &[u8]) -> bool {
         let Some(wave) = self.closing.get(&to).and_then(|wave| self.waves.get_mut(wave)) else {
             return false;
         };
-        if let Source::Peer(_) = wave.source {
+        if let NewsSource::Peer(_) = wave.source {
             return false;
         }
-        wave.unread.push(Unread { from: author.0, to: to.0, message: message.to_vec() });
+        wave.unread.push(UnreadMessage { from: author.0, to: to.0, message: message.to_vec() });
         true
     }
 }
@@ -76,33 +86,47 @@ impl Node {
     pub(super) fn ended(
         &'static self,
         id: NodeId,
+        well: bool,
         departure: Departure,
         process: String,
         message: String,
     ) {
         let mut inner = self.lock();
+        // Everything that the child has sent is handled first.
         let place = inner.peers.all.iter().position(|peer| peer.id == id);
         let Some(place) = place else { return };
         self.drain(&mut inner, place);
         let Some(mut peer) = inner.peers.remove(id) else { return };
         let unread = peer.link.unread().unwrap_or_default();
+        // A node whose home goes on is not dead.
+        let moved = inner.estates.inherit(id, well, &process);
         let behind = inner.peers.ways.iter().filter(|(_, way)| **way == id);
-        let mut dead = vec![id.0];
-        dead.extend(behind.map(|(node, _)| node.0));
+        let behind = std::iter::once(id.0).chain(behind.map(|(node, _)| node.0));
+        let dead: Vec<u64> = behind.filter(|node| !moved.contains(node)).collect();
         inner.peers.ways.retain(|_, way| *way != id);
-        let mut unread: Vec<Unread> = authors(self.id, id, unread).collect();
-        // It may have been the one to tell of other deaths.
+        if !moved.is_empty() {
+            self.moved(&mut inner, id, moved);
+            self.read_for_heirs(&mut inner, id, &unread);
+        }
+        // The messages that nobody has read, and those of waves that the child would have ended.
+        let others = authors(self.id, id, unread);
+        let mut unread: Vec<UnreadMessage> =
+            others.filter(|one| !inner.estates.answer_for(NodeId(one.to))).collect();
+        // It may have been the node that was to tell of other deaths.
         for (_, wave) in inner.deaths.waves.extract_if(|_, wave| wave.source.is(id)) {
             unread.extend(wave.unread);
         }
+        // The wave of this death.
         let retired = inner.deaths.farewells.remove(&id).unwrap_or_default();
-        let wave = Wave {
+        let wave = DeathWave {
             dead,
             waits_for: inner.peers.others(id).into_iter().collect(),
-            source: Source::Here { departure, process, message, retired },
+            source: NewsSource::Here { departure, process, message, retired },
             unread,
         };
-        self.begin_wave(&mut inner, wave);
+        if !wave.dead.is_empty() {
+            self.begin_wave(&mut inner, wave);
+        }
         // Nobody waits for an answer from there any more.
         let waves: Vec<u64> = inner.deaths.waves.keys().copied().collect();
         for wave in waves {
@@ -112,12 +136,31 @@ impl Node {
         self.notify(&mut inner, false);
         self.peers.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
         drop(inner);
-        // Who leads may have led for nobody; or was to be woken by the dead.
+        // A thread that leads may have led for nobody, or the dead process may have marked a
+        // sleeper as awake and not woken it.
         self.mailbox().shake();
         self.forget_gone();
     }
 
-    fn begin_wave(&'static self, inner: &mut Inner, wave: Wave) {
+    /// Tells the death of a home for which this node has answered, and which nobody needs any more.
+    pub(super) fn dissolved(
+        &'static self,
+        inner: &mut Inner,
+        id: NodeId,
+        process: String,
+        retired: Vec<u64>,
+    ) {
+        let (departure, message) = (Departure::Retires, "it has ended".to_owned());
+        let wave = DeathWave {
+            dead: vec![id.0],
+            waits_for: inner.peers.others(id).into_iter().collect(),
+            source: NewsSource::Here { departure, process, message, retired },
+            unread: Vec::new(),
+        };
+        self.begin_wave(inner, wave);
+    }
+
+    fn begin_wave(&'static self, inner: &mut Inner, wave: DeathWave) {
         let name = wave.dead[0];
         for node in &wave.dead {
             inner.deaths.closing.insert(NodeId(*node), name);
@@ -132,7 +175,7 @@ impl Node {
         }
     }
 
-    /// Nothing more comes from this peer to those who die in this wave.
+    /// Records that nothing more comes from this peer to the nodes that die in this wave.
     fn closed(&'static self, inner: &mut Inner, peer: NodeId, wave: u64) {
         let Some(of) = inner.deaths.waves.get_mut(&wave) else { return };
         if of.waits_for.remove(&peer) && of.waits_for.is_empty() {
@@ -142,13 +185,13 @@ impl Node {
 
     fn wave_is_over(&'static self, inner: &mut Inner, name: u64) {
         let Some(wave) = inner.deaths.waves.get_mut(&name) else { return };
-        if let Source::Peer(source) = wave.source {
+        if let NewsSource::Peer(source) = wave.source {
             let closed = Note::Closed(wave.dead.clone());
             inner.peers.note(source, &closed);
             return;
         }
         let Some(wave) = inner.deaths.waves.remove(&name) else { return };
-        if let Source::Here { departure, process, message, retired } = wave.source {
+        if let NewsSource::Here { departure, process, message, retired } = wave.source {
             let peers = inner.peers.others(self.id);
             self.bury(
                 inner,
@@ -165,13 +208,15 @@ impl Node {
         }
     }
 
-    /// They are dead: those peers are told, and the machine.
+    /// Tells the deaths to those peers and to the machine.
     fn bury(&'static self, inner: &mut Inner, peers: &[NodeId], burial: Burial) {
         let Burial { dead, departure, process, message, retired, mut unread } = burial;
+        // Each peer gets the messages of the nodes behind it back.
         for peer in peers {
-            let theirs = |one: &mut Unread| inner.peers.way(NodeId(one.from)) == Some(*peer);
-            let unread: Vec<Unread> =
-                unread.extract_if(.., |one| NodeId(one.from) != self.id && theirs(one)).collect();
+            let here = |id| id == self.id || inner.estates.answer_for(id);
+            let theirs = |from| !here(from) && inner.peers.way(from) == Some(*peer);
+            let unread: Vec<UnreadMessage> =
+                unread.extract_if(.., |one| theirs(NodeId(one.from))).collect();
             inner.peers.note(
                 *peer,
                 &Note::Dead {
@@ -184,25 +229,23 @@ impl Node {
                 },
             );
         }
+        // Poison and memory: the reason of the death is known, and memory is asked of the root.
         let cause = Cause::Lost { process: process.clone(), message: message.clone() };
         let poison = Poison::new(cause);
         self.ask_again(inner, &dead);
         for node in &dead {
             inner.causes.lost(NodeId(*node), poison.clone());
         }
+        // The machine and the homes that this node answers for.
         for (at, node) in dead.into_iter().enumerate() {
             let node = NodeId(node);
-            let mine = |one: &&Unread| one.from == self.id.0 && one.to == node.0;
-            let unread: Vec<Wired> = unread
-                .iter()
-                .filter(mine)
-                .filter_map(|one| wire::decode(node, &mut one.message.clone()).ok())
-                .collect();
+            let of = |author| said_by(&unread, author, node);
             inner.deaths.closing.remove(&node);
             inner.deaths.dead.insert(node, (departure, process.clone(), message.clone()));
             let Inner { machine, out, .. } = &mut *inner;
             let retired = if at == 0 { &*retired } else { &[] };
-            machine.lost(node, departure, retired, unread, out);
+            machine.lost(node, departure, retired, of(self.id), out);
+            inner.estates.lost(node, departure, retired, of);
             self.told(inner);
         }
     }
@@ -219,8 +262,8 @@ impl Node {
             }
             Note::Closing(dead) if !dead.is_empty() => {
                 let waits_for = inner.peers.others(from).into_iter().collect();
-                let (source, unread) = (Source::Peer(from), Vec::new());
-                self.begin_wave(inner, Wave { dead, waits_for, source, unread });
+                let (source, unread) = (NewsSource::Peer(from), Vec::new());
+                self.begin_wave(inner, DeathWave { dead, waits_for, source, unread });
             }
             Note::Closing(_) => {}
             Note::Closed(dead) => {
@@ -228,18 +271,17 @@ impl Node {
                     self.closed(inner, from, *name);
                 }
             }
+            Note::Estates(estates) => inner.estates.are_announced(from, estates),
+            Note::Moved(moved) => self.moved(inner, from, moved),
             Note::Farewell(retired) => {
                 inner.deaths.farewells.insert(from, retired);
             }
             Note::Dead { dead, retires, process, message, retired, mut unread } => {
                 if let Some(wave) = dead.first().and_then(|name| inner.deaths.waves.remove(name)) {
-                    // What was withheld came after what was on its way.
+                    // The messages that were withheld came after those that were on their way.
                     unread.extend(wave.unread);
                 }
-                let departure = match retires {
-                    true => Departure::Retires,
-                    false => Departure::Poisons,
-                };
+                let departure = Departure::of(retires);
                 inner.peers.ways.retain(|node, _| !dead.contains(&node.0));
                 let peers = inner.peers.others(from);
                 let burial = Burial { dead, departure, process, message, retired, unread };
@@ -248,17 +290,24 @@ impl Node {
         }
     }
 
-    /// Nobody knows the way to `to`: it is dead, and was before this node could hear of it.
-    pub(super) fn unreachable(&'static self, inner: &mut Inner, to: NodeId, message: Wired) {
+    /// Handles a message to which nobody knows the way: `to` is dead, and was before this node
+    /// could hear of it.
+    pub(super) fn unreachable(
+        &'static self,
+        inner: &mut Inner,
+        author: NodeId,
+        to: NodeId,
+        message: Wired,
+    ) {
         let mut bytes = Vec::new();
         let tail = wire::encode(message, &mut bytes);
         bytes.extend(tail.iter().flat_map(|tail| tail.iter()));
-        let unread = vec![Unread { from: self.id.0, to: to.0, message: bytes }];
+        let unread = vec![UnreadMessage { from: author.0, to: to.0, message: bytes }];
         let burial = inner.deaths.burial(to, unread);
         self.bury(inner, &[], burial);
     }
 
-    /// Somebody does not know yet that `to` is dead.
+    /// Tells the author of a message, which does not know it yet, that `to` is dead.
     pub(super) fn bounce(
         &'static self,
         inner: &mut Inner,
@@ -266,7 +315,7 @@ impl Node {
         to: NodeId,
         message: &[u8],
     ) {
-        let unread = vec![Unread { from: author.0, to: to.0, message: message.to_vec() }];
+        let unread = vec![UnreadMessage { from: author.0, to: to.0, message: message.to_vec() }];
         let Burial { dead, departure, process, message, retired, unread } =
             inner.deaths.burial(to, unread);
         let retires = departure == Departure::Retires;
@@ -281,13 +330,13 @@ struct Burial {
     departure: Departure,
     process: String,
     message: String,
-    /// The channels of the first of them that had retired.
+    /// The channels of the first dead node that had retired.
     retired: Vec<u64>,
-    unread: Vec<Unread>,
+    unread: Vec<UnreadMessage>,
 }
 
 impl Deaths {
-    fn burial(&self, node: NodeId, unread: Vec<Unread>) -> Burial {
+    fn burial(&self, node: NodeId, unread: Vec<UnreadMessage>) -> Burial {
         let unknown = || {
             let message = "its OS process ended before this one could reach it";
             (Departure::Poisons, "unknown".to_owned(), message.to_owned())
@@ -295,5 +344,122 @@ impl Deaths {
         let (departure, process, message) = self.dead.get(&node).cloned().unwrap_or_else(unknown);
         let retired = Vec::new();
         Burial { dead: vec![node.0], departure, process, message, retired, unread }
+    }
+}
+
+impl Node {
+    /// Leaves to the parent what others need, because no process of this node goes on.
+    pub(super) fn bequeath(&'static self, inner: &mut Inner) {
+        let needed = inner.machine.leave(&mut inner.out);
+        // No process is left to be told of anything.
+        inner.out.events.clear();
+        self.told(inner);
+        let retired = if needed { Vec::new() } else { inner.machine.farewell() };
+        // This node's home, and the homes that it answered for.
+        let mut estates = Vec::new();
+        if needed {
+            let machine = std::mem::replace(&mut inner.machine, Machine::new(self.id));
+            estates.push(Left { estate: machine.into_estate(), process: String::new() });
+        }
+        let heirs = inner.estates.heirs.drain().map(|(_, heir)| heir);
+        estates.extend(heirs.map(|Heir { machine, process, .. }| {
+            let estate = machine.into_estate();
+            Left { estate, process }
+        }));
+        (inner.estates.left, inner.estates.are_stirred) = (true, true);
+        // The parent hears of them before this node ends.
+        if let Some(parent) = self.parent {
+            if !retired.is_empty() {
+                inner.peers.note(parent, &Note::Farewell(retired));
+            }
+            if !estates.is_empty() {
+                inner.peers.note(parent, &Note::Estates(estates));
+            }
+        }
+    }
+
+    /// Lets the homes speak for which this node answers.
+    #[cold]
+    pub(super) fn answer(&'static self, inner: &mut Inner) {
+        if inner.estates.left {
+            // The operations of its threads no longer matter until it has ended.
+            inner.out.send.clear();
+            inner.out.events.clear();
+            return;
+        }
+        // The homes handle their messages.
+        while let Some((from, to, message)) = inner.estates.said.pop_front() {
+            if let Some(heir) = inner.estates.heirs.get_mut(&to) {
+                // A message that breaks the rules has no effect.
+                let _ = heir.machine.handle(from, message, &mut heir.out);
+                inner.estates.stirred.push(to);
+            } else {
+                // The home was over meanwhile.
+                self.send_now(inner, from, to, message);
+            }
+        }
+        // Their own messages go out, and homes that are over are dissolved.
+        for id in std::mem::take(&mut inner.estates.stirred) {
+            let Some(heir) = inner.estates.heirs.get_mut(&id) else { continue };
+            heir.out.events.clear();
+            for (to, message) in std::mem::take(&mut heir.out.send) {
+                if to == self.id {
+                    let handled = inner.machine.handle(id, message, &mut inner.out);
+                    debug_assert_eq!(handled, Ok(()), "a home keeps the rules");
+                } else if inner.estates.answer_for(to) {
+                    inner.estates.queue(id, to, message);
+                } else {
+                    self.send_now(inner, id, to, message);
+                }
+            }
+            self.may_dissolve(inner, id);
+        }
+        let Estates { said, stirred, are_stirred, .. } = &mut inner.estates;
+        *are_stirred = !said.is_empty() || !stirred.is_empty();
+    }
+
+    fn may_dissolve(&'static self, inner: &mut Inner, id: NodeId) {
+        let heirs = &mut inner.estates.heirs;
+        if heirs.get(&id).is_some_and(|heir| heir.machine.is_over())
+            && let Some(heir) = heirs.remove(&id)
+        {
+            self.dissolved(inner, id, heir.process, heir.machine.farewell());
+        }
+    }
+
+    /// Reads, in their order, the messages that an ended child has not read, if they are for homes
+    /// that this node answers for.
+    pub(super) fn read_for_heirs(&'static self, inner: &mut Inner, id: NodeId, unread: &[Vec<u8>]) {
+        for message in unread {
+            if let Some(Note::Dead { dead, retires, retired, unread, .. }) =
+                Note::in_message(message)
+            {
+                let departure = Departure::of(retires);
+                for (at, node) in dead.into_iter().enumerate() {
+                    let retired = if at == 0 { &*retired } else { &[] };
+                    inner.estates.lost(NodeId(node), departure, retired, |author| {
+                        said_by(&unread, author, NodeId(node))
+                    });
+                }
+            }
+            for one in authors(self.id, id, vec![message.clone()]) {
+                let to = NodeId(one.to);
+                if let Some(heir) = inner.estates.heirs.get_mut(&to)
+                    && let Ok(message) = wire::decode(to, &mut one.message.clone())
+                {
+                    let _ = heir.machine.handle(NodeId(one.from), message, &mut heir.out);
+                    inner.estates.stir(to);
+                }
+            }
+        }
+    }
+
+    /// Tells all that these homes go on, but that the memory that they had kept is with the root.
+    pub(super) fn moved(&'static self, inner: &mut Inner, from: NodeId, moved: Vec<u64>) {
+        self.ask_again(inner, &moved);
+        let note = Note::Moved(moved);
+        for peer in inner.peers.others(from) {
+            inner.peers.note(peer, &note);
+        }
     }
 }

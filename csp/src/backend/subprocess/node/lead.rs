@@ -1,62 +1,56 @@
-//! Leading: looking into the links for all processes of this OS process, while waiting for something oneself.
+//! Leading: a thread that waits polls the links for all processes of this OS process.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use super::Node;
 use super::peers::Peer;
-use crate::backend::subprocess::mailbox::{Patience, Wait};
-use crate::backend::subprocess::region::Region;
-use crate::backend::subprocess::ring::Peek;
-use crate::quiet;
+use crate::backend::subprocess::transport::mailbox::{NextLook, PollingPatience};
+use crate::backend::subprocess::transport::region::Region;
+use crate::backend::subprocess::transport::ring::Peek;
+use crate::system::quiet;
+use crate::wait::seen::links::{self, Links};
 
-/// Whether any node of this OS process has ever had a peer.
-static LINKED: AtomicBool = AtomicBool::new(false);
-
-/// How long a peer that may look by itself is left to do so before it is rung for.
+/// The time that a peer that may look by itself is given before it is rung for.
 const LAZY: Duration = Duration::from_nanos(1500);
-/// And how often this side looks for its answer before it sees whether the peer sleeps.
+/// The number of times that this side polls for its answer before it checks whether the peer
+/// sleeps.
 const SOON: u32 = 8;
 
-pub(super) fn linked() {
-    LINKED.store(true, Ordering::Relaxed);
+/// From now on threads that wait poll the links.
+pub(super) fn begin() {
+    links::know(&Here);
 }
 
-/// Whether there are other OS processes to hear of.
-#[inline(always)]
-pub(crate) fn is_linked() -> bool {
-    LINKED.load(Ordering::Relaxed)
-}
-
-/// Who looks into the links: one at a time.
+/// The right to poll the links: one thread has it at a time.
 #[derive(Default)]
 pub(super) struct Leadership {
     taken: AtomicBool,
     watched: UnsafeCell<Watched>,
 }
 
-// SAFETY: only who has taken it touches what is watched.
+// SAFETY: only the thread that has taken the leadership touches `watched`.
 unsafe impl Sync for Leadership {}
 
-/// What a leader looks at, for which it needs no lock.
+/// The part of the links that a leader polls without a lock.
 #[derive(Default)]
 struct Watched {
-    /// Which peers these are.
+    /// The set of peers for which this was made.
     round: Option<u32>,
-    links: Vec<Watch>,
-    /// One of them was on this core, when last looked at.
+    links: Vec<WatchedLink>,
+    /// One of them was on this core at the last look.
     together: bool,
 }
 
-struct Watch {
+struct WatchedLink {
     peek: Peek,
     mailbox: Region,
 }
 
-/// What this thread is.
+/// The part that this thread plays.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     None,
@@ -79,7 +73,7 @@ impl Leads {
     }
 
     fn watched(&mut self) -> &mut Watched {
-        // SAFETY: there is one such at a time, and it is borrowed.
+        // SAFETY: only one `Leads` exists at a time, and it is borrowed mutably.
         unsafe { &mut *self.0.leadership.watched.get() }
     }
 }
@@ -91,38 +85,39 @@ impl Drop for Leads {
     }
 }
 
-/// Leads until `until`, or the deadline, or not at all if there is nothing to lead, or somebody does. Who makes `until`
-/// true afterwards [`poke`]s. `sleeps` is told each time that there is nothing to see, before it sleeps. True: what this thread was
-/// [chosen](Node::choose) for is over, and nobody wakes it; it has not slept.
-pub(crate) fn lead(
-    until: &dyn Fn() -> bool,
-    deadline: Option<Instant>,
-    sleeps: &mut dyn FnMut(),
-) -> bool {
-    let node = Node::here();
-    if ROLE.get() != Role::Chosen && !node.take_lead() {
-        node.ring_all();
-        return false;
+/// This OS process, to threads that are about to wait.
+struct Here;
+
+impl Links for Here {
+    fn lead(
+        &self,
+        until: &dyn Fn() -> bool,
+        deadline: Option<Instant>,
+        sleeps: &mut dyn FnMut(),
+    ) -> bool {
+        let node = Node::here();
+        if ROLE.get() != Role::Chosen && !node.take_lead() {
+            node.ring_all();
+            return false;
+        }
+        let mut leads = Leads::begin(node);
+        node.lead(leads.watched(), until, deadline, sleeps)
     }
-    let mut leads = Leads::begin(node);
-    node.lead(leads.watched(), until, deadline, sleeps)
-}
 
-/// A leader may have to look up: something has changed here.
-pub(crate) fn poke() {
-    // A leader that wakes somebody looks whether that was itself.
-    if ROLE.get() != Role::Leads {
-        // If nobody sleeps, nobody has to be woken.
-        let _ = Node::here().mailbox().notify();
+    fn poke(&self) {
+        // A leader that wakes a process looks whether that was itself.
+        if ROLE.get() != Role::Leads {
+            // If nobody sleeps, nobody has to be woken.
+            let _ = Node::here().mailbox().notify();
+        }
+    }
+
+    fn ring(&self) {
+        Node::here().ring_all();
     }
 }
 
-/// Who was about to wait need not, and rings for what it has put off.
-pub(crate) fn ring() {
-    Node::here().ring_all();
-}
-
-/// The core this thread runs on.
+/// Returns the core this thread runs on.
 fn core() -> u32 {
     rustix::thread::sched_getcpu() as u32
 }
@@ -131,6 +126,7 @@ impl Node {
     fn take_lead(&'static self) -> bool {
         let taken = &self.leadership.taken;
         let is_mine = self.peers.load(Ordering::Relaxed) > 0
+            && self.is_here()
             && !taken.load(Ordering::Relaxed)
             && !taken.swap(true, Ordering::Acquire);
         if is_mine {
@@ -139,9 +135,10 @@ impl Node {
         is_mine
     }
 
-    /// From now on this thread leads, if nobody else does: it is about to wait, for something that only comes from elsewhere,
-    /// and for as long as that takes. [Discharged](Self::discharge) afterwards.
-    pub(crate) fn choose(&'static self) -> bool {
+    /// Makes this thread the leader from now on, unless another leads. It is about to wait for
+    /// something that only comes from elsewhere, as long as that takes.
+    /// `discharge` follows.
+    pub(super) fn choose_this_thread(&'static self) -> bool {
         let chosen = self.take_lead();
         if chosen {
             ROLE.set(Role::Chosen);
@@ -149,8 +146,8 @@ impl Node {
         chosen
     }
 
-    /// Who was chosen has waited, or did not have to.
-    pub(crate) fn discharge(&'static self) {
+    /// Ends the leadership of a chosen thread that has waited, or did not have to.
+    pub(super) fn discharge_this_thread(&'static self) {
         if ROLE.get() == Role::Chosen {
             let mut leads = Leads::begin(self);
             self.leave(leads.watched());
@@ -164,10 +161,11 @@ impl Node {
         deadline: Option<Instant>,
         sleeps: &mut dyn FnMut(),
     ) -> bool {
-        let mut patience = Patience::new(watched.together);
+        let mut patience = PollingPatience::new(watched.together);
         let (mut began, mut slept, mut over) = (None, false, false);
         loop {
-            // One that has slept counts as asleep, and is woken.
+            // Look: messages first, then the condition that this thread waits for. A thread that
+            // has slept counts as asleep, and is woken.
             if self.may_have_news(watched) && self.pump(!slept) {
                 over = true;
                 break;
@@ -175,6 +173,7 @@ impl Node {
             if until() || self.peers.load(Ordering::Relaxed) == 0 {
                 break;
             }
+            // Ring for peers that have not been told.
             if self.unrung.load(Ordering::Relaxed) && patience.is_over(SOON) {
                 match began {
                     None => {
@@ -185,13 +184,14 @@ impl Node {
                     Some(_) => {}
                 }
             }
+            // Wait: by looking again, then in the mailbox.
             match patience.wait() {
-                Wait::Look => continue,
-                Wait::Settle => {
+                NextLook::Look => continue,
+                NextLook::Settle => {
                     patience.settle(self.settles(watched));
                     continue;
                 }
-                Wait::Sleep => {}
+                NextLook::Sleep => {}
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
@@ -201,7 +201,7 @@ impl Node {
             sleeps();
             let alone = || self.peers.load(Ordering::SeqCst) == 0;
             self.mailbox().sleep(|| until() || alone() || self.has_news(watched), deadline);
-            patience = Patience::new(self.settles(watched));
+            patience = PollingPatience::new(self.settles(watched));
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
             }
@@ -212,7 +212,8 @@ impl Node {
 
     fn leave(&'static self, watched: &mut Watched) {
         self.ring_all();
-        // What comes while nobody leads is for the router; what had come before is for the leader.
+        // The router handles news that comes while nobody leads. The leader handles news that had
+        // come before.
         for _ in 0..8 {
             if !self.mailbox().leave(|| self.has_news(watched)) {
                 return;
@@ -225,7 +226,7 @@ impl Node {
         }
     }
 
-    /// Says which core this is; whether one of the peers is on the same.
+    /// Publishes the core of this thread. Returns whether one of the peers is on the same core.
     fn settles(&self, watched: &mut Watched) -> bool {
         let core = core();
         self.mailbox().publish_core(core);
@@ -234,7 +235,8 @@ impl Node {
         watched.together
     }
 
-    /// Whether to look into the links. No lock is taken, unless the peers are others than before.
+    /// Returns whether to look into the links. No lock is taken, unless the set of peers has
+    /// changed.
     #[inline]
     fn may_have_news(&self, watched: &mut Watched) -> bool {
         if watched.round != Some(self.round.load(Ordering::SeqCst)) {
@@ -244,7 +246,7 @@ impl Node {
             || watched.links.iter().any(|watch| !watch.peek.is_empty())
     }
 
-    /// Exactly.
+    /// Returns the same exactly.
     fn has_news(&self, watched: &mut Watched) -> bool {
         self.may_have_news(watched)
             && (watched.links.iter().any(|watch| !watch.peek.is_empty()) || self.links_have_news())
@@ -261,14 +263,14 @@ impl Node {
         watched.round = Some(self.round.load(Ordering::SeqCst));
         let listened = inner.peers.all.iter().filter(|peer| !peer.cut);
         watched.links = listened
-            .map(|peer| Watch { peek: peer.link.peek(), mailbox: peer.mailbox.clone() })
+            .map(|peer| WatchedLink { peek: peer.link.peek(), mailbox: peer.mailbox.clone() })
             .collect();
         drop(inner);
         self.settles(watched);
     }
 
-    /// A peer is gone: nothing of its memory is kept for a leader. Who leads has been shaken, and looks anew who there is; who is
-    /// just leaving has soon left.
+    /// Drops a leader's copies of a gone peer's memory. A thread that leads has been shaken, and
+    /// looks at the new set of peers. A thread that is just leaving the leadership has soon left.
     pub(super) fn forget_gone(&'static self) {
         for _ in 0..100 {
             if !self.leadership.taken.swap(true, Ordering::Acquire) {
@@ -279,13 +281,9 @@ impl Node {
         }
     }
 
-    /// The router serves from here on.
-    pub(super) fn begin_routing(&'static self) {
-        self.routing.call_once(|| {
-            let router = thread::Builder::new().name("csp router".to_owned());
-            let router = router.stack_size(256 * 1024).spawn(move || self.route());
-            router.expect("a thread for the links to other OS processes");
-        });
+    /// Starts the router, which serves from here on.
+    pub(super) fn begin_routing(&'static self) -> io::Result<()> {
+        self.router.need(move || self.route())
     }
 
     fn route(&'static self) {

@@ -1,73 +1,87 @@
-//! A node: this OS process's part in the network. One machine, the links to its peers, and who here waits for what.
+//! Floor 5. A node: this OS process's part in the network. It has one machine, the links to its peers, and a
+//! table of the processes here that wait.
 //!
-//! Whoever waits *leads*: it looks into the links, handles what has come, and wakes whom that concerns; one thread at a
-//! time. A thread of the node's own, the router, does so while nobody leads.
+//! A thread that waits *leads*: it polls the links, handles the messages that have come, and wakes
+//! the processes that they concern. One thread leads at a time. A thread of the node's own, the
+//! router, does so while no other leads.
 //!
-//! What holds:
-//! - Under the node's lock no code of the user's runs, and no other lock is taken.
-//! - A process that is in that table waits: its waiter and slot stay where they are until it was taken out.
-//! - What has come over a link is handled in its order, and what was said in the course of it is on its way, before
-//!   anything that came later is.
+//! Five statements hold:
+//! - Under the node's lock no user code runs, and no other lock is taken.
+//! - A process that is in the table waits. Its waiter and slot stay where they are until it was
+//!   taken out.
+//! - The messages of a link are handled in their order. The messages sent in the course of one are
+//!   on their way before a later one is handled.
 //! - A value with ends in it is not published before the departures of these ends are.
 #![allow(unsafe_code)]
 
+mod counting;
 mod deaths;
+mod estates;
 mod lead;
+mod links;
 mod memories;
+mod operations;
 mod peers;
-pub(crate) mod waves;
+mod serving;
+#[cfg(test)]
+mod tests;
+mod waves;
 
+use ipc_channel::ipc::IpcSharedMemory;
+use serde::{Deserialize, Serialize};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
-
-use ipc_channel::ipc::IpcSharedMemory;
-use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::deaths::Deaths;
+use self::estates::Estates;
 use self::lead::Leadership;
 use self::memories::{Memories, Serving};
-use self::peers::{Peer, Peers};
+use self::operations::{Operations, StandingOperation};
+use self::peers::Peers;
 use self::waves::Waves;
-use super::away;
-use super::boot::ToChild;
-use super::bytes::Bytes;
-use super::causes::{Causes, IDENTITY};
-use super::link::{LINK, RingLink, Side};
-use super::mailbox::Mailbox;
+use super::boot::descriptors;
 use super::protocol::{
     ChannelId, Departure, Direction, Ending, Event, Few, Machine, NodeId, Numbers, Offer, OpId,
-    Out, Outcome, Parcel, Table, Token,
+    Out, Outcome, Parcel, Token,
 };
-use super::region::Region;
-use super::wire::Wired;
-use crate::sync::{Cell, UnsafeCell};
-use crate::termination::{Cause, Poison, Termination};
-use crate::waiter::Waiter;
+use super::transport::link::LINK;
+use super::transport::mailbox::Mailbox;
+use super::transport::region::Region;
+use super::transport::wire::Wired;
+use super::values::causes::{Causes, IDENTITY};
+use crate::backend::memory::store;
+use crate::channel::far::Bytes;
+use crate::channel::far::node::{Begun, Came, How, Received, Remote, Slot};
+use crate::channel::far::operation::number;
+use crate::commit::waiter::Waiter;
+use crate::report::termination::{Cause, Poison, Termination};
+use crate::system::forked;
+use crate::system::helper::Helper;
+use crate::wait::blocked::Dismissal;
 
-pub(crate) use self::lead::{is_linked, lead, poke, ring};
-pub(crate) use self::memories::{Carried, Fetched, Heard};
+pub(crate) use self::{memories::Carried, memories::Fetched, serving::Heard};
 
-/// What a child needs to join its parent's network.
+/// All that a child needs to join its parent's network.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Shared {
+pub(crate) struct Invitation {
     node: u64,
     parent: u64,
     rings: IpcSharedMemory,
     /// The child's mailbox.
     mailbox: IpcSharedMemory,
-    /// Its parent's.
+    /// The parent's mailbox.
     parents: IpcSharedMemory,
 }
 
-/// What a child is started with.
+/// The name of a child that is about to be started, and its share of the memory.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct PreparedChild {
     pub(crate) id: NodeId,
-    pub(crate) shared: Shared,
+    pub(crate) shared: Invitation,
 }
 
 pub(crate) struct Node {
@@ -77,7 +91,7 @@ pub(crate) struct Node {
     memory: IpcSharedMemory,
     mailbox: Region,
     leadership: Leadership,
-    /// Which peers there are has changed so often.
+    /// Counts the changes of the set of peers.
     round: Arc<AtomicU32>,
     /// Something waits to be sent.
     backed_up: AtomicBool,
@@ -85,106 +99,15 @@ pub(crate) struct Node {
     unrung: AtomicBool,
     peers: AtomicUsize,
     waves: Waves,
-    /// Messages sent, ever.
+    /// The number of messages sent, ever.
     #[cfg(test)]
     sent: std::sync::atomic::AtomicU64,
-    routing: Once,
+    router: Helper,
     serving: Serving,
+    /// The OS process that this is the node of. A copy of that process, made by `fork`, has no
+    /// node.
+    generation: u32,
     inner: Mutex<Inner>,
-}
-
-/// Who here waits, by the number of the operation. Touched under the node's lock only; the gate is asked under that, too.
-struct Operations(UnsafeCell<Table<u64, Standing>>);
-
-// SAFETY: one thread at a time has the node's lock.
-unsafe impl Sync for Operations {}
-// SAFETY: as above.
-unsafe impl Send for Operations {}
-
-impl Operations {
-    /// # Safety
-    /// The caller has the node's lock.
-    #[inline(always)]
-    unsafe fn insert(&self, op: u64, standing: Standing) {
-        // SAFETY: nobody else is here, and nothing of the table is handed out.
-        unsafe { (*self.0.get()).insert(op, standing) };
-    }
-
-    /// # Safety
-    /// As above.
-    #[inline(always)]
-    unsafe fn get(&self, op: u64) -> Option<Standing> {
-        // SAFETY: as above.
-        unsafe { (*self.0.get()).get(&op).copied() }
-    }
-
-    /// # Safety
-    /// As above.
-    #[inline(always)]
-    unsafe fn remove(&self, op: u64) -> Option<Standing> {
-        // SAFETY: as above.
-        unsafe { (*self.0.get()).remove(&op) }
-    }
-}
-
-/// A process that waits for an operation.
-#[derive(Clone, Copy)]
-struct Standing {
-    waiter: NonNull<Waiter>,
-    slot: NonNull<Slot>,
-    mixed: bool,
-}
-
-// SAFETY: what it points at is used under the node's lock, while the process waits.
-unsafe impl Send for Standing {}
-
-/// Where the outcome of an operation is put, on the stack of the process that waits for it.
-pub(crate) struct Slot(Cell<Option<Came>>);
-
-/// What became of an operation.
-pub(crate) enum Came {
-    /// Of the guard with this number among those that were offered.
-    Done {
-        guard: u16,
-        parcel: Option<Received>,
-    },
-    Ended {
-        guard: u16,
-        ending: Ending<Bytes>,
-    },
-}
-
-/// A value that has come, and the ends in it; dropped, they are.
-pub(crate) struct Received {
-    pub(crate) node: &'static Node,
-    pub(crate) body: Bytes,
-    pub(crate) tokens: Vec<Token>,
-}
-
-impl Drop for Received {
-    fn drop(&mut self) {
-        for token in self.tokens.drain(..) {
-            self.node.drop_end(token.channel, token.direction);
-        }
-    }
-}
-
-impl Slot {
-    pub(crate) fn new() -> Self {
-        Self(Cell::new(None))
-    }
-
-    pub(crate) fn take(&self) -> Option<Came> {
-        self.0.take()
-    }
-}
-
-/// An operation that was begun.
-#[derive(Clone, Copy)]
-pub(crate) struct Begun {
-    pub(crate) op: u64,
-    /// It is over already, and nobody will wake its process.
-    pub(crate) over: bool,
 }
 
 struct Inner {
@@ -192,21 +115,20 @@ struct Inner {
     out: Out<Bytes, Bytes>,
     peers: Peers,
     deaths: Deaths,
+    estates: Estates,
     causes: Causes,
     operations: Arc<Operations>,
     /// The operation of the process that is calling.
     own: Option<u64>,
     /// It is over.
     over: bool,
-    /// The operation of the thread that leads until that is over.
+    /// The operation of the thread that leads until that operation is over.
     led: Option<u64>,
-    /// Messages that wait for others on another link, and all that is to follow them.
+    /// Messages that wait for others on another link, and all messages that must follow them.
     held_back: Vec<(NodeId, Wired)>,
-    /// Channels by which a promised value is to come.
-    promises: Vec<ChannelId>,
     memories: Memories,
     head: Vec<u8>,
-    /// What came last.
+    /// The last message that came.
     message: Vec<u8>,
 }
 
@@ -218,7 +140,7 @@ std::thread_local! {
     static HERE: std::cell::Cell<Option<&'static Node>> = const { std::cell::Cell::new(None) };
 }
 
-/// A number that no other process has drawn, nor will.
+/// Draws a number that no other process has drawn, nor will.
 fn draw() -> NodeId {
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
@@ -226,15 +148,17 @@ fn draw() -> NodeId {
 }
 
 fn map(mut memory: IpcSharedMemory) -> Option<Region> {
-    // SAFETY: the reference is gone at once; from then on nobody looks but through regions.
+    // SAFETY: the reference is gone at once. From then on the memory is accessed through regions
+    // only.
     let bytes = unsafe { memory.deref_mut() };
     let (start, length) = (NonNull::new(bytes.as_mut_ptr())?, bytes.len());
-    // SAFETY: mapped for reading and writing as long as the memory is held, which this keeps from all others.
+    // SAFETY: mapped for reading and writing as long as the memory is held, and this `Arc` holds
+    // it.
     Some(unsafe { Region::new(start, length, Arc::new(memory)) })
 }
 
 impl Node {
-    /// The node that this OS process is.
+    /// Returns the node that this OS process is.
     pub(crate) fn here() -> &'static Node {
         #[cfg(test)]
         if let Some(node) = HERE.get() {
@@ -246,7 +170,7 @@ impl Node {
         })
     }
 
-    /// The same, if it has anything to do with others.
+    /// Returns the same node, if it is linked to others.
     pub(crate) fn linked() -> Option<&'static Node> {
         #[cfg(test)]
         if let Some(node) = HERE.get() {
@@ -257,17 +181,19 @@ impl Node {
 
     fn new(id: NodeId, parent: Option<NodeId>, memory: IpcSharedMemory) -> &'static Node {
         let mailbox = map(memory.clone()).expect("memory for a mailbox");
+        descriptors::keep();
         assert!(mailbox.len() >= size_of::<Mailbox>());
-        let operations = Arc::new(Operations(UnsafeCell::default()));
+        // The gate commits or holds the waiter of a mixed operation when the machine asks.
+        let operations = Arc::new(Operations::new());
         let mut out = Out::new(id);
         let table = Arc::clone(&operations);
         out.gate = Box::new(move |op, guard| {
-            // SAFETY: the machine asks, which is called under the lock.
+            // SAFETY: the machine asks, and the machine is called under the lock.
             let Some(standing) = (unsafe { table.get(op.seq) }) else { return false };
             // SAFETY: it is in the table, so its process waits.
             let waiter = unsafe { standing.waiter.as_ref() };
             match guard {
-                Some(guard) => waiter.commit(away::number(guard)),
+                Some(guard) => waiter.commit(number(guard)),
                 None => waiter.hold(),
             }
         });
@@ -276,17 +202,18 @@ impl Node {
             out,
             peers: Peers::default(),
             deaths: Deaths::default(),
+            estates: Estates::default(),
             causes: Causes::new(id),
             operations,
             own: None,
             over: false,
             led: None,
             held_back: Vec::new(),
-            promises: Vec::new(),
             memories: Memories::default(),
             head: Vec::new(),
             message: Vec::new(),
         };
+        forked::watch();
         Box::leak(Box::new(Node {
             id,
             parent,
@@ -300,8 +227,9 @@ impl Node {
             waves: Waves::default(),
             #[cfg(test)]
             sent: std::sync::atomic::AtomicU64::new(0),
-            routing: Once::new(),
-            serving: Serving::new(),
+            router: Helper::new("csp router", 256 << 10),
+            generation: forked::generation(),
+            serving: Serving::default(),
             inner: Mutex::new(inner),
         }))
     }
@@ -311,19 +239,15 @@ impl Node {
         self.id
     }
 
-    /// Messages sent, ever.
+    /// Returns the number of messages sent, ever.
     #[cfg(test)]
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Whether the channel's home is this node.
-    pub(crate) fn is_home_of(&self, channel: ChannelId) -> bool {
-        channel.home == self.id
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing of the user's runs under it, so nothing panics; if it has, the network is beyond help anyhow.
+        // No user code runs under it, so nothing panics. If something has panicked, the network is
+        // beyond help anyway.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -332,7 +256,7 @@ impl Node {
         unsafe { self.mailbox.header() }
     }
 
-    /// Does something with the machine, and all that follows from it.
+    /// Lets `act` use the machine, and sends and reports the effects.
     fn with<R>(
         &'static self,
         act: impl FnOnce(&mut Machine<Bytes, Bytes>, &mut Out<Bytes, Bytes>) -> R,
@@ -344,70 +268,7 @@ impl Node {
         result
     }
 
-    /// Begins a read, write or alternation for a process that then waits, or has it taken back.
-    ///
-    /// # Safety
-    /// Waiter and slot stay where they are until the operation is over or was [taken back](Self::take_back).
-    pub(crate) unsafe fn begin(
-        &'static self,
-        offers: Few<(u16, Offer<Bytes>)>,
-        waiter: &Waiter,
-        slot: &Slot,
-        how: How,
-    ) -> Begun {
-        let lazy = waiter.is_alone();
-        let mut inner = self.lock();
-        let op = inner.machine.next();
-        let mixed = how == How::Mixed || how == How::MixedPoll;
-        let standing = Standing { waiter: NonNull::from(waiter), slot: NonNull::from(slot), mixed };
-        // SAFETY: under the lock.
-        unsafe { inner.operations.insert(op.seq, standing) };
-        (inner.own, inner.over) = (Some(op.seq), false);
-        if how == How::Led {
-            inner.led = Some(op.seq);
-        }
-        let Inner { machine, out, .. } = &mut *inner;
-        machine.begin(offers, mixed, out);
-        if how == How::Poll || how == How::MixedPoll {
-            machine.probe(op, out);
-        }
-        self.spread(&mut inner, lazy);
-        inner.own = None;
-        let over = inner.over;
-        drop(inner);
-        if over {
-            // It does not wait, and may not come back for long.
-            self.ring_all();
-        }
-        Begun { op: op.seq, over }
-    }
-
-    /// Takes an operation back: its process will be woken, unless that is so already.
-    pub(crate) fn withdraw(&'static self, op: u64) {
-        let mut inner = self.lock();
-        // SAFETY: under the lock.
-        if unsafe { inner.operations.get(op) }.is_some() {
-            let op = OpId { node: self.id, seq: op };
-            let Inner { machine, out, .. } = &mut *inner;
-            machine.withdraw(op, out);
-            self.spread(&mut inner, false);
-        }
-    }
-
-    /// The process of a mixed operation goes on, perhaps because it was served otherwise: when this returns nobody touches what
-    /// it has on its stack. Always under the lock: who is just telling it something holds that.
-    pub(crate) fn take_back(&'static self, op: u64) {
-        let mut inner = self.lock();
-        // SAFETY: under the lock.
-        if unsafe { inner.operations.remove(op) }.is_some() {
-            let id = OpId { node: self.id, seq: op };
-            let Inner { machine, out, .. } = &mut *inner;
-            machine.withdraw(id, out);
-            self.spread(&mut inner, false);
-        }
-    }
-
-    /// What has come of operations is told, what was said is sent.
+    /// Reports the outcomes of operations, and sends the messages.
     #[inline]
     fn spread(&'static self, inner: &mut Inner, lazy: bool) {
         self.told(inner);
@@ -420,6 +281,7 @@ impl Node {
             body: parcel.body,
             tokens: parcel.tokens,
         };
+        // No process waits: the operation may stand for memory that is kept.
         let seq = event.op.seq;
         // SAFETY: under the lock.
         let Some(standing) = (unsafe { inner.operations.remove(seq) }) else {
@@ -435,6 +297,7 @@ impl Node {
             }
             return;
         };
+        // The outcome goes into the slot, and the waiter's word changes.
         if inner.led == Some(seq) {
             inner.led = None;
         }
@@ -442,13 +305,13 @@ impl Node {
         let (waiter, slot) = unsafe { (standing.waiter.as_ref(), standing.slot.as_ref()) };
         let wakes = match event.outcome {
             Outcome::Done { guard, parcel } => {
-                slot.0.set(Some(Came::Done { guard, parcel: parcel.map(received) }));
-                waiter.performed(away::number(guard));
+                slot.put(Came::Done { guard, parcel: parcel.map(received) });
+                waiter.performed(number(guard));
                 true
             }
             Outcome::Ended { guard, ending } => {
                 let at_once = !standing.mixed || !matches!(ending, Ending::Retired);
-                slot.0.set(Some(Came::Ended { guard, ending }));
+                slot.put(Came::Ended { guard, ending });
                 waiter.ended_beyond(at_once)
             }
             Outcome::Withdrawn if standing.mixed => false,
@@ -458,6 +321,7 @@ impl Node {
             }
             Outcome::Released => waiter.begins_anew(),
         };
+        // The calling process is told by the return, any other is woken.
         if wakes && inner.own == Some(seq) {
             inner.over = true;
         } else if wakes {
@@ -466,23 +330,9 @@ impl Node {
     }
 }
 
-/// How an operation is begun.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum How {
-    Alone,
-    /// Its thread has been [chosen](Node::choose) to lead, and does until it is over.
-    Led,
-    /// The process has other guards too.
-    Mixed,
-    /// Only what can be had now.
-    Poll,
-    MixedPoll,
-}
-
-/// Channels and their ends.
-impl Node {
-    /// A channel of this OS process becomes one that others reach. `ends`: of which sides there are any; `handles`: whether.
-    pub(crate) fn share(
+/// Channels, their ends, and operations.
+impl Remote for Node {
+    fn share(
         &'static self,
         capacity: usize,
         (readers, writers): (bool, bool),
@@ -492,12 +342,14 @@ impl Node {
         let mut inner = self.lock();
         let Inner { machine, out, causes, .. } = &mut *inner;
         let channel = machine.create(capacity);
+        // Each side counts as one end here.
         if readers {
             machine.add_end(channel, Direction::Read);
         }
         if writers {
             machine.add_end(channel, Direction::Write);
         }
+        // The channel may have ended already.
         match ended {
             None => {}
             Some(Termination::Retired) => machine.close(channel, Ending::Retired, out),
@@ -512,67 +364,30 @@ impl Node {
         channel
     }
 
-    pub(crate) fn preload(&'static self, channel: ChannelId, parcel: Parcel<Bytes>) {
+    fn preload(&'static self, channel: ChannelId, parcel: Parcel<Bytes>) {
         self.with(|machine, out| machine.preload(channel, parcel, out));
     }
 
-    pub(crate) fn add_end(&'static self, channel: ChannelId, direction: Direction) {
+    fn add_end(&'static self, channel: ChannelId, direction: Direction) {
         self.with(|machine, _| machine.add_end(channel, direction));
     }
 
-    pub(crate) fn drop_end(&'static self, channel: ChannelId, direction: Direction) {
+    fn drop_end(&'static self, channel: ChannelId, direction: Direction) {
         self.with(|machine, out| machine.drop_end(channel, direction, out));
     }
 
-    pub(crate) fn drop_handle(&'static self, channel: ChannelId) {
+    fn drop_handle(&'static self, channel: ChannelId) {
         self.with(|machine, out| machine.drop_handle(channel, out));
     }
 
-    pub(crate) fn poison(&'static self, channel: ChannelId, poison: &Poison) {
+    fn poison(&'static self, channel: ChannelId, poison: &Poison) {
         let mut inner = self.lock();
         let Inner { machine, out, causes, .. } = &mut *inner;
         machine.poison(channel, causes.encode(poison), out);
         self.spread(&mut inner, false);
     }
 
-    pub(crate) fn finish(&'static self, op: u64, channel: ChannelId) {
-        let op = OpId { node: self.id, seq: op };
-        self.with(|machine, out| machine.finish(op, channel, out));
-    }
-
-    pub(crate) fn depart(
-        &'static self,
-        channel: ChannelId,
-        direction: Direction,
-        via: NodeId,
-    ) -> Token {
-        self.with(|machine, out| machine.depart(channel, direction, via, out))
-    }
-
-    /// A value will be written to this channel that has been committed already. If it comes to be stored there, because its
-    /// reader has died, this OS process lasts until it is taken.
-    pub(crate) fn promises(&'static self, channel: ChannelId) {
-        let mut inner = self.lock();
-        let Inner { promises, machine, .. } = &mut *inner;
-        machine.promise(channel);
-        promises.retain(|promise| machine.has_stored(*promise).is_some());
-        promises.push(channel);
-    }
-
-    pub(crate) fn arrive(&'static self, token: Token) {
-        self.with(|machine, out| machine.arrive(token, out));
-    }
-
-    pub(crate) fn discard(&'static self, token: Token) {
-        self.with(|machine, out| machine.discard(token, out));
-    }
-
-    /// How a channel has ended, as far as is known here without asking.
-    pub(crate) fn ending(
-        &'static self,
-        channel: ChannelId,
-        direction: Direction,
-    ) -> Option<Termination> {
+    fn ending(&'static self, channel: ChannelId, direction: Direction) -> Option<Termination> {
         if channel.home != self.id {
             return None;
         }
@@ -581,31 +396,156 @@ impl Node {
         Some(inner.causes.termination(&ending))
     }
 
-    /// By which a poison is known again, wherever it comes to.
+    fn termination(&'static self, ending: &Ending<Bytes>) -> Termination {
+        self.lock().causes.termination(ending)
+    }
+
+    fn depart(&'static self, channel: ChannelId, direction: Direction, via: NodeId) -> Token {
+        self.with(|machine, out| machine.depart(channel, direction, via, out))
+    }
+
+    fn discard(&'static self, token: Token) {
+        self.with(|machine, out| machine.discard(token, out));
+    }
+
+    fn promises(&'static self, channel: ChannelId) {
+        self.lock().machine.promise(channel);
+    }
+
+    fn is_home_of(&self, channel: ChannelId) -> bool {
+        channel.home == self.id
+    }
+
+    fn choose(&'static self) -> bool {
+        self.choose_this_thread()
+    }
+
+    fn discharge(&'static self) {
+        self.discharge_this_thread();
+    }
+
+    unsafe fn begin(
+        &'static self,
+        offers: Few<(u16, Offer<Bytes>)>,
+        waiter: &Waiter,
+        slot: &Slot,
+        how: How,
+    ) -> Begun {
+        let lazy = waiter.is_alone();
+        let mut inner = self.lock();
+        // The process stands in the table before the machine can decide.
+        let op = inner.machine.next();
+        let mixed = how == How::Mixed || how == How::MixedPoll;
+        let (waiter, slot) = (NonNull::from(waiter), NonNull::from(slot));
+        let standing = StandingOperation { waiter, slot, mixed, dismissed: false };
+        // SAFETY: under the lock.
+        unsafe { inner.operations.insert(op.seq, standing) };
+        (inner.own, inner.over) = (Some(op.seq), false);
+        if how == How::Led {
+            inner.led = Some(op.seq);
+        }
+        // The machine's part.
+        let Inner { machine, out, .. } = &mut *inner;
+        machine.begin(offers, mixed, out);
+        if how == How::Poll || how == How::MixedPoll {
+            machine.probe(op, out);
+        }
+        self.spread(&mut inner, lazy);
+        // An operation that is over already has woken nobody.
+        inner.own = None;
+        let over = inner.over;
+        drop(inner);
+        if over {
+            // It does not wait, and may not come back for long.
+            self.ring_all();
+        }
+        Begun { op: op.seq, over }
+    }
+
+    fn withdraw(&'static self, op: u64) {
+        let mut inner = self.lock();
+        // SAFETY: under the lock.
+        if unsafe { inner.operations.get(op) }.is_some() {
+            let op = OpId { node: self.id, seq: op };
+            let Inner { machine, out, .. } = &mut *inner;
+            machine.withdraw(op, out);
+            self.spread(&mut inner, false);
+        }
+    }
+
+    fn take_back(&'static self, op: u64) {
+        let mut inner = self.lock();
+        // SAFETY: under the lock.
+        if unsafe { inner.operations.remove(op) }.is_some() {
+            let id = OpId { node: self.id, seq: op };
+            let Inner { machine, out, .. } = &mut *inner;
+            machine.withdraw(id, out);
+            self.spread(&mut inner, false);
+        }
+    }
+
+    fn dismiss(&'static self, context: usize, last: bool) -> Dismissal {
+        let mut inner = self.lock();
+        // SAFETY: under the lock.
+        let Some((seq, standing)) = (unsafe { inner.operations.mark(context) }) else {
+            return Dismissal::Nothing;
+        };
+        let StandingOperation { waiter, mixed, dismissed, .. } = standing;
+        // The process takes a mixed operation back itself. Another OS process may just hold it.
+        // SAFETY: it is in the table, so its process waits.
+        let waiter = unsafe { waiter.as_ref() };
+        if mixed && waiter.dismiss() {
+            waiter.wake();
+            return Dismissal::Done;
+        }
+        let op = OpId { node: self.id, seq };
+        let Inner { machine, out, operations, .. } = &mut *inner;
+        if last {
+            // SAFETY: under the lock. Nothing of the process is touched from here on.
+            unsafe { operations.remove(seq) };
+            machine.abandon(op, out);
+        } else if !mixed && !dismissed {
+            machine.withdraw(op, out);
+        }
+        self.spread(&mut inner, false);
+        if mixed || dismissed { Dismissal::Expected } else { Dismissal::Asked }
+    }
+
+    fn finish(&'static self, op: u64, channel: ChannelId) {
+        let op = OpId { node: self.id, seq: op };
+        self.with(|machine, out| machine.finish(op, channel, out));
+    }
+}
+
+impl Node {
+    pub(crate) fn arrive(&'static self, token: Token) {
+        self.with(|machine, out| machine.arrive(token, out));
+    }
+
+    /// Returns the identity by which a poison is recognised in every OS process.
     pub(crate) fn identity(&'static self, poison: &Poison) -> [u8; IDENTITY] {
         self.lock().causes.identity(poison)
     }
 
-    /// The poison of that identity.
+    /// Returns the poison of that identity.
     pub(crate) fn met(&'static self, identity: [u8; IDENTITY], cause: Cause) -> Poison {
         self.lock().causes.met(identity, cause)
     }
-
-    pub(crate) fn termination(&'static self, ending: &Ending<Bytes>) -> Termination {
-        self.lock().causes.termination(ending)
-    }
 }
 
-/// Memory for a child that is about to be started, and a place in the network.
-pub(crate) fn prepare() -> io::Result<Prepared> {
+/// Prepares the memory of a child that is about to be started, and its place in the network.
+pub(crate) fn prepare() -> io::Result<PreparedChild> {
+    // The memory that is made once is smaller than the memory that is made for each child.
+    store::may_be_as_long(LINK)?;
     Node::here().prepare()
 }
 
-/// The child `id` runs; how to end it if it breaks the rules, and how to tell it something.
+/// Records that the child `id` runs. `kill` ends it if it breaks the rules, and `tell` sends it
+/// something.
 pub(crate) fn started(
     id: NodeId,
     kill: impl Fn() + Send + 'static,
-    tell: impl Fn(ToChild) -> bool + Send + Sync + 'static,
+    tell: impl Fn(Carried) -> bool + Send + Sync + 'static,
 ) {
     let mut inner = Node::here().lock();
     if let Some(peer) = inner.peers.get_mut(id) {
@@ -617,63 +557,43 @@ pub(crate) fn started(
     }
 }
 
-/// This OS process is a child, and joins its parent's network; before anything else does anything with channels.
-pub(crate) fn join(shared: Shared) {
-    let joined = NODE.get_or_init(|| Node::joining(shared));
-    joined.begin_routing();
+/// Joins the parent's network. This OS process is a child, and calls this before it uses channels.
+/// `above` tells its parent something.
+pub(crate) fn join(shared: Invitation, above: fn(Carried)) -> io::Result<()> {
+    memories::tell_above_by(above);
+    NODE.get_or_init(|| Node::joining(shared)).begin_routing()
 }
 
-/// The node that started this one.
+/// Returns the node that started this one.
 pub(crate) fn parent() -> Option<NodeId> {
     Node::here().parent
 }
 
-/// This OS process is about to end: waits until all is out that it had to say.
+/// Waits until all messages are out, because this OS process is about to end.
 pub(crate) fn settle() {
-    if let Some(node) = NODE.get() {
+    if let Some(node) = NODE.get().filter(|node| node.is_here()) {
         node.settle();
         node.leave_memories();
     }
 }
 
-/// The child `id` has ended, and will say nothing more. Also what was prepared for a child that could not be started.
-/// `process` and `message` say what was lost, to those who wait for it in vain.
-pub(crate) fn ended(id: NodeId, departure: Departure, process: String, message: String) {
-    Node::here().ended(id, departure, process, message);
+/// Handles the end of the child `id`, which will send nothing more. Also ends a node that was
+/// prepared for a child that could not be started. `process` and `message` name the loss to the
+/// processes that wait for it in vain. `well`: it was not killed.
+pub(crate) fn ended(
+    id: NodeId,
+    well: bool,
+    departure: Departure,
+    process: String,
+    message: String,
+) {
+    Node::here().ended(id, well, departure, process, message);
 }
 
 impl Node {
-    fn prepare(&'static self) -> io::Result<Prepared> {
-        let id = draw();
-        let rings = IpcSharedMemory::from_byte(0, LINK);
-        let mailbox = IpcSharedMemory::from_byte(0, size_of::<Mailbox>());
-        let shared = Shared {
-            node: id.0,
-            parent: self.id.0,
-            rings: rings.clone(),
-            mailbox: mailbox.clone(),
-            parents: self.memory.clone(),
-        };
-        let too_little = || io::Error::other("too little shared memory");
-        let link = map(rings).and_then(|rings| RingLink::new(&rings, Side::Parent));
-        let link = link.ok_or_else(too_little)?;
-        let mailbox = map(mailbox).ok_or_else(too_little)?;
-        self.begin_routing();
-        self.meet(Peer::new(id, Box::new(link), mailbox).ok_or_else(too_little)?);
-        Ok(Prepared { id, shared })
-    }
-
-    fn joining(shared: Shared) -> &'static Node {
-        let Shared { node, parent, rings, mailbox, parents } = shared;
-        let parent = NodeId(parent);
-        let node = Node::new(NodeId(node), Some(parent), mailbox);
-        let peer = map(rings)
-            .and_then(|rings| RingLink::new(&rings, Side::Child))
-            .and_then(|link| Peer::new(parent, Box::new(link), map(parents)?));
-        node.meet(peer.expect("memory of the size that the parent has made"));
-        node
+    /// Returns whether this OS process is that of the node, and not a copy of it.
+    #[inline]
+    fn is_here(&self) -> bool {
+        self.generation == forked::generation()
     }
 }
-
-#[cfg(test)]
-pub(crate) mod tests;

@@ -1,16 +1,15 @@
 //! Two or three nodes in one OS process, each with threads of its own, over real rings.
 
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-
 use super::{HERE, Node};
-use crate::backend::subprocess::carry::{self, Packing, Unpacking};
 use crate::backend::subprocess::protocol::Departure;
+use crate::backend::subprocess::values::carry::{self, Packing, Unpacking};
 use crate::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, pri_alt};
 
 fn node() -> &'static Node {
@@ -22,11 +21,11 @@ fn node() -> &'static Node {
 fn child(parent: &'static Node) -> &'static Node {
     let prepared = parent.prepare().expect("memory");
     let child = Node::joining(prepared.shared);
-    child.begin_routing();
+    child.begin_routing().unwrap();
     child
 }
 
-/// A thread of the node; it is killed, with the whole test, if it does not end.
+/// A thread of the node. If it does not end, it is killed with the whole test.
 struct Running<R>(mpsc::Receiver<thread::Result<R>>);
 
 impl<R> Running<R> {
@@ -77,7 +76,7 @@ fn run<R: Send + 'static>(
     Running(result)
 }
 
-/// This thread is one node, and there is another.
+/// Makes this thread one node, and makes another.
 fn pair() -> (&'static Node, &'static Node) {
     let here = node();
     HERE.set(Some(here));
@@ -137,7 +136,7 @@ fn a_plain_communication_is_two_messages_and_so_is_an_alternation() {
         writers[n % 4].write(n as u64).expect("a reader");
     }
     go.write(100).expect("a reader");
-    // The other has read that, and is told what it has read: the two messages of each of 401.
+    // The other node has read that, and is told what it has read: the two messages of each of 401.
     let alternations = counted(before);
     let before = counted(0);
     for n in 0..100 {
@@ -146,7 +145,8 @@ fn a_plain_communication_is_two_messages_and_so_is_an_alternation() {
     ended.read().expect("its end");
     let plain = counted(before);
     assert_eq!(other.join(), 399 * 400 / 2 + 99 * 50);
-    // Of the last or of the first one message may be counted on the other side of the line.
+    // One message of the last or of the first communication may be counted on the other side of the
+    // line.
     assert!(alternations.abs_diff(802) <= 2, "{alternations}");
     assert!(plain.abs_diff(202) <= 3, "{plain}");
 }
@@ -178,6 +178,7 @@ fn ends_travel_in_values_there_and_back() {
         answer: Writer<u64>,
         more: Option<Reader<u64>>,
     }
+    // The other node answers calls by the ends that are in them.
     let (_, there) = pair();
     let calls = Channel::<Call>::new();
     let other = run_on(there, &calls.reader(), |calls: Reader<Call>| {
@@ -186,6 +187,7 @@ fn ends_travel_in_values_there_and_back() {
             answer.write(n + more).expect("a reader");
         }
     });
+    // Every second call also carries a reading end with more numbers.
     let calls = calls.writer();
     for n in 0..200 {
         let (answer, more) = (Channel::new(), Channel::new());
@@ -234,7 +236,7 @@ fn poison_keeps_its_cause_and_its_identity() {
         let ended = reader.read().expect_err("poison");
         // A process that stops because of poison passes it on.
         drop(writer);
-        format!("{ended}")
+        format!("{ended:#}")
     });
     second.poison("enough");
     let told = there.join();
@@ -298,6 +300,7 @@ fn an_extended_read_keeps_its_writer_waiting() {
             about.write(*value).expect("a reader");
         }
     });
+    // A thread of this node writes, and counts the writes that have returned.
     let (writer, about) = (channel.writer(), about.reader());
     let released = Arc::new(AtomicUsize::new(0));
     let here = HERE.get();
@@ -311,6 +314,7 @@ fn an_extended_read_keeps_its_writer_waiting() {
             }
         })
     };
+    // No write returns before its reader has finished.
     for n in 0..100 {
         assert!(released.load(Ordering::SeqCst) <= n);
         assert_eq!(about.read(), Ok(n as u8));
@@ -332,10 +336,12 @@ fn alternations_time_out_skip_and_see_retirement() {
     });
     drop(ends);
     let (values, stop) = (values.reader(), stop.writer());
+    // Nothing is ready yet.
     let polled = pri_alt! { x = values.read() => Some(x), skip => None };
     assert_eq!(polled, Ok(None));
     let timed = alt! { x = values.read() => Some(x), after(Duration::from_millis(2)) => None };
     assert_eq!(timed, Ok(None));
+    // A value comes.
     stop.write(()).expect("a reader");
     let came = loop {
         let came = pri_alt! { x = values.read() => Some(x), skip => None };
@@ -344,6 +350,7 @@ fn alternations_time_out_skip_and_see_retirement() {
         }
     };
     assert_eq!(came, 7);
+    // The channel retires.
     stop.write(()).expect("a reader");
     let ended = alt! { x = values.read() => u32::from(x), retired(values) => 1000 };
     assert_eq!(ended, Ok(1000));
@@ -365,6 +372,7 @@ fn an_output_guard_moves_its_value_only_if_it_is_chosen() {
             values.iter().collect::<Vec<_>>()
         });
         let (values, go) = (values.writer(), go.writer());
+        // A guard that is not chosen leaves its value.
         let mut kept = String::from("kept");
         if capacity == 0 {
             let timed = alt! {
@@ -373,6 +381,7 @@ fn an_output_guard_moves_its_value_only_if_it_is_chosen() {
             };
             assert_eq!((timed, &*kept), (Ok(false), "kept"));
         }
+        // Chosen guards give theirs away.
         go.write(()).expect("a reader");
         for n in 0..20 {
             let value = format!("{kept}{n}");
@@ -420,7 +429,8 @@ fn alternations_over_two_homes_and_local_channels_deliver_exactly_once() {
         some
     }
 
-    /// Writes its numbers and reads others' meanwhile, at any of the channels; then reads until nobody writes.
+    /// Writes its numbers and reads others' meanwhile, at any of the channels. Then it reads until
+    /// nobody writes.
     fn work(who: u64, (readers, writers): Ends) -> Vec<u64> {
         let (mut got, next) = (Vec::new(), std::cell::Cell::new(0));
         {
@@ -457,6 +467,7 @@ fn alternations_over_two_homes_and_local_channels_deliver_exactly_once() {
         })
     }
 
+    // The other node has two channels of its own, and two workers.
     let (_, there) = pair();
     let (gifts, mine) = (Channel::<Ends>::new(), 2 * Channel::<u64>::new());
     let given = (gifts.writer(), ends(&mine));
@@ -470,6 +481,7 @@ fn alternations_over_two_homes_and_local_channels_deliver_exactly_once() {
         workers.map(Running::join)
     });
     drop(given);
+    // So has this node.
     let shared = both(ends(&mine), gifts.reader().read().expect("their ends"));
     drop(mine);
     let mut all: Vec<u64> = {
@@ -477,6 +489,7 @@ fn alternations_over_two_homes_and_local_channels_deliver_exactly_once() {
         drop(shared);
         workers.into_iter().flat_map(Running::join).collect()
     };
+    // Each value was read exactly once.
     all.extend(other.join().into_iter().flatten());
     all.sort_unstable();
     let expected: Vec<u64> =
@@ -506,21 +519,24 @@ fn what_fails_to_be_packed_is_the_writers_error() {
             }
         }
     }
+    // The other node reads three values.
     let (_, there) = pair();
     let channel = Channel::<Picky>::new();
     let other = run_on(there, &channel.reader(), |values: Reader<Picky>| {
-        let told = |ended: Termination| format!("{ended}");
+        let told = |ended: Termination| format!("{ended:#}");
         (values.read().map_err(told), values.read().map_err(told), values.read().map_err(told))
     });
     let writer = channel.writer();
+    // Errors of packing are the writer's.
     for n in [0, 1] {
-        let error = writer.write(Picky(n)).expect_err("it can't be packed");
-        assert_eq!(error.value, Picky(n));
-        let text = error.termination.to_string();
+        let mut error = writer.write(Picky(n)).expect_err("it can't be packed");
+        assert_eq!(*error.get_mut(), Picky(n));
+        let text = format!("{:#}", error.termination);
         assert!(text.contains("Serialize") && text.contains("Picky"), "{text}");
         let cause = error.termination.poison().expect("poison").cause();
         assert!(matches!(cause, Cause::Serialization { .. }));
     }
+    // Errors of unpacking are the reader's.
     (2..5).for_each(|n| writer.write(Picky(n)).expect("a reader"));
     let (two, three, four) = other.join();
     assert!(two.expect_err("it can't be unpacked").contains("Deserialize"));
@@ -556,7 +572,8 @@ fn values_of_every_size_arrive() {
 fn siblings_talk_by_their_parent() {
     let (here, first) = pair();
     let second = child(here);
-    // The home is one of the siblings: the parent passes on what they say to each other.
+    // The home (owning node) is one of the siblings, so the parent passes on their messages to each
+    // other.
     let gifts = Channel::<Reader<u64>>::new();
     let home = run_on(first, &gifts.writer(), |gifts: Writer<Reader<u64>>| {
         let channel = Channel::<u64>::new();
@@ -585,22 +602,26 @@ fn what_a_dead_child_held_is_given_up() {
         drop(channel);
         assert_eq!(reader.read(), Ok(1));
         other.join();
-        here.ended(there.id(), departure, "main/child".into(), "signal: 9".into());
+        here.ended(there.id(), false, departure, "main/child".into(), "signal: 9".into());
         let ended = reader.read().expect_err("nobody is left");
         match departure {
             Departure::Retires => assert_eq!(ended, Termination::Retired),
             Departure::Poisons => {
-                assert!(ended.to_string().contains("`main/child` was lost: signal: 9"), "{ended}");
+                assert!(
+                    format!("{ended:#}").contains("`main/child` was lost: signal: 9"),
+                    "{ended:#}"
+                );
             }
         }
     }
 }
 
-/// Whoever asks for one that is forgotten is told that it has ended, if not who it was.
+/// A node that asks for a forgotten one is told that it has ended, if not which it was.
 #[test]
 fn ten_thousand_dead_are_not_all_remembered() {
     let (here, there) = pair();
     let gifts = Channel::<Reader<u64>>::new();
+    // A node dies while this one has an end of its channel.
     let home = run_on(there, &gifts.writer(), |gifts: Writer<Reader<u64>>| {
         let channel = Channel::<u64>::new();
         gifts.write(channel.reader()).expect("a reader");
@@ -608,15 +629,23 @@ fn ten_thousand_dead_are_not_all_remembered() {
     });
     let gift = gifts.reader().read().expect("an end");
     home.join();
-    here.ended(there.id(), Departure::Poisons, "main/home".into(), "aborted".into());
+    here.ended(there.id(), false, Departure::Poisons, "main/home".into(), "aborted".into());
+    // Many more die.
     for n in 0..10_000 {
         let prepared = here.prepare().expect("memory");
-        here.ended(prepared.id, Departure::Poisons, format!("main/child {n}"), "exit: 1".into());
+        here.ended(
+            prepared.id,
+            false,
+            Departure::Poisons,
+            format!("main/child {n}"),
+            "exit: 1".into(),
+        );
     }
     let inner = here.lock();
     let remembered = (inner.deaths.dead.len(), inner.causes.lost.len(), inner.machine.dead());
     assert!(remembered.0 <= 1024 && remembered.1 <= 1024 && remembered.2 <= 4096, "{remembered:?}");
     drop(inner);
+    // The end still reports a death.
     let late = gift.read().expect_err("its home is gone");
     assert!(matches!(late.poison().map(crate::Poison::cause), Some(Cause::Lost { .. })), "{late}");
 }
@@ -635,11 +664,11 @@ fn the_death_of_a_sibling_reaches_everybody() {
     let other = run_on(second, &gift, |reader: Reader<u64>| reader.read());
     home.join();
     thread::sleep(Duration::from_millis(5));
-    here.ended(first.id(), Departure::Poisons, "main/home".into(), "aborted".into());
+    here.ended(first.id(), false, Departure::Poisons, "main/home".into(), "aborted".into());
     let ended = other.join().expect_err("its home is gone");
-    assert!(ended.to_string().contains("`main/home` was lost: aborted"), "{ended}");
+    assert!(format!("{ended:#}").contains("`main/home` was lost: aborted"), "{ended:#}");
     let late = gift.read().expect_err("its home is gone");
-    assert!(late.to_string().contains("`main/home` was lost"), "{late}");
+    assert!(format!("{late:#}").contains("`main/home` was lost"), "{late:#}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What must hold at a home: after every call, and when nothing is left to happen.
+//! The statements that must hold at a home (owning node): after every call, and when nothing is
+//! left to happen.
 
 use std::collections::VecDeque;
 
@@ -12,11 +13,12 @@ impl Home<Value, ()> {
         free.filter(|op| self.posts.get(op).is_some_and(|p| p.engaged.is_none())).collect()
     }
 
-    /// What holds between any two calls.
+    /// Checks the statements that hold between any two calls.
     pub(super) fn check(&self) -> Option<&'static str> {
         for channel in self.channels.values() {
             let (readers, writers) = (self.free(&channel.readers), self.free(&channel.writers));
             let watchers = self.free(&channel.watchers);
+            // Nothing that could communicate is free.
             if !channel.stored.is_empty() && channel.on_offer.is_none() && !readers.is_empty() {
                 return Some("a stored value and a free reader");
             }
@@ -30,13 +32,15 @@ impl Home<Value, ()> {
             if channel.ending.is_none() && !full && !writers.is_empty() {
                 return Some("a free place and a free writer");
             }
+            // Nothing free stands at an ended channel.
             match &channel.ending {
                 None => {}
                 Some(Ending::Retired) => {
                     if !writers.is_empty() {
                         return Some("free writers of a retired channel");
                     }
-                    // Who waits for its retirement waits for the last value to be read.
+                    // A guard that waits for the retirement waits until the last value has been
+                    // read.
                     let drained = channel.stored.is_empty();
                     if drained && (!readers.is_empty() || !watchers.is_empty()) {
                         return Some("free readers or watchers of an empty retired channel");
@@ -47,6 +51,7 @@ impl Home<Value, ()> {
                 }
                 Some(_) => {}
             }
+            // Every queued offer has its operation, and every engaged operation its pair.
             let queued = [&channel.readers, &channel.writers, &channel.watchers];
             if queued.into_iter().flatten().any(|(op, _)| !self.posts.contains_key(op)) {
                 return Some("a ghost offer");
@@ -88,9 +93,12 @@ impl Home<Value, ()> {
         channel.is_none_or(|channel| channel.ending == Some(Ending::Retired))
     }
 
-    pub(super) fn has_ended(&self, index: u64) -> bool {
+    /// Returns whether the stored values were not to be kept: the channel is poisoned, or nobody is
+    /// left to read them.
+    pub(super) fn has_dropped(&self, index: u64) -> bool {
+        let over = |ending: &Option<Ending<()>>| !matches!(ending, None | Some(Ending::Retired));
         let channel = self.channels.get(&index);
-        channel.is_none_or(|channel| channel.ending.is_some())
+        channel.is_none_or(|channel| over(&channel.ending)) || self.counts.readers_gone(index)
     }
 
     pub(super) fn stands(&self, op: OpId) -> bool {
@@ -98,7 +106,7 @@ impl Home<Value, ()> {
     }
 }
 
-/// A home retires a channel and ends well; what its reader says then nobody hears any more.
+/// A home retires a channel and ends well. Later messages of its reader are heard by nobody.
 #[test]
 fn what_had_retired_before_its_home_ended_is_not_lost() {
     use super::{Departure, Event, Machine, Message, NodeId, Out, Outcome};
@@ -106,6 +114,7 @@ fn what_had_retired_before_its_home_ended_is_not_lost() {
     let (there, here) = (NodeId(1), NodeId(2));
     for late in [false, true] {
         for (retired, watches) in [(true, false), (true, true), (false, false)] {
+            // A channel there, whose reading end is here.
             let (mut home, mut said) = (Machine::<Value, ()>::new(there), Out::new(there));
             let (mut reader, mut out) = (Machine::<Value, ()>::new(here), Out::new(here));
             let channel = home.create(0);
@@ -116,11 +125,13 @@ fn what_had_retired_before_its_home_ended_is_not_lost() {
                 assert_eq!(home.handle(here, message, &mut said), Ok(()));
             }
             home.drop_handle(channel, &mut said);
+            // The home ends. Its last words name the channel if it has retired.
             if retired {
                 home.drop_end(channel, Direction::Write, &mut said);
             }
             let farewell = home.farewell();
             assert_eq!(farewell, if retired { vec![channel.index] } else { Vec::new() });
+            // The reader begins before or after it hears of that.
             let offer = match watches {
                 true => Offer::Retired { channel },
                 false => Offer::Read { channel, extended: false },
@@ -148,4 +159,54 @@ fn what_had_retired_before_its_home_ended_is_not_lost() {
             assert_eq!(events, [Event { op, outcome }], "late: {late}");
         }
     }
+}
+
+/// Two values are with a node whose processes leave before they have read them.
+#[test]
+fn what_is_given_back_keeps_its_order() {
+    use super::{Event, Machine, NodeId, Out, Outcome};
+
+    let (here, there) = (NodeId(1), NodeId(2));
+    let (mut home, mut out) = (Machine::<Value, ()>::new(here), Out::new(here));
+    let (mut leaver, mut said) = (Machine::<Value, ()>::new(there), Out::new(there));
+    // Two reading operations of the node that leaves, and four values.
+    let channel = home.create(2);
+    home.add_end(channel, Direction::Read);
+    home.add_end(channel, Direction::Write);
+    let token = home.depart(channel, Direction::Read, there, &mut out);
+    leaver.arrive(token, &mut said);
+    let read = || super::Few::one((0, Offer::Read { channel, extended: false }));
+    for _ in 0..2 {
+        leaver.begin(read(), false, &mut said);
+    }
+    let deliver =
+        |home: &mut Machine<Value, ()>, said: &mut Out<Value, ()>, out: &mut Out<Value, ()>| {
+            for (_, message) in said.send.drain(..) {
+                assert_eq!(home.handle(there, message, out), Ok(()));
+            }
+        };
+    deliver(&mut home, &mut said, &mut out);
+    for body in 1..=4 {
+        let parcel = Parcel { body, tokens: Vec::new() };
+        home.begin(super::Few::one((0, Offer::Write { channel, parcel })), false, &mut out);
+    }
+    // It leaves, and gives two values back.
+    assert!(!leaver.leave(&mut said), "nobody needs it");
+    for (_, message) in out.send.drain(..) {
+        assert_eq!(leaver.handle(here, message, &mut said), Ok(()));
+    }
+    deliver(&mut home, &mut said, &mut out);
+    out.events.clear();
+    // They are read in their order.
+    let mut values = Vec::new();
+    for _ in 0..4 {
+        home.begin(read(), false, &mut out);
+        for Event { outcome, .. } in out.events.drain(..) {
+            values.extend(match outcome {
+                Outcome::Done { parcel, .. } => parcel.map(|parcel| parcel.body),
+                _ => None,
+            });
+        }
+    }
+    assert_eq!(values, [1, 2, 3, 4]);
 }

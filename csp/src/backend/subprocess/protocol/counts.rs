@@ -1,11 +1,15 @@
-//! The home's side: who holds ends of its channels. A row for each node and direction, and one for each end on its way,
-//! never one bare number: the death of a node deletes its rows, which is what retiring all its ends would have done.
+//! The home's side (the owning node's): which nodes hold ends of its channels. There is a row for
+//! each node and direction, and one for each end on its way. The rows are never reduced to one
+//! number: the death of a node deletes its rows, as if the node had retired all its ends.
 //! Invariant: a channel's totals are the sums of its rows, those in transit included.
 //!
-//! An end in transit is in somebody's charge: the home of the channel that carries it, or who that has given it to. When
-//! a node dies, the home of the end asks who had charge whether it was lost with the dead; nobody else can know.
+//! One node has charge of an end in transit: the home of the channel that carries it, or the node
+//! that was given it directly. When a node dies, the home of the end asks the node in charge
+//! whether the end was lost with the dead node. No other node can know.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use super::home::{Dead, Home, Leaving};
 use super::table::Table;
@@ -14,27 +18,29 @@ use super::{Departure, Direction, Ending, Message, NodeId, OpId, Out, Parcel, Tr
 #[cfg(test)]
 use super::faults::Fault;
 
-#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Counts {
     channels: Table<u64, Rows>,
     transits: BTreeMap<TransitId, Transit>,
-    /// Ended before they were known to have set out: the news came by two ways.
+    /// Journeys that ended before they were known to have begun. The two messages came by different
+    /// ways.
     early: BTreeSet<TransitId>,
-    /// The journeys of each node up to which all have been seen to set out: a link keeps their order.
+    /// For each node, the number of its journeys up to which all are known to have begun. A link
+    /// keeps their order.
     seen: BTreeMap<NodeId, u64>,
-    /// Ends inside values that stand here, or were given from here and have not been heard of.
+    /// Ends inside values that stand here, or that were given from here and have not been heard of.
     charge: BTreeMap<TransitId, Charge>,
-    /// What was said of nodes that are not known to be dead here yet.
+    /// Statements about nodes that are not yet known to be dead here.
     ahead: BTreeMap<NodeId, Vec<Ahead>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 enum Ahead {
     Ask { from: NodeId, transit: TransitId },
     Gone { transit: TransitId },
 }
 
-#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 struct Rows {
     handles: u32,
     rows: BTreeMap<(NodeId, Direction), u32>,
@@ -44,14 +50,14 @@ struct Rows {
     had_writer: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 struct Transit {
     channel: u64,
     direction: Direction,
     via: NodeId,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 struct Charge {
     home: NodeId,
     /// `None`: the value is here.
@@ -110,10 +116,10 @@ impl Counts {
             .is_none_or(|rows| rows.readers == 0 && rows.writers == 0 && rows.handles == 0)
     }
 
-    /// The ends in a value that has come here are in this node's charge.
+    /// Takes charge of the ends in a value that has come here.
     pub(super) fn take_charge<V>(&mut self, parcel: &Parcel<V>, dead: &Dead) {
         for token in &parcel.tokens {
-            // Nobody would ever say that its journey is over.
+            // No node would ever report that its journey is over.
             if dead.contains(&token.channel.home) {
                 continue;
             }
@@ -124,7 +130,7 @@ impl Counts {
 
     pub(super) fn hand_over<V>(&mut self, me: NodeId, to: NodeId, parcel: &Parcel<V>) {
         for token in &parcel.tokens {
-            // Given and arrived are one step here.
+            // If the value is given to this node itself, it has also arrived.
             if to == me {
                 self.charge.remove(&token.transit);
             } else if let Some(charge) = self.charge.get_mut(&token.transit) {
@@ -141,7 +147,7 @@ impl Counts {
         }
     }
 
-    /// A value that nobody will read: its ends are dropped.
+    /// Destroys a value that nobody will read: its ends are dropped.
     pub(super) fn destroy<V, P>(&mut self, parcel: Parcel<V>, out: &mut Out<V, P>) {
         for token in &parcel.tokens {
             self.charge.remove(&token.transit);
@@ -210,7 +216,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         Ok(())
     }
 
-    /// Ends a channel of which a side is gone.
+    /// Ends a channel if all ends of one side have been dropped.
     fn recount(&mut self, index: u64, out: &mut Out<V, P>) {
         let retired = self.counts.channels.get(&index).is_some_and(Rows::retired);
         if retired {
@@ -228,6 +234,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         via: NodeId,
         out: &mut Out<V, P>,
     ) -> Result<(), Wild> {
+        // The sender may only speak for itself, and its journeys begin in order.
         if transit.origin != from {
             return Err(Wild("an end sent out in another's name"));
         }
@@ -240,7 +247,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             self.journey_over(transit, via, out);
             return Ok(());
         }
-        // Whoever would have charge of it is dead: so is the value that carries it.
+        // The node that would have charge of it is dead, and so is the value that carries it.
         if self.dead.contains(&via) {
             return Ok(());
         }
@@ -285,7 +292,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     fn arrived(&mut self, from: NodeId, channel: u64, transit: TransitId, out: &mut Out<V, P>) {
         if let Some(row) = self.counts.transits.remove(&transit) {
-            // Who had charge of it and says this itself knows.
+            // A node that had charge of it and reports this itself knows already.
             if row.via != from {
                 self.journey_over(transit, row.via, out);
             }
@@ -306,7 +313,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         self.counts.charge.remove(&transit);
     }
 
-    /// `dead` sent an end out: has the value that it was in come here, or was it never posted?
+    /// Answers whether an end that `dead` sent out was lost: has its value come here, or was it
+    /// never posted?
     pub(super) fn asked(
         &mut self,
         from: NodeId,
@@ -322,7 +330,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// An end was lost with `dead`, unless the dead has said itself that it arrived.
+    /// Records that an end was lost with `dead`, unless the dead node itself has reported the
+    /// arrival.
     pub(super) fn gone(&mut self, transit: TransitId, dead: NodeId, out: &mut Out<V, P>) {
         if !self.dead.contains(&dead) {
             let ahead = self.counts.ahead.entry(dead).or_default();
@@ -336,13 +345,13 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// Whether the news that it has set out is still to come.
+    /// Returns whether the news that the end has set out is still to come.
     fn may_be_early(&self, transit: TransitId) -> bool {
         !self.dead.contains(&transit.origin)
             && self.counts.seen.get(&transit.origin) <= Some(&transit.seq)
     }
 
-    /// A dead node held ends of this channel.
+    /// Poisons this channel if that is the dead node's departure: it held ends of the channel.
     fn given_up(&mut self, index: u64, dead: NodeId, out: &mut Out<V, P>) {
         if self.dead.get(&dead) == Some(&Departure::Poisons) {
             self.end(index, Ending::Lost(dead), out);
@@ -357,7 +366,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         out: &mut Out<V, P>,
     ) {
         self.dead.insert(node, departure);
-        // First in, first out: what was given last goes back first, so that it is not the first.
+        // The value that was given last goes back first, so the value that was given first ends up
+        // in front.
         let mut stirred = BTreeSet::new();
         for message in unread.into_iter().rev() {
             #[cfg(test)]
@@ -371,8 +381,53 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 stirred.insert(channel);
             }
         }
+        // The offers, pairs and extended reads of the dead node.
         self.drop_offers(node, out);
         self.refuse_for(node, out);
+        self.finish_all(node, out);
+        for index in stirred {
+            self.stir(index, out);
+        }
+        // The ends that it held, and the ends on their way to or from it.
+        self.drop_rows(node, out);
+        self.drop_transits(node, out);
+        self.counts.charge.retain(|_, charge| charge.home != node);
+        self.counts.early.retain(|transit| transit.origin != node);
+        self.counts.seen.remove(&node);
+        // The statements about it that had come early.
+        for ahead in self.counts.ahead.remove(&node).unwrap_or_default() {
+            match ahead {
+                Ahead::Ask { from, transit } => self.asked(from, transit, node, out),
+                Ahead::Gone { transit } => self.gone(transit, node, out),
+            }
+        }
+    }
+
+    /// Gives up the offers and ends of a node whose processes have all ended. The node is not dead:
+    /// it answers questions, and gives back the values that it was given.
+    pub(super) fn left(&mut self, node: NodeId, out: &mut Out<V, P>) {
+        self.drop_offers(node, out);
+        self.finish_all(node, out);
+        self.drop_rows(node, out);
+    }
+
+    /// Gives up the offers, ends and handles of the home's own processes, which have all ended.
+    pub(super) fn abandon(&mut self, out: &mut Out<V, P>) {
+        self.left(self.id, out);
+        let mut handled = Vec::new();
+        for (index, rows) in self.counts.channels.each_mut() {
+            if std::mem::take(&mut rows.handles) > 0 {
+                handled.push(*index);
+            }
+        }
+        handled.sort_unstable();
+        for index in handled {
+            self.recount(index, out);
+        }
+    }
+
+    /// Ends the extended reads of this node, and those that a writer of it waits for.
+    fn finish_all(&mut self, node: NodeId, out: &mut Out<V, P>) {
         let finished: Vec<OpId> = self
             .extended
             .iter()
@@ -383,23 +438,10 @@ impl<V: Clone, P: Clone> Home<V, P> {
             let over = self.finish(reader, out);
             debug_assert!(over.is_ok());
         }
-        for index in stirred {
-            self.stir(index, out);
-        }
-        self.drop_rows(node, out);
-        self.drop_transits(node, out);
-        self.counts.charge.retain(|_, charge| charge.home != node);
-        self.counts.early.retain(|transit| transit.origin != node);
-        self.counts.seen.remove(&node);
-        for ahead in self.counts.ahead.remove(&node).unwrap_or_default() {
-            match ahead {
-                Ahead::Ask { from, transit } => self.asked(from, transit, node, out),
-                Ahead::Gone { transit } => self.gone(transit, node, out),
-            }
-        }
     }
 
-    /// Free offers of a dead node go; those in a pair wait for what the other half says.
+    /// Removes the free offers of a dead node. Offers in a pair wait for the answer of the other
+    /// half.
     fn drop_offers(&mut self, node: NodeId, out: &mut Out<V, P>) {
         let theirs: Vec<OpId> = self.posts.keys_of(|op, _| op.node == node);
         for op in theirs {
@@ -438,8 +480,9 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// Ends that the dead had been given, or had sent out in a value that did not leave, are lost. So are, for all that
-    /// is known, those that were in the charge of the dead as the home of the channel that carried them.
+    /// Reports ends as lost that the dead node had been given, or had sent out in a value that did
+    /// not leave. Ends in the dead node's charge, as the home of the channel that carried them,
+    /// count as lost too, as far as is known.
     fn drop_transits(&mut self, node: NodeId, out: &mut Out<V, P>) {
         let charge = self.counts.charge.iter();
         let given: Vec<(TransitId, NodeId)> = charge

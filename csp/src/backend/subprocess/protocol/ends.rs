@@ -1,7 +1,8 @@
-//! Ends of other nodes' channels that this node holds. Cloning one costs no message: the home knows only how many have
-//! arrived, and is told when the last of them is gone.
+//! Ends of other nodes' channels that this node holds. Cloning one costs no message. The home
+//! (owning node) knows only how many have arrived, and is told when the last of them has been
+//! dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ChannelId, Direction, Message, NodeId, Out, Token, TransitId};
 
@@ -9,13 +10,13 @@ use super::{ChannelId, Direction, Message, NodeId, Out, Token, TransitId};
 pub(super) struct Ends {
     me: NodeId,
     next: u64,
-    held: BTreeMap<(ChannelId, Direction), Held>,
+    held: BTreeMap<(ChannelId, Direction), EndCount>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
-struct Held {
+struct EndCount {
     here: u32,
-    /// How many of them the home has been told of.
+    /// The number that the home has been told of.
     registered: u32,
 }
 
@@ -30,7 +31,7 @@ impl Ends {
         TransitId { origin: self.me, seq }
     }
 
-    /// A clone of an end that is here.
+    /// Counts a clone of an end that is here.
     pub(super) fn add(&mut self, channel: ChannelId, direction: Direction) {
         self.held.entry((channel, direction)).or_default().here += 1;
     }
@@ -60,6 +61,16 @@ impl Ends {
             self.held.remove(&(channel, direction));
             out.to(channel.home, Message::Retire { channel: channel.index, direction, ends });
         }
+    }
+
+    /// Returns the homes of the ends that are here.
+    pub(super) fn homes(&self) -> BTreeSet<NodeId> {
+        self.held.keys().map(|(channel, _)| channel.home).collect()
+    }
+
+    /// Forgets all ends: none is here any more.
+    pub(super) fn forget(&mut self) {
+        self.held.clear();
     }
 
     pub(super) fn lost(&mut self, home: NodeId) {

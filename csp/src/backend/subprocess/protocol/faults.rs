@@ -3,8 +3,9 @@
 use super::home::{Home, Leaving, Post};
 use super::{Few, OpId, Out, Wild};
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Fault {
+    #[default]
     None,
     /// Guards become visible one after another.
     GuardsOneByOne,
@@ -14,25 +15,31 @@ pub(super) enum Fault {
     CancelsEngaged,
     /// After a refusal the partner is not matched again.
     ForgetsRematch,
-    /// After a refusal the held one is not released.
+    /// After a refusal the held operation is not released.
     ForgetsRelease,
-    /// Of two, the reader is held while the writer is asked, whichever is the lower.
+    /// The reader is held while the writer is asked, whichever of the two is the lower.
     ReservesReader,
     /// An owner answers a question while another home holds the operation.
     AnswersReserved,
     /// An operation fails with one home while another holds it.
     FailsReserved,
-    /// What an owner took back while it was asked is refused twice.
+    /// An operation that its owner withdrew while it was asked is refused twice.
     HearsTwice,
-    /// What a dead reader had not read is gone.
+    /// A value that a dead reader had not read is lost.
     LosesUnread,
     /// A dead node's ends stay counted.
     KeepsRows,
     /// An end on its way is not counted.
     TransitUncounted,
+    /// A value that is given to a node whose processes have left is lost.
+    KeepsGiven,
+    /// The offers and ends of such a node stay.
+    LeavesUnheard,
+    /// A value that is given to an abandoned operation is lost.
+    KeepsAbandoned,
 }
 
-pub(super) const ALL: [Fault; 12] = [
+pub(super) const ALL: [Fault; 15] = [
     Fault::GuardsOneByOne,
     Fault::ClosesEngaged,
     Fault::CancelsEngaged,
@@ -45,6 +52,9 @@ pub(super) const ALL: [Fault; 12] = [
     Fault::LosesUnread,
     Fault::KeepsRows,
     Fault::TransitUncounted,
+    Fault::KeepsGiven,
+    Fault::LeavesUnheard,
+    Fault::KeepsAbandoned,
 ];
 
 pub(super) fn post_one_by_one<V: Clone, P: Clone>(

@@ -1,9 +1,11 @@
-//! The home's side: channels, the offers that stand at them, and who meets whom.
-//! Invariant: of the offers on a channel, no two that could communicate are both free, unless a value stored there is
-//! on offer to somebody who has not answered.
-//! Oldest first, among those that are free: an offer in an undecided pair holds nobody else up.
+//! The home's side (the owning node's): channels, the offers that stand at them, and which offers
+//! meet. Invariant: two offers on a channel that could communicate are never both free. The
+//! exception: a stored value is on offer to an operation that has not answered. The oldest free
+//! offer comes first: an offer in an undecided pair holds up no other offer.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
 
 use super::counts::Counts;
 use super::pairs::Pair;
@@ -13,40 +15,46 @@ use super::{
 };
 
 #[cfg(test)]
-use super::faults::Fault;
+use super::faults::{Fault, post_one_by_one};
 
-/// Who has died, as long as anybody may still ask: what is on its way to or from the dead comes before many more have died. Who
-/// speaks to one that is forgotten finds no way there, and is told once more.
+/// The nodes that have died, as long as a question about them may still come. A message to or from
+/// a dead node comes before many more nodes have died. A node that speaks to a forgotten dead node
+/// finds no way there, and is told of the death once more.
 pub(super) type Dead = Last<NodeId, Departure, 4096>;
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Home<V, P> {
     pub(super) id: NodeId,
-    pub(super) channels: Table<u64, Channel<V, P>>,
+    pub(super) channels: Table<u64, HomeChannel<V, P>>,
     next: u64,
     pub(super) posts: Table<OpId, Post<V>>,
     /// Undecided pairs, by the operation that names them: the reader if there is one.
     pub(super) pairs: Table<OpId, Pair>,
-    /// Those that were over when they were asked, as is known by now: their refusals are yet to come.
+    /// Operations that were over when they were asked, as is known by now. Their refusals are yet
+    /// to come.
     pub(super) forgone: BTreeSet<OpId>,
-    /// Extended reads that are done and not finished, and the writer that waits for it.
-    pub(super) extended: BTreeMap<OpId, Waiting>,
+    /// Extended reads that are done and not finished, each with the writer that waits for it.
+    pub(super) extended: BTreeMap<OpId, WaitingWriter>,
     pub(super) counts: Counts,
     pub(super) dead: Dead,
     #[cfg(test)]
+    #[serde(skip)]
     pub(super) fault: Fault,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Channel<V, P> {
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub(super) struct HomeChannel<V, P> {
     pub(super) capacity: usize,
-    /// Buffered values, and those that a dead reader had not taken.
+    /// Buffered values, and values that a dead reader had not taken.
     pub(super) stored: VecDeque<Parcel<V>>,
-    /// The stored value that is on offer to an operation that has not answered. The others wait, to keep their order.
+    /// The number of values in front that were given to readers that had not taken them.
+    pub(super) back: usize,
+    /// The stored value that is on offer to an operation that has not answered. The others wait, to
+    /// keep their order.
     pub(super) on_offer: Option<usize>,
     /// Places promised to writers that have not answered.
     pub(super) promised: usize,
-    /// The one value that it is for has been promised to a reader of another channel.
+    /// The channel is for one value, which has been promised to a reader of another channel.
     pub(super) late: bool,
     pub(super) readers: VecDeque<(OpId, u16)>,
     pub(super) writers: VecDeque<(OpId, u16)>,
@@ -54,22 +62,22 @@ pub(super) struct Channel<V, P> {
     pub(super) ending: Option<Ending<P>>,
 }
 
-/// An operation as it stands here: those of its guards that do.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// The part of an operation that stands here: its guards at this home.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Post<V> {
     pub(super) guards: Few<(u16, Offer<V>)>,
     pub(super) multi: bool,
-    /// The pair that it is in, undecided.
+    /// The undecided pair that it is in.
     pub(super) engaged: Option<OpId>,
     pub(super) leaving: Leaving,
     pub(super) probed: bool,
 }
 
-/// What becomes of an operation once the pair that it is in does not come about.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// The fate of an operation if the pair that it is in does not come about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) enum Leaving {
     Stays,
-    /// Its owner takes it back, and is told so.
+    /// Its owner withdraws it, and is told so.
     Withdraws,
     /// It is over elsewhere.
     Over,
@@ -78,14 +86,14 @@ pub(super) enum Leaving {
 }
 
 /// A writer that has been read and waits for its reader to finish.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Waiting {
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub(super) struct WaitingWriter {
     pub(super) writer: OpId,
     pub(super) guard: u16,
     pub(super) channel: u64,
 }
 
-impl<V, P> Channel<V, P> {
+impl<V, P> HomeChannel<V, P> {
     fn queue(&mut self, offer: &Offer<V>) -> &mut VecDeque<(OpId, u16)> {
         match offer {
             Offer::Read { .. } => &mut self.readers,
@@ -94,7 +102,14 @@ impl<V, P> Channel<V, P> {
         }
     }
 
-    /// False: there is nothing for this offer, as long as the channel has not ended.
+    /// Takes a stored value out.
+    pub(super) fn take(&mut self, at: usize) -> Option<Parcel<V>> {
+        let parcel = self.stored.remove(at)?;
+        self.back -= usize::from(at < self.back);
+        Some(parcel)
+    }
+
+    /// Returns false if there is nothing for this offer as long as the channel has not ended.
     #[inline]
     fn may_have(&self, offer: &Offer<V>) -> bool {
         match offer {
@@ -131,9 +146,10 @@ impl<V: Clone, P: Clone> Home<V, P> {
     pub(super) fn create(&mut self, capacity: usize) -> ChannelId {
         let index = self.next;
         self.next += 1;
-        let channel = Channel {
+        let channel = HomeChannel {
             capacity,
             stored: VecDeque::new(),
+            back: 0,
             on_offer: None,
             promised: 0,
             late: false,
@@ -164,6 +180,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             Some(guards) => guards,
             None => return Ok(()),
         };
+        // The operation has to wait: its guards are queued, and tried once.
         for (guard, offer) in &guards {
             if let Offer::Write { parcel, .. } = offer {
                 self.counts.take_charge(parcel, &self.dead);
@@ -176,14 +193,14 @@ impl<V: Clone, P: Clone> Home<V, P> {
         self.posts.insert(op, post);
         #[cfg(test)]
         if self.fault == Fault::GuardsOneByOne {
-            return super::faults::post_one_by_one(self, op, out);
+            return post_one_by_one(self, op, out);
         }
         self.retry(op, out);
         Ok(())
     }
 
-    /// What most operations come to: a single guard, and a partner that waits. Then it never stands in a queue; else the
-    /// guards are given back.
+    /// Performs the most common operation: a single guard whose partner waits already. Such an
+    /// operation never stands in a queue. Returns the guards in all other cases.
     fn meet_at_once(
         &mut self,
         op: OpId,
@@ -195,6 +212,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             return Some(guards);
         };
         let (guard, index) = (*guard, offer.channel().index);
+        // All cases except a plain rendezvous are left to the queues.
         let queue = match (self.channels.get(&index), &*offer) {
             (Some(channel), _)
                 if multi
@@ -214,6 +232,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         let Some(partner) = partner else {
             return Some(guards);
         };
+        // Both are decided here, so the communication happens now.
         match guards.pop()?.1 {
             Offer::Read { extended, .. } => {
                 let parcel = self.perform(partner.0, partner.1, out)?;
@@ -231,12 +250,14 @@ impl<V: Clone, P: Clone> Home<V, P> {
         None
     }
 
-    /// Tries all guards of a free operation, in its order. What has ended is closed first.
+    /// Tries all guards of a free operation, in its order. Guards whose channels have ended are
+    /// closed first.
     pub(super) fn retry(&mut self, op: OpId, out: &mut Out<V, P>) {
         let Some(post) = self.posts.get(&op) else {
             return;
         };
         let probed = post.probed;
+        // Are there guards to close, and may one of the others be performed?
         let (mut ended, mut promising) = (false, false);
         for (_, offer) in &post.guards {
             let channel = self.channels.get(&offer.channel().index);
@@ -246,7 +267,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         if ended {
             self.close_ended(op, out);
         }
-        // An attempt that comes to nothing leaves the guards as they are.
+        // A failed attempt leaves the guards as they are.
         let mut at = 0;
         while (ended || promising)
             && let Some((guard, _)) = self.posts.get(&op).and_then(|post| post.guards.get(at))
@@ -264,7 +285,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// Tries one guard of a free operation; says whether it has been performed or is in a pair now.
+    /// Tries one guard of a free operation. Returns whether it has been performed or is in a pair
+    /// now.
     fn attempt(&mut self, op: OpId, guard: u16, out: &mut Out<V, P>) -> bool {
         let Some(post) = self.posts.get(&op) else {
             return false;
@@ -278,6 +300,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
             return false;
         };
         match offer {
+            // The partner of each kind of guard: a stored value or a writer, a place or a reader,
+            // the end of the channel.
             Offer::Read { .. } => {
                 if channel.on_offer.is_some() {
                     return false;
@@ -332,7 +356,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         })
     }
 
-    /// Matches all that can be on a channel whose store or whose ending has changed.
+    /// Matches all offers that can be matched on a channel whose store or whose ending has changed.
     pub(super) fn stir(&mut self, index: u64, out: &mut Out<V, P>) {
         loop {
             let Some(channel) = self.channels.get(&index) else {
@@ -352,7 +376,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         self.sweep(index);
     }
 
-    /// The channel ends, for all who are free; offers in an undecided pair are left to that pair.
+    /// Ends the channel for all free offers. Offers in an undecided pair are left to that pair.
     pub(super) fn end(&mut self, index: u64, ending: Ending<P>, out: &mut Out<V, P>) {
         let Some(channel) = self.channels.get_mut(&index) else {
             return;
@@ -376,9 +400,11 @@ impl<V: Clone, P: Clone> Home<V, P> {
         let Some(ending) = &channel.ending else {
             return;
         };
+        // Nobody may read the stored values any more, except the one that is on offer.
         if readers_gone || !matches!(ending, Ending::Retired) {
             let kept = channel.on_offer.take();
             let all = std::mem::take(&mut channel.stored);
+            channel.back = 0;
             for (at, parcel) in all.into_iter().enumerate() {
                 if kept == Some(at) {
                     channel.stored.push_back(parcel);
@@ -388,6 +414,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 }
             }
         }
+        // The free offers are told.
         let Some(channel) = self.channels.get(&index) else {
             return;
         };
@@ -431,7 +458,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// How the channel of an offer has ended, as far as this offer is concerned.
+    /// Returns how the channel of an offer has ended, as far as this offer is concerned.
     fn ended(&self, offer: &Offer<V>) -> Option<Ending<P>> {
         let Some(channel) = self.channels.get(&offer.channel().index) else {
             return Some(Ending::Retired);
@@ -470,7 +497,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         self.forget_offer(op, guard, offer, out);
     }
 
-    /// Removes an operation; its values go with it.
+    /// Removes an operation, with its values.
     pub(super) fn remove(&mut self, op: OpId, out: &mut Out<V, P>) {
         if let Some(post) = self.posts.remove(&op) {
             for (guard, offer) in post.guards {
@@ -479,7 +506,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// Removes an operation whose guard is being performed; gives the value if the guard was an output.
+    /// Removes an operation whose guard is being performed. Returns the value if the guard was an
+    /// output.
     pub(super) fn perform(
         &mut self,
         op: OpId,
@@ -502,7 +530,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         given
     }
 
-    /// Whoever a late value was promised to is dead: its writer waits no longer, and it is kept for the next one.
+    /// Keeps a late value for the next reader, because the reader that it was promised to is dead.
+    /// Its writer waits no longer.
     pub(super) fn returned(&mut self, index: u64, out: &mut Out<V, P>) {
         if let Some(channel) = self.channels.get_mut(&index)
             && channel.late
@@ -528,6 +557,18 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 queue.remove(at);
             }
         }
+    }
+
+    /// Returns whether nobody needs this home any more, once its processes have left. Only retired
+    /// channels remain then, and others can be told of those.
+    pub(super) fn is_over(&self) -> bool {
+        let is_over = |channel: &HomeChannel<V, P>| {
+            matches!(channel.ending, Some(Ending::Retired)) && channel.stored.is_empty()
+        };
+        self.posts.is_empty()
+            && self.pairs.is_empty()
+            && self.extended.is_empty()
+            && self.channels.all(is_over)
     }
 
     /// Forgets a channel that nothing can reach any more.

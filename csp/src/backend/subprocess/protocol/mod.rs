@@ -1,22 +1,29 @@
-//! The protocol between OS processes: rendezvous, alternation, retire counts, mobility and death, as a pure state machine.
+//! Floor 5. The protocol between OS processes: rendezvous, alternation, retire counts, mobility and death,
+//! as a pure state machine.
 //!
-//! A channel's *home* is the node that made it; all that is decided about it is decided there, in private memory. An
-//! operation's *owner* is the node of the process that waits for it. If all its guards stand at one home, the home
-//! decides (`Post`, `Done`: two messages, whatever the number of guards). If they stand at several, the owner decides
-//! and each home asks it (`Claim`, then `Take` or `Refuse`); if both partners are such, the lower of the two is held
-//! (`Reserve`) while the higher is asked.
+//! The *home* of a channel is its owning node: the node that made it. The home decides everything
+//! about the channel, in private memory. The *owner* of an operation is the node of the process
+//! that waits for it. If all guards of an operation stand at one home, the home decides (`Post`,
+//! `Done`: two messages, whatever the number of guards). If they stand at several homes, the owner
+//! decides and each home asks it (`Claim`, then `Take` or `Refuse`). If the owners decide about
+//! both partners, the lower of the two is held (`Reserve`) while the higher is asked.
 //!
-//! What holds between any two calls:
-//! - of the offers on one channel, no two that could communicate are both free (not engaged in an undecided pair);
-//! - an operation is engaged in one pair at a home at most, and a pair has exactly one question outstanding;
-//! - who waits while he holds a reservation waits for a higher operation: chains climb, so none is a circle;
-//! - a value is at its writer's home until the one decision that gives it away, and `Done` is sent once, by who decided;
-//! - an end is counted somewhere from its making to its dropping: on its way too.
+//! Five statements hold between any two calls:
+//! - Two offers on one channel that could communicate are never both free (engaged in no undecided
+//!   pair).
+//! - An operation is engaged in at most one pair at a home, and a pair has exactly one question
+//!   outstanding.
+//! - An operation that waits while it holds a reservation waits for a higher operation. The chains
+//!   climb, so none is a cycle.
+//! - A value stays at its writer's home until the one decision that gives it away. The node that
+//!   decided sends `Done`, once.
+//! - An end is counted somewhere from its making to its dropping, on its way too.
 //!
-//! The home's own processes are owners like any other: what a node says to itself is handled before the call returns.
-//! Messages between two nodes must arrive in order; between different nodes there is no order. What a dead node sent
-//! is handled before its death is; what was sent to it and not read is handed back with the news. One rule binds the
-//! links together: a value with ends in it must not be published before the `MoveOut` of those ends.
+//! The home's own processes are owners like any other. A message of a node to itself is handled
+//! before the call returns. Messages between two nodes must arrive in order. Between different
+//! nodes there is no order. All messages of a dead node are handled before its death is. The
+//! messages that it had not read are handed back with the news. One rule binds the links together:
+//! a value with ends in it must not be published before the `MoveOut` of those ends.
 
 #[cfg(test)]
 mod checks;
@@ -24,11 +31,11 @@ mod counts;
 mod ends;
 #[cfg(test)]
 mod faults;
-mod few;
 mod home;
 mod message;
 #[cfg(test)]
 mod model;
+mod out;
 mod owner;
 mod pairs;
 #[cfg(test)]
@@ -37,114 +44,54 @@ mod sim;
 mod stress;
 mod table;
 
-use std::collections::VecDeque;
-use std::fmt;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::message::{
     ChannelId, Departure, Direction, Ending, Message, NodeId, Offer, OpId, Parcel, Token, TransitId,
 };
 
-pub(crate) use self::few::Few;
+pub(crate) use self::out::{Event, Out, Outcome, Wild};
 pub(crate) use self::table::{Last, Numbers, Table};
+pub(crate) use crate::channel::far::few::Few;
 
 use self::home::Home;
 use self::owner::{Claim, Owner};
 
-/// A node's part in the protocol. `V`: what a value is on the wire; `P`: what a cause of poisoning is.
+/// A node's part in the protocol. `V` is a value on the wire. `P` is a cause of poisoning.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Machine<V, P> {
     id: NodeId,
     home: Home<V, P>,
     owner: Owner<V, P>,
-    /// Channels that had retired before their homes ended, of the last ones.
+    /// Operations whose processes never go on, as long as they may still be given a value.
+    abandoned: BTreeSet<u64>,
+    /// The last channels that had retired before their homes ended.
     retired: Last<ChannelId, (), 4096>,
 }
 
-/// What a call has brought about; the caller sends and reports it, in order, and uses the space again.
-pub(crate) struct Out<V, P> {
-    me: NodeId,
-    local: VecDeque<Message<V, P>>,
-    pub(crate) send: Vec<(NodeId, Message<V, P>)>,
-    pub(crate) events: Vec<Event<V, P>>,
-    /// Asked before a mixed operation is performed at a guard, or held (`None`): whether its process was still to be
-    /// had. From a yes on it is spoken for, until the event.
-    pub(crate) gate: Box<dyn FnMut(OpId, Option<u16>) -> bool + Send>,
-    #[cfg(test)]
-    wild: bool,
-}
-
-/// How an operation of this node ended.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Event<V, P> {
-    pub(crate) op: OpId,
-    pub(crate) outcome: Outcome<V, P>,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Outcome<V, P> {
-    /// The guard was performed. The ends in the value are registered as this node's; who drops it drops them.
-    Done {
-        guard: u16,
-        parcel: Option<Parcel<V>>,
-    },
-    /// No guard can be performed any more, or one of them is poisoned.
-    Ended {
-        guard: u16,
-        ending: Ending<P>,
-    },
-    Withdrawn,
-    /// A mixed operation was held and let go: its process looks for itself what it has missed, and begins again.
-    Released,
-}
-
-/// A peer broke the protocol; its link is to be cut.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Wild(pub(crate) &'static str);
-
-impl fmt::Display for Wild {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a peer broke the protocol: {}", self.0)
-    }
-}
-
-impl<V, P> Out<V, P> {
-    pub(crate) fn new(me: NodeId) -> Self {
-        Out {
-            me,
-            local: VecDeque::new(),
-            send: Vec::new(),
-            events: Vec::new(),
-            gate: Box::new(|_, _| true),
-            #[cfg(test)]
-            wild: false,
-        }
-    }
-
-    fn to(&mut self, node: NodeId, message: Message<V, P>) {
-        if node == self.me {
-            self.local.push_back(message);
-        } else {
-            self.send.push((node, message));
-        }
-    }
-}
-
-impl<V> Parcel<V> {
-    /// The value will not be read: the ends in it are dropped.
-    fn destroy<P>(self, out: &mut Out<V, P>) {
-        for token in self.tokens {
-            let message = Message::Drop { channel: token.channel.index, transit: token.transit };
-            out.to(token.channel.home, message);
-        }
-    }
+/// The part of a node that others still need after its processes have ended: its home. Another node
+/// then answers for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Estate<V, P> {
+    home: Home<V, P>,
+    retired: Last<ChannelId, (), 4096>,
 }
 
 impl<V: Clone, P: Clone> Machine<V, P> {
     pub(crate) fn new(id: NodeId) -> Self {
-        Machine { id, home: Home::new(id), owner: Owner::new(id), retired: Last::default() }
+        Machine {
+            id,
+            home: Home::new(id),
+            owner: Owner::new(id),
+            abandoned: BTreeSet::new(),
+            retired: Last::default(),
+        }
     }
 
-    /// Makes a channel with its home here, and one handle to it. `capacity` 0: a rendezvous.
+    /// Makes a channel with its home (owning node) here, and one handle to it. `capacity` 0: a
+    /// rendezvous.
     pub(crate) fn create(&mut self, capacity: usize) -> ChannelId {
         self.home.create(capacity)
     }
@@ -154,7 +101,8 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.settle(out);
     }
 
-    /// One more end of this node. Costs no message: the home counts nodes that hold ends, each with what it registered.
+    /// Counts one more end of this node. It costs no message, because the home counts the nodes
+    /// that hold ends, each with the number it registered.
     pub(crate) fn add_end(&mut self, channel: ChannelId, direction: Direction) {
         if channel.home == self.id {
             self.home.join(channel.index, self.id, direction);
@@ -182,14 +130,15 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.send_home(channel, message, out);
     }
 
-    /// A value that the channel had stored before it became one that others reach.
+    /// Stores a value that the channel had buffered before other nodes could reach the channel.
     pub(crate) fn preload(&mut self, channel: ChannelId, parcel: Parcel<V>, out: &mut Out<V, P>) {
         self.home.preload(channel.index, parcel, out);
         self.settle(out);
     }
 
-    /// An end of this node sets out, inside a value or an argument that `via` will have charge of: the home of the
-    /// channel that carries it, or the node it is given to outright. The end it was made from stays counted until dropped.
+    /// Sends an end of this node out, inside a value or an argument. `via` will have charge of it:
+    /// the home of the channel that carries it, or the node that is given it directly. The end it
+    /// was made from stays counted until dropped.
     pub(crate) fn depart(
         &mut self,
         channel: ChannelId,
@@ -204,62 +153,98 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         token
     }
 
-    /// An end has come otherwise than in a value that was read: among the arguments or in the result of a process.
+    /// Registers an end that came otherwise than in a value that was read: among the arguments or
+    /// in the result of a process.
     pub(crate) fn arrive(&mut self, token: Token, out: &mut Out<V, P>) {
         self.owner.ends.arrive(token, out);
         self.settle(out);
     }
 
-    /// A departed end is dropped before it left.
+    /// Drops a departed end that has not left.
     pub(crate) fn discard(&mut self, token: Token, out: &mut Out<V, P>) {
         let message = Message::Drop { channel: token.channel.index, transit: token.transit };
         self.send_home(token.channel, message, out);
     }
 
-    /// A channel of this home had ended before it became one that others reach.
+    /// Ends a channel of this home that had ended before other nodes could reach it.
     pub(crate) fn close(&mut self, channel: ChannelId, ending: Ending<P>, out: &mut Out<V, P>) {
         self.home.end(channel.index, ending, out);
         self.settle(out);
     }
 
-    /// How a channel of this home has ended for one side; values that are stored are still to be read.
+    /// Returns how a channel of this home has ended for one side. Stored values can still be read.
     pub(crate) fn ending(&self, channel: ChannelId, direction: Direction) -> Option<Ending<P>> {
         self.home.ending(channel.index, direction)
     }
 
-    /// A channel of this home, a rendezvous, is for one value that has been promised to a reader of another.
+    /// Marks a rendezvous channel of this home as made for one value, which was promised to a
+    /// reader of another channel.
     pub(crate) fn promise(&mut self, channel: ChannelId) {
         if let Some(channel) = self.home.channels.get_mut(&channel.index) {
             channel.late = true;
         }
     }
 
-    /// Whether a channel of this home has values that nobody has taken; None: it is forgotten.
-    pub(crate) fn has_stored(&self, channel: ChannelId) -> Option<bool> {
-        self.home.channels.get(&channel.index).map(|channel| !channel.stored.is_empty())
+    /// Records that no process of this node goes on. Returns whether others still need its home. If
+    /// so, they were told, and another node is to [take the home over](Self::heir). The home goes
+    /// on under the same name, so no other node can tell.
+    pub(crate) fn leave(&mut self, out: &mut Out<V, P>) -> bool {
+        let homes = self.owner.leave(out);
+        self.home.abandon(out);
+        self.settle(out);
+        if self.home.is_over() {
+            return false;
+        }
+        for home in homes.into_iter().filter(|home| !self.home.dead.contains(home)) {
+            out.to(home, Message::Leaves);
+        }
+        true
     }
 
-    /// The channels of this home that have retired and hold nothing any more: what it says before it ends.
+    /// Returns whether nobody needs this home any more. Its processes have left, so it may then be
+    /// reported dead.
+    pub(crate) fn is_over(&self) -> bool {
+        self.home.is_over()
+    }
+
+    pub(crate) fn into_estate(self) -> Estate<V, P> {
+        Estate { home: self.home, retired: self.retired }
+    }
+
+    /// Makes a machine that answers for a node whose processes have left.
+    pub(crate) fn heir(estate: Estate<V, P>) -> Self {
+        let Estate { home, retired } = estate;
+        let mut owner = Owner::new(home.id);
+        owner.gone = true;
+        Machine { id: home.id, home, owner, abandoned: BTreeSet::new(), retired }
+    }
+
+    pub(crate) fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// Returns the channels of this home that have retired and hold nothing any more. They are the
+    /// node's last words.
     pub(crate) fn farewell(&self) -> Vec<u64> {
-        let over = |channel: &home::Channel<V, P>| {
+        let over = |channel: &home::HomeChannel<V, P>| {
             matches!(channel.ending, Some(Ending::Retired)) && channel.stored.is_empty()
         };
         self.home.channels.keys_of(|_, channel| over(channel))
     }
 
-    /// How many dead it remembers.
+    /// Returns how many dead nodes are remembered.
     #[cfg(test)]
     pub(crate) fn dead(&self) -> usize {
         self.home.dead.len()
     }
 
-    /// How many channels have their home here.
+    /// Returns how many channels have their home here.
     #[cfg(test)]
     pub(crate) fn channels(&self) -> usize {
         self.home.channels.len()
     }
 
-    /// The operation that will be begun next.
+    /// Returns the operation that will be begun next.
     pub(crate) fn next(&self) -> OpId {
         self.owner.next()
     }
@@ -271,9 +256,10 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.settle(out);
     }
 
-    /// Begins a read, write or alternation, guards in order of preference, numbered from 0. Its end is an event, perhaps at once.
-    /// `mixed`: there are other guards, of which the protocol knows nothing; [`Out::gate`] tells whether one of those
-    /// was quicker. The process of a mixed operation withdraws it once it has been served elsewhere.
+    /// Begins a read, write or alternation. Guards are in order of preference, numbered from 0. The
+    /// operation's end is an event, perhaps at once. `mixed`: there are other guards, which the
+    /// protocol does not know. [`Out::gate`] tells whether one of those was quicker. The process of
+    /// a mixed operation withdraws it once it has been served elsewhere.
     pub(crate) fn begin(
         &mut self,
         guards: Few<(u16, Offer<V>)>,
@@ -288,10 +274,47 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         op
     }
 
-    /// Takes an operation back. The event says what came of it: `Withdrawn`, or what was quicker.
+    /// Withdraws an operation. The event says what came of it: `Withdrawn`, or an outcome that was
+    /// quicker.
     pub(crate) fn withdraw(&mut self, op: OpId, out: &mut Out<V, P>) {
         self.owner.withdraw(op, out);
         self.settle(out);
+    }
+
+    /// Withdraws an operation whose process never goes on. A value that is given to it all the same
+    /// goes back to its channel.
+    pub(crate) fn abandon(&mut self, op: OpId, out: &mut Out<V, P>) {
+        if self.owner.ops.contains_key(&op.seq) {
+            self.abandoned.insert(op.seq);
+            self.withdraw(op, out);
+        }
+    }
+
+    /// Sends a value that an abandoned operation was given back to its channel. The writer that an
+    /// extended read keeps then goes on. Returns the value if its process is there.
+    fn unless_abandoned(
+        &mut self,
+        op: u64,
+        from: NodeId,
+        channel: u64,
+        parcel: Option<Parcel<V>>,
+        out: &mut Out<V, P>,
+    ) -> Option<Parcel<V>> {
+        if self.abandoned.is_empty() {
+            return parcel;
+        }
+        self.abandoned.retain(|op| self.owner.ops.contains_key(op));
+        let is_abandoned = self.abandoned.contains(&op);
+        #[cfg(test)]
+        let is_abandoned = is_abandoned && self.owner.fault != faults::Fault::KeepsAbandoned;
+        if !is_abandoned {
+            return parcel;
+        }
+        if let Some(parcel) = parcel {
+            out.to(from, Message::Back { channel, parcel });
+            out.to(from, Message::Finish { op });
+        }
+        None
     }
 
     /// Withdraws an operation unless a guard of it can be performed now: a `skip` guard.
@@ -300,12 +323,12 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.settle(out);
     }
 
-    /// The extended rendezvous of `op`, a read of `channel` that is done, is over.
+    /// Ends the extended rendezvous of `op`, a read of `channel` that is done.
     pub(crate) fn finish(&mut self, op: OpId, channel: ChannelId, out: &mut Out<V, P>) {
         self.send_home(channel, Message::Finish { op: op.seq }, out);
     }
 
-    /// A message has come from another node.
+    /// Handles a message from another node.
     pub(crate) fn handle(
         &mut self,
         from: NodeId,
@@ -320,8 +343,9 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         result
     }
 
-    /// A node is dead, and all that it sent has been handled. `unread`: what was sent to it and not read, oldest first.
-    /// `retired`: its last words. Every node of a network is told of every death, whether it knew the dead or not.
+    /// Handles the death of a node, after all messages that it sent. `unread`: the messages that it
+    /// had not read, oldest first. `retired`: its last words. Every node of a network is told of
+    /// every death, whether it knew the dead node or not.
     pub(crate) fn lost(
         &mut self,
         node: NodeId,
@@ -377,8 +401,10 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         out: &mut Out<V, P>,
     ) -> Result<(), Wild> {
         let theirs = |seq| OpId { node: from, seq };
-        let mine = |seq| OpId { node: self.id, seq };
+        let here = self.id;
+        let mine = |seq| OpId { node: here, seq };
         match message {
+            // To the home: operations.
             Message::Post { op, multi, guards } => self.home.post(theirs(op), multi, guards, out),
             Message::Take { op } => self.home.take(theirs(op), out),
             Message::Refuse { op } => self.home.refuse(theirs(op), out),
@@ -386,6 +412,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
             Message::Cancel { op } => self.home.cancel(theirs(op), out),
             Message::Probe { op } => self.home.probe(theirs(op), out),
             Message::Finish { op } => self.home.finish(theirs(op), out),
+            // To the home: ends, their counts and their journeys.
             Message::Retire { channel, direction, ends } => {
                 self.home.retire(channel, from, direction, ends, out)
             }
@@ -419,7 +446,34 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                 self.home.gone(transit, dead, out);
                 Ok(())
             }
-            Message::Done { op, guard, parcel, .. } => {
+            // To the home: a node whose processes have ended.
+            Message::Leaves => {
+                #[cfg(test)]
+                if self.home.fault == faults::Fault::LeavesUnheard {
+                    return Ok(());
+                }
+                self.home.left(from, out);
+                Ok(())
+            }
+            Message::Back { channel, parcel } => {
+                self.home.given_back(channel, parcel, out);
+                Ok(())
+            }
+            // To an owner whose processes have ended: it gives back and ignores.
+            Message::Done { channel, parcel, .. } | Message::Commit { channel, parcel, .. }
+                if self.owner.gone =>
+            {
+                #[cfg(test)]
+                let parcel = parcel.filter(|_| self.owner.fault != faults::Fault::KeepsGiven);
+                if let Some(parcel) = parcel {
+                    out.to(from, Message::Back { channel, parcel });
+                }
+                Ok(())
+            }
+            Message::Withdrawn { .. } | Message::Release { .. } if self.owner.gone => Ok(()),
+            // To the owner.
+            Message::Done { op, guard, channel, parcel } => {
+                let parcel = self.unless_abandoned(op, from, channel, parcel, out);
                 self.owner.done(mine(op), from, guard, parcel, out)
             }
             Message::Closed { op, guard, ending } => {
@@ -435,7 +489,8 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                 self.owner.claim(mine(op), from, claim, out)
             }
             Message::Reserve { op } => self.owner.reserve(mine(op), from, out),
-            Message::Commit { op, guard, parcel, park, .. } => {
+            Message::Commit { op, guard, channel, parcel, park } => {
+                let parcel = self.unless_abandoned(op, from, channel, parcel, out);
                 let claim = Claim { guard, parcel, park };
                 self.owner.commit(mine(op), from, claim, out)
             }

@@ -1,7 +1,8 @@
-//! The owner's side: operations of this node's processes. One whose guards stand at one home is decided there; else here.
-//! Invariant: an operation completes once, here, and every `Claim` or `Reserve` is answered once.
+//! The owner's side: operations of this node's processes. A home (the owning node of channels)
+//! decides the operations whose guards all stand there. All others are decided here. Invariant: an
+//! operation completes once, here, and every `Claim` or `Reserve` is answered once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::ends::Ends;
 use super::table::Table;
@@ -16,37 +17,40 @@ use super::faults::Fault;
 pub(super) struct Owner<V, P> {
     id: NodeId,
     next: u64,
-    ops: Table<u64, Op<V, P>>,
+    pub(super) ops: Table<u64, Op<V, P>>,
+    /// No process of this node goes on: questions are refused, and given values go back.
+    pub(super) gone: bool,
     pub(super) ends: Ends,
     #[cfg(test)]
     pub(super) fault: Fault,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Op<V, P> {
+pub(super) struct Op<V, P> {
     /// The home of each guard that can still be performed.
     guards: Few<Option<NodeId>>,
     multi: bool,
-    /// Its process has other guards, and is asked by the gate.
+    /// Its process has other guards, and the gate asks it.
     mixed: bool,
-    state: State<V>,
-    /// Taken back by its process, as soon as that can be.
+    state: OpState<V>,
+    /// Its process withdraws it, as soon as that is possible.
     withdrawing: bool,
-    /// Has failed, as soon as the home that holds it lets go.
+    /// It has failed, and ends as soon as the home that holds it lets go.
     failing: Option<(u16, Ending<P>)>,
-    /// Homes that have yet to say that there is nothing now.
+    /// Homes that have yet to say that nothing can be performed now.
     probes: Vec<NodeId>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum State<V> {
+enum OpState<V> {
     Open,
-    /// A home decides about it, for a pair whose other half it asks; what others ask meanwhile waits.
+    /// A home decides about it, for a pair whose other half that home asks. Questions of other
+    /// homes wait meanwhile.
     Reserved {
         home: NodeId,
         queue: VecDeque<Query<V>>,
     },
-    /// Performed; its process waits for the end of an extended rendezvous.
+    /// It was performed. Its process waits for the end of an extended rendezvous.
     Parked {
         home: NodeId,
         guard: u16,
@@ -56,7 +60,7 @@ enum State<V> {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Query<V> {
     home: NodeId,
-    /// `None`: to be reserved.
+    /// `None`: it is to be reserved.
     claim: Option<Claim<V>>,
 }
 
@@ -68,7 +72,7 @@ pub(super) struct Claim<V> {
 }
 
 impl<V, P> Op<V, P> {
-    /// The homes at which it stands, each once.
+    /// Returns the homes at which it stands, each once.
     fn homes(&self) -> Vec<NodeId> {
         let mut homes: Vec<NodeId> = Vec::new();
         for home in self.guards.iter().flatten() {
@@ -94,6 +98,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             id,
             next: 0,
             ops: Table::default(),
+            gone: false,
             ends: Ends::new(id),
             #[cfg(test)]
             fault: Fault::None,
@@ -119,12 +124,13 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             guards: offers.iter().map(|offer| Some(home(offer))).collect(),
             multi: false,
             mixed,
-            state: State::Open,
+            state: OpState::Open,
             withdrawing: false,
             failing: None,
             probes: Vec::new(),
         };
         let id = OpId { node: self.id, seq };
+        // The common case: one living home, which decides.
         let first = offers.first().map(home);
         if let Some(first) = first
             && !mixed
@@ -136,6 +142,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             return id;
         }
         self.ops.insert(seq, op);
+        // A dead home: the operation ends, unless that channel had retired before.
         let gone = |offer: &(u16, Offer<V>)| is_dead(home(offer));
         let lost = |offer: &(u16, Offer<V>)| gone(offer) && !had_retired(offer.1.channel());
         if let Some(at) = offers.iter().position(lost) {
@@ -148,6 +155,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             self.end(seq, at as u16, ending, out);
             return id;
         }
+        // Guards at retired channels of dead homes are closed here.
         if offers.iter().any(gone) {
             let (over, rest): (Vec<_>, Vec<_>) = offers.into_iter().partition(gone);
             if self.begin_closed(id, mixed, over, out) {
@@ -160,6 +168,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             }
             offers = rest.into_iter().collect();
         }
+        // The rest is posted, once for each home.
         let Some(op) = self.ops.get_mut(&seq) else { return id };
         let homes = op.homes();
         let multi = mixed || homes.len() > 1;
@@ -177,7 +186,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         id
     }
 
-    /// These guards are at channels that had retired before their home ended. Says whether the operation is over by that.
+    /// Closes guards at channels that had retired before their home ended. Returns whether the
+    /// operation is over by that.
     #[cold]
     fn begin_closed(
         &mut self,
@@ -186,6 +196,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         over: Vec<(u16, Offer<V>)>,
         out: &mut Out<V, P>,
     ) -> bool {
+        // The guards no longer stand. Their values are destroyed.
         let mut watcher = None;
         for (guard, offer) in over {
             let op = self.ops.get_mut(&id.seq);
@@ -198,12 +209,14 @@ impl<V: Clone, P: Clone> Owner<V, P> {
                 Offer::Read { .. } => {}
             }
         }
+        // A guard that waited for the retirement is performed, if its process is still to be had.
         if let Some(guard) = watcher
             && (!mixed || (out.gate)(id, Some(guard)))
         {
             self.complete(id.seq, guard, None, out);
             return true;
         }
+        // Otherwise the operation ends if this was its last guard.
         let left = |op: &Op<V, P>| op.guards.iter().any(Option::is_some);
         if self.ops.get(&id.seq).is_some_and(left) {
             return false;
@@ -212,7 +225,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         true
     }
 
-    /// What was said to a home that has ended, and not read, is answered as that would have.
+    /// Answers a message that an ended home had not read as that home would have answered it.
     pub(super) fn unheard(
         &mut self,
         home: NodeId,
@@ -223,7 +236,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         let Message::Post { op, guards, .. } = message else { return };
         let id = OpId { node: self.id, seq: *op };
         for (guard, offer) in guards.iter().filter(|(_, offer)| had_retired(offer.channel())) {
-            let open = self.ops.get(op).filter(|op| matches!(op.state, State::Open));
+            let open = self.ops.get(op).filter(|op| matches!(op.state, OpState::Open));
             if let (Offer::Retired { .. }, Some(mixed)) = (offer, open.map(|op| op.mixed))
                 && (!mixed || (out.gate)(id, Some(*guard)))
             {
@@ -243,7 +256,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         if std::mem::replace(&mut op.withdrawing, true) {
             return;
         }
-        if op.multi && matches!(op.state, State::Open) {
+        if op.multi && matches!(op.state, OpState::Open) {
             self.conclude(id.seq, Outcome::Withdrawn, None, out);
         } else if !op.multi {
             for home in op.homes() {
@@ -252,11 +265,29 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         }
     }
 
+    /// Records that no process of this node goes on. Returns the homes that are to be told: those
+    /// where it has offered, or held ends.
+    pub(super) fn leave(&mut self, out: &mut Out<V, P>) -> BTreeSet<NodeId> {
+        self.gone = true;
+        let mut homes = self.ends.homes();
+        for seq in self.ops.keys_of(|_, _| true) {
+            let Some(op) = self.ops.remove(&seq) else { continue };
+            homes.extend(op.homes());
+            // Every home that waits for an answer gets it. Later questions are refused as well.
+            if let OpState::Reserved { queue, .. } = op.state {
+                queue.iter().for_each(|query| out.to(query.home, Message::Refuse { op: seq }));
+            }
+        }
+        self.ends.forget();
+        homes.remove(&self.id);
+        homes
+    }
+
     pub(super) fn probe(&mut self, id: OpId, out: &mut Out<V, P>) {
         let Some(op) = self.ops.get_mut(&id.seq) else {
             return;
         };
-        // The home handles the `Post` before what follows it: by then it has tried.
+        // The home handles the `Post` before the messages behind it, so it has tried by then.
         if !op.multi {
             return self.withdraw(id, out);
         }
@@ -288,8 +319,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
     ) -> Result<(), Wild> {
         let op = self.stands(id.seq, guard, from)?;
         match op.state {
-            State::Open if !op.multi => {}
-            State::Parked { guard: parked, .. } if guard == parked => {}
+            OpState::Open if !op.multi => {}
+            OpState::Parked { guard: parked, .. } if guard == parked => {}
             _ => return Err(Wild("done, but not by its home")),
         }
         self.complete(id.seq, guard, parcel, out);
@@ -324,6 +355,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         if op.guards.get(usize::from(guard)) != Some(&Some(from)) {
             return Err(Wild("a guard closed that does not stand there"));
         }
+        // A retired channel closes one guard. Every other ending fails the operation.
         match ending {
             Ending::Retired => {
                 op.guards[usize::from(guard)] = None;
@@ -343,7 +375,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         let Some(op) = self.ops.get_mut(&seq) else {
             return;
         };
-        let reserved = matches!(op.state, State::Reserved { .. });
+        let reserved = matches!(op.state, OpState::Reserved { .. });
         #[cfg(test)]
         let reserved = reserved && self.fault != Fault::FailsReserved;
         match &op.state {
@@ -351,7 +383,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             _ if reserved => {
                 op.failing.get_or_insert((guard, ending));
             }
-            State::Parked { .. } => {}
+            OpState::Parked { .. } => {}
             _ => self.end(seq, guard, ending, out),
         }
     }
@@ -384,26 +416,29 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             out.to(query.home, Message::Refuse { op: seq });
             return Ok(());
         };
+        // Did the owner post this there?
         let stands = match &query.claim {
             Some(claim) => op.guards.get(usize::from(claim.guard)) == Some(&Some(query.home)),
             None => op.guards.contains(&Some(query.home)),
         };
         if !stands || !op.multi {
-            return Err(Wild("a question about what does not stand there"));
+            return Err(Wild("a question about a guard that does not stand there"));
         }
+        // A free operation answers at once, one that is held answers later, and a performed one
+        // refuses.
         let id = OpId { node: self.id, seq };
         let guard = query.claim.as_ref().map(|claim| claim.guard);
         match &mut op.state {
-            State::Open if op.mixed && !(out.gate)(id, guard) => {
+            OpState::Open if op.mixed && !(out.gate)(id, guard) => {
                 out.to(query.home, Message::Refuse { op: seq });
             }
-            State::Open => self.answer(seq, query, out),
+            OpState::Open => self.answer(seq, query, out),
             #[cfg(test)]
-            State::Reserved { .. } if self.fault == Fault::AnswersReserved => {
+            OpState::Reserved { .. } if self.fault == Fault::AnswersReserved => {
                 self.answer(seq, query, out);
             }
-            State::Reserved { queue, .. } => queue.push_back(query),
-            State::Parked { .. } => out.to(query.home, Message::Refuse { op: seq }),
+            OpState::Reserved { queue, .. } => queue.push_back(query),
+            OpState::Parked { .. } => out.to(query.home, Message::Refuse { op: seq }),
         }
         Ok(())
     }
@@ -419,20 +454,20 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             None => {
                 if let Some(op) = self.ops.get_mut(&seq) {
                     let queue = VecDeque::new();
-                    op.state = State::Reserved { home, queue };
+                    op.state = OpState::Reserved { home, queue };
                 }
                 out.to(home, Message::Held { op: seq });
             }
         }
     }
 
-    /// The operation is performed, at `home`; the others are told.
+    /// Performs the operation at `home`, and tells the others.
     fn perform(&mut self, seq: u64, home: NodeId, claim: Claim<V>, out: &mut Out<V, P>) {
         self.forsake(seq, Some(home), out);
         if claim.park {
             if let Some(op) = self.ops.get_mut(&seq) {
                 let guard = claim.guard;
-                op.state = State::Parked { home, guard };
+                op.state = OpState::Parked { home, guard };
             }
         } else {
             self.complete(seq, claim.guard, claim.parcel, out);
@@ -448,8 +483,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
     ) -> Result<(), Wild> {
         let op = self.stands(id.seq, claim.guard, from)?;
         match op.state {
-            State::Reserved { home, .. } if home == from => {}
-            _ => return Err(Wild("a commit of what is not held")),
+            OpState::Reserved { home, .. } if home == from => {}
+            _ => return Err(Wild("a commit of an operation that is not held")),
         }
         self.perform(id.seq, from, claim, out);
         Ok(())
@@ -462,20 +497,22 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         out: &mut Out<V, P>,
     ) -> Result<(), Wild> {
         let op = self.ops.get_mut(&id.seq);
-        let op = op.ok_or(Wild("a release of what is over"))?;
+        let op = op.ok_or(Wild("a release of an operation that is over"))?;
         let queue = match &mut op.state {
-            State::Reserved { home, queue } if *home == from => std::mem::take(queue),
-            _ => return Err(Wild("a release of what is not held")),
+            OpState::Reserved { home, queue } if *home == from => std::mem::take(queue),
+            _ => return Err(Wild("a release of an operation that is not held")),
         };
         self.reopen(id.seq, queue, out);
         Ok(())
     }
 
-    /// No longer reserved: what has waited for that comes to pass, in its order.
+    /// Ends a reservation. The failure, withdrawal or questions that have waited for that are
+    /// handled, in their order.
     fn reopen(&mut self, seq: u64, mut queue: VecDeque<Query<V>>, out: &mut Out<V, P>) {
         let Some(op) = self.ops.get_mut(&seq) else {
             return;
         };
+        // A failure or a withdrawal comes before the questions.
         let over = match (op.failing.take(), op.withdrawing) {
             (Some((guard, ending)), _) => Some(Outcome::Ended { guard, ending }),
             (None, true) => Some(Outcome::Withdrawn),
@@ -483,36 +520,37 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             (None, false) => None,
         };
         if let Some(outcome) = over {
-            // The queue is answered from here.
-            op.state = State::Reserved { home: self.id, queue };
+            // `forsake` answers the queue from this state.
+            op.state = OpState::Reserved { home: self.id, queue };
             return self.conclude(seq, outcome, None, out);
         }
-        op.state = State::Open;
+        op.state = OpState::Open;
         let Some(first) = queue.pop_front() else {
             return;
         };
-        // Answered by `forsake` if the first one takes; else they go on waiting.
+        // `forsake` answers the rest of the queue if the first question takes the operation.
+        // Otherwise the rest goes on waiting.
         if first.claim.is_some() {
-            op.state = State::Reserved { home: first.home, queue };
+            op.state = OpState::Reserved { home: first.home, queue };
             self.answer(seq, first, out);
         } else {
             self.answer(seq, first, out);
             if let Some(op) = self.ops.get_mut(&seq)
-                && let State::Reserved { queue: rest, .. } = &mut op.state
+                && let OpState::Reserved { queue: rest, .. } = &mut op.state
             {
                 *rest = queue;
             }
         }
     }
 
-    /// Everybody who still counts on the operation, but for `except`, is told that it is over.
+    /// Tells every home that still counts on the operation, except `except`, that it is over.
     fn forsake(&mut self, seq: u64, except: Option<NodeId>, out: &mut Out<V, P>) {
         let Some(op) = self.ops.get_mut(&seq) else {
             return;
         };
         let asked: Vec<NodeId> = match &op.state {
-            State::Reserved { queue, .. } => queue.iter().map(|query| query.home).collect(),
-            State::Open | State::Parked { .. } => Vec::new(),
+            OpState::Reserved { queue, .. } => queue.iter().map(|query| query.home).collect(),
+            OpState::Open | OpState::Parked { .. } => Vec::new(),
         };
         for home in &asked {
             out.to(*home, Message::Refuse { op: seq });
@@ -538,7 +576,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
     }
 
     fn complete(&mut self, seq: u64, guard: u16, parcel: Option<Parcel<V>>, out: &mut Out<V, P>) {
-        // After `Take`: a home that has not heard of it must not count these ends as lost with the value.
+        // This comes after `Take`: a home that has not heard of it must not count these ends as
+        // lost with the value.
         for token in parcel.iter().flat_map(|parcel| &parcel.tokens) {
             self.ends.arrive(*token, out);
         }
@@ -553,7 +592,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
     }
 
     fn stands(&self, seq: u64, guard: u16, home: NodeId) -> Result<&Op<V, P>, Wild> {
-        let op = self.ops.get(&seq).ok_or(Wild("about what is over"))?;
+        let op = self.ops.get(&seq).ok_or(Wild("about an operation that is over"))?;
         match op.guards.get(usize::from(guard)) == Some(&Some(home)) {
             true => Ok(op),
             false => Err(Wild("about a guard that does not stand there")),
@@ -567,29 +606,29 @@ impl<V: Clone, P: Clone> Owner<V, P> {
                 continue;
             };
             let Some(guard) = op.guards.iter().position(|home| *home == Some(node)) else {
-                // All its guards there have closed: it has nothing now.
+                // All its guards there have closed: that home has nothing for it now.
                 self.probed(OpId { node: self.id, seq }, node, out);
                 continue;
             };
             op.leave(node);
             let guard = guard as u16;
             match &mut op.state {
-                State::Reserved { home, queue } if *home == node => {
+                OpState::Reserved { home, queue } if *home == node => {
                     let queue = std::mem::take(queue);
                     op.failing.get_or_insert((guard, Ending::Lost(node)));
                     self.reopen(seq, queue, out);
                 }
-                State::Reserved { queue, .. } => {
+                OpState::Reserved { queue, .. } => {
                     queue.retain(|query| query.home != node);
                     self.fail(seq, guard, Ending::Lost(node), out);
                 }
-                // It was performed: only the news that its reader has finished is lost.
-                State::Parked { home, guard } if *home == node => {
+                // It was performed. Only the news that its reader has finished is lost.
+                OpState::Parked { home, guard } if *home == node => {
                     let guard = *guard;
                     self.complete(seq, guard, None, out);
                 }
-                State::Parked { .. } => {}
-                State::Open => self.fail(seq, guard, Ending::Lost(node), out),
+                OpState::Parked { .. } => {}
+                OpState::Open => self.fail(seq, guard, Ending::Lost(node), out),
             }
         }
     }

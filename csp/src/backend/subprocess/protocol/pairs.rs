@@ -1,24 +1,27 @@
-//! The home's side: a reader and a writer have met. If the home decides for both, that is all; else it asks, one
-//! question at a time, and the pair is undecided until the answer.
-//! Invariant: `asked` owes exactly one answer; who is `held` cannot be completed by anybody else. An operation that its owner
-//! takes back while it is asked has answered by that: its refusal, which is still to come, is forgone.
+//! The home's side (the owning node's): a reader and a writer have met. If the home decides for
+//! both, that completes it. Otherwise the home asks, one question at a time, and the pair is
+//! undecided until the answer. Invariant: `asked` owes exactly one answer, and nobody else can
+//! complete a `held` operation. If its owner withdraws an operation while it is asked, that is the
+//! answer. The refusal that is still to come is then ignored (`forgone`).
 
-use super::home::{Home, Leaving, Waiting};
+use serde::{Deserialize, Serialize};
+
+use super::home::{Home, HomeChannel, Leaving, WaitingWriter};
 use super::{Direction, Message, Offer, OpId, Out, Parcel, Wild};
 
 #[cfg(test)]
 use super::faults::Fault;
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Pair {
     channel: u64,
-    kind: Kind,
+    kind: PairKind,
     asked: OpId,
     phase: Phase,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Kind {
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+enum PairKind {
     Meeting {
         reader: (OpId, u16),
         writer: (OpId, u16),
@@ -31,33 +34,34 @@ enum Kind {
     Storing {
         writer: (OpId, u16),
     },
-    /// One that waits for the end of the channel.
+    /// An operation that waits for the end of the channel.
     Watching {
         watcher: (OpId, u16),
     },
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 enum Phase {
-    /// `asked` is the lower of two, to be held.
+    /// `asked` is the lower of two operations, to be held.
     Reserving,
-    /// `asked` decides; the other, if `held`, is reserved.
+    /// `asked` decides. The other operation, if `held`, is reserved.
     Claiming { held: bool },
 }
 
 impl Pair {
-    /// The other of the two, if there is one.
+    /// Returns the other of the two, if there is one.
     fn partner(&self) -> Option<(OpId, u16)> {
         match self.kind {
-            Kind::Meeting { reader, writer } if reader.0 == self.asked => Some(writer),
-            Kind::Meeting { reader, .. } => Some(reader),
+            PairKind::Meeting { reader, writer } if reader.0 == self.asked => Some(writer),
+            PairKind::Meeting { reader, .. } => Some(reader),
             _ => None,
         }
     }
 }
 
 impl<V: Clone, P: Clone> Home<V, P> {
-    /// A reader and a writer, both free, have met on a rendezvous channel.
+    /// Engages or completes a reader and a writer, both free, that have met on a rendezvous
+    /// channel.
     pub(super) fn meet(
         &mut self,
         reader: (OpId, u16),
@@ -73,7 +77,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             (false, false) if self.fault == Fault::ReservesReader => (reader.0, Phase::Reserving),
             (false, false) => (reader.0.min(writer.0), Phase::Reserving),
         };
-        let kind = Kind::Meeting { reader, writer };
+        let kind = PairKind::Meeting { reader, writer };
         self.engage(channel, kind, asked, phase, out);
     }
 
@@ -83,7 +87,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             return;
         };
         if !multi {
-            if let Some(parcel) = channel.stored.pop_front() {
+            if let Some(parcel) = channel.take(0) {
                 self.perform(op, guard, out);
                 self.deliver((op, guard), index, parcel, out);
                 self.stir(index, out);
@@ -91,7 +95,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             return;
         }
         channel.on_offer = Some(0);
-        let kind = Kind::Taking { reader: (op, guard) };
+        let kind = PairKind::Taking { reader: (op, guard) };
         self.engage(index, kind, op, Phase::Claiming { held: false }, out);
     }
 
@@ -105,7 +109,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         if let Some(channel) = self.channels.get_mut(&index) {
             channel.promised += 1;
         }
-        let kind = Kind::Storing { writer: (op, guard) };
+        let kind = PairKind::Storing { writer: (op, guard) };
         self.engage(index, kind, op, Phase::Claiming { held: false }, out);
     }
 
@@ -115,7 +119,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             self.tell_done(op, guard, index, out);
             return;
         }
-        let kind = Kind::Watching { watcher: (op, guard) };
+        let kind = PairKind::Watching { watcher: (op, guard) };
         self.engage(index, kind, op, Phase::Claiming { held: false }, out);
     }
 
@@ -123,7 +127,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         self.posts.get(&op).is_some_and(|post| !post.multi)
     }
 
-    /// Home decides for both.
+    /// Completes a communication for which the home decides on both sides.
     fn both(
         &mut self,
         reader: (OpId, u16),
@@ -160,7 +164,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         out.to(op.node, Message::Done { op: op.seq, guard, channel, parcel: None });
     }
 
-    /// The writer has been read: it may go, or waits for its extended reader to finish.
+    /// Releases the writer, whose value has been read, or lets it wait for its extended reader to
+    /// finish.
     pub(super) fn release_writer(
         &mut self,
         writer: (OpId, u16),
@@ -170,7 +175,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         out: &mut Out<V, P>,
     ) {
         if extended {
-            let waiting = Waiting { writer: writer.0, guard: writer.1, channel };
+            let waiting = WaitingWriter { writer: writer.0, guard: writer.1, channel };
             self.extended.insert(reader, waiting);
         } else {
             self.tell_done(writer.0, writer.1, channel, out);
@@ -191,9 +196,27 @@ impl<V: Clone, P: Clone> Home<V, P> {
         self.stir(index, out);
     }
 
-    /// A value that nobody has taken after all goes back to where it is first.
+    /// Puts a value back to the front, because nobody has taken it after all.
     pub(super) fn put_back(&mut self, index: u64, parcel: Parcel<V>, out: &mut Out<V, P>) {
+        self.put_back_behind(index, parcel, |_| 0, out);
+    }
+
+    /// Puts a value back that a node gives back. Such values come in the order in which they were
+    /// given.
+    pub(super) fn given_back(&mut self, index: u64, parcel: Parcel<V>, out: &mut Out<V, P>) {
+        self.put_back_behind(index, parcel, |channel| channel.back, out);
+        self.stir(index, out);
+    }
+
+    fn put_back_behind(
+        &mut self,
+        index: u64,
+        parcel: Parcel<V>,
+        place: impl FnOnce(&HomeChannel<V, P>) -> usize,
+        out: &mut Out<V, P>,
+    ) {
         self.counts.take_back(&parcel);
+        // The ends in it are in this home's charge again. Reading ends are known to have come back.
         for token in &parcel.tokens {
             if token.direction == Direction::Read {
                 let message = Message::Returned { channel: token.channel.index };
@@ -201,9 +224,14 @@ impl<V: Clone, P: Clone> Home<V, P> {
             }
         }
         match self.channels.get_mut(&index) {
+            // The value is stored again, behind those that came back before it.
             Some(channel) => {
-                channel.stored.push_front(parcel);
-                if let Some(at) = &mut channel.on_offer {
+                let place = place(channel);
+                channel.stored.insert(place, parcel);
+                channel.back += 1;
+                if let Some(at) = &mut channel.on_offer
+                    && *at >= place
+                {
                     *at += 1;
                 }
             }
@@ -211,12 +239,19 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    fn engage(&mut self, channel: u64, kind: Kind, asked: OpId, phase: Phase, out: &mut Out<V, P>) {
+    fn engage(
+        &mut self,
+        channel: u64,
+        kind: PairKind,
+        asked: OpId,
+        phase: Phase,
+        out: &mut Out<V, P>,
+    ) {
         let (name, other) = match kind {
-            Kind::Meeting { reader, writer } => (reader.0, Some(writer.0)),
-            Kind::Taking { reader, .. } => (reader.0, None),
-            Kind::Storing { writer } => (writer.0, None),
-            Kind::Watching { watcher } => (watcher.0, None),
+            PairKind::Meeting { reader, writer } => (reader.0, Some(writer.0)),
+            PairKind::Taking { reader, .. } => (reader.0, None),
+            PairKind::Storing { writer } => (writer.0, None),
+            PairKind::Watching { watcher } => (watcher.0, None),
         };
         for op in [Some(name), other].into_iter().flatten() {
             if let Some(post) = self.posts.get_mut(&op) {
@@ -240,16 +275,17 @@ impl<V: Clone, P: Clone> Home<V, P> {
         out.to(pair.asked.node, message);
     }
 
-    /// What `asked` gets if it takes: the guard, the value, and whether it is to wait for `Done`.
+    /// Returns what `asked` gets if it takes: the guard, the value, and whether it is to wait for
+    /// `Done`.
     fn claimed(&self, pair: &Pair) -> (u16, Option<Parcel<V>>, bool) {
         match &pair.kind {
-            Kind::Meeting { reader, writer } if reader.0 == pair.asked => {
+            PairKind::Meeting { reader, writer } if reader.0 == pair.asked => {
                 (reader.1, self.output(*writer).cloned(), false)
             }
-            Kind::Meeting { reader, writer } => (writer.1, None, self.is_extended(*reader)),
-            Kind::Taking { reader } => (reader.1, self.on_offer(pair.channel).cloned(), false),
-            Kind::Storing { writer } => (writer.1, None, false),
-            Kind::Watching { watcher } => (watcher.1, None, false),
+            PairKind::Meeting { reader, writer } => (writer.1, None, self.is_extended(*reader)),
+            PairKind::Taking { reader } => (reader.1, self.on_offer(pair.channel).cloned(), false),
+            PairKind::Storing { writer } => (writer.1, None, false),
+            PairKind::Watching { watcher } => (watcher.1, None, false),
         }
     }
 
@@ -265,7 +301,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// Removes the pair in which `op` owes an answer, of this kind if it matters, and frees its operations.
+    /// Removes the pair in which `op` owes an answer, of this kind if it matters, and frees its
+    /// operations.
     fn answered(&mut self, op: OpId, reserving: Option<bool>) -> Result<Pair, Wild> {
         let name = self.posts.get(&op).and_then(|post| post.engaged);
         let name = name.ok_or(Wild("an answer to no question"))?;
@@ -283,13 +320,14 @@ impl<V: Clone, P: Clone> Home<V, P> {
         Ok(pair)
     }
 
-    /// The pair has come about.
+    /// Completes the pair: `op` has said yes.
     pub(super) fn take(&mut self, op: OpId, out: &mut Out<V, P>) -> Result<(), Wild> {
         let pair = self.answered(op, Some(false))?;
         let held = pair.phase == Phase::Claiming { held: true };
         let index = pair.channel;
         match pair.kind {
-            Kind::Meeting { reader, writer } if reader.0 == op => {
+            // The reader has decided, so the writer is performed with it.
+            PairKind::Meeting { reader, writer } if reader.0 == op => {
                 let extended = self.is_extended(reader);
                 let parcel = self.perform(writer.0, writer.1, out);
                 self.perform(op, reader.1, out);
@@ -305,13 +343,15 @@ impl<V: Clone, P: Clone> Home<V, P> {
                     self.release_writer(writer, op, index, extended, out);
                 }
             }
-            Kind::Meeting { reader, writer } => {
+            // The writer has decided, so the reader is performed with it.
+            PairKind::Meeting { reader, writer } => {
                 let extended = self.is_extended(reader);
                 let dead = self.is_dead(reader.0);
                 let parcel = self.perform(writer.0, writer.1, out);
                 self.perform(reader.0, reader.1, out);
                 match parcel {
-                    // The writer was told yes, its reader is dead: the next reader has the value.
+                    // The writer was told yes, but its reader is dead: the next reader gets the
+                    // value.
                     Some(parcel) if dead => {
                         self.put_back(index, parcel, out);
                         self.stir(index, out);
@@ -327,22 +367,22 @@ impl<V: Clone, P: Clone> Home<V, P> {
                     self.release_writer(writer, reader.0, index, !dead, out);
                 }
             }
-            Kind::Taking { reader } => {
+            PairKind::Taking { reader } => {
                 self.perform(op, reader.1, out);
                 if let Some(channel) = self.channels.get_mut(&index)
                     && let Some(at) = channel.on_offer.take()
-                    && let Some(parcel) = channel.stored.remove(at)
+                    && let Some(parcel) = channel.take(at)
                 {
                     self.counts.hand_over(self.id, op.node, &parcel);
                 }
                 self.stir(index, out);
             }
-            Kind::Storing { writer } => {
+            PairKind::Storing { writer } => {
                 self.keep_promise(index);
                 let parcel = self.perform(op, writer.1, out);
                 self.stored(index, parcel, out);
             }
-            Kind::Watching { watcher } => {
+            PairKind::Watching { watcher } => {
                 self.perform(op, watcher.1, out);
             }
         }
@@ -377,11 +417,12 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// `op` is over elsewhere: its partner is free again.
+    /// Handles the refusal of `op`, which is over elsewhere: its partner is free again.
     fn refused(&mut self, op: OpId, out: &mut Out<V, P>) -> Result<(), Wild> {
         let pair = self.answered(op, None)?;
         let partner = pair.partner();
         let index = pair.channel;
+        // A partner that was held is released.
         if let (Some((other, _)), Phase::Claiming { held: true }) = (partner, pair.phase)
             && !self.is_dead(other)
         {
@@ -393,18 +434,19 @@ impl<V: Clone, P: Clone> Home<V, P> {
             out.to(other.node, Message::Release { op: other.seq });
         }
         self.remove(op, out);
+        // The place or the value that was promised to it is free again.
         match pair.kind {
-            Kind::Taking { .. } => {
+            PairKind::Taking { .. } => {
                 if let Some(channel) = self.channels.get_mut(&index) {
                     channel.on_offer = None;
                 }
                 self.stir(index, out);
             }
-            Kind::Storing { .. } => {
+            PairKind::Storing { .. } => {
                 self.keep_promise(index);
                 self.stir(index, out);
             }
-            Kind::Meeting { .. } | Kind::Watching { .. } => {}
+            PairKind::Meeting { .. } | PairKind::Watching { .. } => {}
         }
         if let Some((other, _)) = partner {
             self.freed(other, out);
@@ -412,7 +454,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         Ok(())
     }
 
-    /// An operation has come free: it leaves, or tries again.
+    /// Handles an operation that is free again: it leaves, or tries again.
     fn freed(&mut self, op: OpId, out: &mut Out<V, P>) {
         match self.posts.get(&op).map(|post| post.leaving) {
             None => {}
@@ -431,7 +473,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// The lower of two is held: the higher is asked, if it still stands.
+    /// Handles the reservation of the lower of two: the higher is asked, if it still stands.
     pub(super) fn held(&mut self, op: OpId, out: &mut Out<V, P>) -> Result<(), Wild> {
         let mut pair = self.answered(op, Some(true))?;
         let Some((higher, _)) = pair.partner() else {
@@ -450,12 +492,13 @@ impl<V: Clone, P: Clone> Home<V, P> {
     }
 
     pub(super) fn cancel(&mut self, op: OpId, out: &mut Out<V, P>) -> Result<(), Wild> {
-        // What is not here has been performed or closed, and its owner told.
+        // An operation that is not here has been performed or closed, and its owner was told.
         let Some(post) = self.posts.get_mut(&op) else {
             return Ok(());
         };
-        // It was over before it was asked, so the answer is known. To wait for it could be long: it comes behind all that its
-        // owner has said meanwhile, and the longer offers stand here engaged the more there are to look through.
+        // It was over before it was asked, so the answer is known. Waiting for the answer could
+        // take long, because it comes behind all other messages of the owner. The longer offers
+        // stand here engaged, the more there are to look through.
         let owes = post
             .engaged
             .is_some_and(|name| self.pairs.get(&name).is_some_and(|pair| pair.asked == op));
@@ -485,7 +528,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
     pub(super) fn probe(&mut self, op: OpId, out: &mut Out<V, P>) -> Result<(), Wild> {
         match self.posts.get_mut(&op) {
             Some(post) if post.engaged.is_some() => post.probed = true,
-            // Also of what is no longer here: its last guard may have closed.
+            // This also answers about an operation that is no longer here, because its last guard
+            // may have closed.
             _ => out.to(op.node, Message::Probed { op: op.seq }),
         }
         Ok(())
@@ -498,7 +542,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         Ok(())
     }
 
-    /// All pairs that wait for an answer from a dead node get one: it refuses.
+    /// Answers for a dead node: every pair that waits for its answer gets a refusal.
     pub(super) fn refuse_for(&mut self, dead: super::NodeId, out: &mut Out<V, P>) {
         self.forgone.retain(|op| op.node != dead);
         let names = self.pairs.keys_of(|_, pair| pair.asked.node == dead);

@@ -1,6 +1,7 @@
-//! A network of machines, links that keep their order, processes that follow scripts, and death: for the models.
-//! Also what must hold: in every state, and when nothing is left to happen.
-//! A node may die in the middle of a step, with any part of what it was about to say published.
+//! The world of the models: a network of machines, links that keep their order, processes that
+//! follow scripts, and death. Also the statements that must hold: in every state, and when nothing
+//! is left to happen. A node may die in the middle of a step, with any part of its messages
+//! published.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,7 @@ use super::{
 
 pub(super) type Value = u32;
 
-/// A guard in a script; channels and ends by the number of the channel in the setup.
+/// A guard in a script. Channels and ends go by the number of the channel in the setup.
 #[derive(Clone, Debug)]
 pub(super) enum Guard {
     Read(usize),
@@ -27,11 +28,14 @@ pub(super) enum Guard {
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     Communicate(Vec<Guard>),
-    /// May be withdrawn as long as it waits.
+    /// It may be withdrawn as long as it waits.
     Timed(Vec<Guard>),
-    /// With other guards, of which the machine knows nothing, and one of which may be served at any moment.
+    /// Its process may be left as it is as long as it waits, and then never goes on.
+    Left(Vec<Guard>),
+    /// It has other guards that the machine does not know. One of those may be served at any
+    /// moment.
     Mixed(Vec<Guard>),
-    /// With a `skip`: only what is there now.
+    /// It has a `skip`, so it takes only a communication that is possible now.
     Poll(Vec<Guard>),
     Drop(usize, Direction),
     Poison(usize),
@@ -40,15 +44,18 @@ pub(super) enum Action {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Setup {
     pub(super) nodes: usize,
-    /// The home and capacity of each channel.
+    /// The home (owning node) and capacity of each channel.
     pub(super) channels: Vec<(usize, usize)>,
     /// The node and script of each process.
     pub(super) processes: Vec<(usize, Vec<Action>)>,
-    /// Ends held from the start beyond those that the scripts use: process, channel, direction.
+    /// Ends held from the start in addition to the ends that the scripts use: process, channel,
+    /// direction.
     pub(super) spare: Vec<(usize, usize, Direction)>,
     /// Nodes that may die, and how many of them do.
     pub(super) mortal: Vec<usize>,
     pub(super) deaths: usize,
+    /// Nodes whose processes may leave together, at any moment.
+    pub(super) leaving: Vec<usize>,
     pub(super) poisons: bool,
     pub(super) fault: Option<Fault>,
 }
@@ -62,9 +69,12 @@ pub(super) struct Process {
     finishing: Option<(OpId, ChannelId)>,
     ends: BTreeMap<(ChannelId, Direction), u32>,
     over: bool,
-    /// Of a mixed operation: who has it.
+    /// The operation in which it was left as it is. It keeps its ends.
+    abandoned: Option<OpId>,
+    /// Which side has a mixed operation.
     had: Had,
-    /// The guards of this step: what it would write, and where it would read with an extended rendezvous.
+    /// The guards of this step: the value it would write, and the channel where it would read with
+    /// an extended rendezvous.
     offered: Vec<(Option<Value>, Option<ChannelId>)>,
 }
 
@@ -82,9 +92,12 @@ pub(super) struct State {
     pub(super) machines: Vec<Option<Machine<Value, ()>>>,
     links: Vec<VecDeque<Message<Value, ()>>>,
     noticed: Vec<bool>,
+    left: Vec<bool>,
+    /// The last words of the nodes that nobody needed any more.
+    farewells: Vec<Vec<u64>>,
     pub(super) processes: Vec<Process>,
     deaths: usize,
-    /// The ghost: what has happened to each value.
+    /// The ghost state: what has happened to each value.
     values: BTreeMap<Value, Fate>,
     /// The last value that each reader had from each writer on each channel.
     order: BTreeMap<(usize, usize, u64), Value>,
@@ -94,10 +107,10 @@ pub(super) struct State {
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
 struct Fate {
     channel: usize,
-    /// What its writer was told: `true`, it is written.
+    /// The answer to its writer. `true`: it is written.
     told: Option<bool>,
     read: bool,
-    /// It was in the hands of a node that died in that moment.
+    /// A node had it in hand when it died.
     perhaps_lost: bool,
 }
 
@@ -105,9 +118,14 @@ struct Fate {
 pub(super) enum Step {
     Go(usize),
     Withdraw(usize),
-    /// A mixed operation is served elsewhere; it is withdrawn in another step.
+    Abandon(usize),
+    /// A mixed operation is served elsewhere. It is withdrawn in another step.
     Serve(usize),
     Finish(usize),
+    /// The processes of a node are over. Its home goes on if others need it.
+    Leave(usize),
+    /// Nobody needs the home any more.
+    Bury(usize),
     Deliver(usize, usize),
     Notice(usize, usize),
 }
@@ -115,7 +133,7 @@ pub(super) enum Step {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Move {
     Step(Step),
-    /// The node of this step dies in it, with this many of its messages published.
+    /// The node of this step dies in it, after this many of its messages have been published.
     Dies(Step, usize),
     Kill(usize),
 }
@@ -156,6 +174,7 @@ impl Setup {
             match action {
                 Action::Communicate(guards)
                 | Action::Timed(guards)
+                | Action::Left(guards)
                 | Action::Mixed(guards)
                 | Action::Poll(guards) => {
                     for guard in guards {
@@ -183,6 +202,7 @@ impl Setup {
     }
 
     pub(super) fn start(&self) -> State {
+        // Machines with their channels, and processes without ends.
         let mut machines: Vec<Machine<Value, ()>> =
             (0..self.nodes).map(|n| Machine::new(node(n))).collect();
         for (home, capacity) in &self.channels {
@@ -195,10 +215,12 @@ impl Setup {
             finishing: None,
             ends: BTreeMap::new(),
             over: false,
+            abandoned: None,
             had: Had::Free,
             offered: Vec::new(),
         });
         let mut processes: Vec<Process> = processes.collect();
+        // Each process gets the ends that its script uses, at its own node.
         for process in 0..self.processes.len() {
             let mut needed: Vec<_> = self.needs(process).into_iter().collect();
             for (who, channel, direction) in &self.spare {
@@ -226,6 +248,7 @@ impl Setup {
                 }
             }
         }
+        // The first handles go, because every end exists by now.
         for number in 0..self.channels.len() {
             let channel = self.channel(number);
             let mut out = Out::new(channel.home);
@@ -238,6 +261,8 @@ impl Setup {
             machines: machines.into_iter().map(Some).collect(),
             links: vec![VecDeque::new(); self.nodes * self.nodes],
             noticed: vec![false; self.nodes * self.nodes],
+            left: vec![false; self.nodes],
+            farewells: vec![Vec::new(); self.nodes],
             processes,
             deaths: self.deaths,
             values: BTreeMap::new(),
@@ -252,9 +277,10 @@ impl Setup {
 
     pub(super) fn steps(&self, state: &State) -> Vec<Step> {
         let mut steps = Vec::new();
+        // The processes.
         for (p, process) in state.processes.iter().enumerate() {
             if process.over {
-                if !process.ends.is_empty() {
+                if !process.ends.is_empty() && process.abandoned.is_none() {
                     steps.push(Step::Go(p));
                 }
                 continue;
@@ -273,8 +299,19 @@ impl Setup {
                 && matches!(self.processes[p].1.get(process.at), Some(Action::Timed(_)))
             {
                 steps.push(Step::Withdraw(p));
+            } else if matches!(self.processes[p].1.get(process.at), Some(Action::Left(_))) {
+                steps.push(Step::Abandon(p));
             }
         }
+        // The nodes that leave.
+        for leaver in &self.leaving {
+            match &state.machines[*leaver] {
+                Some(_) if !state.left[*leaver] => steps.push(Step::Leave(*leaver)),
+                Some(machine) if machine.is_over() => steps.push(Step::Bury(*leaver)),
+                _ => {}
+            }
+        }
+        // The links, and the news of a death once the link is empty.
         for from in 0..self.nodes {
             for to in 0..self.nodes {
                 if state.machines[to].is_none() {
@@ -312,7 +349,8 @@ impl Setup {
         moves.extend(steps.into_iter().map(Move::Step));
     }
 
-    /// A dead node's last messages to another, such as nobody has acted upon, were not published.
+    /// Drops a dead node's last messages to another node, as far as nobody has acted upon them.
+    /// They were not published.
     pub(super) fn lose_tail(&self, state: &mut State, dead: usize, to: usize) {
         let link = &mut state.links[self.link(dead, to)];
         while let Some(
@@ -331,9 +369,12 @@ impl Setup {
 
     pub(super) fn actor(&self, step: Step) -> usize {
         match step {
-            Step::Go(p) | Step::Serve(p) | Step::Withdraw(p) | Step::Finish(p) => {
-                self.processes[p].0
-            }
+            Step::Go(p)
+            | Step::Serve(p)
+            | Step::Withdraw(p)
+            | Step::Abandon(p)
+            | Step::Finish(p) => self.processes[p].0,
+            Step::Leave(who) | Step::Bury(who) => who,
             Step::Deliver(_, to) => to,
             Step::Notice(survivor, _) => survivor,
         }
@@ -350,9 +391,16 @@ impl Setup {
             Move::Dies(step, published) => {
                 let who = self.actor(step);
                 let mut out = self.perform(state, step);
-                out.send.truncate(published);
+                let published = published.min(out.send.len());
+                for (_, message) in out.send.drain(published..) {
+                    // The value was given to this node, and not yet given back.
+                    if let Message::Back { parcel, .. } = message {
+                        let fate = state.values.entry(parcel.body).or_default();
+                        fate.perhaps_lost = true;
+                    }
+                }
                 self.publish(state, who, out.send);
-                // Nobody has seen what its processes were given in this step.
+                // Nobody has seen the values that its processes were given in this step.
                 for event in out.events {
                     if let Outcome::Done { parcel: Some(parcel), .. } = event.outcome {
                         let fate = state.values.entry(parcel.body).or_default();
@@ -369,6 +417,11 @@ impl Setup {
     fn die(&self, state: &mut State, who: usize) {
         state.deaths -= 1;
         state.machines[who] = None;
+        self.is_left(state, who);
+    }
+
+    fn is_left(&self, state: &mut State, who: usize) {
+        state.left[who] = true;
         for (p, process) in state.processes.iter_mut().enumerate() {
             if self.processes[p].0 == who {
                 process.over = true;
@@ -393,13 +446,14 @@ impl Setup {
         let Some(mut machine) = state.machines[who].take() else {
             return out;
         };
+        // The gate decides about mixed operations, as their processes would.
         let had: BTreeMap<OpId, Had> =
             state.processes.iter().filter_map(|p| Some((p.waiting?, p.had))).collect();
         let had = Arc::new(Mutex::new(had));
         let gate = Arc::clone(&had);
         out.gate = Box::new(move |op, _| {
             let mut had = gate.lock().expect("not poisoned");
-            // An operation that is only just begun is not known yet, and free.
+            // An operation that has only just begun is not known yet, and is free.
             let had = had.entry(op).or_insert(Had::Free);
             let free = *had == Had::Free;
             if free {
@@ -415,11 +469,29 @@ impl Setup {
                     machine.withdraw(op, &mut out);
                 }
             }
+            Step::Abandon(p) => {
+                let process = &mut state.processes[p];
+                process.abandoned = process.waiting.take();
+                process.over = true;
+                if let Some(op) = process.abandoned {
+                    machine.abandon(op, &mut out);
+                }
+            }
             Step::Serve(p) => state.processes[p].had = Had::Elsewhere,
             Step::Finish(p) => {
                 if let Some((op, channel)) = state.processes[p].finishing.take() {
                     machine.finish(op, channel, &mut out);
                 }
+            }
+            Step::Leave(_) => {
+                self.is_left(state, who);
+                machine.leave(&mut out);
+                // No process is there to hear of it.
+                out.events.clear();
+            }
+            Step::Bury(_) => {
+                state.farewells[who] = machine.farewell();
+                return out;
             }
             Step::Deliver(from, to) => {
                 let message = state.links[self.link(from, to)].pop_front();
@@ -432,13 +504,15 @@ impl Setup {
             Step::Notice(survivor, dead) => {
                 state.noticed[self.link(survivor, dead)] = true;
                 let unread = std::mem::take(&mut state.links[self.link(survivor, dead)]);
-                let departure = match self.poisons {
+                let departure = match self.poisons && state.farewells[dead].is_empty() {
                     true => Departure::Poisons,
                     false => Departure::Retires,
                 };
-                machine.lost(node(dead), departure, &[], unread.into(), &mut out);
+                let farewell = &state.farewells[dead];
+                machine.lost(node(dead), departure, farewell, unread.into(), &mut out);
             }
         }
+        // The processes learn which operations the gate has given away.
         let asked = had.lock().expect("not poisoned");
         for process in &mut state.processes {
             if let Some(now) = process.waiting.and_then(|op| asked.get(&op))
@@ -464,6 +538,7 @@ impl Setup {
     ) {
         let process = &mut state.processes[p];
         let action = self.processes[p].1.get(process.at);
+        // The script has ended, so the process drops its ends.
         let (Some(action), false) = (action, process.over) else {
             process.over = true;
             for ((channel, direction), held) in std::mem::take(&mut process.ends) {
@@ -476,15 +551,17 @@ impl Setup {
         match action {
             Action::Communicate(guards)
             | Action::Timed(guards)
+            | Action::Left(guards)
             | Action::Mixed(guards)
             | Action::Poll(guards) => {
+                // An operation of all guards whose ends it still has.
                 let mut offers = Vec::new();
                 process.offered.clear();
                 process.withdrawn = false;
                 for (g, guard) in guards.iter().enumerate() {
                     let value = ((p << 16) | (process.at << 3) | g) as Value;
                     let (offer, value) = self.offer(guard, value, process, machine, out);
-                    // An end that it no longer has: the script does without this guard.
+                    // The process no longer has this end, so the script does without this guard.
                     let Some(offer) = offer else { continue };
                     if let Some(value) = value {
                         let fate = state.values.entry(value).or_default();
@@ -569,19 +646,25 @@ impl Setup {
         }
     }
 
-    /// What its processes learn.
+    /// Reports events to the processes of the node.
     fn report(&self, state: &mut State, who: usize, events: Vec<Event<Value, ()>>) {
         for event in events {
+            // The event belongs to one waiting process.
             let found = (0..state.processes.len()).find(|p| {
                 self.processes[*p].0 == who && state.processes[*p].waiting == Some(event.op)
             });
+            let is_left = |process: &Process| process.abandoned == Some(event.op);
             let Some(p) = found else {
+                if state.processes.iter().any(is_left) {
+                    continue;
+                }
                 state.broken = Some("an operation ended twice");
                 return;
             };
             let process = &mut state.processes[p];
             process.waiting = None;
             let offered = std::mem::take(&mut process.offered);
+            // The fate of its values, as their writer is told it.
             let chosen = match &event.outcome {
                 Outcome::Done { guard, .. } => Some(usize::from(*guard)),
                 Outcome::Ended { .. } | Outcome::Withdrawn | Outcome::Released => None,
@@ -591,6 +674,7 @@ impl Setup {
                     fate.told = Some(chosen == Some(guard));
                 }
             }
+            // The process goes on, or ends.
             match event.outcome {
                 Outcome::Done { .. } if process.had == Had::Elsewhere => {
                     state.broken = Some("an operation was served twice");
@@ -607,7 +691,7 @@ impl Setup {
                     }
                 }
                 Outcome::Withdrawn => process.at += 1,
-                // It begins again, with what it would have written the first time.
+                // It begins again, with the values that it would have written the first time.
                 Outcome::Released => {
                     for (value, _) in offered {
                         if let Some(value) = value {
@@ -629,8 +713,11 @@ impl Setup {
         fate.read = true;
         let writer = (parcel.body >> 16) as usize;
         let last = state.order.insert((p, writer, fate.channel as u64), parcel.body);
-        // What comes back from the dead is late.
-        if last.is_some_and(|last| last > parcel.body) && state.deaths == self.deaths {
+        // A value that comes back from a dead node is late.
+        let late = state.deaths < self.deaths
+            || state.left.contains(&true)
+            || state.processes.iter().any(|process| process.abandoned.is_some());
+        if last.is_some_and(|last| last > parcel.body) && !late {
             state.broken = Some("values of one writer changed places");
         }
         let process = &mut state.processes[p];
@@ -639,10 +726,10 @@ impl Setup {
         }
     }
 
-    /// A step that may never be taken: a time-out, or service elsewhere.
+    /// Returns whether a step may never be taken: a time-out, or service elsewhere.
     pub(super) fn is_patient(&self, state: &State, step: Step) -> bool {
         match step {
-            Step::Serve(_) => true,
+            Step::Serve(_) | Step::Leave(_) | Step::Abandon(_) => true,
             Step::Withdraw(p) => state.processes[p].had != Had::Elsewhere,
             _ => false,
         }
@@ -655,7 +742,7 @@ impl Setup {
     fn check_always(&self, state: &mut State) {
         for fate in state.values.values() {
             let channel = self.channel(fate.channel);
-            // Both sides may have heard different things only if the home died between.
+            // The sides may have heard different things only if the home died between.
             if fate.read && fate.told == Some(false) && self.alive(state, channel) {
                 state.broken = Some("a value was read that its writer still has");
             }
@@ -667,7 +754,7 @@ impl Setup {
         }
     }
 
-    /// What must hold when nothing is left to happen but time-outs.
+    /// Checks the statements that must hold when nothing except time-outs is left to happen.
     pub(super) fn check_quiet(&self, state: &State) -> Option<&'static str> {
         let steps = self.steps(state);
         if steps.iter().any(|step| !self.is_patient(state, *step)) {
@@ -678,6 +765,7 @@ impl Setup {
                 return Some(broken);
             }
         }
+        // Each home's counts agree with the ends that processes and values hold.
         let mut stored = BTreeSet::new();
         let mut truth: BTreeMap<(ChannelId, Direction), u32> = BTreeMap::new();
         for machine in state.machines.iter().flatten() {
@@ -715,6 +803,7 @@ impl Setup {
                 return Some("a channel has retired while both sides have ends");
             }
         }
+        // No operation waits in vain.
         for (p, process) in state.processes.iter().enumerate() {
             let Some(op) = process.waiting else { continue };
             if process.had == Had::ByMachine {
@@ -730,13 +819,14 @@ impl Setup {
                 return Some("an operation waits that stands nowhere");
             }
         }
+        // No written value has disappeared.
         for (value, fate) in &state.values {
             if !self.alive(state, self.channel(fate.channel)) {
                 continue;
             }
             let ended = state.machines[index(self.channel(fate.channel).home)]
                 .as_ref()
-                .is_some_and(|m| m.home.has_ended(self.channel(fate.channel).index));
+                .is_some_and(|m| m.home.has_dropped(self.channel(fate.channel).index));
             if fate.told == Some(true)
                 && !fate.read
                 && !fate.perhaps_lost

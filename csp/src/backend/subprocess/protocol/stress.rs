@@ -48,7 +48,8 @@ fn action(random: &mut Random, channels: usize) -> Action {
     };
     let guards = (0..guards).map(|_| guard(random, channels)).collect();
     match random.below(24) {
-        0..18 => Action::Communicate(guards),
+        0..17 => Action::Communicate(guards),
+        17 => Action::Left(guards),
         18 => Action::Timed(guards),
         19 | 20 => Action::Mixed(guards),
         21 | 22 => Action::Poll(guards),
@@ -76,6 +77,7 @@ fn setup(random: &mut Random) -> Setup {
             })
             .collect(),
         mortal: (0..nodes).collect(),
+        leaving: (0..nodes).filter(|_| random.one_in(3)).collect(),
         deaths: random.below(3),
         poisons: random.one_in(3),
         ..Setup::default()
@@ -102,7 +104,7 @@ fn run(seed: u64) -> usize {
     let mut length = 0;
     loop {
         let mut steps = setup.steps(&state);
-        // Time-outs are rare, but what waits for ever is let go in the end.
+        // Time-outs are rare, but an operation that waits for ever is released in the end.
         if !random.one_in(16) {
             let urgent = |step: &Step| !setup.is_patient(&state, *step);
             if steps.iter().any(urgent) {
@@ -121,7 +123,7 @@ fn run(seed: u64) -> usize {
         };
         setup.apply(&mut state, moved);
         if mortal && random.one_in(2) {
-            // What had no place in a full ring dies with the sender.
+            // A message that had no place in a full ring dies with the sender.
             setup.lose_tail(&mut state, setup.actor(step), random.below(setup.nodes));
         }
         length += 1;
@@ -133,7 +135,7 @@ fn run(seed: u64) -> usize {
     length
 }
 
-/// As many networks as `CSP_STRESS` says, 400 unless it does.
+/// Runs as many networks as `CSP_STRESS` says, or else 400.
 #[test]
 fn random_networks_hold() {
     let runs = std::env::var("CSP_STRESS").ok().and_then(|n| n.parse().ok());

@@ -1,10 +1,13 @@
-//! A table by numbers that are counted or drawn at random. Its order is nobody's business: what is done to several of its
-//! entries is done in the order of their keys. And one that forgets.
+//! A table whose keys are counted numbers or random numbers. No code may depend on its order, so an
+//! action on several entries is done in the order of their keys. Also a table that forgets its
+//! oldest entries.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-/// Such numbers are spread well enough by one multiplication (Knuth).
+use serde::{Deserialize, Serialize};
+
+/// One multiplication (Knuth) spreads such numbers well enough.
 pub(crate) type Numbers = BuildHasherDefault<Spread>;
 
 #[derive(Default)]
@@ -27,8 +30,10 @@ impl Hasher for Spread {
     }
 }
 
-/// What came in last, which is most often what is asked for next, stands by itself: it takes no search.
-#[derive(Clone, Debug)]
+/// The entry that came in last stands by itself and takes no search, because it is most often the
+/// one that is asked for next.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "K: Deserialize<'de> + Eq + Hash, V: Deserialize<'de>"))]
 pub(crate) struct Table<K, V> {
     near: Option<(K, V)>,
     far: HashMap<K, V, Numbers>,
@@ -91,6 +96,10 @@ impl<K: Eq + Copy + Hash, V> Table<K, V> {
         self.near.iter_mut().map(|(key, value)| (&*key, value)).chain(&mut self.far)
     }
 
+    pub(crate) fn all(&self, which: impl Fn(&V) -> bool) -> bool {
+        self.iter().all(|(_, value)| which(value))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.far.len() + usize::from(self.near.is_some())
     }
@@ -108,7 +117,7 @@ impl<K: Eq + Copy + Hash, V> Table<K, V> {
 }
 
 impl<K: Ord + Copy + Hash, V> Table<K, V> {
-    /// The keys of those entries that `which` is true of, in their order.
+    /// Returns the keys of those entries for which `which` is true, in their order.
     pub(crate) fn keys_of(&self, mut which: impl FnMut(&K, &V) -> bool) -> Vec<K> {
         let found = self.iter().filter(|(key, value)| which(key, value));
         let mut keys: Vec<K> = found.map(|(key, _)| *key).collect();
@@ -123,7 +132,7 @@ impl<K, V> Default for Table<K, V> {
     }
 }
 
-/// Which entry came last is nobody's business, either.
+/// Which entry came last makes no difference here, either.
 impl<K: Eq + Copy + Hash, V: PartialEq> PartialEq for Table<K, V> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|(key, value)| other.get(key) == Some(value))
@@ -132,7 +141,7 @@ impl<K: Eq + Copy + Hash, V: PartialEq> PartialEq for Table<K, V> {
 
 impl<K: Eq + Copy + Hash, V: Eq> Eq for Table<K, V> {}
 
-/// For the models: whatever the order is, it is the same.
+/// Used by the models. The result does not depend on the order.
 impl<K: Eq + Copy + Hash, V: Hash> Hash for Table<K, V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let mut sum = 0u64;
@@ -145,8 +154,12 @@ impl<K: Eq + Copy + Hash, V: Hash> Hash for Table<K, V> {
     }
 }
 
-/// The last so many that came in; what is older is forgotten.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// The last `MOST` entries that came in. Older entries are forgotten.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(bound(
+    serialize = "K: Serialize, V: Serialize",
+    deserialize = "K: Deserialize<'de>, V: Deserialize<'de>"
+))]
 pub(crate) struct Last<K: Eq + Copy + Hash, V, const MOST: usize> {
     entries: Table<K, V>,
     order: VecDeque<K>,

@@ -1,5 +1,0 @@
-//! `works::aside`, by criterion.
-
-fn main() {
-    csp_benches::criterions(csp_benches::works::aside());
-}

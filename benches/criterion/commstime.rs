@@ -1,5 +1,0 @@
-//! `works::commstime`, by criterion.
-
-fn main() {
-    csp_benches::criterions(csp_benches::works::commstime());
-}

@@ -1,5 +1,0 @@
-//! `works::ring`, by criterion.
-
-fn main() {
-    csp_benches::criterions(csp_benches::works::ring());
-}

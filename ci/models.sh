@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# The models between OS processes that have too many states for `cargo test`.
+source "$(dirname "$0")/common.sh"
+
+run cargo test -p csp-process --features subprocess --lib -- --ignored protocol::model

@@ -1,0 +1,237 @@
+//! The parent's side of a process in a child. One thread for each child starts it, reads its news,
+//! and reports its end to the processes that wait for it. So a thread that schedules others never
+//! waits for the system.
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::{io, thread};
+
+use super::entry::is_in_program;
+use super::launch::{ChildNews, Hearing, Launched, Room, launch};
+use super::process::ToldByChild;
+use super::reaper::Exit;
+use super::{Blob, Ended, Passport, Start, ToChild};
+use crate::backend::subprocess::node::{self, Invitation, PreparedChild};
+use crate::backend::subprocess::protocol::{Departure, NodeId};
+use crate::backend::subprocess::values::carry::{Packing, Unpacking};
+use crate::backend::subprocess::values::codec;
+use crate::process::code::Entry;
+use crate::process::definition::{Limits, OnPanic};
+use crate::process::work::{Grip, Outcome, There, Work};
+use crate::process::{Failure, work};
+use crate::report::termination::Cause;
+use crate::wait::blocked::{Blocked, Operation, Want};
+use crate::wait::park;
+
+pub(crate) fn start(work: Arc<dyn Work>) {
+    for index in 0..work.count() {
+        let thread = thread::Builder::new().name(work.path(index).replace('\0', "\u{fffd}"));
+        let process = Arc::clone(&work);
+        let started = thread.spawn(move || {
+            let mut child = Child::new(&process, index);
+            work::run_away(&process, index, &mut child);
+        });
+        if let Err(error) = started {
+            let reason = format!(
+                "no thread could be had to look after its OS process ({error}); run fewer at once"
+            );
+            work::refuse(&work, index, &reason);
+        }
+    }
+}
+
+/// The reason why a library that a program has loaded can have no children.
+const LOADED: &str = "an OS process is its program started again, and this program has loaded the library of this process only \
+    while it ran: the new OS process would only run `main` once more, so run the process on a thread";
+
+fn unstarted(error: io::Error) -> String {
+    format!("no OS process could be had for it ({error}); run fewer at once, or run it on a thread")
+}
+
+/// The wait of the thread that stands for a child.
+struct Elsewhere;
+
+impl Blocked for Elsewhere {
+    fn place(&self) -> &'static Location<'static> {
+        Location::caller()
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        tell(Want { operation: Operation::Await, object: None });
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        true
+    }
+}
+
+struct Child {
+    passport: Passport,
+    limits: Limits,
+    /// Kept if it is not one of many.
+    grip: Option<Arc<Grip>>,
+    stack: Option<usize>,
+    /// Held while it is being started.
+    room: Option<Room>,
+    running: Option<(Arc<Launched>, Hearing)>,
+    /// Its place in the network, until its end is told there.
+    node: Option<NodeId>,
+    shared: Option<Invitation>,
+    packing: Option<Packing>,
+    /// The ends in the result.
+    unpacking: Option<Unpacking>,
+}
+
+impl Child {
+    fn new(work: &Arc<dyn Work>, index: usize) -> Self {
+        let options = work.options();
+        let passport = Passport {
+            name: work.name(index),
+            path: work.path(index),
+            retires_on_panic: options.on_panic() == OnPanic::Retire,
+            // The system counts whole seconds.
+            cpu_time: options.limits().cpu_time.map(|time| time.as_millis().div_ceil(1000) as u64),
+            memory: options.limits().memory,
+        };
+        Self {
+            passport,
+            limits: options.limits(),
+            grip: work.grip().cloned(),
+            stack: options.stack(),
+            room: None,
+            running: None,
+            node: None,
+            shared: None,
+            packing: None,
+            unpacking: None,
+        }
+    }
+
+    /// Gives up everything that it held in the network, because it has ended or was never started.
+    fn leave(&mut self, well: bool, message: &str) {
+        if let Some(node) = self.node.take() {
+            let departure = match well || self.passport.retires_on_panic {
+                true => Departure::Retires,
+                false => Departure::Poisons,
+            };
+            node::ended(node, well, departure, self.passport.path.clone(), message.to_owned());
+        }
+    }
+
+    fn lost(&self, message: String) -> Failure {
+        Failure::told(Cause::Lost { process: self.passport.path.clone(), message })
+    }
+}
+
+/// This also happens if the arguments could not be packed up, or their packing panics.
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.packing = None;
+        self.leave(false, "it could not be started");
+        self.unpacking = None;
+        self.room = None;
+    }
+}
+
+impl There for Child {
+    fn prepare(&mut self) -> Result<(), String> {
+        if !is_in_program() {
+            return Err(LOADED.to_owned());
+        }
+        self.room = Some(Room::take().map_err(unstarted)?);
+        let PreparedChild { id, shared } = node::prepare().map_err(unstarted)?;
+        self.node = Some(id);
+        self.shared = Some(shared);
+        self.packing = Some(Packing::begin(id));
+        Ok(())
+    }
+
+    fn begin(&mut self, entry: &'static Entry, arguments: &[u8]) -> Result<(), String> {
+        let ends = self.packing.take().map(Packing::done).unwrap_or_default();
+        if self.grip.as_ref().is_some_and(|grip| grip.is_forestalled()) {
+            return Err("`kill` has ended it before it began".to_owned());
+        }
+        let (launched, hearing) = launch().map_err(unstarted)?;
+        launched.killer().limit(self.limits);
+        let start = Start {
+            entry: entry.id(),
+            arguments: Blob(arguments.to_vec()),
+            stack: self.stack,
+            passport: self.passport.clone(),
+            shared: self.shared.take(),
+            ends,
+        };
+        // If it could not be sent, the child is dead and has never got its arguments. Its end will
+        // say so.
+        launched.tell(ToChild::Start(Box::new(start)));
+        let launched = Arc::new(launched);
+        if let Some(grip) = &self.grip {
+            let killed = Arc::clone(&launched);
+            grip.runs(launched.killer().id(), move || killed.killer().kill_as_asked());
+        }
+        if let Some(node) = self.node {
+            let (killed, told) = (Arc::clone(&launched), Arc::clone(&launched));
+            node::started(
+                node,
+                move || killed.kill(),
+                move |carried| told.tell(ToChild::Memory(carried)),
+            );
+        }
+        self.running = Some((launched, hearing));
+        self.room = None;
+        Ok(())
+    }
+
+    fn end(&mut self) -> Outcome<Vec<u8>> {
+        let (_launched, hearing) = self.running.take().expect("it has begun");
+        let (mut hearing, mut told, mut exit) = (Some(hearing), None, None);
+        park::current().park().wait_outside(&Elsewhere, &mut || {
+            for news in hearing.take().into_iter().flatten() {
+                match news {
+                    #[cfg(test)]
+                    ChildNews::Note(_) => {}
+                    ChildNews::Ended(ended) => told = Some(ended),
+                    ChildNews::Exited(how) => exit = Some(how),
+                }
+            }
+        });
+        if let Some(grip) = &self.grip {
+            grip.is_over();
+        }
+        let well = matches!(told, Some(Ended::Returned(_)));
+        let outcome = self.outcome(told, exit);
+        let message = outcome.as_ref().err().map(|failure| failure.message().to_owned());
+        self.leave(well, message.as_deref().unwrap_or("it has ended"));
+        outcome
+    }
+}
+
+impl Child {
+    /// Returns the outcome. The ends in a result are this OS process's from here on.
+    fn outcome(&mut self, told: Option<Ended>, exit: Option<Exit>) -> Outcome<Vec<u8>> {
+        match told {
+            Some(Ended::Returned(Blob(bytes))) => match codec::unpack(&mut &bytes[..]) {
+                Ok(ToldByChild::Returned { result: Blob(result), ends }) => {
+                    self.unpacking = Some(Unpacking::begin(ends));
+                    Ok(result)
+                }
+                Ok(ToldByChild::Failed(failure)) => Err(failure),
+                Err(error) => {
+                    Err(self.lost(format!("its report of its end can't be read ({error})")))
+                }
+            },
+            Some(Ended::Panicked(message)) => {
+                let process = self.passport.path.clone();
+                Err(Failure::told(Cause::Panic { process, message, place: None }))
+            }
+            Some(Ended::Refused(reason)) => {
+                Err(Failure::unstarted(self.passport.path.clone(), reason))
+            }
+            None => {
+                let how = exit
+                    .map_or_else(|| "for an unknown reason".to_owned(), |exit| exit.to_string());
+                Err(self.lost(format!("its OS process has ended: {how}")))
+            }
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! The links at work: sending, notifying, receiving and passing on.
+
+use std::io;
+use std::sync::atomic::Ordering;
+
+use super::peers::{NOTE, Note, Peer, RELAYED, WAVE};
+use super::{Inner, Invitation, Node, PreparedChild, counting, draw, lead, map};
+use crate::backend::memory::store;
+use crate::backend::subprocess::boot::descriptors;
+use crate::backend::subprocess::protocol::{Message, NodeId, Offer, Token, Wild};
+use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
+use crate::backend::subprocess::transport::mailbox::Mailbox;
+use crate::backend::subprocess::transport::wire::{self, Wired};
+use crate::backend::subprocess::values::codec;
+
+/// The room that is kept for the next message.
+const KEPT: usize = 512;
+
+/// Returns the ends that a message carries away from the node that sends it.
+fn departing(message: &Wired) -> impl Iterator<Item = &Token> {
+    let guards = match message {
+        Message::Post { guards, .. } => &**guards,
+        _ => &[],
+    };
+    guards.iter().flat_map(|(_, offer)| match offer {
+        Offer::Write { parcel, .. } => parcel.tokens.as_slice(),
+        _ => &[],
+    })
+}
+
+impl Node {
+    /// Adds a link to a new peer.
+    pub(super) fn meet(&'static self, peer: Peer) {
+        let mut inner = self.lock();
+        self.peers.fetch_add(1, Ordering::SeqCst);
+        lead::begin();
+        counting::begin();
+        let id = peer.id;
+        inner.peers.parent = self.parent;
+        inner.peers.add(peer);
+        if let Some(parent) = self.parent
+            && parent != id
+        {
+            inner.peers.note(parent, &Note::Up(id.0));
+            self.notify(&mut inner, false);
+        }
+    }
+
+    /// Sends the machine's messages.
+    fn send_all(&'static self, inner: &mut Inner) {
+        if inner.out.send.is_empty() {
+            return;
+        }
+        let mut messages = std::mem::take(&mut inner.out.send);
+        for (to, message) in messages.drain(..) {
+            self.send(inner, to, message);
+        }
+        if inner.out.send.is_empty() {
+            inner.out.send = messages;
+        }
+    }
+
+    fn send(&'static self, inner: &mut Inner, to: NodeId, message: Wired) {
+        if inner.estates.answer_for(to) {
+            return inner.estates.queue(self.id, to, message);
+        }
+        let waits = |inner: &Inner, token: &Token| {
+            let (home, way) = (inner.peers.place(token.channel.home), inner.peers.place(to));
+            home != way && home.is_some_and(|home| inner.peers.all[home].link.is_backed_up())
+        };
+        let held_back = inner.held_back.iter().any(|(other, _)| *other == to)
+            || departing(&message).any(|token| waits(inner, token));
+        if held_back {
+            inner.held_back.push((to, message));
+        } else {
+            self.send_now(inner, self.id, to, message);
+        }
+    }
+
+    /// Sends in the name of `author`: this node, or one that it answers for.
+    pub(super) fn send_now(
+        &'static self,
+        inner: &mut Inner,
+        author: NodeId,
+        to: NodeId,
+        message: Wired,
+    ) {
+        // Is there a way, and is the receiver alive?
+        let Some(message) = inner.deaths.withhold(author, to, message) else { return };
+        let Some(place) = inner.peers.place(to) else {
+            return self.unreachable(inner, author, to, message);
+        };
+        #[cfg(test)]
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        // A message that others pass on begins with its addresses.
+        let mut head = std::mem::take(&mut inner.head);
+        head.clear();
+        let relayed = author != self.id || inner.peers.all[place].id != to;
+        if relayed {
+            head.push(RELAYED);
+            head.extend(author.0.to_le_bytes());
+            head.extend(to.0.to_le_bytes());
+        }
+        // A question of the leader says that it leads. An answer to such a question will be seen.
+        let (asks, answers) = match &message {
+            Message::Post { op, .. } => (Some(*op), None),
+            Message::Done { op, .. } | Message::Closed { op, .. } => (None, Some(*op)),
+            _ => (None, None),
+        };
+        let tail = wire::encode(message, &mut head);
+        if asks.is_some() && asks == inner.led {
+            wire::set_leads(&mut head);
+        }
+        inner.peers.send(place, &head, tail);
+        inner.head = head;
+        let peer = &mut inner.peers.all[place];
+        if answers.is_some() && answers == peer.leads && !relayed {
+            peer.leads = None;
+            peer.answered = true;
+        }
+    }
+
+    /// Tells the peers of the messages that were published for them. `lazy`: the caller is about to
+    /// wait for an answer, and checks only later, if no answer comes soon, whether the message was
+    /// seen. The check takes a while: the published words must have left this core, and then a line
+    /// of the peer's must come.
+    pub(super) fn notify(&self, inner: &mut Inner, lazy: bool) {
+        let mut backed_up = !inner.held_back.is_empty();
+        while let Some((place, id)) = inner.peers.touched.pop() {
+            let peer = match inner.peers.all.get_mut(place) {
+                Some(peer) if peer.id == id => peer,
+                _ => match inner.peers.get_mut(id) {
+                    Some(peer) => peer,
+                    None => continue,
+                },
+            };
+            peer.touched = false;
+            // Nothing new for this peer.
+            let news = peer.link.news();
+            backed_up |= news.backed_up;
+            if !news.published && !news.room {
+                continue;
+            }
+            // A peer that will look by itself, one that is told later, and one that is told now.
+            if peer.answered && !news.room && !peer.unrung {
+                peer.mailbox().notify_present();
+            } else if lazy {
+                peer.unrung = true;
+                self.unrung.store(true, Ordering::Relaxed);
+            } else if !peer.tell() {
+                peer.unrung = false;
+                peer.mailbox().ring();
+            }
+        }
+        if backed_up {
+            self.backed_up.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells the sleeping peers among those that may look for published messages without having
+    /// been told.
+    #[cold]
+    pub(super) fn tell_all(&self) {
+        let mut inner = self.lock();
+        let unrung = inner.peers.all.iter_mut().filter(|peer| peer.unrung);
+        let unattended = unrung.fold(false, |any, peer| any | !peer.tell());
+        self.unrung.store(unattended, Ordering::Relaxed);
+    }
+
+    /// Rings for everything that was put off.
+    pub(super) fn ring_all(&self) {
+        if self.unrung.load(Ordering::Relaxed) {
+            let mut inner = self.lock();
+            self.unrung.store(false, Ordering::Relaxed);
+            inner.peers.all.iter_mut().for_each(Peer::ring);
+        }
+    }
+
+    /// Handles all messages that have come. `leads`: the caller leads. Returns whether the
+    /// operation that it waits for is over.
+    #[inline]
+    pub(super) fn pump(&'static self, leads: bool) -> bool {
+        let inner = &mut *self.lock();
+        (inner.own, inner.over) = (inner.led.filter(|_| leads), false);
+        let mut place = 0;
+        while place < inner.peers.all.len() {
+            self.drain(inner, place);
+            place += 1;
+        }
+        if self.backed_up.load(Ordering::Relaxed) {
+            self.flush(inner);
+        }
+        self.notify(inner, false);
+        inner.own = None;
+        inner.over
+    }
+
+    #[cold]
+    fn flush(&'static self, inner: &mut Inner) {
+        for place in 0..inner.peers.all.len() {
+            let link = &mut inner.peers.all[place].link;
+            if link.is_backed_up() {
+                let flushed = link.flush();
+                inner.peers.touch(place);
+                if let Err(wild) = flushed {
+                    inner.peers.cut(place, wild);
+                }
+            }
+        }
+        // `send` sets it again for messages that still have to wait.
+        self.backed_up.store(false, Ordering::Relaxed);
+        for (to, message) in std::mem::take(&mut inner.held_back) {
+            self.send(inner, to, message);
+        }
+    }
+
+    /// Handles all messages of one peer.
+    pub(super) fn drain(&'static self, inner: &mut Inner, place: usize) {
+        if inner.estates.has_left() {
+            return;
+        }
+        let mut message = std::mem::take(&mut inner.message);
+        // The peers may change meanwhile, so the place is looked up each time.
+        while let Some(peer) = inner.peers.all.get_mut(place).filter(|peer| !peer.cut) {
+            let from = peer.id;
+            let handled = match peer.link.receive(&mut message) {
+                Ok(true) => {
+                    peer.heard += u64::from(message.first() != Some(&WAVE));
+                    if let Some(op) = wire::leads(&message) {
+                        peer.leads = Some(op);
+                    }
+                    inner.peers.touch(place);
+                    self.received(inner, from, &mut message)
+                }
+                Ok(false) => {
+                    // Perhaps a part of a message.
+                    if peer.link.has_consumed() {
+                        inner.peers.touch(place);
+                    }
+                    break;
+                }
+                Err(wild) => Err(wild),
+            };
+            if let Err(wild) = handled
+                && let Some(place) = inner.peers.places.get(&from)
+            {
+                inner.peers.cut(*place, wild);
+            }
+        }
+        if message.capacity() <= KEPT {
+            inner.message = message;
+        }
+    }
+
+    #[inline]
+    fn received(
+        &'static self,
+        inner: &mut Inner,
+        from: NodeId,
+        message: &mut Vec<u8>,
+    ) -> Result<(), Wild> {
+        match message.first() {
+            // For another node, or from one: the addresses come first.
+            Some(&RELAYED) => {
+                let Some((head, rest)) = message.split_at_checked(17) else {
+                    return Err(Wild("half an address"));
+                };
+                let number = |at: usize| {
+                    let mut bytes = [0; 8];
+                    bytes.copy_from_slice(&head[at..at + 8]);
+                    NodeId(u64::from_le_bytes(bytes))
+                };
+                let (author, to) = (number(1), number(9));
+                if author == self.id || inner.peers.way(author) != Some(from) {
+                    return Err(Wild("a message in another's name"));
+                }
+                if to == self.id {
+                    return self.handle(inner, author, &mut rest.to_vec());
+                }
+                if inner.estates.answer_for(to) {
+                    let message = wire::decode(to, &mut rest.to_vec())?;
+                    inner.estates.queue(author, to, message);
+                    self.told(inner);
+                    return Ok(());
+                }
+                self.relay(inner, author, to, message);
+                Ok(())
+            }
+            // From the peer itself.
+            Some(&NOTE) => {
+                let note = codec::unpack(&mut &message[1..]);
+                let note = note.map_err(|_| Wild("a note that can't be read"))?;
+                self.noted(inner, from, note);
+                Ok(())
+            }
+            Some(&WAVE) => {
+                let wave = codec::unpack(&mut &message[1..]);
+                let wave = wave.map_err(|_| Wild("a wave that can't be read"))?;
+                self.waves.came(inner.peers.parent == Some(from), from, wave)
+            }
+            _ => self.handle(inner, from, message),
+        }
+    }
+
+    fn handle(
+        &'static self,
+        inner: &mut Inner,
+        from: NodeId,
+        message: &mut Vec<u8>,
+    ) -> Result<(), Wild> {
+        let message = wire::decode(self.id, message)?;
+        let Inner { machine, out, .. } = &mut *inner;
+        let handled = machine.handle(from, message, out);
+        self.told(inner);
+        handled
+    }
+
+    /// Reports events and sends messages. The receivers are notified later.
+    #[inline]
+    pub(super) fn told(&'static self, inner: &mut Inner) {
+        loop {
+            if inner.estates.are_stirred() {
+                self.answer(inner);
+            }
+            // A process that waits elsewhere waits longer for it, so messages go first.
+            self.send_all(inner);
+            if inner.estates.are_stirred() && !inner.estates.has_left() {
+                continue;
+            }
+            if inner.out.events.is_empty() {
+                break;
+            }
+            let mut events = std::mem::take(&mut inner.out.events);
+            for event in events.drain(..) {
+                self.tell(inner, event);
+            }
+            if inner.out.events.is_empty() {
+                inner.out.events = events;
+            }
+        }
+    }
+
+    /// Passes on a message for another node. `message` begins with its addresses.
+    fn relay(&'static self, inner: &mut Inner, author: NodeId, to: NodeId, message: &[u8]) {
+        if inner.deaths.bounce(author, to, &message[17..]) {
+            return;
+        }
+        let Some(place) = inner.peers.place(to) else {
+            return self.bounce(inner, author, to, &message[17..]);
+        };
+        // A message for the peer itself still names its author, which is not this node.
+        inner.peers.send(place, message, None);
+    }
+
+    /// Tells the others that no process of this node goes on. All messages are out at the return.
+    pub(super) fn settle(&'static self) {
+        self.ring_all();
+        loop {
+            self.pump(false);
+            let inner = &mut *self.lock();
+            let waits = |peer: &Peer| !peer.cut && peer.link.is_backed_up();
+            // Messages that are withheld from the dying are not forgotten.
+            if inner.held_back.is_empty()
+                && !inner.peers.all.iter().any(waits)
+                && inner.deaths.are_told()
+            {
+                if inner.estates.has_left() {
+                    return;
+                }
+                self.bequeath(inner);
+                self.notify(inner, false);
+                continue;
+            }
+            std::thread::sleep(std::time::Duration::from_micros(50));
+        }
+    }
+
+    /// Makes the link to a child that is about to be started.
+    pub(super) fn prepare(&'static self) -> io::Result<PreparedChild> {
+        if !self.is_here() {
+            return Err(io::Error::other(
+                "this OS process is a copy that `fork` has made of one with OS processes, and only the original can start more",
+            ));
+        }
+        self.begin_serving()?;
+        let id = draw();
+        let rings = store::shared(LINK)?;
+        let mailbox = store::shared(size_of::<Mailbox>())?;
+        let shared = Invitation {
+            node: id.0,
+            parent: self.id.0,
+            rings: rings.clone(),
+            mailbox: mailbox.clone(),
+            parents: self.memory.clone(),
+        };
+        descriptors::keep();
+        let too_little = || io::Error::other("too little shared memory");
+        let link = map(rings).and_then(|rings| RingLink::new(&rings, LinkSide::Parent));
+        let link = link.ok_or_else(too_little)?;
+        let mailbox = map(mailbox).ok_or_else(too_little)?;
+        self.begin_routing()?;
+        self.meet(Peer::new(id, Box::new(link), mailbox).ok_or_else(too_little)?);
+        Ok(PreparedChild { id, shared })
+    }
+
+    /// Makes this node, with the link to its parent.
+    pub(super) fn joining(shared: Invitation) -> &'static Node {
+        let Invitation { node, parent, rings, mailbox, parents } = shared;
+        let parent = NodeId(parent);
+        let node = Node::new(NodeId(node), Some(parent), mailbox);
+        let peer = map(rings)
+            .and_then(|rings| RingLink::new(&rings, LinkSide::Child))
+            .and_then(|link| Peer::new(parent, Box::new(link), map(parents)?));
+        node.meet(peer.expect("memory of the size that the parent has made"));
+        node
+    }
+}

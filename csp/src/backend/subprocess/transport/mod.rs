@@ -1,0 +1,12 @@
+//! Floor 5. Bytes and messages between two OS processes.
+
+mod futex;
+#[cfg(not(loom))]
+pub(super) mod link;
+pub(super) mod mailbox;
+#[cfg(not(loom))]
+pub(super) mod region;
+#[cfg(not(loom))]
+pub(super) mod ring;
+#[cfg(not(loom))]
+pub(super) mod wire;

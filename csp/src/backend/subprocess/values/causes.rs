@@ -1,0 +1,100 @@
+//! Causes of poison, on their way between OS processes. Each keeps its identity: it is the same
+//! poison, wherever it comes back to.
+
+use super::sent;
+use crate::backend::subprocess::protocol::{Ending, Last, NodeId};
+use crate::channel::far::Bytes;
+use crate::report::termination::{Cause, Poison, Termination};
+
+/// The number of poisons that are told apart. An older one is taken for a new one if it comes
+/// again.
+const KNOWN: usize = 1024;
+/// The number of bytes that identify a poison.
+pub(crate) const IDENTITY: usize = 16;
+
+pub(crate) struct Causes {
+    me: NodeId,
+    next: u64,
+    known: Vec<(Poison, Bytes)>,
+    pub(in crate::backend::subprocess) lost: Last<NodeId, Poison, KNOWN>,
+}
+
+impl Causes {
+    pub(crate) fn new(me: NodeId) -> Self {
+        Self { me, next: 0, known: Vec::new(), lost: Last::default() }
+    }
+
+    pub(crate) fn encode(&mut self, poison: &Poison) -> Bytes {
+        if let Some((_, bytes)) = self.known.iter().find(|(known, _)| known == poison) {
+            return bytes.clone();
+        }
+        let mut bytes = Vec::new();
+        // The node that met it first, and its number there.
+        bytes.extend(self.me.0.to_le_bytes());
+        bytes.extend(self.next.to_le_bytes());
+        bytes.extend(sent::encode(poison.cause()));
+        self.next += 1;
+        let bytes = Bytes::from(bytes);
+        self.know(poison.clone(), bytes.clone());
+        bytes
+    }
+
+    /// Returns the identity by which this poison is recognised, wherever it comes to.
+    pub(crate) fn identity(&mut self, poison: &Poison) -> [u8; IDENTITY] {
+        self.encode(poison)[..IDENTITY].try_into().expect("an identity and a cause")
+    }
+
+    /// Returns the poison of that identity.
+    pub(crate) fn met(&mut self, identity: [u8; IDENTITY], cause: Cause) -> Poison {
+        let known = |(_, bytes): &&(Poison, Bytes)| bytes.get(..IDENTITY) == Some(&identity[..]);
+        if let Some((poison, _)) = self.known.iter().find(known) {
+            return poison.clone();
+        }
+        let bytes = [&identity[..], &sent::encode(&cause)].concat();
+        let poison = Poison::new(cause);
+        self.know(poison.clone(), Bytes::from(bytes));
+        poison
+    }
+
+    fn know(&mut self, poison: Poison, bytes: Bytes) {
+        if self.known.len() >= KNOWN {
+            self.known.remove(0);
+        }
+        self.known.push((poison, bytes));
+    }
+
+    fn decode(&mut self, bytes: &Bytes) -> Poison {
+        if let Some((poison, _)) = self.known.iter().find(|(_, known)| known == bytes) {
+            return poison.clone();
+        }
+        let cause = sent::decode(bytes.get(IDENTITY..).unwrap_or_default());
+        let poison = Poison::new(cause);
+        self.know(poison.clone(), bytes.clone());
+        poison
+    }
+
+    /// Records the poison of a dead node's channels.
+    pub(crate) fn lost(&mut self, node: NodeId, poison: Poison) {
+        if !self.lost.contains(&node) {
+            self.lost.insert(node, poison);
+        }
+    }
+
+    /// Returns an ending, as a process sees it.
+    pub(crate) fn termination(&mut self, ending: &Ending<Bytes>) -> Termination {
+        Termination::Poisoned(match ending {
+            Ending::Retired => return Termination::Retired,
+            Ending::Poisoned(bytes) => self.decode(bytes),
+            Ending::Lost(node) => {
+                if let Some(poison) = self.lost.get(node) {
+                    return Termination::Poisoned(poison.clone());
+                }
+                // The news of the dead node's name is still on its way.
+                let message = "the OS process that the channel depended on has ended".to_owned();
+                let poison = Poison::new(Cause::Lost { process: "unknown".to_owned(), message });
+                self.lost.insert(*node, poison.clone());
+                poison
+            }
+        })
+    }
+}

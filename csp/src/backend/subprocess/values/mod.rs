@@ -1,0 +1,18 @@
+//! Floor 5. Values as bytes, and back.
+
+#[cfg(not(loom))]
+mod buffer;
+#[cfg(not(loom))]
+pub(super) mod carry;
+#[cfg(not(loom))]
+pub(super) mod causes;
+#[cfg(not(loom))]
+pub(super) mod codec;
+#[cfg(not(loom))]
+mod described;
+#[cfg(not(loom))]
+mod probe;
+#[cfg(not(loom))]
+mod sent;
+#[cfg(not(loom))]
+mod told;

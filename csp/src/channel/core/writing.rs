@@ -1,0 +1,197 @@
+//! Writes to a channel, and the ways in which a promised value gets to its reader.
+
+use std::panic::Location;
+
+use super::Core;
+use super::state::{Placed, State};
+use crate::commit::gate::Gate;
+use crate::commit::offer::Partner;
+use crate::commit::parcel::Parcel;
+use crate::commit::promise::{Made, Promise};
+use crate::commit::stand;
+use crate::commit::waiter::Outcome;
+use crate::report::termination::{Cause, Poison, Termination};
+use crate::sync::{Arc, Guard};
+use crate::wait::blocked::{Operation, Side};
+use crate::wait::future::wakes::Wakes;
+use crate::wait::park::{self, Context};
+use crate::wait::quietly::drop_quietly;
+
+impl<T> Core<T> {
+    /// Writes a value. The parcel keeps it if there is an error. `Err(None)` says that the write begins anew. The parcel is passed only
+    /// to calls that are inlined, as in [`read`](Self::read).
+    #[inline(always)]
+    pub(crate) fn write(
+        &self,
+        value: &Parcel<T>,
+        place: &'static Location<'static>,
+    ) -> Result<(), Option<Termination>> {
+        let context = park::current();
+        let mut state = self.state.lock_unhurried(|| self.lull());
+        match state.place(value) {
+            Placed::With(reader) => {
+                drop(state);
+                if reader.is_extended() {
+                    self.serve_extended(context, reader, place);
+                } else {
+                    reader.wake();
+                }
+                context.communicated();
+                Ok(())
+            }
+            Placed::InBuffer => {
+                drop(state);
+                context.communicated();
+                Ok(())
+            }
+            Placed::Nowhere => self.wait_for_reader(context, state, value, place),
+        }
+    }
+
+    /// Does the rest of a write whose value was not written at once. The parcel keeps it if there is an error.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn write_otherwise(
+        &self,
+        value: &Parcel<T>,
+        mut unwritten: Option<Termination>,
+        place: &'static Location<'static>,
+    ) -> Result<(), Termination> {
+        loop {
+            if let Some(termination) = unwritten {
+                return Err(termination);
+            }
+            let state = self.state.lock();
+            if state.goes_on_elsewhere() {
+                return self.write_far(self.reach(state), park::current(), value, place);
+            }
+            drop(state);
+            unwritten = match self.write(value, place) {
+                Ok(()) => return Ok(()),
+                Err(unwritten) => unwritten,
+            };
+        }
+    }
+
+    /// Returns whether the writer of a value waits until its reader has done with the value, if that read is extended.
+    pub(crate) fn keeps_its_writer(&self, extended: bool) -> bool {
+        extended && self.capacity == 0 && !std::thread::panicking()
+    }
+
+    /// Lets a reader go on that has its value but keeps its writer, which is the caller.
+    #[cold]
+    pub(crate) fn serve_extended(
+        &self,
+        context: &'static Context,
+        reader: Partner<T>,
+        place: &'static Location<'static>,
+    ) {
+        if self.keeps_its_writer(true) {
+            reader.wake_and_wait(context, &self.at(Operation::Release, place));
+        } else {
+            reader.wake();
+        }
+    }
+
+    /// Waits for a reader, or for room.
+    #[inline(always)]
+    fn wait_for_reader(
+        &self,
+        context: &'static Context,
+        state: Guard<'_, State<T>>,
+        value: &Parcel<T>,
+        place: &'static Location<'static>,
+    ) -> Result<(), Option<Termination>> {
+        if state.ended.is_some() {
+            drop(state);
+            return Err(Some(self.meet_end(context, Side::Writer)));
+        }
+        if state.away.is_some() {
+            return Err(None);
+        }
+        if let Some(termination) = park::unwinding(context) {
+            return Err(Some(termination));
+        }
+        if context.is_polled() {
+            drop(state);
+            park::refuse_to_wait("a write", "write_async(value).await");
+        }
+        let why = self.at(Operation::Write, place);
+        let served = stand::stand(context, state, |state| &mut state.writers, value, false, &why);
+        match (served.outcome, value.is_full()) {
+            (Outcome::Ended, true) => Err(Some(self.meet_end(context, Side::Writer))),
+            (Outcome::Retry, true) => Err(context.dismissed()),
+            _ => {
+                context.communicated();
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands the promised value to a reader that awaits it.
+    pub(crate) fn keep_promise(
+        &self,
+        context: &'static Context,
+        promise: &Promise<T>,
+        value: &Parcel<T>,
+        place: &'static Location<'static>,
+    ) {
+        let kept = match self.keeps_its_writer(promise.is_extended()) {
+            true => promise.keep_and_wait(value, context, &self.at(Operation::Release, place)),
+            false => promise.keep(Made::Value(None), value),
+        };
+        if kept.is_err() {
+            self.give_back(value, false);
+        }
+    }
+
+    /// Does the same in an `async` process. Returns the gate that the process then awaits, if any.
+    pub(crate) fn keep_promise_and_await(
+        &self,
+        promise: &Promise<T>,
+        value: &Parcel<T>,
+    ) -> Option<Arc<Gate>> {
+        let kept = match self.keeps_its_writer(promise.is_extended()) {
+            true => promise.keep_and_await(value).map(Some),
+            false => promise.keep(Made::Value(None), value).map(|()| None),
+        };
+        kept.unwrap_or_else(|_| {
+            // Its reader has gone.
+            self.give_back(value, false);
+            None
+        })
+    }
+
+    /// Puts the value into the room that was reserved for it, if it was made. Returns an error if the channel is away by now and the
+    /// value cannot be packed.
+    pub(crate) fn fill(&self, value: &Parcel<T>) -> Result<(), Termination> {
+        let mut later = Wakes::new();
+        let mut state = self.state.lock();
+        state.held -= 1;
+        if state.away.is_some() {
+            let far = self.reach(state);
+            let packed = value.look(|value| far.preload(value)).unwrap_or(Ok(()));
+            drop_quietly(value.take());
+            return packed.map_err(|reason| {
+                let process = park::current().path();
+                Termination::Poisoned(Poison::new(Cause::Serialization { process, reason }))
+            });
+        }
+        let unwanted = match &state.ended {
+            Some(Termination::Poisoned(_)) => true,
+            Some(_) => state.reader_ends == 0,
+            None => false,
+        };
+        if !unwanted {
+            // A reader that waits takes the value, and leaves the room to the next writer.
+            if value.is_full() {
+                state.put(value, &mut later);
+            }
+            state.refill(&mut later);
+        }
+        drop(state);
+        drop(later);
+        drop_quietly(value.take());
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! Floor 1. The services of the operating system: copies by `fork`, threads of our own, standard error, the count of awake threads.
+
+pub(super) mod forked;
+pub(super) mod helper;
+pub(super) mod quiet;
+pub(super) mod stderr;
+pub(super) mod thread_id;

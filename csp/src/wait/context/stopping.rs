@@ -1,0 +1,118 @@
+//! The poison or panic that stops a process, and the legacy of its ends.
+
+use super::Context;
+use crate::report::termination::{Cause, Poison, Termination};
+use crate::wait::panics;
+
+impl Context {
+    /// Returns the poison that it has met, if it has not communicated since.
+    pub(crate) fn poison(&self) -> Option<Poison> {
+        self.stopping.borrow().clone()
+    }
+
+    /// Returns the deadlock that has stopped the process, if one has and it has not communicated
+    /// since.
+    #[inline]
+    pub(crate) fn deadlock(&self) -> Option<Poison> {
+        if self.berth.stopped.get() { self.stopping_deadlock() } else { None }
+    }
+
+    #[cold]
+    fn stopping_deadlock(&self) -> Option<Poison> {
+        let stopping = self.stopping.borrow();
+        stopping.as_ref().filter(|p| matches!(p.cause(), Cause::Deadlock(_))).cloned()
+    }
+
+    /// Notes that the process has communicated: it got over any poison that it met.
+    #[inline(always)]
+    pub(crate) fn communicated(&self) {
+        if self.berth.stopped.get() {
+            self.recover();
+        }
+    }
+
+    /// Forgets the poison or panic that it met, except if the process unwinds. Then it has not got
+    /// over its panic, even if it still communicates.
+    #[cold]
+    pub(in crate::wait) fn recover(&self) {
+        if std::thread::panicking() {
+            return;
+        }
+        panics::forget();
+        self.berth.stopped.set(false);
+        self.stopping.replace(None);
+    }
+
+    /// Notes that the process has met the end of a channel.
+    #[cold]
+    pub(crate) fn met(&self, termination: &Termination) {
+        if let Termination::Poisoned(poison) = termination {
+            self.stop(poison.clone());
+        }
+    }
+
+    /// Returns whether a poison stops it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.berth.stopped.get() && self.stopping.borrow().is_some()
+    }
+
+    /// Notes that the hook has seen a panic of it. The panic is forgotten when the process next
+    /// communicates or ends, as a poison would be.
+    pub(crate) fn has_panicked(&self) {
+        self.berth.stopped.set(true);
+    }
+
+    pub(crate) fn stop(&self, poison: Poison) {
+        self.stopping.replace(Some(poison));
+        self.berth.stopped.set(true);
+    }
+
+    /// `on_panic = retire`
+    pub(crate) fn retires_on_panic(&self) -> bool {
+        self.retire_on_panic.get()
+    }
+
+    /// Returns what an end dropped now leaves behind: the poison that stops the process, or
+    /// retirement.
+    pub(crate) fn legacy(&self) -> Termination {
+        // A process never waits while it unwinds, so a thread that panics means: this process does.
+        if std::thread::panicking() {
+            return match self.retire_on_panic.get() {
+                true => Termination::Retired,
+                false => Termination::Poisoned(self.panic_poison()),
+            };
+        }
+        if !self.berth.stopped.get() {
+            return Termination::Retired;
+        }
+        panics::forget();
+        match &*self.stopping.borrow() {
+            Some(poison) => Termination::Poisoned(poison.clone()),
+            None => Termination::Retired,
+        }
+    }
+
+    /// Returns the poison of the panic that unwinds this process: one for all its ends.
+    pub(crate) fn panic_poison(&self) -> Poison {
+        // Most likely it panics because of this poison, so others are to hear of it too.
+        if let Some(poison) = &*self.stopping.borrow()
+            && matches!(poison.cause(), Cause::Deadlock(_))
+        {
+            return poison.clone();
+        }
+        let poison = panics::poison(std::ptr::from_ref(self).addr(), || self.path());
+        self.stop(poison.clone());
+        poison
+    }
+}
+
+/// Returns the result that operations of an unwinding process have instead of waiting: it must not
+/// wait for others.
+#[inline(always)]
+pub(crate) fn unwinding(context: &Context) -> Option<Termination> {
+    #[cold]
+    fn instead(context: &Context) -> Termination {
+        Termination::Poisoned(context.panic_poison())
+    }
+    std::thread::panicking().then(|| instead(context))
+}
