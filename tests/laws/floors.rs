@@ -573,7 +573,6 @@ const CIRCLES: &[&[&str]] = &[
         "backend/subprocess/protocol/home.rs",
         "backend/subprocess/protocol/pairs.rs",
     ],
-    &["commit/held.rs", "commit/offer.rs", "commit/promise.rs", "commit/waiter.rs"],
     &["wait/future/crowd.rs", "wait/future/head.rs"],
     &["watch/everywhere/mod.rs", "watch/mod.rs"],
 ];
@@ -616,7 +615,7 @@ const DOUBLE_NAMES: &[&str] = &[
     "Kept", "Kind", "Known", "Lent", "Letter", "Link", "Look", "Members",
     "NoStack", "Numbers", "Object", "Offer", "Outcome", "Output", "Packer", "Parcel",
     "Parts", "Place", "Post", "Promised", "Run", "Shown", "Site", "Slot",
-    "Standing", "State", "Stood", "Suspender", "Table", "Unpacker", "Variant", "Wait",
+    "Standing", "State", "Suspender", "Table", "Unpacker", "Variant", "Wait",
     "Waiting", "Want", "Waves", "Word", "Words",
 ];
 

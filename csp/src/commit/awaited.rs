@@ -28,9 +28,9 @@ use crate::wait::park::{Park, WOKEN};
 /// - The thread that commits it wakes it some instructions later, and nothing that may last comes in between. So a drop that finds
 ///   it committed spins until it is woken.
 /// - It stays on its thread, with the head that it stands for. It is not `Send`, and neither is a future that it lies in.
-pub(crate) struct Awaited<T>(UnsafeCell<Option<Stood<T>>>);
+pub(crate) struct Awaited<T>(UnsafeCell<Option<OwnOffer<T>>>);
 
-struct Stood<T> {
+struct OwnOffer<T> {
     waiter: Waiter,
     offer: Offer<T>,
 }
@@ -40,7 +40,7 @@ impl<T> Awaited<T> {
         Self(UnsafeCell::new(None))
     }
 
-    fn stood(&self) -> Option<&Stood<T>> {
+    fn stood(&self) -> Option<&OwnOffer<T>> {
         // SAFETY: written by `make` and `take` only, while nobody refers to it.
         unsafe { &*self.0.get() }.as_ref()
     }
@@ -57,10 +57,11 @@ impl<T> Awaited<T> {
     fn makes_empty(&self) {
         // SAFETY: nothing is there, so nobody refers to it.
         let slot = unsafe { &mut *self.0.get() };
-        *slot = Some(Stood { waiter: Waiter::of(Whom(ptr::null()), 0), offer: Offer::unstood() });
+        *slot =
+            Some(OwnOffer { waiter: Waiter::of(Whom(ptr::null()), 0), offer: Offer::unstood() });
     }
 
-    fn make(&self, awaiter: Awaiter, extended: bool) -> &Stood<T> {
+    fn make(&self, awaiter: Awaiter, extended: bool) -> &OwnOffer<T> {
         if self.stood().is_none() {
             self.makes_empty();
         }
@@ -112,7 +113,7 @@ impl<T> Awaited<T> {
         why: &dyn Blocked,
         lock: impl FnOnce() -> S,
     ) -> Option<Outcome> {
-        let Stood { waiter, offer } = self.stood().expect("it stands");
+        let OwnOffer { waiter, offer } = self.stood().expect("it stands");
         if !is_woken(waiter) {
             if waits_for(waiter, waker) {
                 return None;
@@ -162,7 +163,7 @@ impl<T> Awaited<T> {
         mut locked: S,
         queue: impl FnOnce(&mut S) -> &mut Queue<T, C>,
     ) -> bool {
-        let Stood { waiter, offer } = self.stood().expect("it stands");
+        let OwnOffer { waiter, offer } = self.stood().expect("it stands");
         let stood = offer.queued.get();
         queue(&mut locked).remove(offer);
         drop(locked);

@@ -7,10 +7,18 @@ use super::held::Held;
 use super::offer::Offer;
 use super::parcel::Parcel;
 use super::queue::{Count, Queue};
-use super::waiter::{Outcome, Stood, Waiter};
+use super::waiter::{Outcome, Waiter};
 use crate::sync::Guard;
 use crate::wait::blocked::Blocked;
 use crate::wait::park::Context;
+
+/// The offer of a guard. A guard is made for each choice and often stands nowhere, so no more is written than is needed.
+enum Stood<T> {
+    Nothing,
+    /// The guard has a value, and has never stood.
+    Value(Parcel<T>),
+    Offer(Offer<T>),
+}
 
 /// Where an alternation's guard keeps the offer that it stands with.
 pub(crate) struct Standing<T>(UnsafeCell<Stood<T>>);

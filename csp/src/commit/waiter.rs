@@ -1,6 +1,6 @@
 //! Waiters and offers: how two processes agree.
 //!
-//! A process that can't go on makes a [`Waiter`], and places one [`Offer`] in the queue of each channel that it could use. Then it
+//! A process that can't go on makes a [`Waiter`], and places one [`Offer`](super::offer::Offer) in the queue of each channel that it could use. Then it
 //! parks. A process that can serve one of the offers *commits* the waiter to it, moves the value, and unparks the waiter. Waiter
 //! and offers live on the waiting process's stack.
 //!
@@ -25,8 +25,6 @@ use std::marker::PhantomPinned;
 use std::ptr;
 use std::time::Instant;
 
-use super::offer::Offer;
-use super::parcel::Parcel;
 use crate::sync::{self, AtomicU32, Cell, Ordering};
 use crate::wait::blocked::Blocked;
 use crate::wait::future::Awaiter;
@@ -358,12 +356,4 @@ impl Waiter {
         !self.is_single()
             && self.state.compare_exchange(HELD, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
-}
-
-/// The offer of a guard. A guard is made for each choice and often stands nowhere, so no more is written than is needed.
-pub(super) enum Stood<T> {
-    Nothing,
-    /// The guard has a value, and has never stood.
-    Value(Parcel<T>),
-    Offer(Offer<T>),
 }
