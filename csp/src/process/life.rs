@@ -17,11 +17,13 @@ use crate::wait::park::{self, Context};
 use crate::wait::quietly::{self, drop_quietly};
 
 /// Returns the outcome of a process: that of its function, and of all processes that it spawned.
+#[inline]
 pub(crate) fn live<R>(body: impl FnOnce() -> R) -> Outcome<R> {
     let outcome = judge(catch(body));
     with_children(outcome, Group::wait_for_children())
 }
 
+#[inline]
 fn catch<R>(body: impl FnOnce() -> R) -> Outcome<R> {
     quietly::catch(body).map_err(|payload| Failure::caught(park::current(), &payload))
 }
@@ -99,6 +101,7 @@ pub(super) struct Polling<'a, A, R> {
 }
 
 impl<A, R: 'static> Polling<'_, A, R> {
+    #[inline]
     pub(super) unsafe fn begin(
         &self,
         arguments: impl FnOnce() -> A,
@@ -110,6 +113,7 @@ impl<A, R: 'static> Polling<'_, A, R> {
         begun.err().map(|failure| over(Err(failure), end))
     }
 
+    #[inline]
     pub(super) unsafe fn poll(
         &self,
         place: *mut u8,
@@ -133,9 +137,7 @@ impl<A, R: 'static> Polling<'_, A, R> {
         let _ = panics::apart(|| quietly::catch(|| unsafe { self.body.drop(place) }));
         Poll::Ready(over(outcome, end))
     }
-}
 
-impl<A, R: 'static> Polling<'_, A, R> {
     pub(super) unsafe fn give_up(
         &self,
         place: *mut u8,

@@ -66,8 +66,12 @@ impl<R> Conclusion<R> {
 
 impl<A, R> Drop for Single<A, R> {
     fn drop(&mut self) {
-        self.arguments.get_mut().take().into_iter().for_each(drop_quietly);
-        self.end.get_mut().outcome.take().into_iter().for_each(drop_quietly);
+        if let Some(arguments) = self.arguments.get_mut().take() {
+            drop_quietly(arguments);
+        }
+        if let Some(outcome) = self.end.get_mut().outcome.take() {
+            drop_quietly(outcome);
+        }
     }
 }
 
