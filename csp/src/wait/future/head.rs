@@ -258,6 +258,8 @@ impl Park for Head {
         mark_woken(state);
         if self.notified.swap(true, Ordering::AcqRel) {
             drop(letters);
+            // A caller that holds a lock does not free the process here. The woken operation takes that lock again before its
+            // process goes on, so another reference is left.
             // SAFETY: the reference from above.
             unsafe { Self::release(NonNull::from(self)) };
         } else {
