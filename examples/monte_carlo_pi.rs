@@ -29,7 +29,7 @@ struct Arguments {
     /// Workers that throw the darts
     #[arg(long, default_value_t = 10)]
     workers: usize,
-    /// Backend of a worker, if it is compiled in: coroutine, thread or subprocess
+    /// Backend of a worker: coroutine, thread or subprocess
     #[arg(long, default_value_t = Backend::Coroutine)]
     on: Backend,
 }

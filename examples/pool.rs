@@ -19,7 +19,9 @@
 use std::collections::BTreeMap;
 
 use clap::Parser;
-use csp::{Backend, Channel, Reader, Spawned, Writer, multiprocess, parallel, process, spawn};
+use csp::{
+    Backend, Cause, Channel, Reader, Spawned, Writer, multiprocess, parallel, process, spawn,
+};
 
 /// Squares numbers with workers that crash now and then.
 #[derive(Parser)]
@@ -33,9 +35,16 @@ struct Arguments {
     /// One in so many jobs crashes the first worker that gets it (0 for none)
     #[arg(long, default_value_t = 10)]
     crash: u64,
-    /// Backend of a worker, if it is compiled in: coroutine, thread or subprocess
-    #[arg(long, default_value_t = Backend::Subprocess)]
+    /// Backend of a worker: coroutine, thread or subprocess
+    #[arg(long, default_value_t = usual())]
     on: Backend,
+}
+
+fn usual() -> Backend {
+    match Backend::Subprocess.is_compiled_in() {
+        true => Backend::Subprocess,
+        false => Backend::Coroutine,
+    }
 }
 
 #[process]
@@ -84,7 +93,7 @@ struct Hired {
 impl Hired {
     fn new(crash: u64, on: Backend) -> Self {
         let (orders, answers) = (Channel::new(), Channel::new());
-        let alone = on == Backend::Subprocess && cfg!(feature = "subprocess");
+        let alone = on == Backend::Subprocess;
         let worker = worker(orders.reader(), answers.writer(), crash, alone).on(on);
         Self { orders: orders.writer(), answers: answers.reader(), worker: spawn(worker) }
     }
@@ -113,6 +122,9 @@ fn minder(
             }
             let fired = std::mem::replace(&mut hired, Hired::new(crash, on));
             if let Err(failure) = fired.worker.try_join() {
+                if matches!(failure.cause(), Cause::Unstarted { .. }) {
+                    return Err(failure.into()); // the next one would fare no better
+                }
                 println!("{failure:#}");
                 crashes += 1;
             }

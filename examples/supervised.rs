@@ -31,9 +31,16 @@ struct Arguments {
     /// Crashes that the pool stands before it gives up
     #[arg(long, default_value_t = 10)]
     restarts: usize,
-    /// Backend of a worker, if it is compiled in: coroutine, thread or subprocess
-    #[arg(long, default_value_t = Backend::Subprocess)]
+    /// Backend of a worker: coroutine, thread or subprocess
+    #[arg(long, default_value_t = usual())]
     on: Backend,
+}
+
+fn usual() -> Backend {
+    match Backend::Subprocess.is_compiled_in() {
+        true => Backend::Subprocess,
+        false => Backend::Coroutine,
+    }
 }
 
 #[process]

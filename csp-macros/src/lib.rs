@@ -34,7 +34,8 @@ use process::Kind;
 ///
 /// - `name = "…"`: the process's step in the paths that name processes. The default is the function's name.
 /// - `on = coroutine | thread | subprocess`: the backend. The default is coroutines, or threads in a build without
-///   coroutines.
+///   coroutines. In such a build `on = coroutine` is a thread too. If the library has no feature `threads` or `subprocess`, then
+///   `on = thread` or `on = subprocess` is a compile error.
 /// - `stack = "64 KiB"`: the size of its stack, a whole number of `B`, `KiB` or `MiB`.
 /// - `daemon`: the process does not keep the network alive.
 /// - `on_panic = poison | retire`: the fate of the ends that the process holds when it panics. The default is `poison`.
@@ -81,8 +82,9 @@ pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Turns a function into the constructor of a process that runs in an OS process of its own.
 ///
-/// This requires the feature `subprocess`. Without the feature, the process runs like one of [`macro@process`]. The options are
-/// the same, and `on = …` and `.on(…)` still choose another backend.
+/// This requires the feature `subprocess`. Without the feature, the process runs like one of [`macro@process`], as PyCSP's greenlets
+/// do. A debug build then says so once on standard error. The options are the same, and `on = …` and `.on(…)` still choose another
+/// backend. One option more, `isolated`, is for a function that may take its OS process down: without the feature it is a compile error.
 ///
 /// With the feature, arguments and result are `Serialize + DeserializeOwned` (of serde). They are serialized and made anew in
 /// the other OS process, and the originals of the arguments are dropped. A generic function states these bounds for its

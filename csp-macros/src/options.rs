@@ -14,8 +14,10 @@ struct Entry {
 /// The options of an attribute, judged. A wrong option is left at its default.
 pub(crate) struct Options {
     pub(crate) name: Option<String>,
-    /// A variant of `csp::Backend`.
+    /// A variant of `csp::Backend`, at the place of the user's word.
     pub(crate) on: Option<Ident>,
+    /// The word by which a `#[multiprocess]` refuses to run in place.
+    pub(crate) isolated: Option<Ident>,
     pub(crate) stack: Option<u64>,
     pub(crate) daemon: bool,
     /// A variant of `OnPanic`.
@@ -37,6 +39,18 @@ pub(crate) struct Options {
 
 const PROCESS: &[&str] =
     &["name", "on", "stack", "daemon", "on_panic", "cpu_time", "wall_time", "memory", "crate"];
+const MULTIPROCESS: &[&str] = &[
+    "name",
+    "on",
+    "isolated",
+    "stack",
+    "daemon",
+    "on_panic",
+    "cpu_time",
+    "wall_time",
+    "memory",
+    "crate",
+];
 const PATH: &[&str] = &["crate"];
 const MAIN: &[&str] = &["dump_on_signal", "leaks", "crate"];
 const TEST: &[&str] = &["limit", "leaks", "crate"];
@@ -44,6 +58,10 @@ const TEST: &[&str] = &["limit", "leaks", "crate"];
 impl Options {
     pub(crate) fn of_process(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
         Options::judge(tokens, PROCESS, unknown_of_process, mistakes)
+    }
+
+    pub(crate) fn of_multiprocess(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
+        Options::judge(tokens, MULTIPROCESS, unknown_of_multiprocess, mistakes)
     }
 
     pub(crate) fn of_main(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
@@ -67,6 +85,7 @@ impl Options {
         let mut options = Options {
             name: None,
             on: None,
+            isolated: None,
             stack: None,
             daemon: false,
             on_panic: None,
@@ -94,6 +113,11 @@ impl Options {
                 ("daemon", Some(value)) => {
                     mistakes.at(value, "`daemon` takes no value: a process is one or is not");
                 }
+                ("isolated", None) => options.isolated = Some(key),
+                ("isolated", Some(value)) => {
+                    mistakes
+                        .at(value, "`isolated` takes no value: an OS process is a must or is not");
+                }
                 ("dump_on_signal", None) => options.dump_on_signal = true,
                 ("dump_on_signal", Some(value)) => {
                     mistakes.at(value, "`dump_on_signal` takes no value: signals dump or do not");
@@ -120,11 +144,26 @@ impl Options {
             }
             seen.push(name);
         }
+        if let (Some(isolated), Some(backend)) = (&options.isolated, &options.on)
+            && backend != "Subprocess"
+        {
+            mistakes.at(
+                isolated,
+                "a process runs on one backend: `isolated` asks for an OS process, and `on` for another",
+            );
+        }
         options
     }
 }
 
+fn unknown_of_multiprocess(name: &str) -> String {
+    format!("a process has no option `{name}`: it has {}", list(MULTIPROCESS))
+}
+
 fn unknown_of_process(name: &str) -> String {
+    if name == "isolated" {
+        return "`isolated` is an option of `#[multiprocess]`: with `on = subprocess` a process is isolated anyway".into();
+    }
     format!("a process has no option `{name}`: it has {}", list(PROCESS))
 }
 

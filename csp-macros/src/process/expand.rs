@@ -66,6 +66,7 @@ use syn::{
 
 use super::{Kind, portability};
 use crate::{
+    diagnostics::Mistakes,
     function::Function,
     keeping,
     options::Options,
@@ -329,8 +330,8 @@ fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream
     if kind == Kind::Multiprocess {
         definition.extend(quote!(.multiprocess()));
     }
-    if let Some(backend) = on {
-        definition.extend(quote!(.on(#krate::Backend::#backend)));
+    if let Some(backend) = backend(krate, on.as_ref(), options.isolated.as_ref()) {
+        definition.extend(quote!(.on(#backend)));
     }
     if let Some(bytes) = stack.map(proc_macro2::Literal::u64_unsuffixed) {
         definition.extend(quote!(.stack(#bytes)));
@@ -349,6 +350,24 @@ fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream
     }
     definition
 }
+
+/// Prints the backend that is asked for. Only the library knows whether it is compiled in, so the library gets the mistake too.
+fn backend(krate: &Path, on: Option<&Ident>, isolated: Option<&Ident>) -> Option<TokenStream> {
+    let word = isolated.or(on)?;
+    let (name, what, feature) = match word.to_string().as_str() {
+        "Thread" => ("thread", "`on = thread`", "the feature `threads` of csp"),
+        "Subprocess" => ("subprocess", "`on = subprocess`", SUBPROCESS),
+        "isolated" => ("subprocess", "`isolated`", SUBPROCESS),
+        // Another backend stands in for coroutines.
+        _ => return Some(quote!(#krate::Backend::#word)),
+    };
+    let mut mistake = Mistakes::default();
+    mistake.at(word, format!("{what} asks for what is not compiled in: enable {feature}"));
+    let (name, mistake) = (Ident::new(name, Span::call_site()), mistake.report());
+    Some(quote!(#krate::__private::#name!(#mistake)))
+}
+
+const SUBPROCESS: &str = "the feature `subprocess` of csp, which is for Linux";
 
 /// Whether an attribute concerns the constructor. Documentation, conditions, lints and deprecation do, and lints reach the body
 /// inside it. All other attributes, such as `inline` or another macro, concern the body.

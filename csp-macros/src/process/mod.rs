@@ -18,7 +18,10 @@ pub(crate) enum Kind {
 
 pub(crate) fn attribute(kind: Kind, options: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let options = Options::of_process(options, &mut mistakes);
+    let options = match kind {
+        Kind::Process => Options::of_process(options, &mut mistakes),
+        Kind::Multiprocess => Options::of_multiprocess(options, &mut mistakes),
+    };
     let function = function::parse(
         item.clone(),
         &mut mistakes,

@@ -14,10 +14,11 @@ pub(super) mod subprocess;
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 mod threads;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use crate::process::Backend;
-use crate::process::work::Work;
+use crate::process::work::{self, Work};
+use crate::system::stderr;
 use crate::wait::thread::pool::Job;
 
 #[cfg(not(any(feature = "coroutines", feature = "threads")))]
@@ -35,6 +36,59 @@ pub(crate) const COMPILED_IN: &[Backend] = &[
     Backend::Subprocess,
 ];
 
+impl Backend {
+    /// Returns whether this backend is compiled in. [`Process::on`](crate::Process::on) says what a process does otherwise.
+    ///
+    /// ```
+    /// use csp::{Backend, parallel, process};
+    ///
+    /// #[process]
+    /// fn answer() -> u32 { 42 }
+    ///
+    /// for backend in [Backend::Coroutine, Backend::Thread] {
+    ///     if backend.is_compiled_in() {
+    ///         assert_eq!(parallel!(answer().on(backend)).0, 42);
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_compiled_in(self) -> bool {
+        COMPILED_IN.contains(&self)
+    }
+}
+
+/// Stands behind `on = thread`. It is the backend, or `$mistake`, which the macros hand over because they do not know the features.
+#[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __csp_thread {
+    ($($mistake:tt)*) => {
+        $crate::Backend::Thread
+    };
+}
+#[cfg(not(any(feature = "threads", not(feature = "coroutines"), loom)))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __csp_thread {
+    ($($mistake:tt)*) => { $($mistake)* };
+}
+
+/// Stands behind `on = subprocess` and `isolated` in the same way.
+#[cfg(all(feature = "subprocess", target_os = "linux", not(loom)))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __csp_subprocess {
+    ($($mistake:tt)*) => {
+        $crate::Backend::Subprocess
+    };
+}
+#[cfg(not(all(feature = "subprocess", target_os = "linux", not(loom))))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __csp_subprocess {
+    ($($mistake:tt)*) => { $($mistake)* };
+}
+
 /// Starts all processes of `work`.
 pub(crate) fn start(work: Arc<dyn Work>) {
     let job: &dyn Work = &*work;
@@ -42,18 +96,61 @@ pub(crate) fn start(work: Arc<dyn Work>) {
         return;
     }
     crate::watch::start();
-    let wanted = job.options().on().filter(|wanted| COMPILED_IN.contains(wanted));
-    match wanted.unwrap_or(COMPILED_IN[0]) {
+    let chosen = match job.options().on() {
+        Some(wanted) if wanted != COMPILED_IN[0] => instead(wanted, job),
+        _ => Ok(COMPILED_IN[0]),
+    };
+    match chosen {
         #[cfg(all(feature = "coroutines", not(loom)))]
-        Backend::Coroutine if job.futures().is_some() => futures::start(work),
+        Ok(Backend::Coroutine) if job.futures().is_some() => futures::start(work),
         #[cfg(all(feature = "coroutines", not(loom)))]
-        Backend::Coroutine => coroutines::start(work),
+        Ok(Backend::Coroutine) => coroutines::start(work),
         #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
-        Backend::Thread => threads::start(work),
+        Ok(Backend::Thread) => threads::start(work),
         #[cfg(all(feature = "subprocess", target_os = "linux", not(loom)))]
-        Backend::Subprocess => subprocess::start(work),
+        Ok(Backend::Subprocess) => subprocess::start(work),
         #[allow(unreachable_patterns, reason = "which are left depends on the features")]
-        _ => unreachable!("only what is compiled in is chosen"),
+        Ok(_) => unreachable!("only what is compiled in is chosen"),
+        Err(reason) => (0..work.count()).for_each(|index| work::refuse(&work, index, &reason)),
+    }
+}
+
+/// Returns the backend for processes that ask for `wanted`, or the reason why there is none.
+fn instead(wanted: Backend, job: &dyn Work) -> Result<Backend, String> {
+    match wanted {
+        _ if wanted.is_compiled_in() => Ok(wanted),
+        // A thread stands in for a coroutine.
+        Backend::Coroutine => Ok(COMPILED_IN[0]),
+        Backend::Subprocess if job.options().may_run_in_place() => {
+            put_in_place(job);
+            Ok(COMPILED_IN[0])
+        }
+        Backend::Thread => Err(format!("it asks for a thread: {}", missing("threads"))),
+        Backend::Subprocess => Err(format!("it asks for an OS process: {}", missing("subprocess"))),
+    }
+}
+
+fn missing(feature: &str) -> String {
+    match feature {
+        "subprocess" if !cfg!(target_os = "linux") => "csp has them on Linux only".into(),
+        _ => format!("the feature `{feature}` of csp is not compiled in"),
+    }
+}
+
+/// Prepares `#[multiprocess]` functions to run as those with `#[process]` do. A debug build says so, once.
+fn put_in_place(job: &dyn Work) {
+    static SAID: Once = Once::new();
+    if let Some(grip) = job.grip() {
+        grip.has_nothing();
+    }
+    if cfg!(debug_assertions) {
+        SAID.call_once(|| {
+            stderr::say(format!(
+                "csp: `{}` has no OS process of its own, nor has any other `#[multiprocess]` function: {}\n",
+                job.path(0),
+                missing("subprocess")
+            ));
+        });
     }
 }
 

@@ -1,11 +1,13 @@
 //! The code that the macros' expansions call. It is not part of the interface.
 
-pub use crate::__csp_portable as portable;
 #[allow(unused_imports, unreachable_pub, reason = "there are none without OS processes")]
 pub use crate::backend::subprocess::portable::*;
 pub use crate::process::code::{Code, Entry, hash};
 pub use crate::process::definition::{Definition, OnPanic};
 pub use crate::stack::ENGINES;
+pub use crate::{
+    __csp_portable as portable, __csp_subprocess as subprocess, __csp_thread as thread,
+};
 
 use crate::network::{self, Component, Output};
 use crate::process::{Failure, Options, Process};

@@ -307,11 +307,8 @@ impl<R> Spawned<R> {
     /// ```
     pub fn kill(&self) -> std::io::Result<()> {
         match self.process.as_ref().and_then(|process| process.grip()) {
-            Some(grip) => {
-                grip.kill();
-                Ok(())
-            }
-            None => Err(std::io::Error::new(
+            Some(grip) if grip.kill() => Ok(()),
+            _ => Err(std::io::Error::new(
                 std::io::ErrorKind::Unsupported,
                 "only an OS process can be killed, and this process has none of its own: ask it to end by a `StopToken`",
             )),

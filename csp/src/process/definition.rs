@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// The backend that a process runs on.
 ///
-/// Cargo features decide which backends are compiled in. The crate's documentation lists them.
+/// Cargo features decide which backends are compiled in. The crate's documentation lists them. [`Process::on`](crate::Process::on)
+/// says what a process does if its backend is not there.
 ///
 /// ```
 /// use csp::{Backend, parallel, process};
@@ -39,11 +40,13 @@ pub enum Backend {
     /// A coroutine, scheduled by the thread that starts it. It takes some 100 bytes before it runs, and a stack
     /// from then on. No other process of its scheduler runs at the same time.
     Coroutine,
-    /// An OS thread of its own.
+    /// An OS thread of its own. The feature `threads` has it, and so does every build without coroutines.
     Thread,
     /// An OS process of its own: the same executable, started again. Only functions that are marked
     /// [`#[multiprocess]`](crate::multiprocess) or `on = subprocess` can run there. Other processes fail. The start
     /// takes more than a millisecond and a thread of the parent.
+    ///
+    /// The feature `subprocess` has it, on Linux.
     Subprocess,
 }
 
@@ -227,6 +230,11 @@ impl Options {
 
     pub(crate) fn set_on(&mut self, backend: Backend) {
         self.on = Some(backend);
+    }
+
+    /// Returns whether an OS process is only its first choice: it is a `#[multiprocess]`, and nobody has named a backend.
+    pub(crate) fn may_run_in_place(&self) -> bool {
+        self.on.is_none()
     }
 
     /// Returns whether the process asks for nothing that takes it off the thread that starts it.

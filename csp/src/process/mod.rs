@@ -58,7 +58,11 @@ impl<A, R> Process<A, R> {
         self
     }
 
-    /// Sets the backend that this process runs on. A backend that is not compiled in is replaced by one that is.
+    /// Sets the backend that this process runs on.
+    ///
+    /// In a build without coroutines, a thread stands in for a coroutine. Any other backend that is not compiled in makes
+    /// the process fail with [`Cause::Unstarted`](crate::Cause::Unstarted), which names the feature that is missing. The
+    /// option `on = …` of `#[process]` is a compile error then.
     pub fn on(mut self, backend: Backend) -> Self {
         self.options.set_on(backend);
         self

@@ -109,6 +109,8 @@ pub(crate) struct Grip(Mutex<Gripped>);
 enum Gripped {
     #[default]
     Unstarted,
+    /// There is none, because the process runs in place.
+    Nothing,
     /// It was killed before it had begun.
     Forestalled,
     Runs {
@@ -127,17 +129,25 @@ impl Grip {
     pub(crate) fn id(&self) -> Option<u32> {
         match *self.lock() {
             Gripped::Runs { id, .. } => Some(id),
-            Gripped::Unstarted | Gripped::Forestalled | Gripped::Over => None,
+            Gripped::Unstarted | Gripped::Nothing | Gripped::Forestalled | Gripped::Over => None,
         }
     }
 
-    pub(crate) fn kill(&self) {
+    /// Ends the OS process. Returns false if there is none and there never will be.
+    pub(crate) fn kill(&self) -> bool {
         let mut gripped = self.lock();
         match &*gripped {
             Gripped::Unstarted => *gripped = Gripped::Forestalled,
             Gripped::Runs { kill, .. } => kill(),
             Gripped::Forestalled | Gripped::Over => {}
+            Gripped::Nothing => return false,
         }
+        true
+    }
+
+    /// Notes that the process runs in place.
+    pub(crate) fn has_nothing(&self) {
+        *self.lock() = Gripped::Nothing;
     }
 
     /// Returns whether it was killed before it had begun.
