@@ -7,9 +7,14 @@ use std::process::Command;
 const RUSTC: &str = "rustc 1.95.";
 
 #[test]
-fn macros() {
+fn what_is_right_compiles() {
+    trybuild::TestCases::new().pass("ui/pass/*.rs");
+}
+
+/// They stand apart from the right ones, because trybuild then gives all of them to one run of the compiler.
+#[test]
+fn mistakes_are_named() {
     let cases = trybuild::TestCases::new();
-    cases.pass("ui/pass/*.rs");
     cases.compile_fail("ui/*.rs");
     let subprocess = cfg!(feature = "subprocess");
     if subprocess {
