@@ -295,6 +295,9 @@ fn two_schedulers(backend: &Placement, seed: u64) {
     let (a, b) = (Channel::<Token>::new(), Channel::<Token>::new());
     let ledger = Ledger::new(4 * 25);
     let mut random = Random::seeded(seed);
+    // A build without threads has one scheduler for both.
+    let threads = csp::Backend::Thread.is_compiled_in();
+    let on = if threads { csp::Backend::Thread } else { csp::Backend::Coroutine };
     let hosts: Vec<_> = (0..2)
         .map(|host| {
             let (readers, writers) = ([a.reader(), b.reader()], [a.writer(), b.writer()]);
@@ -333,7 +336,7 @@ fn two_schedulers(backend: &Placement, seed: u64) {
                 read.extend(writes.into_iter().flat_map(csp::Spawned::join));
                 read
             })
-            .on(csp::Backend::Thread)
+            .on(on)
         })
         .collect();
     drop((a, b));
