@@ -57,7 +57,7 @@
 //     |from| Ok((::csp::__private::argument_received::<Vec<u64>>(from)?,)),
 //     ::csp::__private::result_sent::<u64>, ::csp::__private::result_received::<u64>
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
     Attribute, FnArg, GenericParam, Pat, Path, ReturnType, Signature, Token, Type, ext::IdentExt,
@@ -71,7 +71,7 @@ use crate::{
     keeping,
     options::Options,
     spans::{across, local, path_at},
-    tokens::mentions,
+    tokens::{inside, is_punct, mentions},
 };
 
 pub(super) fn function(
@@ -307,7 +307,20 @@ fn held_once(sig: &Signature, body: &Group) -> Option<TokenStream> {
     }
     sig.output = parse_quote!(-> impl ::core::future::Future<Output = #ty>);
     let whole = (!names.is_empty()).then(|| quote!(let _ = (#(&#names,)*);));
-    Some(quote!(#sig { async move { #whole #body } }))
+    // The statements stand in this block. Around a block of theirs, rustc would find its braces unnecessary.
+    let (attrs, statements) = inner_attributes(body);
+    let mut block = Group::new(Delimiter::Brace, quote!(#whole #statements));
+    block.set_span(body.span());
+    Some(quote!(#sig { #attrs async move #block }))
+}
+
+/// Returns the `#![…]` at the beginning of a body, and all that comes behind them.
+fn inner_attributes(body: &Group) -> (TokenStream, TokenStream) {
+    let tokens = inside(body);
+    let is_attr = |tokens: &&[TokenTree]| matches!(tokens, [sign, bang, TokenTree::Group(_)] if is_punct(sign, '#') && is_punct(bang, '!'));
+    let attrs = 3 * tokens.chunks(3).take_while(is_attr).count();
+    let (attrs, statements) = tokens.split_at(attrs);
+    (attrs.iter().cloned().collect(), statements.iter().cloned().collect())
 }
 
 /// Returns the place at which a signature without a `where` clause ends.

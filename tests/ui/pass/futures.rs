@@ -35,6 +35,27 @@ async fn recursive(n: u32) -> u32 {
     }
 }
 
+#[process]
+async fn one_expression(input: Reader<u32>) -> csp::Result<u32> { input.read_async().await }
+
+#[process]
+async fn one_literal(_: u32) -> u32 { 1 }
+
+#[process]
+async fn inner_attribute(n: u32) -> u32 {
+    #![allow(unused_variables)]
+    let unused = n;
+    n
+}
+
+#[process]
+async fn one_block(n: u32) -> u32 {
+    {
+        let n = n + 1;
+        n
+    }
+}
+
 /// Holds a value that is not `Send` over an `await`.
 #[process]
 async fn keeps_an_rc(input: Reader<u32>) -> csp::Result<u32> {
@@ -86,6 +107,10 @@ fn main() {
     let channel = Channel::new();
     let (_, all) = parallel!(generic([1, 2], channel.writer()), collect(channel.reader()));
     assert_eq!(all, [1, 2]);
+    let one = Channel::buffered(1);
+    one.writer().write(3).unwrap();
+    let ended = parallel!(one_expression(one.reader()), one_literal(0), inner_attribute(4), one_block(4));
+    assert_eq!(ended, (Ok(3), 1, 4, 5));
     assert_eq!(parallel!(recursive(3)).0, 3);
 }
 
