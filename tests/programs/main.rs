@@ -217,6 +217,18 @@ fn a_panic_of_main_reaches_what_it_spawned() {
     on_each_backend(env!("CARGO_BIN_EXE_main_panics"), |ended| {
         assert!(ended.output.contains("`main` panicked"), "{}", ended.output);
         assert!(ended.output.contains("enough"), "{}", ended.output);
+        assert_eq!(ended.errors.matches("enough").count(), 1, "{}", ended.errors);
+        assert!(ended.errors.contains("main_panics.rs:"), "{}", ended.errors);
+        assert_eq!(ended.code, Some(101));
+    });
+}
+
+/// The panic is shown when it happens, and when `main` hears of it.
+#[test]
+fn a_panic_of_a_process_of_main_is_shown_twice() {
+    on_each_backend_with(env!("CARGO_BIN_EXE_main_panics"), "process", |ended| {
+        assert_eq!(ended.errors.matches("enough").count(), 2, "{}", ended.errors);
+        assert!(ended.errors.contains("process `main/panics` panicked at "), "{}", ended.errors);
         assert_eq!(ended.code, Some(101));
     });
 }
@@ -728,6 +740,16 @@ fn a_test_that_is_right_passes() {
         let ended = trial(name);
         assert!(ended.output.contains("1 passed"), "{}", ended.output);
         assert_eq!(ended.code, Some(0));
+    }
+}
+
+#[test]
+fn a_test_that_panics_shows_that_once() {
+    for (name, count) in [("fails", 1), ("has_a_process_that_fails", 2)] {
+        let ended = trial(name);
+        assert_eq!(ended.code, Some(101), "{name}");
+        assert_eq!(ended.output.matches("out of tea").count(), count, "{name}: {}", ended.output);
+        assert_eq!(ended.errors, "", "{name}");
     }
 }
 

@@ -1,6 +1,6 @@
-//! `main` itself panics, while a process that it spawned waits for it.
+//! `main` itself panics, while a process that it spawned waits for it. Or it runs a process that panics.
 
-use csp::{Channel, Reader, Termination, process, spawn};
+use csp::{Channel, Reader, Termination, parallel, process, spawn};
 use csp_tests::backend;
 
 #[process]
@@ -11,8 +11,16 @@ fn waits(input: Reader<u32>) {
     }
 }
 
+#[process]
+fn panics() {
+    panic!("enough");
+}
+
 #[csp::main]
 fn main() {
+    if std::env::args().nth(2).as_deref() == Some("process") {
+        parallel!(panics().on(backend()));
+    }
     let values = Channel::new();
     let _writer = values.writer();
     let _ = spawn(waits(values.reader()).on(backend()));

@@ -88,3 +88,20 @@ fn returns_an_error() -> csp::Result {
     values.reader().read()?;
     Ok(())
 }
+
+#[process]
+fn panics() {
+    panic!("out of tea");
+}
+
+#[csp::test]
+#[ignore = "run by `a_test_that_panics_shows_that_once`"]
+fn fails() {
+    panic!("out of tea");
+}
+
+#[csp::test]
+#[ignore = "run by `a_test_that_panics_shows_that_once`"]
+fn has_a_process_that_fails() {
+    parallel!(panics());
+}

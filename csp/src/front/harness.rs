@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::network;
 use crate::process::life::live;
 use crate::system::stderr;
+use crate::wait::park;
 use crate::watch::leaks::{self, Leaks};
 use crate::watch::usage;
 
@@ -41,7 +42,10 @@ pub fn main<R>(options: Main, body: fn() -> R) -> R {
     if asks {
         usage::note();
     }
-    let result = network::expect(live(body));
+    let result = match live(body) {
+        Ok(result) => result,
+        Err(failure) => failure.leave(&park::current().path()),
+    };
     if asks {
         let leaks = leaks::left(0);
         if !leaks.is_empty() {
@@ -76,7 +80,7 @@ where
     let thread = thread.expect("a thread for the test");
     let (result, leaks): (R, Leaks) = match told.recv_timeout(limit) {
         Ok(Ok(ended)) => ended,
-        Ok(Err(failure)) => failure.raise(),
+        Ok(Err(failure)) => failure.leave(name),
         Err(RecvTimeoutError::Timeout) => {
             panic!("`{name}` has not ended after {limit:?}:\n{}", crate::network());
         }

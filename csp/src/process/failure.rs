@@ -114,8 +114,22 @@ impl Failure {
     /// each parent in between would show the same text, perhaps with a backtrace.
     #[track_caller]
     pub(crate) fn raise(self) -> ! {
-        let text = self.cause().to_string();
         let is_shown = !self.0.passed_on || park::current().is_plain_thread();
+        self.panic(is_shown)
+    }
+
+    /// Panics like [`raise`](Self::raise), at the end of `main` or of a test, whose path is `path`. If the function has panicked,
+    /// the panic hook has shown that panic, and does not show it again.
+    #[track_caller]
+    pub(crate) fn leave(self, path: &str) -> ! {
+        let is_own = self.process() == path && self.place().is_some();
+        let is_shown = !self.0.passed_on && !is_own;
+        self.panic(is_shown)
+    }
+
+    #[track_caller]
+    fn panic(self, is_shown: bool) -> ! {
+        let text = self.cause().to_string();
         let _ = RAISED.try_with(|raised| raised.set(Some(self)));
         if is_shown {
             panic!("{text}")
