@@ -7,6 +7,7 @@ mod choice;
 mod drops;
 mod laws;
 mod operations;
+mod refused;
 mod tokio;
 
 #[global_allocator]

@@ -81,6 +81,7 @@ impl<T> Drop for End<T> {
 }
 
 #[inline(always)]
+#[track_caller]
 pub(super) fn read<T>(core: &Core<T>, place: &'static Location<'static>) -> Result<T> {
     let value = Parcel::empty();
     match core.read(&value, place) {
@@ -91,6 +92,7 @@ pub(super) fn read<T>(core: &Core<T>, place: &'static Location<'static>) -> Resu
 
 #[cold]
 #[inline(never)]
+#[track_caller]
 pub(super) fn write_otherwise<T>(
     core: &Core<T>,
     value: T,

@@ -291,7 +291,7 @@ impl Barrier {
         }
         if context.is_polled() {
             drop(state);
-            park::refuse_to_wait("a barrier", "sync_async().await");
+            park::refuse_to_wait("a barrier", "sync_async().await", Location::caller());
         }
         let why =
             Waiting { operation: Operation::Sync, at: &*self.core, place: Location::caller() };

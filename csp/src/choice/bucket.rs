@@ -95,7 +95,7 @@ impl Bucket {
         }
         if context.is_polled() {
             drop(state);
-            park::refuse_to_wait("a bucket", "fall_in_async().await");
+            park::refuse_to_wait("a bucket", "fall_in_async().await", Location::caller());
         }
         let served =
             stand::stand(context, state, |state| &mut state.waiting, &Parcel::empty(), false, &why);

@@ -266,6 +266,7 @@ impl<T> Writer<T> {
     }
 }
 
+#[track_caller]
 fn read_unless<T>(
     end: &Reader<T>,
     mut otherwise: impl Guard,
@@ -293,6 +294,7 @@ async fn read_unless_async<T>(
     Ok((chosen? == 0).then(|| at.open()))
 }
 
+#[track_caller]
 fn write_unless<T>(
     end: &Writer<T>,
     value: T,

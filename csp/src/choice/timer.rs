@@ -65,9 +65,10 @@ async fn await_time(mut time: At, place: &'static Location<'static>) {
     let _ = choose::several_async([time.offer()], place).await;
 }
 
+#[track_caller]
 fn wait_for(mut time: At, place: &'static Location<'static>) {
     if park::current().is_polled() {
-        park::refuse_to_wait("to sleep", "sleep_async(duration).await");
+        park::refuse_to_wait("to sleep", "sleep_async(duration).await", place);
     }
     // A process that unwinds does not wait, and this function has no other way to fail.
     let _ = choose_from(park::current(), &[time.offer()][..], 0, place);

@@ -141,6 +141,7 @@ impl<T> Partner<T> {
     }
 
     /// Wakes a writer that makes its value now, and waits for the value. Returns `None` if there is none. Then nothing was agreed.
+    #[track_caller]
     pub(crate) fn order(
         self,
         context: &'static Context,
@@ -155,7 +156,7 @@ impl<T> Partner<T> {
         }
         if context.is_polled() {
             self.disappoint();
-            refuse_to_wait("a read", "read_async().await");
+            refuse_to_wait("a read", "read_async().await", why.place());
         }
         let waiter = Waiter::single(context);
         let offer = Offer::new(&waiter, 0, extended);
@@ -189,10 +190,11 @@ impl<T> Partner<T> {
     }
 
     /// Wakes a reader that keeps its writer waiting. The calling writer waits until the reader has done.
+    #[track_caller]
     pub(crate) fn wake_and_wait(self, context: &'static Context, why: &dyn Blocked) {
         if context.is_polled() {
             self.wake();
-            refuse_to_wait("a write", "write_async(value).await");
+            refuse_to_wait("a write", "write_async(value).await", why.place());
         }
         let writer = Waiter::single(context);
         writer.leave(COMMITTED);

@@ -88,6 +88,7 @@ impl<T> Promise<T> {
     }
 
     /// Does [`keep`](Self::keep) for a writer that waits until an extended read of the value has ended.
+    #[track_caller]
     pub(crate) fn keep_and_wait(
         &self,
         value: &Parcel<T>,
@@ -96,7 +97,7 @@ impl<T> Promise<T> {
     ) -> Result<(), Made> {
         if context.is_polled() {
             self.keep(Made::Value(None), value)?;
-            park::refuse_to_wait("a write", "end.write_async(value).await");
+            park::refuse_to_wait("a write", "end.write_async(value).await", why.place());
         }
         let writer = Waiter::single(context);
         writer.leave(COMMITTED);

@@ -297,6 +297,7 @@ impl<'a> Supervisor<'a> {
     ///
     /// # Errors
     /// Returns [`GaveUp`] if more restarts were needed than the [`intensity`](Self::intensity) allows. All children have ended then.
+    #[track_caller]
     pub fn run(mut self) -> Result<(), GaveUp> {
         let mut restarts = VecDeque::new();
         self.children.iter_mut().for_each(|child| child.start());
@@ -342,6 +343,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Waits for the end of a child, or for the stop.
+    #[track_caller]
     fn news(&self) -> crate::Result<SupervisorNews> {
         let mut choice = Alternation::new();
         for (index, child) in self.children.iter().enumerate() {

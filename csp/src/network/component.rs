@@ -9,7 +9,7 @@ use crate::backend;
 use crate::process::group::{Ended, Group};
 use crate::process::{Failure, Process, Replicated};
 use crate::process::{replicas::Replicas, single::Single, work::Outcome};
-use crate::wait::park::{self, Children as _};
+use crate::wait::park;
 use crate::wait::quietly::{drop_each, drop_quietly};
 
 /// The argument type of [`parallel!`](crate::parallel) and [`sequence!`](crate::sequence): a process, a replicated
@@ -76,6 +76,7 @@ pub(super) mod sealed {
         fn let_go(self);
         /// Drops results in the same way.
         fn let_go_of(output: Self::Output);
+        #[track_caller]
         fn one_by_one(self, place: &'static Location<'static>) -> Result<Self::Output, Failure>;
         fn one_by_one_async(
             self,
@@ -311,7 +312,11 @@ impl<C: sealed::Component> sealed::Component for Option<C> {
     }
 
     fn one_by_one(self, place: &'static Location<'static>) -> Result<Self::Output, Failure> {
-        self.map(|component| component.one_by_one(place)).transpose()
+        // A closure would hide the caller's line from a process that must not wait.
+        match self {
+            Some(component) => component.one_by_one(place).map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn one_by_one_async(
@@ -427,6 +432,7 @@ impl<C: Component> Drop for Done<C> {
     }
 }
 
+#[track_caller]
 pub(super) fn run<C: Component>(
     component: C,
     place: &'static Location<'static>,
@@ -440,7 +446,7 @@ pub(super) fn run<C: Component>(
     let run = Run { group: Arc::new(Group::new(place)), place };
     let started = component.start(&run);
     let unfinished = Unfinished(&run.group);
-    run.group.wait();
+    run.group.wait_for_all("parallel_async!(…).await");
     std::mem::forget(unfinished);
     match run.group.take_failure() {
         // Results are dropped here. Otherwise the last thread that lets go of its job would drop them, perhaps

@@ -134,6 +134,12 @@ pub fn shutdown() {
     if std::thread::panicking() {
         return;
     }
+    if park::current().is_polled()
+        && let Some(children) = Group::children()
+    {
+        // It waits here, or is refused at the caller's line.
+        children.wait_for_all("shutdown_async().await");
+    }
     if let Some(failure) = Group::wait_for_children() {
         failure.raise();
     }

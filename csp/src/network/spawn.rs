@@ -187,6 +187,10 @@ impl<R> Spawned<R> {
         // Otherwise `drop` would look whether the process is still there.
         let process = ManuallyDrop::new(self).process.take();
         let process = process.expect("it is taken only here and in `drop`");
+        if park::current().is_polled() && !process.has_ended() && !std::thread::panicking() {
+            process.abandon();
+            park::refuse_to_wait("to join a process", "join_async().await", Location::caller());
+        }
         process.join(Location::caller())
     }
 
@@ -265,6 +269,7 @@ impl<R> Spawned<R> {
             park::refuse_to_wait(
                 "to join a process",
                 "a choice between `join_async().await` and `after(duration)`",
+                Location::caller(),
             );
         }
         let (mut end, mut time) = (guards::join::try_join(&self), guards::time::after(duration));

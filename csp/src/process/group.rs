@@ -96,6 +96,21 @@ impl Group {
         Self::take_children()?.take_failure()
     }
 
+    /// Waits until all have ended. A process that is a future writes `instead`.
+    #[track_caller]
+    pub(crate) fn wait_for_all(&self, instead: &str) {
+        let state = self.state.lock();
+        if state.live == 0 {
+            return;
+        }
+        let context = park::current();
+        if context.is_polled() {
+            drop(state);
+            park::refuse_to_wait("to wait for other processes", instead, Location::caller());
+        }
+        stand::stand(context, state, |state| &mut state.waiting, &Parcel::empty(), false, self);
+    }
+
     /// Makes the processes of a group children of the current process.
     pub(crate) fn adopt(group: &Arc<Self>) {
         let children = Self::of_children(group.place);
@@ -192,15 +207,7 @@ impl Blocked for Ended {
 
 impl Children for Group {
     fn wait(&self) {
-        let state = self.state.lock();
-        if state.live > 0 {
-            if park::current().is_polled() {
-                drop(state);
-                park::refuse_to_wait("to wait for other processes", "parallel_async!(…).await");
-            }
-            let context = park::current();
-            stand::stand(context, state, |state| &mut state.waiting, &Parcel::empty(), false, self);
-        }
+        self.wait_for_all("shutdown_async().await");
     }
 }
 

@@ -17,7 +17,7 @@ use crate::wait::blocked::{Blocked, Object, Operation, Want};
 
 /// A process that can be joined, whatever the type of its arguments was.
 pub(crate) trait Joinable<R>: Send + Sync {
-    /// Waits for the end of the process.
+    /// Waits for the end of the process. The caller is no future, or the process has ended.
     fn join(&self, place: &'static Location<'static>) -> Outcome<R>;
     /// Polls for the end of the process. `sitting` (the caller's registration as the single waiter) and `why` say
     /// where the caller waits.

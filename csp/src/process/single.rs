@@ -218,10 +218,6 @@ impl<A: Send, R: Send> Joinable<R> for Single<A, R> {
             drop(end);
             self.abandon();
             return Err(Failure::unwinding(park::current()));
-        } else if park::current().is_polled() {
-            drop(end);
-            self.abandon();
-            park::refuse_to_wait("to join a process", "join_async().await");
         } else {
             let why = Joining { process: self, place };
             Seat::wait(park::current(), end, |end| &mut end.joiner, &why);

@@ -5,6 +5,7 @@
 //! waiter has on its stack stays there until the thread that committed it has done with it.
 
 use std::fmt;
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::time::Instant;
 
@@ -105,11 +106,20 @@ pub(crate) trait Children: std::any::Any + Send + Sync {
     fn wait(&self);
 }
 
-/// Refuses to let a process that is a future wait, because it would hold up all others of its thread.
+/// Refuses to let a process that is a future wait, because it would hold up all others of its thread. The panic is at the
+/// caller's line, which is a user's line if all functions in between have `#[track_caller]`. Else the message names `place`.
 #[cold]
 #[track_caller]
-pub(crate) fn refuse_to_wait(operation: &str, instead: &str) -> ! {
+pub(crate) fn refuse_to_wait(
+    operation: &str,
+    instead: &str,
+    place: &'static Location<'static>,
+) -> ! {
+    let at = match place == Location::caller() {
+        true => String::new(),
+        false => format!(" at {place}"),
+    };
     panic!(
-        "{operation} would hold up all other `async` processes of its thread: in one of these write `{instead}`"
+        "{operation}{at} would hold up all other `async` processes of its thread: in one of these write `{instead}`"
     )
 }

@@ -62,7 +62,7 @@ use crate::wait::park;
 pub fn compute<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     let context = park::current();
     if context.is_polled() {
-        park::refuse_to_wait("a computation", "compute_async(…).await");
+        park::refuse_to_wait("a computation", "compute_async(…).await", Location::caller());
     }
     if !context.park().has_company() {
         return work();

@@ -61,7 +61,7 @@ use crate::wait::thread::relief::{self, Sleep};
 pub fn io<R: Send>(call: impl FnOnce() -> R + Send) -> R {
     let context = park::current();
     if context.is_polled() {
-        park::refuse_to_wait("a blocking call", "io_async(…).await");
+        park::refuse_to_wait("a blocking call", "io_async(…).await", Location::caller());
     }
     if !context.park().has_company() || std::thread::panicking() {
         // If this thread computes in `compute`, another thread computes meanwhile.

@@ -99,6 +99,7 @@ impl<T> Core<T> {
 
     /// Does [`read`](Self::read) at a channel that is away.
     #[inline(never)]
+    #[track_caller]
     pub(super) fn read_far(
         &self,
         far: Far<T>,
@@ -130,6 +131,7 @@ impl<T> Core<T> {
 
     /// Takes the value, or the one that was promised in its place. Returns `None` if the promise was not kept, and an error if the value
     /// could not be unpacked.
+    #[track_caller]
     pub(crate) fn opened(
         &self,
         opened: Opened<T>,
@@ -164,6 +166,7 @@ impl<T> Core<T> {
 
     /// Does [`write`](Self::write) at a channel that is away.
     #[inline(never)]
+    #[track_caller]
     pub(super) fn write_far(
         &self,
         far: Far<T>,

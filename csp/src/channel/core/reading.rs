@@ -66,6 +66,7 @@ impl<T> Core<T> {
     /// Reads a value into the parcel. The parcel is passed only to calls that are inlined, because an optimised build then needs no
     /// memory for it.
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn read(
         &self,
         to: &Parcel<T>,
@@ -102,6 +103,7 @@ impl<T> Core<T> {
 
     /// Does the rest of a read whose value did not come at once.
     #[inline(never)]
+    #[track_caller]
     pub(crate) fn read_otherwise(
         &self,
         unread: Unread<T>,
@@ -124,6 +126,7 @@ impl<T> Core<T> {
     }
 
     /// Begins an extended read. It returns the [`Release`] that keeps the writer waiting.
+    #[track_caller]
     pub(crate) fn begin(
         self: &Arc<Self>,
         to: &Parcel<T>,
@@ -145,6 +148,7 @@ impl<T> Core<T> {
 
     /// Reads a value, which the writer may make only now. Returns the writer that an `extended` read keeps.
     #[inline(never)]
+    #[track_caller]
     pub(crate) fn read_late(
         &self,
         context: &'static Context,
@@ -179,6 +183,7 @@ impl<T> Core<T> {
 
     /// Takes the value of a writer that waits. An `extended` read keeps that writer. Returns `None` if the writer has no value after
     /// all.
+    #[track_caller]
     pub(crate) fn receive(
         &self,
         context: &'static Context,
@@ -200,6 +205,7 @@ impl<T> Core<T> {
     }
 
     /// Waits for a value, here or at the home of the channel. `Err(None)` says that nothing came of it, and the read begins anew.
+    #[track_caller]
     fn wait_for_value(
         &self,
         context: &'static Context,
@@ -216,6 +222,7 @@ impl<T> Core<T> {
 
     /// Does the same at a channel that is not away, or has ended.
     #[inline(always)]
+    #[track_caller]
     fn wait_here(
         &self,
         context: &'static Context,
@@ -233,7 +240,7 @@ impl<T> Core<T> {
         }
         if context.is_polled() {
             drop(state);
-            park::refuse_to_wait("a read", "read_async().await");
+            park::refuse_to_wait("a read", "read_async().await", place);
         }
         let why = self.at(Operation::Read, place);
         let served = stand::stand(context, state, |state| &mut state.readers, to, extended, &why);

@@ -21,6 +21,7 @@ impl<T> Core<T> {
     /// Writes a value. The parcel keeps it if there is an error. `Err(None)` says that the write begins anew. The parcel is passed only
     /// to calls that are inlined, as in [`read`](Self::read).
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn write(
         &self,
         value: &Parcel<T>,
@@ -51,6 +52,7 @@ impl<T> Core<T> {
     /// Does the rest of a write whose value was not written at once. The parcel keeps it if there is an error.
     #[cold]
     #[inline(never)]
+    #[track_caller]
     pub(crate) fn write_otherwise(
         &self,
         value: &Parcel<T>,
@@ -80,6 +82,7 @@ impl<T> Core<T> {
 
     /// Lets a reader go on that has its value but keeps its writer, which is the caller.
     #[cold]
+    #[track_caller]
     pub(crate) fn serve_extended(
         &self,
         context: &'static Context,
@@ -95,6 +98,7 @@ impl<T> Core<T> {
 
     /// Waits for a reader, or for room.
     #[inline(always)]
+    #[track_caller]
     fn wait_for_reader(
         &self,
         context: &'static Context,
@@ -114,7 +118,7 @@ impl<T> Core<T> {
         }
         if context.is_polled() {
             drop(state);
-            park::refuse_to_wait("a write", "write_async(value).await");
+            park::refuse_to_wait("a write", "write_async(value).await", place);
         }
         let why = self.at(Operation::Write, place);
         let served = stand::stand(context, state, |state| &mut state.writers, value, false, &why);
@@ -129,6 +133,7 @@ impl<T> Core<T> {
     }
 
     /// Hands the promised value to a reader that awaits it.
+    #[track_caller]
     pub(crate) fn keep_promise(
         &self,
         context: &'static Context,

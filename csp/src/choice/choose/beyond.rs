@@ -16,6 +16,7 @@ use crate::wait::park::{self, Context};
 /// Does [`wait`](super::wait) if the channels of some guards are away. These are offered beyond this OS process, together. The `others`, if there are
 /// any, stand here meanwhile, and one word of the waiter's decides between the two. A channel that is away stays away.
 #[inline(never)]
+#[track_caller]
 pub(super) fn wait_beyond<G: Guards + ?Sized>(
     context: &'static Context,
     guards: &G,

@@ -41,6 +41,7 @@ pub use self::awaited::{choose_async, first_async};
 
 /// Chooses fairly: the guard after the last chosen comes first.
 #[inline]
+#[track_caller]
 pub fn choose<const N: usize>(
     site: &'static Site,
     entries: [Entry<'_>; N],
@@ -54,6 +55,7 @@ pub fn choose<const N: usize>(
 
 /// Chooses by priority: the first guard that is ready.
 #[inline]
+#[track_caller]
 pub fn first<const N: usize>(
     site: &'static Site,
     entries: [Entry<'_>; N],
@@ -63,6 +65,7 @@ pub fn first<const N: usize>(
 
 /// Tries the guards from `start` on and around. Waits if none is ready.
 #[inline]
+#[track_caller]
 pub(crate) fn choose_from<G: Guards + ?Sized>(
     context: &'static Context,
     guards: &G,
@@ -74,6 +77,7 @@ pub(crate) fn choose_from<G: Guards + ?Sized>(
 
 /// Takes the first guard that is ready. Waits if none is.
 #[inline]
+#[track_caller]
 pub(crate) fn choose_first<G: Guards + ?Sized>(
     context: &'static Context,
     guards: &G,
@@ -83,6 +87,7 @@ pub(crate) fn choose_first<G: Guards + ?Sized>(
 }
 
 #[inline(always)]
+#[track_caller]
 fn choose_by<G: Guards + ?Sized, const PRIORITY: bool>(
     context: &'static Context,
     guards: &G,
@@ -171,6 +176,7 @@ fn choose_by<G: Guards + ?Sized, const PRIORITY: bool>(
 
 /// Tries all guards again under all locks, and waits with an offer at each if none is ready.
 #[inline(never)]
+#[track_caller]
 fn wait<G: Guards + ?Sized>(
     context: &'static Context,
     guards: &G,
@@ -186,6 +192,7 @@ fn wait<G: Guards + ?Sized>(
             park::refuse_to_wait(
                 "an alternation",
                 "end.read_async().await` or `after(duration).await` as a guard, or `choose_async().await",
+                place,
             );
         }
         Prepared::Stand { locked, live, timeout } => (locked, live, timeout),
