@@ -97,25 +97,34 @@ pub(crate) fn start(work: Arc<dyn Work>) {
     }
     crate::watch::start();
     let chosen = match job.options().on() {
-        Some(wanted) if wanted != COMPILED_IN[0] => instead(wanted, job),
-        _ => Ok(COMPILED_IN[0]),
+        Some(wanted) if wanted != COMPILED_IN[0] => match instead(wanted, job) {
+            Ok(backend) => backend,
+            Err(reason) => return refuse(&work, &reason),
+        },
+        _ => COMPILED_IN[0],
     };
     match chosen {
         #[cfg(all(feature = "coroutines", not(loom)))]
-        Ok(Backend::Coroutine) if job.futures().is_some() => futures::start(work),
+        Backend::Coroutine if job.futures().is_some() => futures::start(work),
         #[cfg(all(feature = "coroutines", not(loom)))]
-        Ok(Backend::Coroutine) => coroutines::start(work),
+        Backend::Coroutine => coroutines::start(work),
         #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
-        Ok(Backend::Thread) => threads::start(work),
+        Backend::Thread => threads::start(work),
         #[cfg(all(feature = "subprocess", target_os = "linux", not(loom)))]
-        Ok(Backend::Subprocess) => subprocess::start(work),
+        Backend::Subprocess => subprocess::start(work),
         #[allow(unreachable_patterns, reason = "which are left depends on the features")]
-        Ok(_) => unreachable!("only what is compiled in is chosen"),
-        Err(reason) => (0..work.count()).for_each(|index| work::refuse(&work, index, &reason)),
+        _ => unreachable!("only what is compiled in is chosen"),
     }
 }
 
+/// Gives up all processes of `work`.
+#[cold]
+fn refuse(work: &Arc<dyn Work>, reason: &str) {
+    (0..work.count()).for_each(|index| work::refuse(work, index, reason));
+}
+
 /// Returns the backend for processes that ask for `wanted`, or the reason why there is none.
+#[inline(never)]
 fn instead(wanted: Backend, job: &dyn Work) -> Result<Backend, String> {
     match wanted {
         _ if wanted.is_compiled_in() => Ok(wanted),
