@@ -22,7 +22,7 @@ expect() {
 
 # on_each BACKEND OPTION...: BACKEND is commstime's name for it, and the options are cargo's.
 on_each() {
-    local backend=$1 example words
+    local backend=$1 example words command no
     shift
     echo "== ${backend}s"
     run cargo build --release --examples "$@"
@@ -53,6 +53,12 @@ on_each() {
     expect "^$words of README.md\$" "$programs/word_count" README.md
     expect '^bidder 500 of 500 pays (499|500) after [0-9]+ bids$' "$programs/auction" --bidders 500
     expect "^$(find examples/guide -type f | wc -l) files\$" "$programs/search" --shards 3 examples/guide
+    # A file or folder that cannot be opened is named. This one would lie in a file.
+    no=ci/common.sh/file
+    for command in "word_count $no" "search $no" "mandelbrot --width 9 --output $no" \
+        "parallel_image --size 9 --output $no"; do
+        expect '^Error: .*ci/common\.sh' bash -c "'$programs'/$command 2>&1 || true"
+    done
     # The web server under load, and ended by a client.
     run cargo test --release -p csp-examples --test web_server "$@"
     for example in examples/*.rs examples/search; do

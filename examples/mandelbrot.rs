@@ -12,8 +12,8 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::BufWriter;
-use std::path::PathBuf;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use csp::{Channel, Reader, Writer, parallel, process};
@@ -98,6 +98,11 @@ fn colour(steps: Option<u32>) -> [u8; 3] {
     [blend(9.0, 3, 1), blend(15.0, 2, 2), blend(8.5, 1, 3)]
 }
 
+/// Adds the name of a file or folder to the error about it.
+fn about(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 #[csp::main]
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let Arguments { width, workers, output } = Arguments::parse();
@@ -111,9 +116,9 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     );
 
     if let Some(folder) = output.parent() {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(about(folder))?;
     }
-    let file = BufWriter::new(File::create(&output)?);
+    let file = BufWriter::new(File::create(&output).map_err(about(&output))?);
     let mut encoder = png::Encoder::new(file, size.width, size.height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.write_header()?.write_image_data(&picture)?;

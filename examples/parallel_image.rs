@@ -15,8 +15,8 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::BufWriter;
-use std::path::PathBuf;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -131,12 +131,17 @@ fn draw(size: u32, workers: usize, place: Place) -> (Vec<u8>, Duration) {
     (picture, start.elapsed())
 }
 
+/// Adds the name of a file or folder to the error about it.
+fn about(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 #[csp::io]
 fn save(picture: &[u8], size: u32, output: &PathBuf) -> Result<(), Box<dyn Error + Send + Sync>> {
     if let Some(folder) = output.parent() {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(about(folder))?;
     }
-    let file = BufWriter::new(File::create(output)?);
+    let file = BufWriter::new(File::create(output).map_err(about(output))?);
     let mut encoder = png::Encoder::new(file, size, size);
     encoder.set_color(png::ColorType::Rgb);
     encoder.write_header()?.write_image_data(picture)?;

@@ -266,7 +266,8 @@ pub(crate) fn serve(socket: TcpListener, pause: Duration) {
 #[csp::main]
 fn main() -> io::Result<()> {
     let Arguments { port, sleep } = Arguments::parse();
-    let socket = TcpListener::bind(("127.0.0.1", port))?;
+    let socket = TcpListener::bind(("127.0.0.1", port))
+        .map_err(|error| io::Error::new(error.kind(), format!("port {port}: {error}")))?;
     println!("listening on http://{}", socket.local_addr()?);
     serve(socket, Duration::from_millis(sleep));
     println!("all processes have ended");

@@ -12,7 +12,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use csp::{Channel, Reader, Writer, parallel, process, shell};
@@ -66,10 +66,15 @@ fn merge(counts: Reader<Counts>) -> Counts {
     })
 }
 
+/// Adds the name of a file or folder to the error about it.
+fn about(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 #[csp::main]
 fn main() -> io::Result<()> {
     let Arguments { file, show, counters } = Arguments::parse();
-    let bytes = std::fs::metadata(&file)?.len();
+    let bytes = std::fs::metadata(&file).map_err(about(&file))?.len();
 
     // The buffers hold several lines, so that no process waits for each single line.
     let (lines, shown) = (Channel::buffered(64), Channel::buffered(64));
@@ -81,7 +86,12 @@ fn main() -> io::Result<()> {
         merge(counts.reader()),
     );
 
-    println!("{} words in {} lines of {}", counts.values().sum::<u64>(), read?, file.display());
+    println!(
+        "{} words in {} lines of {}",
+        counts.values().sum::<u64>(),
+        read.map_err(about(&file))?,
+        file.display()
+    );
     let mut by_count: Vec<_> = counts.into_iter().collect();
     by_count.sort_by(|(a, m), (b, n)| n.cmp(m).then(a.cmp(b)));
     for (word, count) in by_count.iter().take(show) {

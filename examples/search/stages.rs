@@ -31,7 +31,11 @@ pub(crate) fn walk(folder: PathBuf, paths: Writer<PathBuf>) -> io::Result<usize>
 
 /// Lists a folder on a thread that may block, so that no other process waits for the disk.
 fn listed(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    csp::io(|| fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect())
+    let listed = || -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    csp::io(listed)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
 }
 
 /// Loads files. One that is no text is passed over.
