@@ -25,7 +25,7 @@ mod buffered;
 mod deferred;
 mod extended;
 mod futures;
-mod lock;
+mod locks;
 mod park;
 mod plain;
 mod priority;
@@ -39,6 +39,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::Location;
+use std::process::Command;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -220,6 +221,23 @@ fn explore_with<P: Processes>(
 pub(crate) fn is_planted(mistake: &str) -> bool {
     static PLANTED: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     PLANTED.get_or_init(|| std::env::var("CSP_PLANTED").unwrap_or_default()) == mistake
+}
+
+/// Runs models with a mistake planted in each, and fails if one of these succeeds. `module` has the models, and `mistakes` names
+/// each mistake and its model. A failed model cannot go on, so another OS process runs it.
+fn all_are_found(module: &str, mistakes: &[(&str, &str)]) {
+    let exe = std::env::current_exe().expect("this test");
+    let here = module.split_once("::").expect("a crate").1;
+    let survives = |&&(mistake, model): &&(&str, &str)| {
+        let name = format!("{here}::{model}");
+        let run = Command::new(&exe).args([&name, "--exact"]).env("CSP_PLANTED", mistake).output();
+        let run = run.expect("this test again");
+        let ran = String::from_utf8_lossy(&run.stdout).contains("running 1 test");
+        assert!(ran, "{name} did not run");
+        run.status.success()
+    };
+    let survivors: Vec<_> = mistakes.iter().filter(survives).collect();
+    assert!(survivors.is_empty(), "these hold all the same: {survivors:?}");
 }
 
 /// Runs each execution with a function that reports its outcome. Returns all outcomes.

@@ -10,7 +10,6 @@
 
 use loom::sync::{Condvar, Mutex};
 use std::collections::VecDeque;
-use std::process::Command;
 
 use super::*;
 use crate::backend::offload::rayon::counts::{PoolCounts, Threads};
@@ -335,19 +334,7 @@ fn a_turn_is_left() {
     });
 }
 
-/// A failed model cannot go on, so another OS process runs it.
 #[test]
 fn each_mistake_is_found() {
-    let exe = std::env::current_exe().expect("this test");
-    let here = module_path!().split_once("::").expect("a crate").1;
-    let survives = |&(mistake, model): &(&str, &str)| {
-        let name = format!("{here}::{model}");
-        let run = Command::new(&exe).args([&name, "--exact"]).env("CSP_PLANTED", mistake).output();
-        let run = run.expect("this test again");
-        let ran = String::from_utf8_lossy(&run.stdout).contains("running 1 test");
-        assert!(ran, "{name} did not run");
-        run.status.success()
-    };
-    let survivors: Vec<_> = MISTAKES.iter().filter(|mistake| survives(mistake)).collect();
-    assert!(survivors.is_empty(), "these hold all the same: {survivors:?}");
+    all_are_found(module_path!(), &MISTAKES);
 }

@@ -11,7 +11,11 @@ pub(super) mod barrier;
 mod checked;
 #[cfg(loom)]
 mod owners;
+#[allow(dead_code, reason = "for schedulers on several cores")]
+pub(super) mod search;
 pub(super) mod shown;
+#[allow(dead_code, reason = "for schedulers on several cores")]
+pub(super) mod stealing;
 pub(super) mod word;
 
 use std::ops::{Deref, DerefMut};
@@ -159,6 +163,12 @@ pub(crate) trait RawLock {
     unsafe fn release(&self);
     /// Returns whether no other thread than this one has ever held it.
     fn is_alone(&self) -> bool;
+    /// Begins to take it from the thread that made it, for good. Returns whether the caller has to [`finish`](Self::finish)
+    /// that. A heavy barrier comes in between: see `stealing`.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    fn mark(&self) -> bool;
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    fn finish(&self);
     #[cfg(loom)]
     fn number(&self) -> usize;
 }
@@ -195,8 +205,8 @@ unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 
 #[cfg(not(loom))]
 std::thread_local! {
-    /// Its address tells this thread from all others.
-    static HERE: u8 = const { 0 };
+    /// Its address tells this thread from all others. It is even.
+    static HERE: u16 = const { 0 };
 }
 
 /// Returns a number of this thread's own, while it lives.
@@ -274,6 +284,14 @@ impl<T> RawLock for Lock<T> {
     #[inline(always)]
     fn is_alone(&self) -> bool {
         self.word.is_alone(here())
+    }
+
+    fn mark(&self) -> bool {
+        self.word.mark()
+    }
+
+    fn finish(&self) {
+        self.word.finish(here());
     }
 
     #[cfg(loom)]

@@ -49,6 +49,20 @@ impl AnyWord {
         }
     }
 
+    pub(crate) fn mark(&self) -> bool {
+        match self {
+            Self::Shared(_) => false,
+            Self::Owned(word) => !panicking() && word.mark(),
+        }
+    }
+
+    pub(crate) fn finish(&self, here: usize) {
+        match self {
+            Self::Owned(word) if !panicking() => word.finish(here),
+            Self::Shared(_) | Self::Owned(_) => {}
+        }
+    }
+
     pub(crate) fn number(&self) -> usize {
         match self {
             Self::Shared(word) => word.number(),
@@ -71,6 +85,6 @@ pub(crate) fn here() -> Option<usize> {
     OWNERS.get().then(|| {
         let mut hasher = DefaultHasher::new();
         loom::thread::current().id().hash(&mut hasher);
-        hasher.finish() as usize
+        hasher.finish() as usize & !1
     })
 }

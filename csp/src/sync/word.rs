@@ -11,6 +11,10 @@
 //! - the owner had marked before that barrier: its mark is seen, and the other thread waits for it.
 //! - or it marks after the barrier: then it looks after the barrier too, and sees that it owns nothing.
 //!
+//! A thread that takes work from another one takes many words at once. It marks each of them as being taken, passes one
+//! barrier, and then finishes each alone, so it never holds one word and waits for another. A thread that meets the mark
+//! earlier takes the word itself, at the price of a barrier of its own.
+//!
 //! The owner is told by the address of something of its thread's own. A later thread that gets the same address owns the
 //! word as well. That is right, because the earlier thread has ended, and not while it was in a lock.
 //!
@@ -34,6 +38,9 @@ use super::checked::{Cell, Word as Exchanged};
 
 /// A value of `owner` that is no address.
 const NOBODY: usize = 0;
+
+/// Beside the address of an owner, which is even: the word is being taken from it.
+const TAKEN: usize = 1;
 
 /// Invariant: the thread that is in has marked `in_use`, as the owner, or has taken `shared`, if there
 /// is no owner.
@@ -102,12 +109,42 @@ impl Word {
     #[cold]
     #[inline(never)]
     fn revoke(&self) {
+        let is_marked = self.owner.load(Ordering::Relaxed) & TAKEN != 0;
         self.owner.store(NOBODY, Ordering::Relaxed);
-        heavy_barrier();
-        while self.in_use.load(Ordering::Acquire) {
+        // The thread that has marked the word may not have passed its barrier yet.
+        if !is_marked || !is_planted("no barrier at a mark") {
+            heavy_barrier();
+        }
+        self.disown();
+    }
+
+    /// Waits until the owner, which owns the word no more, has gone.
+    fn disown(&self) {
+        while self.in_use.load(Ordering::Acquire) && !is_planted("no wait for the mark") {
             spin();
         }
         self.owned.set(false);
+    }
+
+    /// Begins to take the word from its owner. Returns whether the caller has to [`finish`](Self::finish) that, after a
+    /// heavy barrier.
+    pub(crate) fn mark(&self) -> bool {
+        let owner = self.owner.load(Ordering::Relaxed);
+        let has_owner = owner != NOBODY && owner & TAKEN == 0;
+        has_owner && {
+            let (relaxed, taken) = (Ordering::Relaxed, owner | TAKEN);
+            self.owner.compare_exchange(owner, taken, relaxed, relaxed).is_ok()
+        }
+    }
+
+    /// Finishes what [`mark`](Self::mark) began, unless another thread has.
+    pub(crate) fn finish(&self, here: usize) {
+        self.shared.acquire(here, Self::hurried);
+        if self.owner.load(Ordering::Relaxed) & TAKEN != 0 {
+            self.disown();
+            self.owner.store(NOBODY, Ordering::Relaxed);
+        }
+        self.shared.release();
     }
 
     /// Gives the word back. Only the thread that is in calls this.
@@ -124,6 +161,15 @@ impl Word {
     pub(crate) fn number(&self) -> usize {
         self.shared.number()
     }
+}
+
+/// Returns whether this run of a model has that mistake.
+#[inline(always)]
+fn is_planted(_mistake: &str) -> bool {
+    #[cfg(all(test, loom))]
+    return crate::models::is_planted(_mistake);
+    #[cfg(not(all(test, loom)))]
+    false
 }
 
 /// One word for all threads. In a model it is a mutex, because a model would explore all turns of a loop

@@ -7,6 +7,15 @@
 use super::*;
 use crate::sync::{shown::Shown, word::Word};
 
+/// A mistake, and a model that finds it.
+const MISTAKES: [(&str, &str); 4] = [
+    ("no barrier behind the marks", "one_takes_both_from_an_owner"),
+    ("no wait for the mark", "one_takes_both_from_an_owner"),
+    ("no barrier at a mark", "one_takes_both_and_another_comes"),
+    // The first word is held while the thread waits for the second.
+    ("held over the barrier", "one_takes_both_from_an_owner_that_chooses"),
+];
+
 struct Locked {
     word: Word,
     count: loom::cell::UnsafeCell<u32>,
@@ -71,6 +80,88 @@ fn an_owner_and_another_take_turns() {
 fn two_come_to_an_owner() {
     let seen = explore_lock(&[(OWNER, 2), (OTHERS[0], 1), (OTHERS[1], 1)], Locked::count, 3);
     assert_eq!(seen, BTreeSet::from([4]));
+}
+
+/// Two locks of one owner.
+type Both = [Locked; 2];
+
+/// Takes both locks from their owner with one barrier, and counts under each.
+fn take_both(both: &Both, here: usize) {
+    if is_planted("held over the barrier") {
+        both[1].word.acquire(here, Word::hurried);
+        both[0].word.acquire(here, Word::hurried);
+        return both.iter().for_each(Locked::step);
+    }
+    let marked = both.each_ref().map(|locked| locked.word.mark());
+    if !is_planted("no barrier behind the marks") {
+        fence(Ordering::SeqCst);
+    }
+    for (locked, marked) in both.iter().zip(marked) {
+        if marked {
+            locked.word.finish(here);
+        }
+    }
+    count_each(both, here);
+}
+
+fn count_each(both: &Both, here: usize) {
+    both.iter().for_each(|locked| locked.count(here));
+}
+
+/// Holds both locks at once, in their order.
+fn count_at_once(both: &Both, here: usize) {
+    both.iter().for_each(|locked| locked.word.acquire(here, Word::hurried));
+    both.iter().for_each(Locked::step);
+}
+
+type Act = fn(&Both, usize);
+
+/// The first of these threads owns both locks. Each of the others does its part once.
+fn explore_both(owner: Act, others: &'static [Act], bound: usize) -> BTreeSet<[u32; 2]> {
+    check(bound, move |judge| {
+        let locked =
+            || Locked { word: Word::new(Some(OWNER)), count: loom::cell::UnsafeCell::new(0) };
+        let both = Arc::new([locked(), locked()]);
+        let threads: Vec<_> = others
+            .iter()
+            .zip(OTHERS)
+            .map(|(act, here)| {
+                let both = Arc::clone(&both);
+                thread::spawn(move || act(&both, here))
+            })
+            .collect();
+        owner(&both, OWNER);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        // SAFETY: the other threads have ended.
+        judge(both.each_ref().map(|locked| locked.count.with(|count| unsafe { *count })));
+    })
+}
+
+#[test]
+fn one_takes_both_from_an_owner() {
+    let twice: Act = |both, here| (0..2).for_each(|_| count_each(both, here));
+    assert_eq!(explore_both(twice, &[take_both], 4), BTreeSet::from([[3, 3]]));
+}
+
+#[test]
+fn one_takes_both_from_an_owner_that_chooses() {
+    let twice: Act = |both, here| (0..2).for_each(|_| count_at_once(both, here));
+    assert_eq!(explore_both(twice, &[take_both], 4), BTreeSet::from([[3, 3]]));
+}
+
+#[test]
+fn one_takes_both_and_another_comes() {
+    assert_eq!(explore_both(count_each, &[take_both, count_each], 3), BTreeSet::from([[3, 3]]));
+}
+
+#[test]
+fn two_take_both_from_an_owner() {
+    assert_eq!(explore_both(count_each, &[take_both, take_both], 2), BTreeSet::from([[3, 3]]));
+}
+
+#[test]
+fn each_mistake_is_found() {
+    all_are_found(module_path!(), &MISTAKES);
 }
 
 /// Lets one thread change the state so often, while others look at it.

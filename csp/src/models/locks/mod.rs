@@ -1,0 +1,8 @@
+//! The protocols of the room `sync`: locks that have owners, data that others take from, the search for work.
+
+mod lock;
+mod search;
+mod stealing;
+
+use super::*;
+use crate::sync::{Ordering, fence};
