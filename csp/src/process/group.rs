@@ -18,7 +18,7 @@ use crate::commit::queue::Queue;
 use crate::commit::stand;
 use crate::report::place::Place;
 use crate::report::termination::Poison;
-use crate::sync::Lock;
+use crate::sync::{Lock, RawLock};
 use crate::wait::blocked::{Blocked, Needs, Object, Operation, Want};
 use crate::wait::future::wakes::Wakes;
 use crate::wait::park::{self, Children};
@@ -42,6 +42,11 @@ impl Group {
     pub(crate) fn new(place: &'static Location<'static>) -> Self {
         let state = GroupState { live: 0, failure: None, waiting: Queue::new(), adopted_by: None };
         Self { state: Lock::owned(state), place }
+    }
+
+    /// Returns the lock that each of its processes takes.
+    pub(super) fn lock(&self) -> &dyn RawLock {
+        &self.state
     }
 
     pub(crate) fn enter(&self, n: usize) {
@@ -114,10 +119,14 @@ impl Group {
     /// Makes the processes of a group children of the current process.
     pub(crate) fn adopt(group: &Arc<Self>) {
         let children = Self::of_children(group.place);
+        // The parent's group is entered first, because nobody holds the locks of two groups.
+        children.enter(1);
         let mut state = group.state.lock();
         if state.live > 0 {
-            children.enter(1);
             state.adopted_by = Some(children);
+        } else {
+            drop(state);
+            children.leave(1);
         }
     }
 
