@@ -33,9 +33,10 @@ use process::Kind;
 /// Options:
 ///
 /// - `name = "…"`: the process's step in the paths that name processes. The default is the function's name.
-/// - `on = coroutine | thread | subprocess`: the backend. The default is coroutines, or threads in a build without
-///   coroutines. In such a build `on = coroutine` is a thread too. If the library has no feature `threads` or `subprocess`, then
-///   `on = thread` or `on = subprocess` is a compile error.
+/// - `on = coroutine | cores | thread | subprocess`: the backend. The default is coroutines, or threads in a build without
+///   coroutines. In such a build `on = coroutine` is a thread too. If the library has no feature `cores`, `threads` or `subprocess`,
+///   then `on = cores`, `on = thread` or `on = subprocess` is a compile error. With the feature `cores`, `on = coroutine` keeps a
+///   process beside its parent, and `on = cores` deals replicas out to the schedulers of all cores when they start.
 /// - `stack = "64 KiB"`: the size of its stack, a whole number of `B`, `KiB` or `MiB`.
 /// - `daemon`: the process does not keep the network alive.
 /// - `on_panic = poison | retire`: the fate of the ends that the process holds when it panics. The default is `poison`.
@@ -140,6 +141,8 @@ pub fn multiprocess(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Options:
 ///
+/// - `cores = 4`: how many cores coroutines use, with the feature `cores`. The default is all. `CSP_CORES` in the environment wins.
+///   Without that feature, this option is a compile error.
 /// - `dump_on_signal`: `SIGQUIT` (`ctrl-\`) and `SIGUSR1` print [`csp::network()`] on standard error, and the program goes on.
 ///   `CSP_DUMP` in the environment chooses the format: `text` (the default), `dot`, `mermaid` or `json`. Works on Unix.
 /// - `leaks = allow`: leaks are not reported.
@@ -172,6 +175,8 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Options:
 ///
+/// - `cores = 4`: how many cores coroutines use, with the feature `cores`. The default is one, because tests then run in the same
+///   order each time. Tests that ask for more share the cores of the program (`CSP_CORES`).
 /// - `limit = "90 s"`: the time that the test may take, a whole number of `ms`, `s` or `min`. The default is a minute.
 ///   `CSP_TEST_LIMIT` in the environment, in seconds, holds for all tests.
 /// - `leaks = allow`: a leak is no failure.

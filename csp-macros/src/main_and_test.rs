@@ -14,7 +14,9 @@
 //             work()
 //         }
 //         ::csp::__private::main(
-//             ::csp::__private::Main { dump_on_signal: false, allow_leaks: true },
+//             ::csp::__private::Main {
+//                 dump_on_signal: false, allow_leaks: true, cores: ::core::option::Option::None
+//             },
 //             __csp_body,
 //         )
 //     }
@@ -38,6 +40,7 @@
 //             ::csp::__private::Test {
 //                 limit: ::csp::__private::Duration::from_millis(60000u64),
 //                 allow_leaks: false,
+//                 cores: ::core::option::Option::None,
 //             },
 //             __csp_body,
 //         )
@@ -45,7 +48,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::Safety;
+use syn::{LitInt, Path, Safety};
 
 use crate::{
     diagnostics::Mistakes,
@@ -146,7 +149,8 @@ fn validate(kind: Kind, function: &Function, mistakes: &mut Mistakes) {
 }
 
 fn expand(kind: Kind, options: &Options, function: Function) -> TokenStream {
-    let Options { dump_on_signal, allow_leaks, limit, krate, .. } = options;
+    let Options { dump_on_signal, allow_leaks, cores, limit, krate, .. } = options;
+    let cores = self::cores(krate, cores.as_ref());
     let Function { attrs, vis, sig, body } = function;
     let mut inner = sig.clone();
     inner.ident = format_ident!("__csp_body");
@@ -158,7 +162,9 @@ fn expand(kind: Kind, options: &Options, function: Function) -> TokenStream {
             #vis #sig {
                 #inner #body
                 #krate::__private::main(
-                    #krate::__private::Main { dump_on_signal: #dump_on_signal, allow_leaks: #allow_leaks },
+                    #krate::__private::Main {
+                        dump_on_signal: #dump_on_signal, allow_leaks: #allow_leaks, cores: #cores
+                    },
                     #body_fn,
                 )
             }
@@ -176,11 +182,23 @@ fn expand(kind: Kind, options: &Options, function: Function) -> TokenStream {
                 #krate::__private::Test {
                     limit: #krate::__private::Duration::from_millis(#limit),
                     allow_leaks: #allow_leaks,
+                    cores: #cores,
                 },
                 #body_fn,
             )
         }
     }
+}
+
+/// Prints how many cores coroutines are to use. Only the library knows whether they can use more than one, so it gets the mistake
+/// too.
+fn cores(krate: &Path, number: Option<&LitInt>) -> TokenStream {
+    let Some(number) = number else { return quote!(::core::option::Option::None) };
+    let mut mistake = Mistakes::default();
+    mistake
+        .at(number, "`cores` asks for what is not compiled in: enable the feature `cores` of csp");
+    let mistake = mistake.report();
+    quote!(#krate::__private::cores!((::core::option::Option::Some(#number)) #mistake))
 }
 
 /// The default of the milliseconds that a test may take.

@@ -1,7 +1,7 @@
 //! The options in the parentheses of an attribute. They are parsed entry by entry, so that each may be wrong on its own.
 
 use proc_macro2::{Ident, Punct, Span, TokenStream, TokenTree};
-use syn::{LitStr, Path, ext::IdentExt, parse::Parser, parse_quote};
+use syn::{LitInt, LitStr, Path, ext::IdentExt, parse::Parser, parse_quote};
 
 use crate::diagnostics::Mistakes;
 
@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) dump_on_signal: bool,
     /// An option of `main` and tests: leaks are not reported.
     pub(crate) allow_leaks: bool,
+    /// An option of `main` and tests: how many cores coroutines use.
+    pub(crate) cores: Option<LitInt>,
     /// An option of tests, in milliseconds.
     pub(crate) limit: Option<u64>,
     /// The path of the library.
@@ -52,8 +54,8 @@ const MULTIPROCESS: &[&str] = &[
     "crate",
 ];
 const PATH: &[&str] = &["crate"];
-const MAIN: &[&str] = &["dump_on_signal", "leaks", "crate"];
-const TEST: &[&str] = &["limit", "leaks", "crate"];
+const MAIN: &[&str] = &["cores", "dump_on_signal", "leaks", "crate"];
+const TEST: &[&str] = &["cores", "limit", "leaks", "crate"];
 
 impl Options {
     pub(crate) fn of_process(tokens: TokenStream, mistakes: &mut Mistakes) -> Options {
@@ -94,6 +96,7 @@ impl Options {
             memory: None,
             dump_on_signal: false,
             allow_leaks: false,
+            cores: None,
             limit: None,
             krate: parse_quote!(::csp),
         };
@@ -129,6 +132,7 @@ impl Options {
                 ("on", Some(value)) => options.on = backend(&value, mistakes),
                 ("stack", Some(value)) => options.stack = stack(&value, mistakes),
                 ("leaks", Some(value)) => options.allow_leaks = leaks(&value, mistakes),
+                ("cores", Some(value)) => options.cores = cores(&value, mistakes),
                 ("limit", Some(value)) => options.limit = limit(&value, mistakes),
                 ("cpu_time", Some(value)) => options.cpu_time = limit(&value, mistakes),
                 ("wall_time", Some(value)) => options.wall_time = limit(&value, mistakes),
@@ -174,7 +178,7 @@ fn unknown_of_main(name: &str) -> String {
         "there is no other"
     };
     format!(
-        "main takes the options `dump_on_signal`, `leaks` and `crate`, and not `{name}`: {reason}"
+        "main takes the options `cores`, `dump_on_signal`, `leaks` and `crate`, and not `{name}`: {reason}"
     )
 }
 
@@ -198,6 +202,7 @@ fn example(name: &str) -> &'static str {
         "on" => "on = thread",
         "stack" => r#"stack = "64 KiB""#,
         "on_panic" => "on_panic = retire",
+        "cores" => "cores = 4",
         "leaks" => "leaks = allow",
         "limit" => r#"limit = "90 s""#,
         "cpu_time" => r#"cpu_time = "10 s""#,
@@ -272,9 +277,13 @@ fn name(value: &TokenStream, mistakes: &mut Mistakes) -> Option<String> {
 }
 
 fn backend(value: &TokenStream, mistakes: &mut Mistakes) -> Option<Ident> {
-    const BACKENDS: &[(&str, &str)] =
-        &[("coroutine", "Coroutine"), ("thread", "Thread"), ("subprocess", "Subprocess")];
-    let rule = "a process runs on a `coroutine`, a `thread` or in a `subprocess`";
+    const BACKENDS: &[(&str, &str)] = &[
+        ("coroutine", "Coroutine"),
+        ("cores", "Cores"),
+        ("thread", "Thread"),
+        ("subprocess", "Subprocess"),
+    ];
+    let rule = "a process runs on a `coroutine`, on one of all `cores`, on a `thread` or in a `subprocess`";
     variant(value, BACKENDS, rule, mistakes)
 }
 
@@ -305,6 +314,15 @@ fn variant(
         mistakes.at(value, format!("{rule}: write the word, without quotes"));
     }
     None
+}
+
+fn cores(value: &TokenStream, mistakes: &mut Mistakes) -> Option<LitInt> {
+    let number = syn::parse2::<LitInt>(value.clone()).ok();
+    let number = number.filter(|number| number.base10_parse::<u32>().is_ok_and(|n| n > 0));
+    if number.is_none() {
+        mistakes.at(value, "the cores to use are a whole number from 1 on: write `cores = 4`");
+    }
+    number
 }
 
 /// Returns milliseconds.

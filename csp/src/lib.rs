@@ -50,6 +50,7 @@
 //! | feature | a process is | by default |
 //! |---|---|---|
 //! | `coroutines` | a coroutine, scheduled by the thread that starts it | on |
+//! | `cores` | (coroutines use all cores: a scheduler on each) | |
 //! | `generator` | (the engine `generator` beside our own, to compare the two: `CSP_ENGINE=generator` chooses it) | |
 //! | `threads` | an OS thread | |
 //! | `compute` | (a pool of rayon's does the work of [`compute`](fn@compute)) | on |
@@ -60,6 +61,8 @@
 //! has no stack. It is a future, polled by a coroutine or thread of the library's. It uses `.await` where other processes block
 //! ([`read_async`](Reader::read_async), [`parallel_async!`] and so on).
 //! `main`, and any thread, is a process too: it may read, write, choose and spawn.
+//!
+//! With the feature `cores`, the [coroutines of a program use all cores](guide::cores). A library must not enable it.
 //!
 //! A coroutine runs until it waits in an operation of this crate. A loop that computes without communicating, or a
 //! blocking call, holds up all other coroutines of its thread. [`compute`](fn@compute) and [`io`](fn@io) avoid that.
@@ -77,6 +80,7 @@
 #![cfg_attr(
     not(all(
         feature = "compute",
+        feature = "cores",
         feature = "generator",
         feature = "subprocess",
         target_os = "linux",
@@ -131,4 +135,6 @@ pub use network::{Component, Current, Output, current, init, shutdown, shutdown_
 pub use process::{AnyProcess, Backend, Erased, Failure, ParseBackendError, Process, Replicated};
 pub use report::Network;
 pub use report::termination::{Cause, Poison, Result, Termination, WriteError};
+#[cfg(all(feature = "cores", not(loom)))]
+pub use system::cores::{CoresError, cores};
 pub use watch::words::network;

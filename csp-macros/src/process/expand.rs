@@ -368,6 +368,7 @@ fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream
 fn backend(krate: &Path, on: Option<&Ident>, isolated: Option<&Ident>) -> Option<TokenStream> {
     let word = isolated.or(on)?;
     let (name, what, feature) = match word.to_string().as_str() {
+        "Cores" => ("on_cores", "`on = cores`", "the feature `cores` of csp"),
         "Thread" => ("thread", "`on = thread`", "the feature `threads` of csp"),
         "Subprocess" => ("subprocess", "`on = subprocess`", SUBPROCESS),
         "isolated" => ("subprocess", "`isolated`", SUBPROCESS),

@@ -30,6 +30,8 @@ compile_error!(
 pub(crate) const COMPILED_IN: &[Backend] = &[
     #[cfg(all(feature = "coroutines", not(loom)))]
     Backend::Coroutine,
+    #[cfg(all(feature = "cores", not(loom)))]
+    Backend::Cores,
     #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
     Backend::Thread,
     #[cfg(all(feature = "subprocess", target_os = "linux", not(loom)))]
@@ -89,6 +91,58 @@ macro_rules! __csp_subprocess {
     ($($mistake:tt)*) => { $($mistake)* };
 }
 
+/// Stands behind `on = cores` in the same way.
+#[cfg(all(feature = "cores", not(loom)))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __csp_on_cores {
+    ($($mistake:tt)*) => {
+        $crate::Backend::Cores
+    };
+}
+#[cfg(not(all(feature = "cores", not(loom))))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __csp_on_cores {
+    ($($mistake:tt)*) => { $($mistake)* };
+}
+
+/// Stands behind `cores = n`. It is what stands in the parentheses, or the mistake behind these.
+#[cfg(all(feature = "cores", not(loom)))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __csp_cores {
+    (($($what:tt)*) $($mistake:tt)*) => { $($what)* };
+}
+#[cfg(not(all(feature = "cores", not(loom))))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __csp_cores {
+    (($($what:tt)*) $($mistake:tt)*) => { $($mistake)* };
+}
+
+/// Has the networks of this thread use this many cores at most: those of a test. They use one unless the test asks for more.
+pub(crate) fn cores_of_test(asked: Option<usize>) {
+    #[cfg(all(feature = "cores", not(loom)))]
+    crate::system::cores::limit_this_thread(asked.unwrap_or(1));
+    let _ = asked;
+}
+
+/// Sets how many cores the program uses, if `main` says that.
+///
+/// # Errors
+/// Returns an error if the environment asks for something impossible.
+pub(crate) fn cores_of_main(asked: Option<usize>) -> Result<(), String> {
+    #[cfg(all(feature = "cores", not(loom)))]
+    match asked {
+        Some(asked) => crate::system::cores::cores(asked),
+        None => crate::system::cores::check(),
+    }
+    .map_err(|error| error.to_string())?;
+    let _ = asked;
+    Ok(())
+}
+
 /// Starts all processes of `work`.
 pub(crate) fn start(work: Arc<dyn Work>) {
     let job: &dyn Work = &*work;
@@ -96,6 +150,8 @@ pub(crate) fn start(work: Arc<dyn Work>) {
         return;
     }
     crate::watch::start();
+    #[cfg(all(feature = "cores", not(loom)))]
+    crate::system::cores::begin();
     let chosen = match job.options().on() {
         Some(wanted) if wanted != COMPILED_IN[0] => match instead(wanted, job) {
             Ok(backend) => backend,
@@ -108,6 +164,11 @@ pub(crate) fn start(work: Arc<dyn Work>) {
         Backend::Coroutine if job.futures().is_some() => futures::start(work),
         #[cfg(all(feature = "coroutines", not(loom)))]
         Backend::Coroutine => coroutines::start(work),
+        #[cfg(all(feature = "cores", not(loom)))]
+        Backend::Cores => {
+            futures::welcome();
+            coroutines::place(work);
+        }
         #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
         Backend::Thread => threads::start(work),
         #[cfg(all(feature = "subprocess", target_os = "linux", not(loom)))]
@@ -134,6 +195,7 @@ fn instead(wanted: Backend, job: &dyn Work) -> Result<Backend, String> {
             put_in_place(job);
             Ok(COMPILED_IN[0])
         }
+        Backend::Cores => Err(format!("it asks for all cores: {}", missing("cores"))),
         Backend::Thread => Err(format!("it asks for a thread: {}", missing("threads"))),
         Backend::Subprocess => Err(format!("it asks for an OS process: {}", missing("subprocess"))),
     }

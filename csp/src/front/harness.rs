@@ -4,12 +4,12 @@ use std::process::{ExitCode, Termination};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use crate::network;
 use crate::process::life::live;
 use crate::system::stderr;
 use crate::wait::park;
 use crate::watch::leaks::{self, Leaks};
 use crate::watch::usage;
+use crate::{backend, network};
 
 /// The options of `#[csp::main]`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Main {
     pub dump_on_signal: bool,
     /// Processes and channels that are left behind are not reported.
     pub allow_leaks: bool,
+    /// How many cores coroutines use.
+    pub cores: Option<usize>,
 }
 
 /// The options of `#[csp::test]`.
@@ -27,6 +29,8 @@ pub struct Test {
     pub limit: Duration,
     /// Processes and channels that are left behind are no failure.
     pub allow_leaks: bool,
+    /// How many cores coroutines use. By default they use one.
+    pub cores: Option<usize>,
 }
 
 /// Runs `body` as the process `main`, waits for the processes that it has spawned, and warns of
@@ -38,6 +42,7 @@ pub fn main<R>(options: Main, body: fn() -> R) -> R {
     if options.dump_on_signal {
         super::signals::dump();
     }
+    backend::cores_of_main(options.cores).unwrap_or_else(|error| panic!("{error}"));
     let asks = !options.allow_leaks && std::env::var("CSP_LEAKS").as_deref() != Ok("off");
     if asks {
         usage::note();
@@ -73,6 +78,7 @@ where
     let thread = std::thread::Builder::new().name(name.to_owned());
     let thread = thread.spawn(move || {
         let scope = usage::enter(name);
+        backend::cores_of_test(options.cores);
         let outcome = live(body).map(|result| (result, leaks::left(scope)));
         let _ = tell.send(outcome);
     });

@@ -6,9 +6,11 @@ pub use crate::process::code::{Code, Entry, hash};
 pub use crate::process::definition::{Definition, OnPanic};
 pub use crate::stack::ENGINES;
 pub use crate::{
-    __csp_portable as portable, __csp_subprocess as subprocess, __csp_thread as thread,
+    __csp_cores as cores, __csp_on_cores as on_cores, __csp_portable as portable,
+    __csp_subprocess as subprocess, __csp_thread as thread,
 };
 
+use crate::backend;
 use crate::network::{self, Component, Output};
 use crate::process::{Failure, Options, Process};
 
@@ -20,6 +22,17 @@ pub fn process<A, R>(
     code: Code<A, R>,
 ) -> Process<A, R> {
     Process { options: Options::new(definition), arguments, code }
+}
+
+/// Has networks that this thread starts use this many cores at most.
+pub fn cores_of_this_thread(n: usize) {
+    backend::cores_of_test(Some(n));
+}
+
+/// Makes a process ask for no backend, though its function may. This is for tests of the default, because it leaks memory.
+pub fn on_none<A, R>(mut process: Process<A, R>) -> Process<A, R> {
+    process.options.ask_for_none();
+    process
 }
 
 /// Checks an argument of a process.

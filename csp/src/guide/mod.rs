@@ -9,6 +9,7 @@
 //! | [supervision] | processes that fail and are made anew, limits of OS processes |
 //! | [choice] | `alt!`, `pri_alt!`, `Alternation` |
 //! | [concurrency and parallelism](parallelism) | coroutines, threads, OS processes: what each is and costs, and when to choose which |
+//! | [cores] | coroutines on all cores: what moves, what stays, and how many |
 //! | [blocking calls](blocking) | `io`, `Call`, files and programs |
 //! | [held over a wait](held) | locks, thread-locals, executors: what a coroutine may keep while it waits |
 //! | [finding a deadlock](deadlock) | what is reported, and how to look |
@@ -36,6 +37,7 @@ chapters! {
     supervision
     choice
     parallelism
+    cores
     blocking
     held
     deadlock

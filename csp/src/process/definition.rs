@@ -24,7 +24,8 @@ use std::time::Duration;
 /// # }
 /// ```
 ///
-/// A program's options may name a backend. The names are those of `#[process(on = …)]`: `coroutine`, `thread` and `subprocess`.
+/// A program's options may name a backend. The names are those of `#[process(on = …)]`: `coroutine`, `cores`, `thread` and
+/// `subprocess`.
 ///
 /// ```
 /// use csp::Backend;
@@ -32,7 +33,7 @@ use std::time::Duration;
 /// assert_eq!("thread".parse(), Ok(Backend::Thread));
 /// assert_eq!(Backend::Coroutine.to_string(), "coroutine");
 /// let error = "threads".parse::<Backend>().unwrap_err();
-/// assert_eq!(error.to_string(), "no backend is called `threads`: there are `coroutine`, `thread` and `subprocess`");
+/// assert_eq!(error.to_string(), "no backend is called `threads`: there are `coroutine`, `cores`, `thread` and `subprocess`");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -40,6 +41,10 @@ pub enum Backend {
     /// A coroutine, scheduled by the thread that starts it. It takes some 100 bytes before it runs, and a stack
     /// from then on. No other process of its scheduler runs at the same time.
     Coroutine,
+    /// A coroutine of one of the schedulers that the cores have. Replicas are dealt out in blocks when they are started. A
+    /// single process goes to the scheduler that has the fewest. A daemon stays with its parent. The feature `cores` has
+    /// this backend.
+    Cores,
     /// An OS thread of its own. The feature `threads` has it, and so does every build without coroutines.
     Thread,
     /// An OS process of its own: the same executable, started again. Only functions that are marked
@@ -51,8 +56,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    const NAMED: [(Self, &'static str); 3] = [
+    const NAMED: [(Self, &'static str); 4] = [
         (Self::Coroutine, "coroutine"),
+        (Self::Cores, "cores"),
         (Self::Thread, "thread"),
         (Self::Subprocess, "subprocess"),
     ];
@@ -86,7 +92,10 @@ pub struct ParseBackendError(Box<str>);
 impl fmt::Display for ParseBackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(text) = self;
-        write!(f, "no backend is called `{text}`: there are `coroutine`, `thread` and `subprocess`")
+        write!(
+            f,
+            "no backend is called `{text}`: there are `coroutine`, `cores`, `thread` and `subprocess`"
+        )
     }
 }
 
@@ -235,6 +244,15 @@ impl Options {
     /// Returns whether an OS process is only its first choice: it is a `#[multiprocess]`, and nobody has named a backend.
     pub(crate) fn may_run_in_place(&self) -> bool {
         self.on.is_none()
+    }
+
+    /// Makes the process ask for no backend, though its function may.
+    pub(crate) fn ask_for_none(&mut self) {
+        if self.definition.multiprocess || self.definition.on.is_some() {
+            let plain = Definition { multiprocess: false, on: None, ..*self.definition };
+            self.definition = Box::leak(Box::new(plain));
+        }
+        self.on = None;
     }
 
     /// Returns whether the process asks for nothing that takes it off the thread that starts it.

@@ -18,7 +18,7 @@ use super::{Body, Failure, Options, Process, Replicated};
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::Queue;
 use crate::commit::stand;
-use crate::sync::Lock;
+use crate::sync::{Lock, RawLock};
 use crate::wait::blocked::{Blocked, Operation, Want};
 use crate::wait::lineage::{Ancestry, Named};
 use crate::wait::park;
@@ -184,6 +184,12 @@ impl<A: Send + 'static, R: Send + 'static> Work for Replicas<A, R> {
 
     fn count(&self) -> usize {
         self.count
+    }
+
+    fn locks(&self, each: &mut dyn FnMut(&dyn RawLock)) {
+        each(&self.prototype);
+        each(&self.outcomes);
+        each(self.header.group.lock());
     }
 
     fn run(&self, index: usize) {

@@ -187,6 +187,12 @@ impl<A: Send + 'static, R: Send + 'static> Work for Single<A, R> {
         1
     }
 
+    fn locks(&self, each: &mut dyn FnMut(&dyn RawLock)) {
+        each(&self.arguments);
+        each(&self.end);
+        each(self.header.group.lock());
+    }
+
     fn grip(&self) -> Option<&Arc<Grip>> {
         self.grip.as_ref()
     }

@@ -11,6 +11,7 @@ use super::code::Entry;
 use super::definition::OnPanic;
 use super::group::Group;
 use super::{Failure, Options};
+use crate::sync::RawLock;
 use crate::wait::lineage::Named;
 use crate::wait::park::{self, Before, Context};
 
@@ -29,6 +30,9 @@ pub(crate) trait Work: Named {
     fn futures(&self) -> Option<&dyn Futures> {
         None
     }
+    /// Shows the locks that its processes take, which may belong to the thread that has made them.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    fn locks(&self, _each: &mut dyn FnMut(&dyn RawLock)) {}
     /// Returns the grip on its OS process, if it is one process that somebody may end.
     fn grip(&self) -> Option<&Arc<Grip>> {
         None

@@ -1,5 +1,7 @@
-//! Floor 1. The services of the operating system: copies by `fork`, threads of our own, standard error, the count of awake threads.
+//! Floor 1. The services of the operating system: copies by `fork`, threads of our own, standard error, the count of awake threads, the
+//! number of cores.
 
+pub(super) mod cores;
 pub(super) mod forked;
 pub(super) mod helper;
 pub(super) mod quiet;

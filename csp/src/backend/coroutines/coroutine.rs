@@ -89,7 +89,7 @@ impl Park for Coroutine {
     }
 
     fn is_alone(&self) -> bool {
-        self.scheduler.ready.is_empty() && self.scheduler.unstarted.borrow().is_empty()
+        self.scheduler.ready.is_empty() && self.scheduler.unstarted.look().is_empty()
     }
 }
 
@@ -226,10 +226,12 @@ impl Coroutine {
                 };
                 // Runs or refuses one process, until another coroutine is ready.
                 let work = held.as_ref().expect("it was just taken");
+                scheduler.share.begins();
                 match why {
                     Some(why) => work::refuse(work, index, &why),
                     None => marks::run(work, index),
                 }
+                scheduler.share.ends();
                 if !scheduler.ready.is_empty() {
                     break;
                 }

@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::coroutine::Coroutine;
-use super::scheduler::{SCHEDULER, Scheduler, UNUSED, Unstarted};
+use super::scheduler::{SCHEDULER, Scheduler, UNUSED};
+use super::unstarted::Unstarted;
 use crate::process::work;
 use crate::wait::blocked::Dismissal;
 use crate::wait::park;
@@ -54,6 +55,7 @@ impl Scheduler {
         self.refuse_unstarted();
         self.finish_idle(host);
         self.in_use.store(false, Ordering::Relaxed);
+        self.share.leaves(self);
         self.running.store(ptr::null_mut(), Ordering::Relaxed);
         self.timers.clear();
         // Another thread may take over the scheduler, and a third thread the context.
@@ -157,10 +159,12 @@ impl Scheduler {
     /// Gives up the processes that have not started.
     pub(super) fn refuse_unstarted(&self) {
         loop {
-            let Some(Unstarted { work, next, count, .. }) = self.unstarted.borrow_mut().pop_front()
-            else {
+            let mut queue = self.unstarted.own();
+            let Some(Unstarted { work, next, count, loose, .. }) = queue.pop_front() else {
                 return;
             };
+            self.share.fewer(loose, count - next);
+            drop(queue);
             for index in next..count {
                 work::refuse(&work, index, "the thread that was to run it has ended");
             }

@@ -1,13 +1,17 @@
 //! The processes of a scheduler's thread that are no coroutines: futures. Another backend runs them, and says here how
 //! the scheduler shows them.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use crate::process::work::Work;
 use crate::wait::blocked::Blocked;
 use crate::wait::seen::observe::Observer;
 
 /// A backend whose processes run on the threads of schedulers. Each call is about the present thread.
 pub(in crate::backend) trait Guest: Sync {
+    /// Begins processes of `work` on this thread: those from `next` up to `end`.
+    fn begin(&self, work: Arc<dyn Work>, next: usize, end: usize);
+
     /// Takes in the letters that wake the processes of this thread, and nothing else.
     fn take_letters(&self);
 

@@ -3,6 +3,11 @@
 //! A thread that starts one becomes their scheduler, and schedules whenever it waits itself. A started coroutine
 //! stays on its thread.
 
+#[cfg(feature = "cores")]
+mod cores;
+#[cfg(not(feature = "cores"))]
+#[path = "cores/absent.rs"]
+mod cores;
 mod coroutine;
 mod ending;
 mod guest;
@@ -11,6 +16,7 @@ mod questions;
 mod scheduler;
 mod sleeping;
 mod timers;
+mod unstarted;
 mod view;
 
 use std::sync::Arc;
@@ -18,6 +24,8 @@ use std::sync::Arc;
 use self::scheduler::Scheduler;
 use crate::process::work::Work;
 
+#[cfg(feature = "cores")]
+pub(super) use self::cores::place;
 pub(super) use self::guest::{Guest, welcome};
 
 pub(super) fn start(work: Arc<dyn Work>) {

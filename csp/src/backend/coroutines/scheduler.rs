@@ -22,9 +22,11 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::cores::{Queue, Share};
 use super::coroutine::Coroutine;
 use super::questions::Questions;
 use super::timers::Timers;
+use super::unstarted::Unstarted;
 use crate::process::work;
 use crate::process::work::Work;
 use crate::stack::engine::{self, Fiber, NoStack};
@@ -61,7 +63,9 @@ pub(super) struct Scheduler {
     pub(super) leading: AtomicBool,
     pub(super) host: Cell<Option<&'static Coroutine>>,
     pub(super) ready: Ready,
-    pub(super) unstarted: RefCell<VecDeque<Unstarted>>,
+    pub(super) unstarted: Queue<VecDeque<Unstarted>>,
+    /// The part of it that the schedulers of other cores see.
+    pub(super) share: Share,
     pub(super) idle: RefCell<Vec<&'static Coroutine>>,
     pub(super) spent: RefCell<Vec<&'static Coroutine>>,
     /// The coroutine that refuses processes for which there is no stack. `None` if there is none yet, or while it
@@ -80,15 +84,6 @@ pub(super) struct Scheduler {
 
 /// A message from another thread: a coroutine to wake, or `None` for a question.
 pub(super) type Letter = Option<&'static Coroutine>;
-
-/// Processes that have not started: those of `work` from `next` on.
-pub(super) struct Unstarted {
-    pub(super) work: Arc<dyn Work>,
-    pub(super) next: usize,
-    pub(super) count: usize,
-    /// The size of the stack that each of them wants, in bytes.
-    pub(super) stack: usize,
-}
 
 // SAFETY: other threads use only the inbox, and what is atomic or behind a lock. A scheduler whose thread has ended is handed to another thread through a mutex.
 unsafe impl Sync for Scheduler {}
@@ -130,7 +125,8 @@ impl Scheduler {
                 leading: AtomicBool::new(false),
                 host: Cell::new(None),
                 ready: Ready::new(),
-                unstarted: RefCell::default(),
+                unstarted: Queue::new(VecDeque::new()),
+                share: Share::new(),
                 idle: RefCell::default(),
                 spent: RefCell::default(),
                 reserve: Cell::new(None),
@@ -174,7 +170,12 @@ impl Scheduler {
             let reason = format!("{why}; {}", census());
             return (0..count).for_each(|index| work::refuse(&work, index, &reason));
         }
-        self.unstarted.borrow_mut().push_back(Unstarted { work, next: 0, count, stack });
+        let loose = self.share.is_loose(self, job);
+        let mut queue = self.unstarted.own();
+        queue.push_back(Unstarted { work, next: 0, count, stack, loose });
+        self.share.queued(loose, count);
+        drop(queue);
+        self.share.work_came(loose);
     }
 
     pub(super) fn keep_reserve(&'static self) -> Result<(), NoStack> {
@@ -194,10 +195,11 @@ impl Scheduler {
         stack: usize,
         held: &mut Option<Arc<dyn Work>>,
     ) -> Option<usize> {
-        let mut queue = self.unstarted.borrow_mut();
+        let mut queue = self.unstarted.own();
         let first = queue.front_mut().filter(|first| first.stack == stack)?;
         let index = first.next;
         first.next += 1;
+        self.share.fewer(first.loose, 1);
         let before = if first.next == first.count {
             held.replace(queue.pop_front()?.work)
         } else {
@@ -222,9 +224,12 @@ impl Scheduler {
             let turns = self.turns.load(Ordering::Relaxed).wrapping_add(1);
             self.turns.store(turns, Ordering::Relaxed);
             if turns == self.looks.get() {
-                self.looks.set(turns.wrapping_add(TURNS));
+                let next = self.share.next_look(turns, TURNS);
+                self.looks.set(turns.wrapping_add(next));
                 self.look_outside();
-                self.start_next(false);
+                if next == TURNS || self.share.starts_one(turns, TURNS) {
+                    self.start_next(false);
+                }
             }
             match self.ready.pop() {
                 Some(context) if ptr::eq(context, self.own.load(Ordering::Relaxed)) => {
@@ -246,7 +251,7 @@ impl Scheduler {
 
     /// Runs the next process that has not started. `alone` says that no other process is ready.
     pub(super) fn start_next(&'static self, alone: bool) -> bool {
-        let Some(stack) = self.unstarted.borrow().front().map(|first| first.stack) else {
+        let Some(stack) = self.unstarted.look().front().map(|first| first.stack) else {
             return false;
         };
         let idle = {
@@ -314,6 +319,7 @@ impl Scheduler {
             Some(coroutine) => coroutine.wake(),
             None => {
                 self.asked.fetch_sub(1, Ordering::Relaxed);
+                self.share.take_placed(self);
                 self.questions.answer(self);
             }
         }

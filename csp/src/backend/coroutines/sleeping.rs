@@ -18,12 +18,21 @@ impl Scheduler {
     /// Waits for another thread or for a deadline, because nothing is ready.
     pub(super) fn wait(&'static self) {
         let deadline = self.timers.next();
+        if !self.share.finds_work(self, deadline) {
+            self.wait_for_others(deadline);
+            self.share.goes_on(self);
+        }
+    }
+
+    #[inline(always)]
+    fn wait_for_others(&'static self, deadline: Option<Instant>) {
         if links::is_linked() && self.lead(deadline)
-            || self.patience.look(deadline, || !self.letters.is_empty())
+            || self.share.is_patient() && self.patience.look(deadline, || !self.letters.is_empty())
         {
             return self.look_outside();
         }
         let _absence = relief::leave(Sleep::until(deadline));
+        self.share.rests();
         let Some(deadline) = deadline else { return self.sleep() };
         if let Some(letter) = self.receive(Some(deadline)) {
             self.open(letter);
@@ -71,7 +80,7 @@ impl Scheduler {
                 break;
             }
             // The scheduler answers questions while it counts as asleep.
-            while self.ready.is_empty()
+            while !self.has_news()
                 && let Ok(letter) = self.letters.try_recv()
             {
                 self.open(letter);
@@ -99,7 +108,7 @@ impl Scheduler {
     pub(super) fn sleep(&'static self) {
         if self.falls_asleep() {
             let since = Instant::now();
-            while self.ready.is_empty() {
+            while !self.has_news() {
                 if let Some(letter) = self.receive(None) {
                     self.open(letter);
                 }
@@ -121,9 +130,14 @@ impl Scheduler {
         falls
     }
 
+    /// Returns whether there is something to do for a scheduler that had nothing to do.
+    fn has_news(&self) -> bool {
+        !self.ready.is_empty() || self.share.has_news()
+    }
+
     /// Counts the scheduler as awake if a coroutine is ready, though it may still have questions to answer.
     pub(super) fn wakes_if_ready(&self) {
-        if !self.ready.is_empty() && self.asleep.swap(false, Ordering::SeqCst) {
+        if self.has_news() && self.asleep.swap(false, Ordering::SeqCst) {
             quiet::wake();
         }
     }

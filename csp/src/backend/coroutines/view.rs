@@ -10,7 +10,8 @@ use std::sync::{Arc, PoisonError};
 use super::coroutine::Coroutine;
 use super::guest::guest;
 use super::questions::{self, HeldScheduler, Questions};
-use super::scheduler::{SCHEDULER, Scheduler, Unstarted};
+use super::scheduler::{SCHEDULER, Scheduler};
+use super::unstarted::Unstarted;
 use crate::report::termination::Poison;
 use crate::system::thread_id;
 use crate::wait::blocked::Blocked;
@@ -33,6 +34,7 @@ impl Scheduler {
                 None => drop(self.asked.fetch_sub(1, Ordering::Relaxed)),
             }
         }
+        self.share.take_placed(self);
         if let Some(guest) = guest() {
             guest.take_letters();
         }
@@ -95,13 +97,14 @@ impl Scheduler {
             };
             observer.process(Subject::Context(coroutine.context()), activity);
         }
-        let unstarted = self.unstarted.borrow();
+        let unstarted = self.unstarted.look();
         for Unstarted { work, next, count, .. } in
             unstarted.iter().filter(|next| next.work.is_seen())
         {
             let first = Identity { of: work.clone(), index: *next };
             observer.unstarted(&first, count - next);
         }
+        drop(unstarted);
         if let Some(guest) = guest() {
             guest.show(observer);
         }

@@ -30,10 +30,11 @@ pub(super) struct Host {
     pub(super) polled: Cell<Option<NonNull<Head>>>,
 }
 
-/// Processes that have not started: those of `work` from `next` on.
+/// Processes that have not started: those of `work` from `next` up to `end`.
 pub(super) struct UnstartedFutures {
     pub(super) work: Arc<dyn Work>,
     pub(super) next: usize,
+    pub(super) end: usize,
     /// The batch in which the next will lie.
     pub(super) batch: Option<NonNull<Batch>>,
 }
@@ -97,10 +98,11 @@ impl Host {
     /// Begins the next process that has not started. The jobs take turns.
     fn begin_next(&self, context: &'static Context) -> bool {
         let Some(mut unstarted) = self.unstarted.borrow_mut().pop_front() else { return false };
+        let left = unstarted.end - unstarted.next;
         let batch = unstarted
             .batch
             .take()
-            .unwrap_or_else(|| self.add(&unstarted.work, unstarted.next, usize::MAX));
+            .unwrap_or_else(|| self.add(&unstarted.work, unstarted.next, left));
         // SAFETY: the batch is in the list, because it is not full.
         let there = unsafe { batch.as_ref() };
         let head = there.begin();
@@ -109,7 +111,7 @@ impl Host {
         if !there.is_full() {
             unstarted.batch = Some(batch);
         }
-        if unstarted.next < unstarted.work.count() {
+        if unstarted.next < unstarted.end {
             self.unstarted.borrow_mut().push_back(unstarted);
         } else {
             // The job is dropped before the process is begun. Afterwards this might be its last reference, and a

@@ -126,8 +126,8 @@ impl Host {
     /// Refuses the unstarted processes, because the polling coroutine gets no stack or the thread ends.
     fn refuse(&self, reason: &str) {
         let unstarted = self.unstarted.take();
-        for UnstartedFutures { work, next, .. } in unstarted {
-            for index in next..work.count() {
+        for UnstartedFutures { work, next, end, .. } in unstarted {
+            for index in next..end {
                 work::refuse(&work, index, reason);
             }
         }
@@ -137,6 +137,10 @@ impl Host {
 struct Futures;
 
 impl Guest for Futures {
+    fn begin(&self, work: Arc<dyn Work>, next: usize, end: usize) {
+        begin(work, next, end);
+    }
+
     fn show(&self, observer: &mut dyn Observer) {
         let Some(host) = HOST.get() else { return };
         for head in host.live() {
@@ -147,9 +151,9 @@ impl Guest for Futures {
             };
             observer.process(Subject::Polled(head), activity);
         }
-        for UnstartedFutures { work, next, .. } in &*host.unstarted.borrow() {
+        for UnstartedFutures { work, next, end, .. } in &*host.unstarted.borrow() {
             let first = Identity { of: work.clone(), index: *next };
-            observer.unstarted(&first, work.count() - next);
+            observer.unstarted(&first, end - next);
         }
     }
 
@@ -167,11 +171,22 @@ impl Guest for Futures {
 
 /// Starts the processes of `work`, which are futures, on this thread.
 pub(in crate::backend) fn start(work: Arc<dyn Work>) {
+    let count = work.count();
+    begin(work, 0, count);
+}
+
+/// Makes the futures known to the schedulers.
+#[allow(dead_code, reason = "for schedulers on several cores")]
+pub(in crate::backend) fn welcome() {
+    coroutines::welcome(&Futures);
+}
+
+fn begin(work: Arc<dyn Work>, next: usize, end: usize) {
     // This comes first, because the host's hook for the end of the thread is put on top of the scheduler's.
     coroutines::make_scheduler();
     coroutines::welcome(&Futures);
     let host = Host::of_this_thread();
-    host.unstarted.borrow_mut().push_back(UnstartedFutures { work, next: 0, batch: None });
+    host.unstarted.borrow_mut().push_back(UnstartedFutures { work, next, end, batch: None });
     if RUNS.replace(true) {
         host.crowd.rouse();
     } else {

@@ -13,4 +13,5 @@ mod hosted;
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 pub(super) use self::alone::run_alone;
 #[cfg(all(feature = "coroutines", not(loom)))]
-pub(super) use self::hosted::start;
+#[allow(unused_imports, reason = "for schedulers on several cores")]
+pub(super) use self::hosted::{start, welcome};

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use super::child;
 use super::descriptors;
 use super::reaper::{self, Exit, Killer, Mourner};
 use super::{Call, DEEPEST, Ended, FromChild, ToChild, VARIABLE};
+use crate::system::cores;
 
 /// The news of a child. The last is always `Exited`.
 #[derive(Debug)]
@@ -277,6 +279,25 @@ impl Drop for Hearing {
     }
 }
 
+/// The number of processes that have an OS process of their own, or are about to have one.
+static ALIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// One of these.
+pub(super) struct Alive(());
+
+impl Alive {
+    pub(super) fn begin() -> Self {
+        ALIVE.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Returns the command for this executable, the very file: also if it has been deleted or built
 /// anew since.
 fn command(call: &Call) -> Command {
@@ -286,6 +307,7 @@ fn command(call: &Call) -> Command {
         .arg0(arguments.next().unwrap_or_else(|| OsString::from("csp")))
         .args(arguments)
         .env(VARIABLE, call.to_text())
+        .envs(cores::part(ALIVE.load(Ordering::Relaxed)))
         // A terminal's signals are for the parent. If the parent ends, the child does.
         .process_group(0)
         .stdin(Stdio::null())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::{io, thread};
 
 use super::entry::is_in_program;
-use super::launch::{ChildNews, Hearing, Launched, Room, launch};
+use super::launch::{Alive, ChildNews, Hearing, Launched, Room, launch};
 use super::process::ToldByChild;
 use super::reaper::Exit;
 use super::{Blob, Ended, Passport, Start, ToChild};
@@ -24,11 +24,13 @@ use crate::wait::blocked::{Blocked, Operation, Want};
 use crate::wait::park;
 
 pub(crate) fn start(work: Arc<dyn Work>) {
-    for index in 0..work.count() {
+    // All of them count before the first of them gets its part of the cores.
+    let all: Vec<_> = (0..work.count()).map(|_| Alive::begin()).collect();
+    for (index, alive) in all.into_iter().enumerate() {
         let thread = thread::Builder::new().name(work.path(index).replace('\0', "\u{fffd}"));
         let process = Arc::clone(&work);
         let started = thread.spawn(move || {
-            let mut child = Child::new(&process, index);
+            let mut child = Child::new(&process, index, alive);
             work::run_away(&process, index, &mut child);
         });
         if let Err(error) = started {
@@ -80,10 +82,12 @@ struct Child {
     packing: Option<Packing>,
     /// The ends in the result.
     unpacking: Option<Unpacking>,
+    /// Until its end is told.
+    alive: Option<Alive>,
 }
 
 impl Child {
-    fn new(work: &Arc<dyn Work>, index: usize) -> Self {
+    fn new(work: &Arc<dyn Work>, index: usize, alive: Alive) -> Self {
         let options = work.options();
         let passport = Passport {
             name: work.name(index),
@@ -104,11 +108,13 @@ impl Child {
             shared: None,
             packing: None,
             unpacking: None,
+            alive: Some(alive),
         }
     }
 
     /// Gives up everything that it held in the network, because it has ended or was never started.
     fn leave(&mut self, well: bool, message: &str) {
+        self.alive = None;
         if let Some(node) = self.node.take() {
             let departure = match well || self.passport.retires_on_panic {
                 true => Departure::Retires,

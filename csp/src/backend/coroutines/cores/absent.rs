@@ -1,0 +1,68 @@
+//! The stand-in for schedulers on several cores: a network stays with the scheduler that starts it.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::time::Instant;
+
+use crate::process::work::Work;
+
+/// Processes stay where they were started.
+#[derive(Clone, Copy)]
+pub(in crate::backend::coroutines) struct Loose;
+
+/// Data that only one thread uses.
+pub(in crate::backend::coroutines) struct Queue<T>(RefCell<T>);
+
+impl<T> Queue<T> {
+    pub(in crate::backend::coroutines) fn new(data: T) -> Self {
+        Self(RefCell::new(data))
+    }
+
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn own(&self) -> RefMut<'_, T> {
+        self.0.borrow_mut()
+    }
+
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn look(&self) -> Ref<'_, T> {
+        self.0.borrow()
+    }
+}
+
+/// Nothing is shared with other schedulers.
+pub(in crate::backend::coroutines) struct Share;
+
+#[rustfmt::skip]
+#[allow(clippy::unused_self, reason = "as the other one")]
+impl Share {
+    pub(in crate::backend::coroutines) const fn new() -> Self { Self }
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn is_loose<S>(&self, _: &S, _: &dyn Work) -> Loose { Loose }
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn queued(&self, _: Loose, _: usize) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn fewer(&self, _: Loose, _: usize) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn work_came(&self, _: Loose) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn begins(&self) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn ends(&self) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn next_look(&self, _: u32, most: u32) -> u32 { most }
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn starts_one(&self, _: u32, _: u32) -> bool { true }
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn take_placed<S>(&self, _: &S) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn has_news(&self) -> bool { false }
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn is_patient(&self) -> bool { true }
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn finds_work<S>(&self, _: &S, _: Option<Instant>) -> bool { false }
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn rests(&self) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn goes_on<S>(&self, _: &S) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn leaves<S>(&self, _: &S) {}
+}

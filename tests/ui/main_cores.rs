@@ -1,0 +1,2 @@
+#[csp::main(cores = 0)]
+fn main() {}
