@@ -16,7 +16,7 @@ for ((set = 0; set < 1 << ${#features[@]}; set++)); do
     ((${#chosen[@]} <= 2 || ${#chosen[@]} == ${#features[@]})) || continue
     list=$(IFS=,; echo "${chosen[*]-}")
     command=(cargo clippy --quiet -p csp-process --lib --no-default-features --features "$list" -- -D warnings)
-    if [[ ,$list, =~ ,(coroutines|generator|subprocess|threads), ]]; then
+    if [[ ,$list, =~ ,(cores|coroutines|generator|subprocess|threads), ]]; then
         run "${command[@]}" || wrong=1
     else
         echo "without a backend:"

@@ -29,11 +29,11 @@ pub use support::wire::Wire;
 /// ```
 pub mod retired_end {}
 
-/// Makes one test for each backend from a law: `law::coroutines`, `law::threads`, and `law::mixed`, which
-/// has both in one network. In `law::os_processes` each process that is placed is an OS process. In `law::all_mixed`
+/// Makes one test for each backend from a law: `law::coroutines`, `law::cores`, `law::left_to_cores`, `law::threads`, and `law::mixed`, which
+/// has coroutines and threads in one network. In `law::os_processes` each process that is placed is an OS process. In `law::all_mixed`
 /// a third of them are. A law that can't have its processes in other OS processes gives the reason.
 ///
-/// In `law::async_coroutines` and `law::async_threads` each process with a twin is the twin, an `async fn`. In `law::async_mixed`
+/// In `law::async_coroutines`, `law::async_cores` and `law::async_threads` each process with a twin is the twin, an `async fn`. In `law::async_mixed`
 /// every other process is the twin. A law that can't have that gives the reason.
 ///
 /// ```ignore
@@ -75,6 +75,18 @@ macro_rules! laws {
                 $crate::check(module_path!(), $crate::Placement::coroutines(), law);
             }
 
+            #[cfg(feature = "cores")]
+            #[test]
+            fn cores() {
+                $crate::check(module_path!(), $crate::Placement::cores(), law);
+            }
+
+            #[cfg(feature = "cores")]
+            #[test]
+            fn left_to_cores() {
+                $crate::check(module_path!(), $crate::Placement::left_to_cores(), law);
+            }
+
             #[cfg(feature = "threads")]
             #[test]
             fn threads() {
@@ -113,6 +125,12 @@ macro_rules! as_futures {
         #[test]
         fn async_coroutines() {
             $crate::check(module_path!(), $crate::Placement::async_coroutines(), $law);
+        }
+
+        #[cfg(feature = "cores")]
+        #[test]
+        fn async_cores() {
+            $crate::check(module_path!(), $crate::Placement::async_cores(), $law);
         }
 
         #[cfg(feature = "threads")]

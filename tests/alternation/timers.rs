@@ -242,8 +242,8 @@ laws! {
             // The process gets its turn when all of them sleep. A sleeper that was late for its time need not have slept.
             let all_sleep = backend.start(in_place!(move || Instant::now() < start)).join();
             sleepers.into_iter().for_each(csp::Spawned::join);
-            // The operating system decides when a thread runs.
-            if backend.has_threads() {
+            // The operating system decides when a thread or a scheduler runs.
+            if backend.has_threads() || backend.has_cores() {
                 break;
             }
             if all_sleep {

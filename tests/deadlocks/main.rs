@@ -73,6 +73,10 @@ fn placements() -> Vec<(&'static str, Placement)> {
     if cfg!(feature = "coroutines") {
         placements.push(("coroutines", Placement::coroutines()));
     }
+    if cfg!(feature = "cores") {
+        placements.push(("cores", Placement::cores()));
+        placements.push(("left_to_cores", Placement::left_to_cores()));
+    }
     if cfg!(feature = "threads") {
         placements.push(("threads", Placement::threads()));
     }
@@ -196,6 +200,9 @@ fn run(name: &str, backend: &str) -> ExitCode {
     let case = cases().find(|case| case.name == name).expect("a network of that name");
     let (_, placement) =
         placements().into_iter().find(|(name, _)| *name == backend).expect("a backend");
+    if !placement.has_cores() {
+        csp::__private::cores_of_this_thread(1);
+    }
     let rounds = match case.verdict {
         Verdict::Clean => placement.rounds(20),
         Verdict::Deadlock(_) | Verdict::CleanOnce => 1,

@@ -592,6 +592,7 @@ const FULL: &[(&str, usize)] = &[("", 16), ("backend/subprocess/protocol", 14), 
 
 /// Files in which a feature of Cargo decides what is compiled.
 const FEATURES: &[&str] = &[
+    "backend/coroutines/mod.rs",
     "backend/futures/mod.rs",
     "backend/memory/mod.rs",
     "backend/memory/ordinary.rs",

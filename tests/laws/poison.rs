@@ -21,6 +21,24 @@ laws! {
         }
     }
 
+    fn poison_takes_no_value_whose_write_has_returned(backend) {
+        for round in 0..20 {
+            let values = Channel::<u32>::new();
+            let (first, second) = (Arrival::new(), Arrival::new());
+            let one = spawn(backend.place(read_once(values.reader(), first.clone())));
+            first.until_blocked();
+            let other = spawn(backend.place(read_once(values.reader(), second.clone())));
+            second.until_blocked();
+            let writer = values.writer();
+            writer.write(round).unwrap();
+            writer.poison("afterwards");
+            let mut read = [one, other].map(|reader| reader.join());
+            read.sort_by_key(Result::is_err);
+            assert_eq!(read[0], Ok(round));
+            assert_reason(read[1].as_ref().unwrap_err(), "afterwards");
+        }
+    }
+
     fn poison_wakes_every_blocked_reader(backend) {
         let values = Channel::<u32>::new();
         let mut readers = Vec::new();

@@ -24,6 +24,16 @@ impl Placement {
         Self::on(&[Backend::Coroutine])
     }
 
+    /// Deals the processes out to the schedulers of all cores.
+    pub fn cores() -> Self {
+        Self::on(&[Backend::Cores])
+    }
+
+    /// Leaves the processes to the schedulers, which may take them from each other.
+    pub fn left_to_cores() -> Self {
+        Self::on(&[])
+    }
+
     /// Runs every process on a thread of its own.
     pub fn threads() -> Self {
         Self::on(&[Backend::Thread])
@@ -47,6 +57,11 @@ impl Placement {
     /// Runs every process as an `async fn`, on a coroutine's host.
     pub fn async_coroutines() -> Self {
         Self::coroutines().with(Futures::All)
+    }
+
+    /// Runs every process as an `async fn`, on the hosts of all cores.
+    pub fn async_cores() -> Self {
+        Self::cores().with(Futures::All)
     }
 
     /// Runs every process as an `async fn`, on a thread of its own.
@@ -89,7 +104,10 @@ impl Placement {
         // The kinds of the law apply to all processes that a process of the law makes, on any thread.
         self.kinds.enter();
         let turn = self.placed.fetch_add(1, Ordering::Relaxed);
-        process.on(self.backends[turn % self.backends.len()])
+        match self.backends {
+            [] => csp::__private::on_none(process),
+            all => process.on(all[turn % all.len()]),
+        }
     }
 
     /// Makes `count` replicas of `process`, each on its own backend.
@@ -126,6 +144,11 @@ impl Placement {
         self.backends.contains(&Backend::Subprocess)
     }
 
+    /// Returns true if processes run on the schedulers of several cores.
+    pub fn has_cores(&self) -> bool {
+        self.backends.is_empty() || self.backends.contains(&Backend::Cores)
+    }
+
     /// Sets the note that the watchdog prints if the law hangs from now on: a seed, a round.
     pub fn note(&self, note: impl Display) {
         *self.note.lock().unwrap() = note.to_string();
@@ -154,19 +177,21 @@ pub fn backend() -> Backend {
 impl Serialize for Placement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let has = |backend| self.backends.contains(&backend);
-        [has(Backend::Subprocess), has(Backend::Coroutine), has(Backend::Thread)]
-            .serialize(serializer)
+        let all = [Backend::Subprocess, Backend::Coroutine, Backend::Thread, Backend::Cores];
+        all.map(has).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Placement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match <[bool; 3]>::deserialize(deserializer)? {
-            [true, false, false] => Self::os_processes(),
+        Ok(match <[bool; 4]>::deserialize(deserializer)? {
+            [.., true] => Self::cores(),
+            [true, false, false, _] => Self::os_processes(),
             [true, ..] => Self::all_mixed(),
-            [_, true, true] => Self::mixed(),
-            [_, true, _] => Self::coroutines(),
-            _ => Self::threads(),
+            [_, true, true, _] => Self::mixed(),
+            [_, true, ..] => Self::coroutines(),
+            [_, _, true, _] => Self::threads(),
+            _ => Self::left_to_cores(),
         })
     }
 }

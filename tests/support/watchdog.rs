@@ -21,6 +21,10 @@ pub fn check(name: &'static str, placement: Placement, law: fn(&Placement)) {
         name,
         move || placed.state(),
         move || {
+            // The other processes of the law stay on one scheduler.
+            if !placement.has_cores() {
+                csp::__private::cores_of_this_thread(1);
+            }
             placement.kinds().enter();
             law(&placement);
             placement.kinds().check();

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The laws with the feature `cores`: on as many schedulers as there are cores, and on sixteen.
+source "$(dirname "$0")/common.sh"
+
+limit 20m
+run cargo test -p csp-tests --features cores --test cores --test laws --test alternation --test deadlocks --test stress -- cores
+CSP_CORES=16 run cargo test -p csp-tests --features cores --test laws --test alternation --test deadlocks --test stress -- cores
