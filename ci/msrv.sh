@@ -4,7 +4,7 @@
 source "$(dirname "$0")/common.sh"
 
 version=$(sed -n 's/^rust-version = "\(.*\)".*/\1/p' csp/Cargo.toml)
-features=coroutines,threads,compute,subprocess,serde # all but `generator`, which is newer
+features=coroutines,threads,compute,subprocess,serde,futures # all but `generator`, which is newer
 echo "oldest Rust: $version"
 
 # Of the items of std: clippy knows since when each is stable.

@@ -54,6 +54,7 @@
 //! | `generator` | (the engine `generator` beside our own, to compare the two: `CSP_ENGINE=generator` chooses it) | |
 //! | `threads` | an OS thread | |
 //! | `compute` | (a pool of rayon's does the work of [`compute`](fn@compute)) | on |
+//! | `futures` | (ends as streams and sinks, for tasks of tokio and other executors: [the guide](guide::with_tokio)) | |
 //! | `serde` | (reports can be serialised) | |
 //! | `subprocess` | an OS process, for [`#[multiprocess]`](multiprocess) functions; on Linux | |
 //!
@@ -81,6 +82,7 @@
     not(all(
         feature = "compute",
         feature = "cores",
+        feature = "futures",
         feature = "generator",
         feature = "subprocess",
         target_os = "linux",
@@ -118,6 +120,8 @@ pub use csp_macros::{io, main, multiprocess, process, test};
 pub use backend::memory::SharedBuf;
 pub use backend::offload::compute::{compute, compute_async};
 pub use backend::offload::{io, io_async};
+#[cfg(feature = "futures")]
+pub use channel::awaited::{ReaderStream, WriterSink};
 pub use channel::{
     BeginAsync, Channel, Extended, IntoIter, Iter, ReadAsync, Reader, Stop, StopToken, WriteAsync,
     Writer,

@@ -6,9 +6,11 @@
 
 use csp::{
     Alternation, Barrier, BeginAsync, Bucket, Channel, Current, Erased, Every, Extended, Failure,
-    IntoIter, Iter, Network, Parallel, Poison, Process, ReadAsync, Reader, Replicated, Sequence,
-    SharedBuf, Spawned, Termination, WriteAsync, WriteError, Writer, io::Call,
+    IntoIter, Iter, Network, Parallel, Poison, Process, ReadAsync, Reader, ReaderStream,
+    Replicated, Sequence, SharedBuf, Spawned, Termination, WriteAsync, WriteError, Writer,
+    WriterSink, io::Call,
 };
+use futures_util::{SinkExt as _, StreamExt as _};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
@@ -97,6 +99,29 @@ fn operations(reader: &Reader<u8>, writer: &Writer<u8>) {
     is!(csp::io_async(|| 0_u8), Send, !Unpin);
     is!(csp::compute_async(|| 0_u8), Send, !Unpin);
 }
+
+/// Streams and sinks own their ends, and their offers lie on the heap.
+fn streams_and_sinks() {
+    is!(any::<ReaderStream<Local>>(), Send, Sync, Unpin);
+    is!(any::<WriterSink<Local>>(), Send, Sync, Unpin);
+    is!(any::<ReaderStream<Bound>>(), !Send, !Sync, Unpin);
+    is!(any::<WriterSink<Bound>>(), !Send, !Sync, Unpin);
+    let (mut stream, mut sink) = (any::<ReaderStream<Local>>(), any::<WriterSink<Local>>());
+    is!(stream.next(), Send);
+    is!(sink.send(any::<Local>()), Send);
+    is!(sink.close(), Send, Unpin);
+    is!(stream.map(drop).collect::<Vec<_>>(), Send);
+    let (mut stream, mut sink) = (any::<ReaderStream<Bound>>(), any::<WriterSink<Bound>>());
+    is!(stream.next(), !Send, !Sync);
+    is!(sink.send(any::<Bound>()), !Send, !Sync);
+    is_static(&any::<ReaderStream<Local>>());
+    is_static(&any::<WriterSink<Local>>());
+    is_task(async { any::<ReaderStream<Local>>().next().await });
+    is_task(async { any::<WriterSink<Local>>().send(any::<Local>()).await });
+}
+
+fn is_static<T: 'static>(_: &T) {}
+fn is_task(_: impl Future<Output: Send> + Send + 'static) {}
 
 async fn chooses(reader: &Reader<u8>) -> csp::Result<u8> {
     csp::alt! { x = reader.read_async().await => x }

@@ -8,6 +8,7 @@ mod drops;
 mod laws;
 mod operations;
 mod refused;
+mod streams;
 mod tokio;
 
 #[global_allocator]

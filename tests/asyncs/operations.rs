@@ -27,9 +27,11 @@ enum Operation {
     Shutdown,
     Sleep,
     Call,
+    Stream,
+    Sink,
 }
 
-const OPERATIONS: [Operation; 11] = [
+const OPERATIONS: [Operation; 13] = [
     Operation::Read,
     Operation::Write,
     Operation::ExtendedRead,
@@ -41,7 +43,12 @@ const OPERATIONS: [Operation; 11] = [
     Operation::Shutdown,
     Operation::Sleep,
     Operation::Call,
+    Operation::Stream,
+    Operation::Sink,
 ];
+
+/// Those that may be sent to another thread.
+const ROAMING: [Operation; 2] = [Operation::Stream, Operation::Sink];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
@@ -55,10 +62,22 @@ enum End {
     AfterBoth,
     /// It is dropped while its partner comes.
     AtOnce,
+    /// The same, by another thread.
+    OnAnotherThread,
+    /// Another thread polls it until it is done.
+    DoneByAnotherThread,
 }
 
-const ENDS: [End; 6] =
-    [End::Done, End::Dropped, End::Forgotten, End::AfterItsProcess, End::AfterBoth, End::AtOnce];
+const ENDS: [End; 8] = [
+    End::Done,
+    End::Dropped,
+    End::Forgotten,
+    End::AfterItsProcess,
+    End::AfterBoth,
+    End::AtOnce,
+    End::OnAnotherThread,
+    End::DoneByAnotherThread,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wakes {
@@ -67,9 +86,12 @@ enum Wakes {
     /// It uses what the operation is at, and drops another operation there.
     Reentering,
     Panicking,
+    /// It takes the place of others, which were polled with before.
+    Replaced,
 }
 
-const WAKES: [Wakes; 4] = [Wakes::Own, Wakes::Foreign, Wakes::Reentering, Wakes::Panicking];
+const WAKES: [Wakes; 5] =
+    [Wakes::Own, Wakes::Foreign, Wakes::Reentering, Wakes::Panicking, Wakes::Replaced];
 
 type Case = (Operation, End, Wakes);
 
@@ -98,6 +120,9 @@ impl Drop for Counted {
 }
 
 type Op<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// One that owns its end.
+type Roaming = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The object at which an operation of each kind waits.
 struct At {
@@ -210,6 +235,21 @@ impl At {
                 choice.io(&self.call, drop);
                 let _ = choice.choose_async().await;
             }),
+            Operation::Stream | Operation::Sink => self.begin_roaming(),
+        }
+    }
+
+    fn begin_roaming(&self) -> Roaming {
+        match self.operation {
+            Operation::Stream => {
+                let mut stream = self.reader.clone().stream();
+                Box::pin(async move { drop(stream.next().await) })
+            }
+            Operation::Sink => {
+                let (mut sink, value) = (self.writer.clone().sink(), self.counts.one());
+                Box::pin(async move { drop(sink.send(value).await) })
+            }
+            other => panic!("{other:?} stays on its thread"),
         }
     }
 
@@ -219,7 +259,7 @@ impl At {
         let bucket = self.bucket.clone();
         match self.operation {
             Operation::Bucket => Box::new(move || _ = bucket.holding()),
-            Operation::Write => Box::new(move || drop(writer.termination())),
+            Operation::Write | Operation::Sink => Box::new(move || drop(writer.termination())),
             _ => Box::new(move || drop(reader.termination())),
         }
     }
@@ -234,8 +274,10 @@ impl Partner {
             | Operation::ExtendedRead
             | Operation::Choice
             | Operation::Alternation
+            | Operation::Stream
+            | Operation::Sink
                 if self.retires => {}
-            Operation::Write => drop(self.reader.read()),
+            Operation::Write | Operation::Sink => drop(self.reader.read()),
             Operation::Barrier => self.barrier.sync(),
             Operation::Bucket => _ = self.bucket.flush(),
             Operation::Join | Operation::Shutdown => drop(self.until),
@@ -244,7 +286,8 @@ impl Partner {
             Operation::Read
             | Operation::ExtendedRead
             | Operation::Choice
-            | Operation::Alternation => drop(self.writer.write(self.counts.one())),
+            | Operation::Alternation
+            | Operation::Stream => drop(self.writer.write(self.counts.one())),
         }
     }
 }
@@ -278,46 +321,57 @@ impl Wake for Other {
     }
 }
 
-async fn waker(wakes: Wakes, at: &At) -> Waker {
+/// The waker that is to be woken, and those that an operation is polled with before.
+struct Wakers {
+    before: Vec<Waker>,
+    last: Waker,
+}
+
+async fn wakers(wakes: Wakes, at: &At) -> Wakers {
     let process = poll_fn(|waking| Poll::Ready(waking.waker().clone())).await;
-    let panics = wakes == Wakes::Panicking;
-    match wakes {
-        Wakes::Own => process,
-        Wakes::Foreign | Wakes::Panicking => {
-            Arc::new(Other { process, touch: None, panics }).into()
+    let other =
+        |touch, panics| Waker::from(Arc::new(Other { process: process.clone(), touch, panics }));
+    let (before, last) = match wakes {
+        Wakes::Own => (vec![], process),
+        Wakes::Foreign => (vec![], other(None, false)),
+        Wakes::Panicking => (vec![], other(None, true)),
+        Wakes::Reentering => (vec![], other(Some(at.touch()), false)),
+        Wakes::Replaced => {
+            let before = vec![process.clone(), Waker::noop().clone(), other(None, true)];
+            (before, other(None, false))
         }
-        Wakes::Reentering => {
-            let (touch, panics) = (Some(at.touch()), false);
-            Arc::new(Other { process, touch, panics }).into()
-        }
+    };
+    Wakers { before, last }
+}
+
+fn poll<F: Future + ?Sized>(op: &mut Pin<Box<F>>, wakers: &Wakers) -> Poll<F::Output> {
+    op.as_mut().poll(&mut Context::from_waker(&wakers.last))
+}
+
+fn stand<F: Future + ?Sized>(op: &mut Pin<Box<F>>, wakers: &Wakers) {
+    for waker in wakers.before.iter().chain([&wakers.last]) {
+        assert!(op.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
     }
 }
 
-fn poll(op: &mut Op<'_>, waker: &Waker) -> Poll<()> {
-    op.as_mut().poll(&mut Context::from_waker(waker))
-}
-
-fn stand(op: &mut Op<'_>, waker: &Waker) {
-    assert!(poll(op, waker).is_pending());
-}
-
 /// Lets other operations wait at the same object. They are woken with the operation, and its waker drops them.
-fn stand_others(at: &At, waker: &Waker) {
+fn stand_others(at: &At, wakers: &Wakers) {
     for _ in 0..2 {
         let (reader, bucket) = (at.reader.clone(), at.bucket.clone());
         let mut other: Op<'static> = match at.operation {
             Operation::Read => Box::pin(async move { drop(reader.read_async().await) }),
+            Operation::Stream => Box::pin(async move { drop(reader.stream().next().await) }),
             Operation::Bucket => Box::pin(async move { bucket.fall_in_async().await }),
             _ => return,
         };
-        stand(&mut other, waker);
+        stand(&mut other, wakers);
         OTHERS.with_borrow_mut(|others| others.push(other));
     }
 }
 
-fn outliving(at: At, waker: &Waker) -> Op<'static> {
+fn outliving(at: At, wakers: &Wakers) -> Op<'static> {
     let mut op: Op<'static> = Box::pin(async move { at.begin().await });
-    stand(&mut op, waker);
+    stand(&mut op, wakers);
     op
 }
 
@@ -328,32 +382,32 @@ async fn stands(case: Case, partners: Writer<Partner>, counts: Counts) -> Counte
     // A writer would wait for the end of an extended read that is left behind.
     let is_kept = (operation, end) == (Operation::ExtendedRead, End::AfterBoth);
     let (at, partner) = At::new(operation, reenters || is_kept, &counts);
-    let waker = waker(wakes, &at).await;
+    let wakers = wakers(wakes, &at).await;
     match end {
         End::Done => {
             let mut op = at.begin();
-            stand(&mut op, &waker);
+            stand(&mut op, &wakers);
             if reenters {
-                stand_others(&at, &waker);
+                stand_others(&at, &wakers);
             }
             let _ = partners.write_async(partner).await;
-            poll_fn(|_| poll(&mut op, &waker)).await;
+            poll_fn(|_| poll(&mut op, &wakers)).await;
         }
         End::Dropped => {
             let mut op = at.begin();
-            stand(&mut op, &waker);
+            stand(&mut op, &wakers);
             drop(op);
         }
         End::AtOnce => {
             let mut op = at.begin();
-            stand(&mut op, &waker);
+            stand(&mut op, &wakers);
             let _ = partners.write_async(partner).await;
             drop(op);
         }
         End::Forgotten => {
             let at = Box::new(at);
             let mut op = at.begin();
-            stand(&mut op, &waker);
+            stand(&mut op, &wakers);
             std::mem::forget(op);
             drop(at);
             // The memory of the operation is reused for other data.
@@ -364,7 +418,7 @@ async fn stands(case: Case, partners: Writer<Partner>, counts: Counts) -> Counte
             drop(junk);
         }
         End::AfterItsProcess => {
-            let op = outliving(at, &waker);
+            let op = outliving(at, &wakers);
             LEFT.with_borrow_mut(|left| left.push(op));
             if matches!(operation, Operation::Join | Operation::Shutdown) {
                 // The process waits for its child.
@@ -372,13 +426,46 @@ async fn stands(case: Case, partners: Writer<Partner>, counts: Counts) -> Counte
             }
         }
         End::AfterBoth => {
-            let op = outliving(at, &waker);
+            let op = outliving(at, &wakers);
             LEFT.with_borrow_mut(|left| left.push(op));
             let _ = partners.write_async(partner).await;
+        }
+        End::OnAnotherThread => {
+            let mut op = at.begin_roaming();
+            stand(&mut op, &wakers);
+            let _ = partners.write_async(partner).await;
+            elsewhere(move || drop(op)).await;
+        }
+        End::DoneByAnotherThread => {
+            let mut op = at.begin_roaming();
+            stand(&mut op, &wakers);
+            let _ = partners.write_async(partner).await;
+            elsewhere(move || block_on(op)).await;
         }
     }
     drop(OTHERS.take());
     counts.one()
+}
+
+/// Runs something on a new thread.
+async fn elsewhere(run: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::spawn(run);
+    let joined = csp::io_async(|| thread.join()).await;
+    joined.expect("it has no reason to panic");
+}
+
+/// Polls a future on this thread until it is done.
+fn block_on(mut op: Roaming) {
+    struct Unparks(std::thread::Thread);
+    impl Wake for Unparks {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unparks(std::thread::current())).into();
+    while op.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+        std::thread::park();
+    }
 }
 
 /// Looks at the network while the process waits.
@@ -409,6 +496,10 @@ fn run(backend: &Placement, case: Case, counts: &Counts) {
 fn all(mut run: impl FnMut(Case)) {
     for operation in OPERATIONS {
         for end in ENDS {
+            let by_another = matches!(end, End::OnAnotherThread | End::DoneByAnotherThread);
+            if by_another && !ROAMING.contains(&operation) {
+                continue;
+            }
             for wakes in WAKES {
                 run((operation, end, wakes));
             }

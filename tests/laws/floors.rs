@@ -599,6 +599,7 @@ const FEATURES: &[&str] = &[
     "backend/mod.rs",
     "backend/offload/mod.rs",
     "backend/threads.rs",
+    "channel/awaited/mod.rs",
     "channel/far/few.rs",
     "channel/far/names.rs",
     "channel/far/possible.rs",

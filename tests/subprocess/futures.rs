@@ -27,6 +27,19 @@ async fn writes(out: Writer<u32>) -> csp::Result {
 }
 
 #[process]
+async fn streams(input: Reader<u32>) -> Option<csp::Result<u32>> {
+    input.stream().next().await
+}
+
+#[process]
+async fn sinks(out: Writer<u32>) -> csp::Result {
+    let mut out = out.sink();
+    loop {
+        out.send(1).await?;
+    }
+}
+
+#[process]
 async fn chooses(input: Reader<u32>) -> csp::Result<u32> {
     alt! { number = input.read_async().await => number }
 }
@@ -66,6 +79,28 @@ tests! {
         refused!(adds(channel.reader()), writes(channel.writer()));
         let channel = Channel::new();
         refused!(counts(channel.writer(), 5), chooses(channel.reader()));
+        let channel = Channel::new();
+        refused!(counts(channel.writer(), 5), streams(channel.reader()));
+        let channel = Channel::new();
+        refused!(adds(channel.reader()), sinks(channel.writer()));
+    }
+
+    /// It stood there before, and is let go when its channel leaves the OS process.
+    fn a_task_whose_channel_leaves_is_told_what_to_do() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
+        let (runtime, channel) = (runtime.expect("a runtime"), Channel::new());
+        let mut stream = channel.reader().stream();
+        let mut waits = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(std::pin::pin!(stream.next()).poll(&mut waits).is_pending());
+        let task = runtime.spawn(async move { stream.next().await });
+        let child = csp::spawn(counts(channel.writer(), 5));
+        drop(channel);
+        let panicked = runtime.block_on(task).expect_err("it is refused").into_panic();
+        let message = panicked.downcast_ref::<&str>().expect("text");
+        assert!(message.contains("another OS process"), "{message}");
+        // The panic of the task has poisoned the channel, there too.
+        let ended = child.join().expect_err("nobody reads");
+        assert!(format!("{ended:#}").contains("another OS process"), "{ended:#}");
     }
 
     fn who_waits_stands_between_a_future_and_another_os_process() {

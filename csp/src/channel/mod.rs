@@ -1,6 +1,6 @@
 //! Floor 4. Channels and their ends.
 
-mod awaited;
+pub(super) mod awaited;
 pub(super) mod core;
 mod ends;
 mod extended;

@@ -61,6 +61,10 @@ impl<T> Reader<T> {
         self.0.claim(sure);
     }
 
+    pub(super) fn into_end(self) -> End<T> {
+        self.0
+    }
+
     /// Notes that it is there only to keep its channel from retiring.
     pub(crate) fn spare(&self) {
         self.0.used.mark();
@@ -109,7 +113,8 @@ impl<T> Reader<T> {
         Extended::begun(&value, begun)
     }
 
-    /// The `async` form of [`read`](Self::read).
+    /// The `async` form of [`read`](Self::read), for `async` processes. It stays on its thread, and acts for the process of that
+    /// thread. A task of another executor that may move has `stream` (feature `futures`).
     ///
     /// Nothing happens until the future is awaited. If it is dropped before it completes, nothing was read. A value
     /// that it was handed and has not returned goes to the channel's next reader, before all others. If no `Reader` is

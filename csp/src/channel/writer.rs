@@ -61,6 +61,10 @@ impl<T> Writer<T> {
         self.0.claim(sure);
     }
 
+    pub(super) fn into_end(self) -> End<T> {
+        self.0
+    }
+
     /// It is there for its channel not to retire.
     pub(crate) fn spare(&self) {
         self.0.used.mark();
@@ -88,7 +92,8 @@ impl<T> Writer<T> {
         }
     }
 
-    /// [`write`](Self::write) in an `async` process.
+    /// [`write`](Self::write) in an `async` process. It stays on its thread, and acts for the process of that thread. A task of another
+    /// executor that may move has `sink` (feature `futures`).
     ///
     /// Nothing happens until it is awaited. If it is dropped before it is done, the value was written or is dropped with
     /// it: written if a reader (or the buffer) had it by then, and not written at all if not. To keep a value, offer

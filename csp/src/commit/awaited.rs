@@ -27,7 +27,8 @@ use crate::wait::park::{Park, WOKEN};
 ///   not stand in a queue alone sees to it in another way.
 /// - The thread that commits it wakes it some instructions later, and nothing that may last comes in between. So a drop that finds
 ///   it committed spins until it is woken.
-/// - It stays on its thread, with the head that it stands for. It is not `Send`, and neither is a future that it lies in.
+/// - It stays on its thread, with the head that it stands for. It is not `Send`, and neither is a future that it lies in. One that
+///   only ever [stands as a stranger](Self::stand_as_stranger) belongs to no thread. Its owner may move between polls.
 pub(crate) struct Awaited<T>(UnsafeCell<Option<OwnOffer<T>>>);
 
 struct OwnOffer<T> {
@@ -92,6 +93,22 @@ impl<T> Awaited<T> {
         unsafe { queue.push(&stood.offer) };
         // SAFETY: `forgets` comes before it is dropped.
         awaiter.park().awaits(unsafe { forever(why) });
+    }
+
+    /// Does the same for nobody yet. The waker of the next poll is then woken, even if it is that of a process of this thread. An
+    /// offer that has stood so is never an operation of that process, so it may be polled and dropped on any thread.
+    ///
+    /// # Safety
+    /// See [`stand`](Self::stand).
+    pub(crate) unsafe fn stand_as_stranger<C: Count>(
+        &self,
+        queue: &mut Queue<T, C>,
+        extended: bool,
+    ) {
+        // SAFETY: not used after `forgets`, in `take`.
+        let stood = self.make(unsafe { Awaiter::stranger() }, extended);
+        // SAFETY: it is pinned, and taken out before it is dropped.
+        unsafe { queue.push(&stood.offer) };
     }
 
     /// Returns whether its waker is no process of this thread.
@@ -178,6 +195,7 @@ impl<T> Awaited<T> {
 /// before must forget the waiter when the lock is free, because that may end a process and drop values of the user.
 #[must_use = "the process that was to be woken before must forget it"]
 fn becomes(waiter: &Waiter, waker: &Waker, why: &dyn Blocked) -> &'static dyn Park {
+    debug_assert!(!waiter.is_strange(), "a stranger is for any waker");
     let before = waiter.park();
     // SAFETY: not used after the next `forgets`.
     let awaiter = unsafe { Awaiter::of_waker(waker) };

@@ -143,6 +143,20 @@ pub(crate) fn poison(context: usize, path: impl FnOnce() -> String) -> Poison {
     poison
 }
 
+/// Returns the poison of the panic that unwinds a task on the thread of this context, whose path is this. An earlier panic of another
+/// task may have left a record, which the library has not seen caught. So the ends share a poison only if it tells of the same panic.
+pub(crate) fn poison_of_task(context: usize, path: String) -> Poison {
+    let known = replace(None).filter(|known| known.is_of(context));
+    let mut known = known.unwrap_or_else(|| Known::new(context, (unknown().to_owned(), None)));
+    let (message, place) = known.record.clone();
+    let cause = Cause::Panic { process: path, message, place };
+    let before = known.poison.take().filter(|poison| *poison.cause() == cause);
+    let poison = before.unwrap_or_else(|| Poison::new(cause));
+    known.poison = Some(poison.clone());
+    replace(Some(known));
+    poison
+}
+
 /// Returns the message for a panic that the hook did not see. Ends are dropped before the payload can be looked at.
 fn unknown() -> &'static str {
     match REPLACED.load(Ordering::Relaxed) {

@@ -135,6 +135,14 @@ impl<T> Core<T> {
     /// Returns how the channel has ended to a process that has run into its end, and notes it for that process.
     #[cold]
     pub(crate) fn meet_end(&self, context: &Context, side: Side) -> Termination {
+        let ended = self.find_end(side);
+        context.met(&ended);
+        ended
+    }
+
+    /// Does the same and notes it for nobody.
+    #[cold]
+    pub(crate) fn find_end(&self, side: Side) -> Termination {
         self.told(side);
         let mut state = self.state.lock();
         let before = || state.away.as_ref()?.before().cloned();
@@ -143,7 +151,6 @@ impl<T> Core<T> {
         let unread = std::mem::take(&mut state.unread);
         drop(state);
         drop_each(unread);
-        context.met(&ended);
         ended
     }
 

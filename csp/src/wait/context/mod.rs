@@ -22,7 +22,7 @@ use crate::stack::slab::Suspender;
 use crate::sync::{Ordering, Shown, per_thread};
 
 pub(crate) use self::kept::Kept;
-pub(crate) use self::stopping::unwinding;
+pub(crate) use self::stopping::{unwinding, unwinding_task};
 
 /// The processes of one thread that could go on.
 pub(crate) type Ready = RunQueue<Context>;

@@ -92,6 +92,28 @@ impl Context {
         }
     }
 
+    /// Returns what an end leaves behind that a task of another executor may drop here. A process that is a future, and polls the
+    /// task by itself, leaves what its other ends leave. Otherwise nothing counts but a panic that unwinds now, because the thread may
+    /// have run other tasks before.
+    pub(crate) fn legacy_of_task(&self) -> Termination {
+        if self.is_polled() {
+            return self.legacy();
+        }
+        if !std::thread::panicking() {
+            panics::forget();
+            return Termination::Retired;
+        }
+        match self.retire_on_panic.get() {
+            true => Termination::Retired,
+            false => Termination::Poisoned(self.panic_poison_of_task()),
+        }
+    }
+
+    /// Returns the poison of the panic that unwinds a task. Nothing of it stays with the process of this thread.
+    fn panic_poison_of_task(&self) -> Poison {
+        panics::poison_of_task(std::ptr::from_ref(self).addr(), self.path())
+    }
+
     /// Returns the poison of the panic that unwinds this process: one for all its ends.
     pub(crate) fn panic_poison(&self) -> Poison {
         // Most likely it panics because of this poison, so others are to hear of it too.
@@ -101,7 +123,11 @@ impl Context {
             return poison.clone();
         }
         let poison = panics::poison(std::ptr::from_ref(self).addr(), || self.path());
-        self.stop(poison.clone());
+        // An executor on a plain thread catches the panic of a task, and the ends that others drop have nothing to do with it.
+        let is_thread = || self.shown(|identity| identity.of.is_thread()) == Some(true);
+        if self.is_polled() || !is_thread() {
+            self.stop(poison.clone());
+        }
         poison
     }
 }
@@ -113,6 +139,16 @@ pub(crate) fn unwinding(context: &Context) -> Option<Termination> {
     #[cold]
     fn instead(context: &Context) -> Termination {
         Termination::Poisoned(context.panic_poison())
+    }
+    std::thread::panicking().then(|| instead(context))
+}
+
+/// Does the same for a task of another executor, which may have run on this thread by chance.
+#[inline(always)]
+pub(crate) fn unwinding_task(context: &Context) -> Option<Termination> {
+    #[cold]
+    fn instead(context: &Context) -> Termination {
+        Termination::Poisoned(context.panic_poison_of_task())
     }
     std::thread::panicking().then(|| instead(context))
 }

@@ -72,6 +72,15 @@ impl Awaiter {
             // `awaits` and `forgets` see to it that it lasts until `forgets`.
             return Self(ptr::from_ref(head).cast());
         }
+        // SAFETY: the caller's promise.
+        unsafe { Self::stranger() }
+    }
+
+    /// Makes a stranger that knows of no waker yet: see [`of_waker`](Self::of_waker).
+    ///
+    /// # Safety
+    /// The result is not used after `forgets`.
+    pub(crate) unsafe fn stranger() -> Self {
         // Given back in `forgets`.
         let stranger = Arc::into_raw(Arc::new(Stranger::new()));
         Self(stranger.cast::<()>().map_addr(|at| at | Self::STRANGER))

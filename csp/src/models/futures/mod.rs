@@ -4,6 +4,9 @@
 //! `drive` hosts one process, with the same task header (head) and per-thread executor (crowd) as
 //! the real hosts.
 
+#[cfg(feature = "futures")]
+mod roaming;
+
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::mem::MaybeUninit;

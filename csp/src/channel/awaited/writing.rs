@@ -1,0 +1,292 @@
+//! Writes as futures.
+#![allow(unsafe_code)]
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context as Waking, Poll, Waker};
+
+use super::acting::Acting;
+use crate::channel::core::{Core, Placed};
+use crate::channel::ends::refused;
+use crate::channel::lent::Lent;
+use crate::commit::awaited::Awaited;
+use crate::commit::gate::Gate;
+use crate::commit::waiter::Outcome;
+use crate::report::termination::{Result, WriteError};
+use crate::sync::Arc;
+use crate::wait::blocked::{Blocked, Object, Operation, Side, Want};
+use crate::wait::future;
+use crate::wait::park::{self, Context};
+
+/// A write that is awaited: see [`Writer::write_async`](crate::Writer::write_async).
+#[must_use = "nothing is written until it is awaited"]
+pub struct WriteAsync<'a, T>(Writing<Lent<'a, T>, T>);
+
+/// A write as a future.
+pub(super) struct Writing<C: Acting<T>, T> {
+    core: C,
+    place: &'static Location<'static>,
+    stage: WriteStage,
+    /// The offer, with the value until that is written.
+    awaited: Awaited<T>,
+    /// It stays on its thread, with its process.
+    thread: PhantomData<*const ()>,
+}
+
+enum WriteStage {
+    /// Nothing is done.
+    Begin,
+    Stands,
+    /// An extended read has the value.
+    Held(Arc<Gate>),
+    Over,
+}
+
+impl<C: Acting<T>, T> Writing<C, T> {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn new(core: C, value: T, place: &'static Location<'static>) -> Self {
+        let mut writing = Self::idle(core, place);
+        writing.put(value);
+        writing
+    }
+
+    /// Makes one that writes nothing yet.
+    #[inline(always)]
+    pub(super) fn idle(core: C, place: &'static Location<'static>) -> Self {
+        let awaited = Awaited::new();
+        Self { core, place, stage: WriteStage::Over, awaited, thread: PhantomData }
+    }
+
+    /// Begins the write of this value. The last one is over.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) fn put(&mut self, value: T) {
+        self.awaited.parcel().put(value);
+        self.stage = WriteStage::Begin;
+    }
+
+    /// Writes the value. The parcel keeps it if there is an error.
+    ///
+    /// # Safety
+    /// `self` is pinned.
+    #[inline]
+    pub(super) unsafe fn poll(&mut self, waker: &Waker) -> Poll<Result> {
+        let context = park::current();
+        loop {
+            match &self.stage {
+                WriteStage::Begin => {
+                    // SAFETY: the caller's promise.
+                    if let Some(result) = unsafe { self.begin(context, waker) } {
+                        self.stage = WriteStage::Over;
+                        return Poll::Ready(result);
+                    }
+                    if matches!(self.stage, WriteStage::Stands) && !self.awaited.is_strange() {
+                        return Poll::Pending;
+                    }
+                }
+                WriteStage::Stands => {
+                    let lock = || self.core.state().lock();
+                    let Some(outcome) = self.awaited.poll(waker, self, lock) else {
+                        return Poll::Pending;
+                    };
+                    let gate = self.awaited.offer().gate();
+                    self.awaited.leave(self);
+                    self.stage = WriteStage::Over;
+                    match (outcome, self.awaited.parcel().is_full()) {
+                        (Outcome::Ended, true) => {
+                            return Poll::Ready(Err(C::meet_end(
+                                &self.core,
+                                context,
+                                Side::Writer,
+                            )));
+                        }
+                        (Outcome::Retry, true) => self.stage = WriteStage::Begin,
+                        _ => match gate {
+                            Some(gate) => self.stage = WriteStage::Held(gate),
+                            None => {
+                                C::communicated(context);
+                                return Poll::Ready(Ok(()));
+                            }
+                        },
+                    }
+                }
+                WriteStage::Held(gate) => {
+                    if !gate.poll(waker) {
+                        return Poll::Pending;
+                    }
+                    self.stage = WriteStage::Over;
+                    C::communicated(context);
+                    return Poll::Ready(Ok(()));
+                }
+                WriteStage::Over => panic!("a write that is done was polled again"),
+            }
+        }
+    }
+
+    /// Writes, if that is possible now. Otherwise it stands, or is held.
+    ///
+    /// # Safety
+    /// See `poll`.
+    #[inline]
+    unsafe fn begin(&mut self, context: &'static Context, waker: &Waker) -> Option<Result> {
+        let mut state = self.core.state().lock();
+        match state.place(self.awaited.parcel()) {
+            Placed::With(reader) => {
+                drop(state);
+                if self.core.keeps_its_writer(reader.is_extended()) {
+                    self.stage = WriteStage::Held(reader.wake_and_await());
+                    return None;
+                }
+                reader.wake();
+            }
+            Placed::InBuffer => drop(state),
+            Placed::Nowhere => {
+                if state.ended.is_some() {
+                    drop(state);
+                    return Some(Err(C::meet_end(&self.core, context, Side::Writer)));
+                }
+                if let Some(termination) = C::unwinding(context) {
+                    drop(state);
+                    return Some(Err(termination));
+                }
+                if state.is_away() {
+                    drop(state);
+                    future::refuse_beyond();
+                }
+                self.stage = WriteStage::Stands;
+                // SAFETY: all of this is pinned, and withdrawn by `Drop`.
+                unsafe {
+                    match C::ROAMS {
+                        true => self.awaited.stand_as_stranger(&mut state.writers, false),
+                        false => self.awaited.stand(waker, &mut state.writers, false, self),
+                    }
+                };
+                return None;
+            }
+        }
+        C::communicated(context);
+        Some(Ok(()))
+    }
+}
+
+/// For a sink, which writes one value after another.
+impl<T> Writing<Arc<Core<T>>, T> {
+    pub(super) fn core(&self) -> &Arc<Core<T>> {
+        &self.core
+    }
+
+    /// Returns whether it has nothing to write, and waits for nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.stage, WriteStage::Over) && !self.awaited.parcel().is_full()
+    }
+
+    /// Begins to write, before anybody polls. It is idle. The value is on offer when this returns, and the parcel keeps it if there is an
+    /// error.
+    ///
+    /// # Safety
+    /// See `poll`.
+    pub(super) unsafe fn offer(&mut self, value: T) -> Result {
+        self.put(value);
+        // SAFETY: the caller's promise.
+        match unsafe { self.begin(park::current(), Waker::noop()) } {
+            Some(result) => {
+                self.stage = WriteStage::Over;
+                result
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps a value that is not to be written.
+    pub(super) fn keep(&mut self, value: T) {
+        self.put(value);
+        self.stage = WriteStage::Over;
+    }
+
+    /// Goes on to write the value that it has. It is ready if it has none. A value that could not be written is tried again.
+    ///
+    /// # Safety
+    /// See `poll`.
+    pub(super) unsafe fn poll_written(&mut self, waker: &Waker) -> Poll<Result> {
+        if let WriteStage::Over = self.stage {
+            if !self.awaited.parcel().is_full() {
+                return Poll::Ready(Ok(()));
+            }
+            self.stage = WriteStage::Begin;
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.poll(waker) }
+    }
+
+    /// Ends the write, and returns the value unless it is written.
+    pub(super) fn take_back(&mut self) -> Option<T> {
+        if let WriteStage::Stands = &self.stage {
+            let awaited = &self.awaited;
+            awaited.withdraw(self.core.state().lock(), |state| &mut state.writers);
+            // It does not wait for the end of an extended read.
+            drop(awaited.offer().gate());
+            awaited.leave(self);
+        }
+        self.stage = WriteStage::Over;
+        self.awaited.parcel().take()
+    }
+}
+
+impl<C: Acting<T>, T> Drop for Writing<C, T> {
+    fn drop(&mut self) {
+        if let WriteStage::Stands = &self.stage {
+            let awaited = &self.awaited;
+            awaited.withdraw(self.core.state().lock(), |state| &mut state.writers);
+            // It does not wait for the end of an extended read.
+            drop(awaited.offer().gate());
+            awaited.clear(self);
+        }
+    }
+}
+
+impl<C: Acting<T>, T> Blocked for Writing<C, T> {
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
+        let stands = matches!(self.stage, WriteStage::Stands) && self.awaited.stands();
+        // Otherwise as for a read.
+        let object = stands.then(|| &*self.core as &dyn Object);
+        tell(Want { operation: Operation::Write, object });
+    }
+}
+
+impl<'a, T> WriteAsync<'a, T> {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(in crate::channel) fn new(
+        core: &'a Arc<Core<T>>,
+        value: T,
+        place: &'static Location<'static>,
+    ) -> Self {
+        Self(Writing::new(Lent::of(core), value, place))
+    }
+}
+
+impl<T> Future for WriteAsync<'_, T> {
+    type Output = Result<(), WriteError<T>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, waking: &mut Waking<'_>) -> Poll<Self::Output> {
+        // SAFETY: nothing is moved out of it while it stands.
+        let writing = unsafe { &mut self.get_unchecked_mut().0 };
+        // SAFETY: as above.
+        match unsafe { writing.poll(waking.waker()) } {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(end)) => Poll::Ready(refused(writing.awaited.parcel(), end)),
+        }
+    }
+}
+
+impl<T> fmt::Debug for WriteAsync<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "write to `{}`", &*self.0.core)
+    }
+}
