@@ -61,6 +61,8 @@ on_each() {
     done
     # The web server under load, and ended by a client.
     run cargo test --release -p csp-examples --test web_server "$@"
+    # The service of axum, by requests over sockets.
+    run cargo test --release -p csp-examples --test axum_service "$@"
     for example in examples/*.rs examples/search; do
         expect '^Usage: ' "$programs/$(basename "$example" .rs)" --help >/dev/null
     done

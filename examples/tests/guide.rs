@@ -32,8 +32,36 @@ fn wanted(marker: &str) -> String {
             format!("```text\n{}```\n", String::from_utf8(output.stderr).expect("text"))
         }
         "picture" => picture::svg(what),
-        _ => panic!("a marker begins with program, output, errors or picture: {marker}"),
+        "function" => {
+            let (file, item) = what.split_once(' ').unwrap_or_else(|| panic!("{what}: which?"));
+            let path = root().join("examples").join(file).with_extension("rs");
+            let program = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{file}: {e}"));
+            // The doc tests have no axum.
+            format!("```rust,ignore\n{}```\n", item_of(&program, item))
+        }
+        _ => {
+            panic!("a marker begins with program, output, errors, function or picture: {marker}")
+        }
     }
+}
+
+/// Returns the item of a program that begins in this way, with what stands right above it.
+fn item_of(program: &str, begin: &str) -> String {
+    let mut item = String::new();
+    for line in program.split_inclusive('\n') {
+        if line.trim().is_empty() {
+            item.clear();
+        } else {
+            item += line;
+        }
+        if item.contains(&format!("{begin} ")) || item.contains(&format!("{begin}(")) {
+            // Its last line.
+            let rest = &program[program.find(&item).expect("it is there")..];
+            let end = rest.find("\n}\n").expect("an item ends");
+            return rest[..end + "\n}\n".len()].to_owned();
+        }
+    }
+    panic!("there is no `{begin}`");
 }
 
 /// Returns the text with everything between `<!-- marker -->` and `<!-- end -->` made anew.

@@ -11,6 +11,7 @@
 //! | [concurrency and parallelism](parallelism) | coroutines, threads, OS processes: what each is and costs, and when to choose which |
 //! | [cores] | coroutines on all cores: what moves, what stays, and how many |
 //! | [blocking calls](blocking) | `io`, `Call`, files and programs |
+//! | [with tokio](with_tokio) | streams and sinks for tasks, an axum service |
 //! | [held over a wait](held) | locks, thread-locals, executors: what a coroutine may keep while it waits |
 //! | [finding a deadlock](deadlock) | what is reported, and how to look |
 //! | [testing] | a process alone, a network, its failures, its time |
@@ -45,4 +46,10 @@ chapters! {
     patterns
     misuse
     coming_from
+}
+
+// A chapter on a feature, and only there with it.
+pub mod with_tokio {
+    #![cfg_attr(feature = "futures", doc = include_str!("with_tokio.md"))]
+    #![cfg_attr(not(feature = "futures"), doc = "This chapter needs the feature `futures`.")]
 }
