@@ -56,6 +56,7 @@
 //! | `compute` | (a pool of rayon's does the work of [`compute`](fn@compute)) | on |
 //! | `futures` | (ends as streams and sinks, for tasks of tokio and other executors: [the guide](guide::with_tokio)) | |
 //! | `serde` | (reports can be serialised) | |
+//! | `signals` | (signals of the system come by a channel: `csp::signals`; on Unix) | |
 //! | `subprocess` | an OS process, for [`#[multiprocess]`](multiprocess) functions; on Linux | |
 //!
 //! `#[process]` runs on coroutines if they are compiled in, else on threads. All kinds may share one channel. A `#[process] async fn`
@@ -84,6 +85,7 @@
         feature = "cores",
         feature = "futures",
         feature = "generator",
+        feature = "signals",
         feature = "subprocess",
         target_os = "linux",
         not(loom)
@@ -112,6 +114,8 @@ mod watch;
 pub use choice::io;
 #[doc(hidden)]
 pub use front::private as __private;
+#[cfg(all(not(loom), feature = "signals"))]
+pub use front::signals::{Signal, signals};
 pub use front::supervise::{GaveUp, Supervisor};
 pub use front::{plug, shell};
 

@@ -603,6 +603,7 @@ const FEATURES: &[&str] = &[
     "channel/far/few.rs",
     "channel/far/names.rs",
     "channel/far/possible.rs",
+    "front/mod.rs",
     "lib.rs",
     "report/json.rs",
     "stack/mod.rs",

@@ -2,6 +2,8 @@
 
 #[cfg(all(target_os = "linux", feature = "coroutines", feature = "subprocess"))]
 mod refused;
+#[cfg(all(unix, feature = "signals"))]
+mod signals;
 mod trials;
 
 use csp_tests::{ENGINES, limit};
@@ -13,6 +15,10 @@ use std::time::Duration;
 
 struct Ended {
     code: Option<i32>,
+    /// The signal that has ended it.
+    #[cfg(unix)]
+    #[cfg_attr(not(feature = "signals"), allow(dead_code))]
+    signal: Option<i32>,
     output: String,
     errors: String,
 }
@@ -54,6 +60,14 @@ impl Running {
         }
     }
 
+    /// Reads the next line of its output.
+    #[cfg_attr(not(feature = "signals"), allow(dead_code))]
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("text");
+        line.trim_end().to_owned()
+    }
+
     fn tell(&mut self, text: &str) {
         self.stdin.take().expect("piped").write_all(text.as_bytes()).expect("it listens");
     }
@@ -73,7 +87,13 @@ impl Running {
             thread::sleep(Duration::from_millis(1));
         };
         drop(self.ended);
-        Ended { code: status.code(), output, errors }
+        Ended {
+            code: status.code(),
+            #[cfg(unix)]
+            signal: std::os::unix::process::ExitStatusExt::signal(&status),
+            output,
+            errors,
+        }
     }
 }
 
@@ -236,7 +256,7 @@ fn a_panic_of_a_process_of_main_is_shown_twice() {
 #[test]
 fn a_thread_that_panics_before_all_else_poisons_too() {
     let ended = run(env!("CARGO_BIN_EXE_a_thread_panics_first"), "");
-    let Ended { code, output, errors } = ended;
+    let Ended { code, output, errors, .. } = ended;
     assert!(output.contains("poisoned") && output.contains("first of all"), "{output} {errors}");
     assert_eq!(code, Some(0));
 }
@@ -298,7 +318,7 @@ fn poison_names_its_panic_or_says_that_the_hook_was_replaced() {
         for backend in ["coroutine", "thread"] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_panic_hooks"));
             command.args([backend, case]);
-            let Ended { code, output, errors } = watch(command);
+            let Ended { code, output, errors, .. } = watch(command);
             let lines: Vec<_> = output.lines().collect();
             assert!(
                 lines[0].starts_with("failure: process `main/fails` panicked"),
@@ -443,7 +463,7 @@ fn threads_that_sleep_outside_while_another_goes_on_are_not_named() {
     for what in ["sleeps", "sleeps known", "deadline"] {
         let mut program = Command::new(env!("CARGO_BIN_EXE_sleeps_outside"));
         program.arg(what).env("CSP_BUSY", "20");
-        let Ended { code, output, errors } = watch(program);
+        let Ended { code, output, errors, .. } = watch(program);
         assert_eq!((&*output, &*errors, code), ("Some(7)\n", "", Some(0)), "{what}");
     }
 }
@@ -789,7 +809,7 @@ mod os_processes {
 
     /// Checks that `main` ran once, in the parent. The output of children is not lost, and comes before their end is known.
     fn check(ended: Ended) {
-        let Ended { code, output, errors } = ended;
+        let Ended { code, output, errors, .. } = ended;
         assert_eq!((code, &*errors), (Some(0), ""), "{output}");
         assert!(output.starts_with("main\n") && output.ends_with("end\n"), "{output}");
         assert_eq!(output.matches("main\n").count(), 1);
@@ -857,7 +877,7 @@ mod os_processes {
     #[test]
     fn an_overflow_in_a_child_names_its_process() {
         for main in ["overflows", "plain-overflows"] {
-            let Ended { code, output, errors } = run(MUCH, main);
+            let Ended { code, output, errors, .. } = run(MUCH, main);
             assert_eq!(code, Some(0), "{output} {errors}");
             // Without the engine `slab`, nothing ahead of `main` sees the overflow.
             let is_seen = ENGINES.contains(&"slab") || main == "overflows";
@@ -874,7 +894,7 @@ mod os_processes {
         let mut command = Command::new("sh");
         let program = env!("CARGO_BIN_EXE_os_process_without_descriptors");
         command.args(["-c", r#"ulimit -n 60; exec "$0""#, program]);
-        let Ended { code, output, errors } = watch(command);
+        let Ended { code, output, errors, .. } = watch(command);
         assert_eq!((code, &*errors), (Some(0), ""), "{output}");
         for line in output.lines() {
             assert!(line.contains("could not be started: no OS process could be had"), "{line}");
@@ -887,7 +907,7 @@ mod os_processes {
         let mut command = Command::new("sh");
         let program = env!("CARGO_BIN_EXE_os_process_and_the_system");
         command.args(["-c", &format!(r#"{before}; exec "$0" "$1""#), program, what]);
-        let Ended { code, output, errors } = watch(command);
+        let Ended { code, output, errors, .. } = watch(command);
         assert_eq!((code, &*errors), (Some(0), ""), "{output}");
         output
     }

@@ -58,6 +58,14 @@ fn counts_when_told(folder: PathBuf) -> u32 {
     42
 }
 
+#[cfg(feature = "signals")]
+#[multiprocess]
+fn reads_a_signal(folder: PathBuf) -> String {
+    let signals = csp::signals([csp::Signal::TERM]).expect("it may be read");
+    note(&folder, "ready");
+    signals.read().expect("a signal").to_string()
+}
+
 fn started(folder: &Folder) -> (u32, Spawned<()>) {
     let child = spawn(stays(folder.path(), "child".into()));
     (folder.wait("child"), child)
@@ -92,6 +100,14 @@ tests! {
         signal(pid, Signal::TERM);
         let failure = child.try_join().unwrap_err();
         assert!(failure.message().contains("signal: 15 (SIGTERM)"), "{failure:#}");
+    }
+
+    #[cfg(feature = "signals")]
+    fn a_child_reads_the_signals_that_are_sent_to_it() {
+        let folder = Folder::new();
+        let child = spawn(reads_a_signal(folder.path()));
+        signal(folder.wait("ready"), Signal::TERM);
+        assert_eq!(child.join(), "SIGTERM");
     }
 
     fn a_child_that_is_stopped_goes_on_afterwards() {

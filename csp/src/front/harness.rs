@@ -40,7 +40,7 @@ pub fn main<R>(options: Main, body: fn() -> R) -> R {
     network::init();
     #[cfg(all(unix, not(loom)))]
     if options.dump_on_signal {
-        super::signals::dump();
+        super::dump::on_signal();
     }
     backend::cores_of_main(options.cores).unwrap_or_else(|error| panic!("{error}"));
     let asks = !options.allow_leaks && std::env::var("CSP_LEAKS").as_deref() != Ok("off");

@@ -1,5 +1,7 @@
 //! Floor 7. The parts in front of users: macros, ready-made processes, `main` and tests.
 
+#[cfg(all(unix, not(loom)))]
+mod dump;
 mod errors;
 mod harness;
 mod macros;
@@ -7,6 +9,6 @@ pub mod plug;
 #[doc(hidden)]
 pub mod private;
 pub mod shell;
-#[cfg(all(unix, not(loom)))]
-mod signals;
+#[cfg(all(not(loom), feature = "signals"))]
+pub(super) mod signals;
 pub(super) mod supervise;

@@ -5,7 +5,7 @@
 //! | [first network](first_network) | processes, channels, `parallel!` |
 //! | [channels] | rendezvous and buffers, ends as values |
 //! | [replication and results](replication) | `n * process`, results, `spawn` |
-//! | [termination] | retire or poison, how a failure travels, and how to stop processes |
+//! | [termination] | retire or poison, how a failure travels, how to stop processes, `Ctrl-C` |
 //! | [supervision] | processes that fail and are made anew, limits of OS processes |
 //! | [choice] | `alt!`, `pri_alt!`, `Alternation` |
 //! | [concurrency and parallelism](parallelism) | coroutines, threads, OS processes: what each is and costs, and when to choose which |

@@ -12,9 +12,9 @@
 //!
 //! # What is found
 //!
-//! - **All processes are stuck.** Every process is blocked, without a deadline. No thread is awake,
-//!   and the system reports no other threads that might wake a process (Linux tells this). The
-//!   deadlock is reported at once, whichever processes hold the ends.
+//! - **All processes are stuck.** Every process is blocked, without a deadline, and none waits for a
+//!   signal. No thread is awake, and the system reports no other threads that might wake a process
+//!   (Linux tells this). The deadlock is reported at once, whichever processes hold the ends.
 //! - **Some processes are stuck, while others go on.** Each of them waits only for actions of
 //!   another of them. The library looks for this several times a second, and less often if looking
 //!   takes long or nothing changes.

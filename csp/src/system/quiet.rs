@@ -23,6 +23,9 @@ static KNOWN: AtomicUsize = AtomicUsize::new(0);
 /// The function that starts the watch, if nobody has started it yet: see [`watched_by`].
 static START: OnceLock<fn()> = OnceLock::new();
 
+/// The function that tells whether a process waits for something from outside: see [`woken_from_outside_if`].
+static EXPECTS: OnceLock<fn() -> bool> = OnceLock::new();
+
 /// The thread that is told when the count is 0.
 static WATCH: Afresh<OnceLock<Thread>> = Afresh::new();
 static ALERTED: AtomicBool = AtomicBool::new(false);
@@ -143,6 +146,17 @@ pub(crate) fn watched_by(start: fn()) {
     if START.get().is_none() {
         let _ = START.set(start);
     }
+}
+
+/// Says which function tells whether a process waits for something that comes from outside of the program, such as a
+/// signal.
+pub(crate) fn woken_from_outside_if(asks: fn() -> bool) {
+    let _ = EXPECTS.set(asks);
+}
+
+/// Returns whether a process may be woken although no thread that is counted is awake.
+pub(crate) fn may_be_woken() -> bool {
+    has_strangers() || EXPECTS.get().is_some_and(|expects| expects())
 }
 
 #[cold]

@@ -14,8 +14,8 @@
 //! wake-up, because it was in the operation. Afterwards all ends were seen with the dead, so the wake-up had been sent by
 //! then. The last check would have found it.
 //!
-//! If nobody is awake and the system knows no other threads, all are dead, no matter which process holds which end. With other
-//! OS processes, this holds if it is so in all of them ([`everywhere`]).
+//! If nobody is awake, the system knows no other threads and no process waits for a signal, all are dead, no matter which process
+//! holds which end. With other OS processes, this holds if it is so in all of them ([`everywhere`]).
 
 mod busy;
 pub(super) mod census;
@@ -161,7 +161,7 @@ impl Watch {
             if !moment.counts(relief::computing()) || Moment::now() != moment {
                 return;
             }
-            if !quiet::has_strangers() {
+            if !quiet::may_be_woken() {
                 match others::others() {
                     Others::None => drop(self.look_at_all()),
                     Others::Below => everywhere::look(&mut self.all_hopeless),
@@ -263,7 +263,7 @@ fn wake_elsewhere(wakes: Wakes) {
 /// computation has ended. So threads that wait inside a computation are subtracted, and then it is made sure that no
 /// thread computes.
 fn is_quiet(moment: Moment) -> bool {
-    moment.counts(relief::computing()) && !quiet::has_strangers() && relief::workers_rest()
+    moment.counts(relief::computing()) && !quiet::may_be_woken() && relief::workers_rest()
 }
 
 /// Returns the contexts of the dead.

@@ -167,6 +167,29 @@ impl<T> Core<T> {
         })
     }
 
+    /// Hands a value to a reader that waits, or puts it into the buffer, if the buffer does not have an equal one. It does not wait, and
+    /// does not look for room. Returns false if the channel has ended.
+    ///
+    /// The values are compared under the lock, so `T` is a type of the library's own.
+    pub(crate) fn put_once(&self, value: T) -> bool
+    where
+        T: Copy + Eq,
+    {
+        let mut later = Wakes::new();
+        let mut state = self.state.lock();
+        let goes_on = state.ended.is_none();
+        if goes_on && !state.buffer.contains(&value) {
+            state.put(&Parcel::full(value), &mut later);
+        }
+        drop(state);
+        goes_on
+    }
+
+    /// Returns whether a reader waits.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.state.lock().readers.is_empty()
+    }
+
     /// Puts the value into the room that was reserved for it, if it was made. Returns an error if the channel is away by now and the
     /// value cannot be packed.
     pub(crate) fn fill(&self, value: &Parcel<T>) -> Result<(), Termination> {

@@ -66,8 +66,8 @@ unsafe fn errno() -> *mut libc::c_int {
 
 /// Makes these signals print the network from now on. Without a thread or a socket they do what
 /// they did before.
-pub(crate) fn dump() {
-    static PRINTER: Helper = Helper::new("csp signals", 512 << 10);
+pub(crate) fn on_signal() {
+    static PRINTER: Helper = Helper::new("csp dump", 512 << 10);
     if !PRINTER.runs() {
         let Ok((read, write)) = UnixStream::pair() else { return };
         // The handler must not wait. A thread that is told twice prints once.
