@@ -4,7 +4,8 @@ source "$(dirname "$0")/common.sh"
 
 programs=${CARGO_TARGET_DIR:-target}/release/examples
 picture=$(mktemp --suffix .png)
-trap 'rm -f "$picture"' EXIT
+log=$(mktemp)
+trap 'rm -f "$picture" "$log"' EXIT
 
 fail() {
     echo "$*" >&2
@@ -18,6 +19,32 @@ expect() {
     output=$(run "$@")
     echo "$output"
     grep -Eq -- "$pattern" <<<"$output" || fail "no line like: $pattern"
+}
+
+# hear LINE FILE_DESCRIPTOR: the line comes.
+hear() {
+    local line
+    while read -r -t 60 -u "$2" line; do [[ $line != "$1" ]] || return 0; done
+    fail "never said: $1"
+}
+
+# Two clients talk by the chat server, and a signal ends it.
+chat() {
+    local server port='' ann bob
+    "$programs/chat" --port 0 >"$log" &
+    server=$!
+    until port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$log") && [[ $port ]]; do
+        kill -0 "$server" || fail "the chat server did not start"
+        sleep 0.1
+    done
+    exec {ann}<>"/dev/tcp/127.0.0.1/$port" {bob}<>"/dev/tcp/127.0.0.1/$port"
+    echo ann >&"$ann" && hear "* ann has come" "$ann"
+    echo bob >&"$bob" && hear "* bob has come" "$ann"
+    echo hello >&"$bob" && hear "bob: hello" "$ann"
+    kill -INT "$server"
+    wait "$server" || fail "the chat server failed"
+    expect '^2 guests were here$' cat "$log"
+    exec {ann}>&- {bob}>&-
 }
 
 # on_each BACKEND OPTION...: BACKEND is commstime's name for it, and the options are cargo's.
@@ -59,8 +86,10 @@ on_each() {
         "parallel_image --size 9 --output $no"; do
         expect '^Error: .*ci/common\.sh' bash -c "'$programs'/$command 2>&1 || true"
     done
-    # The web server under load, and ended by a client.
-    run cargo test --release -p csp-examples --test web_server "$@"
+    expect '^100 jobs: 75 done, 25 given up, 225 attempts$' "$programs/job_queue" --on "${backend,,}"
+    chat
+    # The web server under load, and ended by a client. The chat server with a crowd. The queue with work that fails in each way.
+    run cargo test --release -p csp-examples --test web_server --test chat --test job_queue "$@"
     # The service of axum, by requests over sockets.
     run cargo test --release -p csp-examples --test axum_service "$@"
     for example in examples/*.rs examples/search; do
@@ -75,6 +104,7 @@ expect '^π ≈ 3\.14' "$programs/monte_carlo_pi" --on subprocess --bags 200
 expect '^Subprocess: [0-9.]+ ns per communication$' "$programs/commstime" --seconds 0.1
 expect '^100 of 100 jobs done once, 10 workers replaced$' "$programs/pool"
 expect '^96 of 100 jobs done, 4 workers replaced$' "$programs/supervised"
+expect '^100 jobs: 75 done, 25 given up, 225 attempts$' "$programs/job_queue" --on subprocess
 expect 'worker. was lost: its OS process has ended: signal: 6' "$programs/pool"
 
 # A feature that any member of the workspace enables is on for all members, so one member could bring coroutines back.
