@@ -40,6 +40,7 @@ use process::Kind;
 /// - `stack = "64 KiB"`: the size of its stack, a whole number of `B`, `KiB` or `MiB`.
 /// - `daemon`: the process does not keep the network alive.
 /// - `on_panic = poison | retire`: the fate of the ends that the process holds when it panics. The default is `poison`.
+/// - `on_error = poison | retire`: the fate of these ends when it returns an error that is no end of a channel. The default is `poison`.
 /// - `cpu_time = "10 s"`, `wall_time = "90 s"`, `memory = "512 MiB"`: limits of a process that is an OS process of its own.
 /// - `crate = path`: the path of the library. The default is `::csp`.
 ///

@@ -20,8 +20,9 @@ pub(crate) struct Options {
     pub(crate) isolated: Option<Ident>,
     pub(crate) stack: Option<u64>,
     pub(crate) daemon: bool,
-    /// A variant of `OnPanic`.
+    /// Variants of `Fate`.
     pub(crate) on_panic: Option<Ident>,
+    pub(crate) on_error: Option<Ident>,
     /// Limits of an OS process, in milliseconds.
     pub(crate) cpu_time: Option<u64>,
     pub(crate) wall_time: Option<u64>,
@@ -39,8 +40,18 @@ pub(crate) struct Options {
     pub(crate) krate: Path,
 }
 
-const PROCESS: &[&str] =
-    &["name", "on", "stack", "daemon", "on_panic", "cpu_time", "wall_time", "memory", "crate"];
+const PROCESS: &[&str] = &[
+    "name",
+    "on",
+    "stack",
+    "daemon",
+    "on_panic",
+    "on_error",
+    "cpu_time",
+    "wall_time",
+    "memory",
+    "crate",
+];
 const MULTIPROCESS: &[&str] = &[
     "name",
     "on",
@@ -48,6 +59,7 @@ const MULTIPROCESS: &[&str] = &[
     "stack",
     "daemon",
     "on_panic",
+    "on_error",
     "cpu_time",
     "wall_time",
     "memory",
@@ -91,6 +103,7 @@ impl Options {
             stack: None,
             daemon: false,
             on_panic: None,
+            on_error: None,
             cpu_time: None,
             wall_time: None,
             memory: None,
@@ -137,7 +150,8 @@ impl Options {
                 ("cpu_time", Some(value)) => options.cpu_time = limit(&value, mistakes),
                 ("wall_time", Some(value)) => options.wall_time = limit(&value, mistakes),
                 ("memory", Some(value)) => options.memory = memory(&value, mistakes),
-                ("on_panic", Some(value)) => options.on_panic = on_panic(&value, mistakes),
+                ("on_panic", Some(value)) => options.on_panic = fate(&value, "a panic", mistakes),
+                ("on_error", Some(value)) => options.on_error = fate(&value, "an error", mistakes),
                 (_, Some(value)) => match Path::parse_mod_style.parse2(value.clone()) {
                     Ok(path) => options.krate = path,
                     Err(_) => mistakes.at(
@@ -203,6 +217,7 @@ fn example(name: &str) -> &'static str {
         "stack" => r#"stack = "64 KiB""#,
         "on_panic" => "on_panic = retire",
         "cores" => "cores = 4",
+        "on_error" => "on_error = retire",
         "leaks" => "leaks = allow",
         "limit" => r#"limit = "90 s""#,
         "cpu_time" => r#"cpu_time = "10 s""#,
@@ -287,10 +302,10 @@ fn backend(value: &TokenStream, mistakes: &mut Mistakes) -> Option<Ident> {
     variant(value, BACKENDS, rule, mistakes)
 }
 
-fn on_panic(value: &TokenStream, mistakes: &mut Mistakes) -> Option<Ident> {
-    const OUTCOMES: &[(&str, &str)] = &[("poison", "Poison"), ("retire", "Retire")];
-    let rule = "a panic makes a process `poison` or `retire` its ends";
-    variant(value, OUTCOMES, rule, mistakes)
+fn fate(value: &TokenStream, what: &str, mistakes: &mut Mistakes) -> Option<Ident> {
+    const FATES: &[(&str, &str)] = &[("poison", "Poison"), ("retire", "Retire")];
+    let rule = format!("{what} makes a process `poison` or `retire` its ends");
+    variant(value, FATES, &rule, mistakes)
 }
 
 fn leaks(value: &TokenStream, mistakes: &mut Mistakes) -> bool {

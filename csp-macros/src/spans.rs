@@ -1,7 +1,8 @@
 //! Places for printed tokens: rustc shows them at the user's tokens, although they keep the macro's own hygiene.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::{Path, Type};
 
 /// Returns the first and the last place of `tokens`. Rustc shows an expression that starts at the one and ends at the other at
 /// all of them.
@@ -34,4 +35,13 @@ pub(crate) fn path_at(place: Span, path: &impl ToTokens) -> TokenStream {
         token
     });
     tokens.collect()
+}
+
+/// Prints `krate::__private::function::<ty>` at the place of the type.
+pub(crate) fn path_at_type(krate: &Path, function: &str, ty: &Type) -> TokenStream {
+    let (first, last) = across(ty);
+    let krate = path_at(first, krate);
+    let last = Span::call_site().located_at(last);
+    let function = Ident::new(function, last);
+    quote_spanned!(last=> #krate::__private::#function::<#ty>)
 }

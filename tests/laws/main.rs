@@ -24,6 +24,7 @@ mod processes;
 mod propagation;
 mod retire;
 mod retire_counting;
+mod returning;
 mod scheduling;
 mod spawning;
 mod stopping;

@@ -57,21 +57,24 @@
 //     |from| Ok((::csp::__private::argument_received::<Vec<u64>>(from)?,)),
 //     ::csp::__private::result_sent::<u64>, ::csp::__private::result_received::<u64>
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
     Attribute, FnArg, GenericParam, Pat, Path, ReturnType, Signature, Token, Type, ext::IdentExt,
-    parse_quote, spanned::Spanned,
+    spanned::Spanned,
 };
 
-use super::{Kind, portability};
+use super::{
+    Kind,
+    body::{self, is_never, result},
+    portability,
+};
 use crate::{
     diagnostics::Mistakes,
     function::Function,
     keeping,
     options::Options,
-    spans::{across, local, path_at},
-    tokens::{inside, is_punct, mentions},
+    spans::{across, local, path_at_type},
 };
 
 pub(super) fn function(
@@ -232,8 +235,7 @@ impl Constructor<'_> {
         let krate = self.krate;
         let mut sig = self.sig.clone();
         sig.ident = self.body_name();
-        let marked = keeping::marked(krate, &self.body);
-        let function = held_once(&sig, &marked).unwrap_or_else(|| quote!(#sig #marked));
+        let function = body::function(krate, &sig, &keeping::marked(krate, &self.body));
         // The arguments are then in the frame that the process waits in.
         let inlined = !attrs.iter().any(|attr| attr.path().is_ident("inline"));
         let inlined = inlined.then(|| quote!(#[inline]));
@@ -277,52 +279,6 @@ impl Constructor<'_> {
     }
 }
 
-/// Prints an `async fn` as a function that returns an `async` block, which keeps its arguments where it captured them. In the
-/// future of an `async fn` each argument lies twice: as an argument, and as a variable. The order of drops is the same.
-///
-/// Returns `None` if the function is no `async fn`, or has an argument that the block would not capture whole. It also returns
-/// `None` if the body does not mention an argument, because rustc may warn of that.
-fn held_once(sig: &Signature, body: &Group) -> Option<TokenStream> {
-    let mut sig = sig.clone();
-    sig.asyncness.take()?;
-    let ty = match &sig.output {
-        ReturnType::Type(_, ty) if is_never(ty) => return None,
-        output => result(output),
-    };
-    let names: Option<Vec<_>> = sig
-        .inputs
-        .iter()
-        .map(|input| match input {
-            FnArg::Typed(typed) => match &*typed.pat {
-                Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() => Some(&pat.ident),
-                _ => None,
-            },
-            FnArg::Receiver(_) => None,
-        })
-        .collect();
-    // The block captures its arguments in this order, and drops them so.
-    let names: Vec<_> = names?.into_iter().rev().cloned().collect();
-    if !names.iter().all(|name| mentions(body.stream(), name)) {
-        return None;
-    }
-    sig.output = parse_quote!(-> impl ::core::future::Future<Output = #ty>);
-    let whole = (!names.is_empty()).then(|| quote!(let _ = (#(&#names,)*);));
-    // The statements stand in this block. Around a block of theirs, rustc would find its braces unnecessary.
-    let (attrs, statements) = inner_attributes(body);
-    let mut block = Group::new(Delimiter::Brace, quote!(#whole #statements));
-    block.set_span(body.span());
-    Some(quote!(#sig { #attrs async move #block }))
-}
-
-/// Returns the `#![…]` at the beginning of a body, and all that comes behind them.
-fn inner_attributes(body: &Group) -> (TokenStream, TokenStream) {
-    let tokens = inside(body);
-    let is_attr = |tokens: &&[TokenTree]| matches!(tokens, [sign, bang, TokenTree::Group(_)] if is_punct(sign, '#') && is_punct(bang, '!'));
-    let attrs = 3 * tokens.chunks(3).take_while(is_attr).count();
-    let (attrs, statements) = tokens.split_at(attrs);
-    (attrs.iter().cloned().collect(), statements.iter().cloned().collect())
-}
-
 /// Returns the place at which a signature without a `where` clause ends.
 fn end(sig: &Signature) -> Span {
     match &sig.output {
@@ -332,7 +288,7 @@ fn end(sig: &Signature) -> Span {
 }
 
 fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream {
-    let Options { name, on, stack, daemon, on_panic, krate, .. } = options;
+    let Options { name, on, stack, daemon, on_panic, on_error, krate, .. } = options;
     let limits = [
         ("cpu_time", options.cpu_time),
         ("wall_time", options.wall_time),
@@ -358,8 +314,11 @@ fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream
     if *daemon {
         definition.extend(quote!(.daemon()));
     }
-    if let Some(outcome) = on_panic {
-        definition.extend(quote!(.on_panic(#krate::__private::OnPanic::#outcome)));
+    if let Some(fate) = on_panic {
+        definition.extend(quote!(.on_panic(#krate::__private::Fate::#fate)));
+    }
+    if let Some(fate) = on_error {
+        definition.extend(quote!(.on_error(#krate::__private::Fate::#fate)));
     }
     definition
 }
@@ -418,37 +377,10 @@ fn parameter((index, input): (usize, &FnArg)) -> Option<(Ident, Type)> {
     Some((name, (*typed.ty).clone()))
 }
 
-/// Returns the type of the result. `!` cannot stand between angle brackets yet, so `Infallible` stands in for it.
-fn result(output: &ReturnType) -> TokenStream {
-    match output {
-        ReturnType::Default => quote!(()),
-        ReturnType::Type(_, ty) if is_never(ty) => quote!(::core::convert::Infallible),
-        ReturnType::Type(_, ty) => ty.to_token_stream(),
-    }
-}
-
-fn is_never(ty: &Type) -> bool {
-    match ty {
-        Type::Never(_) => true,
-        Type::Paren(paren) => is_never(&paren.elem),
-        Type::Group(group) => is_never(&group.elem),
-        _ => false,
-    }
-}
-
 /// Prints `krate::__private::function::<ty>(value)` at the place of the type, where rustc reports the bounds of that function.
 fn bounded(krate: &Path, function: &str, ty: &Type, value: &impl ToTokens) -> TokenStream {
     let path = path_at_type(krate, function, ty);
     quote_spanned!(Span::call_site().located_at(across(ty).1)=> #path(#value))
-}
-
-/// Prints `krate::__private::function::<ty>` at the same place.
-fn path_at_type(krate: &Path, function: &str, ty: &Type) -> TokenStream {
-    let (first, last) = across(ty);
-    let krate = path_at(first, krate);
-    let last = Span::call_site().located_at(last);
-    let function = Ident::new(function, last);
-    quote_spanned!(last=> #krate::__private::#function::<#ty>)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `#[process]` and `#[multiprocess]`.
 
+mod body;
 mod expand;
 mod fallback;
 mod ownership;

@@ -18,7 +18,7 @@ use crate::wait::seen::holders::Claim;
 /// The end of a channel that values come out of.
 ///
 /// Each end counts: `clone` makes one more, and dropping the last one retires the channel. A process that
-/// stops because of poison, or panics, poisons the ends it still holds instead. An end can be sent over a
+/// stops because of poison, panics or returns an error, poisons the ends it still holds instead. An end can be sent over a
 /// channel like any other value. Readers are served in the order in which they came.
 ///
 /// Idea: `ChannelEndRead` of PyCSP, `AltingChannelInput` of JCSP, `?` of occam.

@@ -16,7 +16,7 @@ use crate::wait::seen::holders::Claim;
 /// The end of a channel that values go into.
 ///
 /// Each end counts: `clone` makes one more, and dropping the last one retires the channel once its readers
-/// have what is buffered. A process that stops because of poison, or panics, poisons the ends it still holds
+/// have what is buffered. A process that stops because of poison, panics or returns an error, poisons the ends it still holds
 /// instead. An end can be sent over a channel like any other value. Writers are served in the order in which
 /// they came.
 ///

@@ -9,7 +9,7 @@ use crate::report::termination::{Cause, NoEnd, Poison, Termination};
 use crate::wait::park;
 
 /// Returns the end of a channel that is the error, or is among its sources.
-pub(crate) fn termination_in(error: &(dyn Error + 'static)) -> Option<Termination> {
+pub(super) fn termination_in(error: &(dyn Error + 'static)) -> Option<Termination> {
     let mut next = Some(error);
     while let Some(error) = next {
         let known = error
@@ -32,7 +32,7 @@ pub(crate) fn termination_in(error: &(dyn Error + 'static)) -> Option<Terminatio
 }
 
 /// Returns the text of an error and of its sources, each that the text does not have yet.
-fn with_sources(error: &(dyn Error + 'static)) -> String {
+pub(super) fn with_sources(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

@@ -8,6 +8,7 @@ mod macros;
 pub mod plug;
 #[doc(hidden)]
 pub mod private;
+mod returned;
 pub mod shell;
 #[cfg(all(not(loom), feature = "signals"))]
 pub(super) mod signals;

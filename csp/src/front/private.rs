@@ -3,7 +3,7 @@
 #[allow(unused_imports, unreachable_pub, reason = "there are none without OS processes")]
 pub use crate::backend::subprocess::portable::*;
 pub use crate::process::code::{Code, Entry, hash};
-pub use crate::process::definition::{Definition, OnPanic};
+pub use crate::process::definition::{Definition, Fate};
 pub use crate::stack::ENGINES;
 pub use crate::{
     __csp_cores as cores, __csp_on_cores as on_cores, __csp_portable as portable,
@@ -46,6 +46,20 @@ pub fn argument<T: Send + 'static>(value: T) -> T {
 pub fn result<T: Send + 'static>(value: T) -> T {
     value
 }
+
+/// Runs the body of a process.
+#[inline(always)]
+pub fn body<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// Stands where an `async` block of a macro would return, and tells rustc the type of the block. Nothing calls it.
+#[cold]
+pub fn of_type<T>() -> T {
+    unreachable!("it stands behind `if false`")
+}
+
+pub use super::returned::{Decides, ProcessResult};
 
 /// Checks the result of a process that is a future.
 #[inline(always)]

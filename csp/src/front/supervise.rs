@@ -13,8 +13,8 @@ use crate::{Alternation, Spawned, Stop, StopToken, spawn};
 /// Starts children, and makes those anew that fail.
 ///
 /// A child is made by a closure, which is called again for each restart. The closure keeps channel ends or handles, and gives the child
-/// clones of them. So the channels of a child outlive it. A child that panics retires its ends, as with `on_panic = retire`, and its
-/// neighbours do not notice. A value that it had taken is lost.
+/// clones of them. So the channels of a child outlive it. A child that panics retires its ends, as with `on_panic = retire`, and one
+/// that returns an error does, as with `on_error = retire`. Its neighbours do not notice. A value that it had taken is lost.
 ///
 /// A child fails if its [`Spawned::try_join`] would return a [`Failure`]: it panics, or its OS process is lost. A child that returns has
 /// ended well, whatever it returns. The supervisor decides what a failure means for the others:

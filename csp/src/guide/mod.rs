@@ -6,6 +6,7 @@
 //! | [channels] | rendezvous and buffers, ends as values |
 //! | [replication and results](replication) | `n * process`, results, `spawn` |
 //! | [termination] | retire or poison, how a failure travels, how to stop processes, `Ctrl-C` |
+//! | [errors with `?`](errors) | what an error of a process means for its neighbours, error types |
 //! | [supervision] | processes that fail and are made anew, limits of OS processes |
 //! | [choice] | `alt!`, `pri_alt!`, `Alternation` |
 //! | [concurrency and parallelism](parallelism) | coroutines, threads, OS processes: what each is and costs, and when to choose which |
@@ -35,6 +36,7 @@ chapters! {
     channels
     replication
     termination
+    errors
     supervision
     choice
     parallelism

@@ -5,6 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::wait::park::Retiring;
+
 /// The backend that a process runs on.
 ///
 /// Cargo features decide which backends are compiled in. The crate's documentation lists them. [`Process::on`](crate::Process::on)
@@ -101,12 +103,12 @@ impl fmt::Display for ParseBackendError {
 
 impl Error for ParseBackendError {}
 
-/// The effect of a panic on the channel ends of the process.
+/// The fate of the channel ends of a process that panics or returns an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnPanic {
-    /// They are poisoned, with the panic as cause.
+pub enum Fate {
+    /// They are poisoned, with the panic or the error as cause.
     Poison,
-    /// They retire, as if the process had returned.
+    /// They retire, as if the process had ended well.
     Retire,
 }
 
@@ -127,7 +129,7 @@ pub struct Definition {
     pub(crate) on: Option<Backend>,
     pub(crate) stack: Option<usize>,
     pub(crate) daemon: bool,
-    pub(crate) on_panic: OnPanic,
+    pub(crate) retiring: Retiring,
     pub(crate) limits: Limits,
 }
 
@@ -140,7 +142,7 @@ impl Definition {
             on: None,
             stack: None,
             daemon: false,
-            on_panic: OnPanic::Poison,
+            retiring: Retiring::new(false, false),
             limits: Limits { cpu_time: None, wall_time: None, memory: None },
         }
     }
@@ -188,8 +190,16 @@ impl Definition {
     }
 
     /// Records `on_panic = …`.
-    pub const fn on_panic(mut self, on_panic: OnPanic) -> Self {
-        self.on_panic = on_panic;
+    pub const fn on_panic(mut self, fate: Fate) -> Self {
+        let on_error = self.retiring.on_error();
+        self.retiring = Retiring::new(matches!(fate, Fate::Retire), on_error);
+        self
+    }
+
+    /// Records `on_error = …`.
+    pub const fn on_error(mut self, fate: Fate) -> Self {
+        let on_panic = self.retiring.on_panic();
+        self.retiring = Retiring::new(on_panic, matches!(fate, Fate::Retire));
         self
     }
 }
@@ -209,7 +219,7 @@ pub(crate) struct Changed {
     pub(crate) stack: Option<usize>,
     pub(crate) daemon: bool,
     pub(crate) limits: Limits,
-    pub(crate) on_panic: OnPanic,
+    pub(crate) retiring: Retiring,
 }
 
 impl Options {
@@ -220,8 +230,8 @@ impl Options {
     pub(crate) fn set(&mut self) -> &mut Changed {
         let definition = self.definition;
         self.changed.get_or_insert_with(|| {
-            let Definition { stack, daemon, limits, on_panic, .. } = *definition;
-            Box::new(Changed { name: None, stack, daemon, limits, on_panic })
+            let Definition { stack, daemon, limits, retiring, .. } = *definition;
+            Box::new(Changed { name: None, stack, daemon, limits, retiring })
         })
     }
 
@@ -281,10 +291,10 @@ impl Options {
         }
     }
 
-    pub(crate) fn on_panic(&self) -> OnPanic {
+    pub(crate) fn retiring(&self) -> Retiring {
         match &self.changed {
-            Some(changed) => changed.on_panic,
-            None => self.definition.on_panic,
+            Some(changed) => changed.retiring,
+            None => self.definition.retiring,
         }
     }
 }

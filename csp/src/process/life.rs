@@ -13,7 +13,7 @@ use crate::report::termination::{Cause, Poison};
 use crate::wait::blocked::Object;
 use crate::wait::lineage::Ancestry;
 use crate::wait::panics;
-use crate::wait::park::{self, Context};
+use crate::wait::park::{self, Context, Retiring};
 use crate::wait::quietly::{self, drop_quietly};
 
 /// Returns the outcome of a process: that of its function, and of all processes that it spawned.
@@ -97,7 +97,7 @@ fn over<R: 'static>(outcome: Outcome<R>, end: impl FnOnce(Outcome<R>)) -> Over {
 /// Begins and polls the futures of a job. Their results go to `end`.
 pub(super) struct Polling<'a, A, R> {
     pub(super) body: &'a Awaiting<A, R>,
-    pub(super) retire_on_panic: bool,
+    pub(super) retiring: Retiring,
 }
 
 impl<A, R: 'static> Polling<'_, A, R> {
@@ -127,7 +127,7 @@ impl<A, R: 'static> Polling<'_, A, R> {
             Err(failure) => {
                 // The channel ends that the future still holds are dropped only below, when the process no longer
                 // unwinds. They must be poisoned all the same.
-                if !self.retire_on_panic && !park::current().is_stopped() {
+                if !self.retiring.on_panic() && !park::current().is_stopped() {
                     park::current().stop(failure.clone().into_poison());
                 }
                 Err(failure)
@@ -160,7 +160,7 @@ pub(super) fn unstarted<A>(arguments: A, reason: &str) -> Failure {
     let (process, reason) = (context.path(), reason.to_owned());
     let failure = Failure::unstarted(process.clone(), reason.clone());
     // A process with `on_panic = Retire` (one of a farm) only leaves: its ends retire.
-    if !context.retires_on_panic() {
+    if !context.retiring().on_panic() {
         context.stop(Poison::new(Cause::Unstarted { process, reason }));
     }
     drop_quietly(arguments);
@@ -196,8 +196,7 @@ macro_rules! futures {
         impl<A: Send + 'static, R: Send + 'static> $job<A, R> {
             fn polling(&self) -> Polling<'_, A, R> {
                 let Body::Awaits(body) = &self.code.body else { unreachable!("it is no future") };
-                let on_panic = self.header.options.on_panic();
-                Polling { body, retire_on_panic: on_panic == OnPanic::Retire }
+                Polling { body, retiring: self.header.options.retiring() }
             }
         }
 

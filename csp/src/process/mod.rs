@@ -18,11 +18,11 @@ use std::time::Duration;
 
 pub(crate) use self::body::{Awaiting, Body};
 use self::code::{Code, Departure};
-use self::definition::OnPanic;
 pub(crate) use self::definition::Options;
 pub use self::definition::{Backend, ParseBackendError};
 pub use self::failure::Failure;
 pub use self::replicated::Replicated;
+use crate::wait::park::Retiring;
 
 /// A process that has not been started. A call of a `#[process]` function returns it.
 ///
@@ -111,10 +111,11 @@ impl<A, R> Process<A, R> {
         self
     }
 
-    /// Makes the ends of this process retire if it panics, as `on_panic = retire` does.
+    /// Makes the ends of this process retire however it ends, as `on_panic = retire` and `on_error = retire` do.
     pub(crate) fn retiring(mut self) -> Self {
-        if self.options.on_panic() != OnPanic::Retire {
-            self.options.set().on_panic = OnPanic::Retire;
+        let always = Retiring::new(true, true);
+        if self.options.retiring() != always {
+            self.options.set().retiring = always;
         }
         self
     }

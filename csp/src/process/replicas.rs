@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use super::code::Code;
-use super::definition::OnPanic;
 use super::group::Group;
 use super::life::{JobHeader, Polling, ended, futures, live, live_away, unstarted};
 use super::work::{Futures, Outcome, Over, There, Work};

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 
 use super::code::Code;
-use super::definition::OnPanic;
 use super::group::Group;
 use super::join::{Joinable, Progress};
 use super::life::{JobHeader, Polling, ended, futures, live, live_away, unstarted};

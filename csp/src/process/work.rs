@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll};
 
 use super::code::Entry;
-use super::definition::OnPanic;
 use super::group::Group;
 use super::{Failure, Options};
 use crate::sync::RawLock;
@@ -190,10 +189,10 @@ pub(crate) fn as_process(work: &Arc<dyn Work>, index: usize, f: impl FnOnce()) {
     }
     let context = park::current();
     let of: &dyn Work = &**work;
-    let retire_on_panic = of.options().on_panic() == OnPanic::Retire;
+    let retiring = of.options().retiring();
     let of: *const dyn Work = of;
     // SAFETY: the context is ended before this function returns, and the work is borrowed for as long.
-    let before = unsafe { context.begin(of, index, retire_on_panic) };
+    let before = unsafe { context.begin(of, index, retiring) };
     let _end = End(context, Some(before));
     f();
 }

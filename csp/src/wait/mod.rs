@@ -15,8 +15,8 @@ mod turns;
 #[allow(unused_imports, reason = "some backends do not use all of it")]
 pub(super) mod park {
     pub(crate) use super::context::{
-        Before, Context, Kept, Lent, Ready, running, switch_to, unwinding, unwinding_task,
-        write_path,
+        Before, Context, Kept, Lent, Ready, Retiring, running, switch_to, unwinding,
+        unwinding_task, write_path,
     };
     pub(crate) use super::parking::{Children, Park, Polled, WOKEN, mark_woken, refuse_to_wait};
     pub(crate) use super::thread::current::current;

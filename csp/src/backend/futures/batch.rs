@@ -12,10 +12,10 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::process::definition::OnPanic;
 use crate::process::work::{Futures, Work};
 use crate::wait::future::{Crowd, Head, Home};
 use crate::wait::lineage::Identity;
+use crate::wait::park::Retiring;
 
 /// The size of a batch, in bytes.
 const SIZE: usize = 32 << 10;
@@ -25,7 +25,7 @@ pub(super) struct Batch {
     /// This field comes first, because heads point at it.
     home: Home,
     work: Arc<dyn Work>,
-    retires_on_panic: bool,
+    retiring: Retiring,
     /// The index of the first process.
     first: usize,
     places: usize,
@@ -73,7 +73,7 @@ impl Batch {
         };
         let batch = Self {
             home,
-            retires_on_panic: work.options().on_panic() == OnPanic::Retire,
+            retiring: work.options().retiring(),
             work,
             first,
             places,
@@ -106,8 +106,8 @@ impl Batch {
         Arc::clone(&self.work)
     }
 
-    pub(super) fn retires_on_panic(&self) -> bool {
-        self.retires_on_panic
+    pub(super) fn retiring(&self) -> Retiring {
+        self.retiring
     }
 
     fn cell(&self, number: usize) -> NonNull<Head> {

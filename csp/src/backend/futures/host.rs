@@ -202,7 +202,7 @@ impl Host {
         let batch = Batch::of(there);
         self.polled.set(Some(head));
         let mut rare = there.take_rare();
-        context.resume(there, rare.as_mut().map(|rare| &mut rare.kept), batch.retires_on_panic());
+        context.resume(there, rare.as_mut().map(|rare| &mut rare.kept), batch.retiring());
         let ending = rare.as_mut().and_then(|rare| rare.ending.take());
         if let Some(rare) = rare {
             there.put_rare(rare);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Context;
+use super::{Context, Retiring};
 use crate::report::termination::Poison;
 use crate::wait::panics;
 use crate::wait::parking::{Children, Polled};
@@ -19,24 +19,29 @@ pub(crate) struct Kept {
 
 impl Context {
     /// Makes `polled` the process that runs here, with `kept` as the state that it has kept.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn resume(
         &self,
         polled: &'static dyn Polled,
         kept: Option<&mut Kept>,
-        retire_on_panic: bool,
+        retiring: Retiring,
     ) {
         self.polled.set(Some(polled));
         self.berth.polls.set(true);
-        self.retire_on_panic.set(retire_on_panic);
-        if let Some(Kept { stopping, wheels, children }) = kept {
-            self.berth.stopped.set(stopping.is_some());
-            self.stopping.replace(stopping.take());
-            if wheels.used.get() {
-                self.wheels.table().swap(wheels);
-            }
-            self.children.replace(children.take());
+        self.retiring.set(retiring);
+        if let Some(kept) = kept {
+            self.restore(kept);
         }
+    }
+
+    #[inline(never)]
+    fn restore(&self, Kept { stopping, wheels, children }: &mut Kept) {
+        self.berth.stopped.set(stopping.is_some());
+        self.stopping.replace(stopping.take());
+        if wheels.used.get() {
+            self.wheels.table().swap(wheels);
+        }
+        self.children.replace(children.take());
     }
 
     /// Ends the poll of the process. Returns the state it is to keep, if any.

@@ -38,6 +38,31 @@ impl Drop for Unwinds {
     }
 }
 
+/// The failures at which the ends of a process retire. At the others they are poisoned. It is one byte, because it changes with the
+/// process that runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Retiring(u8);
+
+impl Retiring {
+    const ON_PANIC: u8 = 1;
+    const ON_ERROR: u8 = 2;
+
+    /// Says whether `on_panic = retire` and `on_error = retire`.
+    pub(crate) const fn new(on_panic: bool, on_error: bool) -> Self {
+        let on_panic = if on_panic { Self::ON_PANIC } else { 0 };
+        let on_error = if on_error { Self::ON_ERROR } else { 0 };
+        Self(on_panic | on_error)
+    }
+
+    pub(crate) const fn on_panic(self) -> bool {
+        self.0 & Self::ON_PANIC != 0
+    }
+
+    pub(crate) const fn on_error(self) -> bool {
+        self.0 & Self::ON_ERROR != 0
+    }
+}
+
 /// The state that a running process carries with it. Never freed, only used again. Only its own
 /// thread touches it, except where it says otherwise.
 #[repr(C)]
@@ -48,8 +73,9 @@ pub(crate) struct Context {
     pub(super) identity: Shown<Option<Lent>>,
     /// The poison that reached it last, while it has not communicated since.
     pub(super) stopping: RefCell<Option<Poison>>,
-    /// `on_panic = retire`
-    retire_on_panic: Cell<bool>,
+    /// The poison in `stopping` is what the process returns, and it need not have met it.
+    returned: Cell<bool>,
+    retiring: Cell<Retiring>,
     /// Its thread ends, and its operation was taken back.
     dismissed: Cell<bool>,
     /// Nobody is to see it any more: it has done all that it does, and may have been joined. Other threads may look.
@@ -119,7 +145,8 @@ impl Context {
             park: Cell::new(park),
             identity: Shown::new(None),
             stopping: RefCell::new(None),
-            retire_on_panic: Cell::new(false),
+            returned: Cell::new(false),
+            retiring: Cell::new(Retiring::default()),
             dismissed: Cell::new(false),
             hidden: AtomicBool::new(false),
             wheels: Wheels::new(),
@@ -209,16 +236,16 @@ impl Context {
         &self,
         of: *const dyn Named,
         index: usize,
-        retire_on_panic: bool,
+        retiring: Retiring,
     ) -> Before {
         // SAFETY: the caller's promise. It is never dropped.
         let of = unsafe { Arc::from_raw(of) };
-        self.begin_as(Lent::new(Identity { of, index }), retire_on_panic)
+        self.begin_as(Lent::new(Identity { of, index }), retiring)
     }
 
     /// Does the same as `begin` for a process that leaves its identity to nobody.
     #[inline]
-    pub(crate) fn begin_as(&self, identity: Lent, retire_on_panic: bool) -> Before {
+    pub(crate) fn begin_as(&self, identity: Lent, retiring: Retiring) -> Before {
         self.communicated();
         self.wheels.clear();
         #[cfg(debug_assertions)]
@@ -227,7 +254,7 @@ impl Context {
         let hidden = self.hidden.load(Ordering::Relaxed);
         let before = Before {
             identity: self.identity.replace(Some(identity)),
-            retire_on_panic: self.retire_on_panic.replace(retire_on_panic),
+            retiring: self.retiring.replace(retiring),
             hidden,
         };
         self.hidden.store(false, Ordering::Release);
@@ -249,7 +276,7 @@ impl Context {
     #[inline]
     pub(crate) fn end(&self, before: Before) {
         self.communicated();
-        self.retire_on_panic.set(before.retire_on_panic);
+        self.retiring.set(before.retiring);
         self.identity.replace(before.identity);
         // After the identity has changed.
         self.hidden.store(before.hidden, Ordering::Release);
@@ -329,7 +356,7 @@ pub(crate) type Lent = ManuallyDrop<Identity>;
 /// The state that [`Context::begin`] replaced.
 pub(crate) struct Before {
     identity: Option<Lent>,
-    retire_on_panic: bool,
+    retiring: Retiring,
     hidden: bool,
 }
 

@@ -1,6 +1,6 @@
 //! The poison or panic that stops a process, and the legacy of its ends.
 
-use super::Context;
+use super::{Context, Retiring};
 use crate::report::termination::{Cause, Poison, Termination};
 use crate::wait::panics;
 
@@ -20,7 +20,8 @@ impl Context {
     #[cold]
     fn stopping_deadlock(&self) -> Option<Poison> {
         let stopping = self.stopping.borrow();
-        stopping.as_ref().filter(|p| matches!(p.cause(), Cause::Deadlock(_))).cloned()
+        let met = stopping.as_ref().filter(|_| !self.returned.get());
+        met.filter(|poison| matches!(poison.cause(), Cause::Deadlock(_))).cloned()
     }
 
     /// Notes that the process has communicated: it got over any poison that it met.
@@ -40,6 +41,7 @@ impl Context {
         }
         panics::forget();
         self.berth.stopped.set(false);
+        self.returned.set(false);
         self.stopping.replace(None);
     }
 
@@ -64,12 +66,29 @@ impl Context {
 
     pub(crate) fn stop(&self, poison: Poison) {
         self.stopping.replace(Some(poison));
+        self.returned.set(false);
         self.berth.stopped.set(true);
     }
 
-    /// `on_panic = retire`
-    pub(crate) fn retires_on_panic(&self) -> bool {
-        self.retire_on_panic.get()
+    /// Notes that the process returns this end of a channel, which decides about its own ends.
+    ///
+    /// A deadlock that has stopped the process remains, because the process has no proper result then.
+    pub(crate) fn returns(&self, ended: Termination) {
+        if self.deadlock().is_some() {
+            return;
+        }
+        match ended {
+            Termination::Retired => self.recover(),
+            Termination::Poisoned(poison) => {
+                self.stop(poison);
+                self.returned.set(true);
+            }
+        }
+    }
+
+    /// Returns the failures at which its ends retire.
+    pub(crate) fn retiring(&self) -> Retiring {
+        self.retiring.get()
     }
 
     /// Returns what an end dropped now leaves behind: the poison that stops the process, or
@@ -77,7 +96,7 @@ impl Context {
     pub(crate) fn legacy(&self) -> Termination {
         // A process never waits while it unwinds, so a thread that panics means: this process does.
         if std::thread::panicking() {
-            return match self.retire_on_panic.get() {
+            return match self.retiring.get().on_panic() {
                 true => Termination::Retired,
                 false => Termination::Poisoned(self.panic_poison()),
             };
@@ -103,7 +122,7 @@ impl Context {
             panics::forget();
             return Termination::Retired;
         }
-        match self.retire_on_panic.get() {
+        match self.retiring.get().on_panic() {
             true => Termination::Retired,
             false => Termination::Poisoned(self.panic_poison_of_task()),
         }

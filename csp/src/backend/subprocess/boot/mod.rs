@@ -67,6 +67,8 @@ pub(crate) struct Passport {
     pub(crate) path: String,
     /// `on_panic = retire`
     pub(crate) retires_on_panic: bool,
+    /// `on_error = retire`
+    pub(crate) retires_on_error: bool,
     /// The limit of its CPU time, in seconds.
     pub(crate) cpu_time: Option<u64>,
     /// The limit of its memory, in bytes.

@@ -16,7 +16,7 @@ use crate::backend::subprocess::protocol::{Departure, NodeId};
 use crate::backend::subprocess::values::carry::{Packing, Unpacking};
 use crate::backend::subprocess::values::codec;
 use crate::process::code::Entry;
-use crate::process::definition::{Limits, OnPanic};
+use crate::process::definition::Limits;
 use crate::process::work::{Grip, Outcome, There, Work};
 use crate::process::{Failure, work};
 use crate::report::termination::Cause;
@@ -89,10 +89,12 @@ struct Child {
 impl Child {
     fn new(work: &Arc<dyn Work>, index: usize, alive: Alive) -> Self {
         let options = work.options();
+        let retiring = options.retiring();
         let passport = Passport {
             name: work.name(index),
             path: work.path(index),
-            retires_on_panic: options.on_panic() == OnPanic::Retire,
+            retires_on_panic: retiring.on_panic(),
+            retires_on_error: retiring.on_error(),
             // The system counts whole seconds.
             cpu_time: options.limits().cpu_time.map(|time| time.as_millis().div_ceil(1000) as u64),
             memory: options.limits().memory,

@@ -13,7 +13,7 @@ use crate::backend::subprocess::{boot, node};
 use crate::process::Failure;
 use crate::process::life::live;
 use crate::wait::lineage::{Ancestry, Identity, Named};
-use crate::wait::park::{self, Lent};
+use crate::wait::park::{self, Lent, Retiring};
 
 /// A child's report of the process that it ran.
 #[derive(Serialize, Deserialize)]
@@ -58,10 +58,11 @@ pub(in crate::backend::subprocess) fn run<A, R>(
     give: impl Fn(&R) -> Result<Vec<u8>, String>,
 ) -> Result<Vec<u8>, String> {
     let context = park::current();
-    let retires = passport().retires_on_panic;
+    let Passport { retires_on_panic, retires_on_error, .. } = *passport();
+    let retiring = Retiring::new(retires_on_panic, retires_on_error);
     // This is the one process of this OS process.
     let before = context
-        .begin_as(Lent::new(Identity { of: Arc::new(SentProcess::new()), index: 0 }), retires);
+        .begin_as(Lent::new(Identity { of: Arc::new(SentProcess::new()), index: 0 }), retiring);
     // The body, and then the packing of its result.
     let mut refused = None;
     let outcome = live(|| match unpacked(take) {

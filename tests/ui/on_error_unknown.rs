@@ -1,0 +1,6 @@
+#[csp::process(on_error = ignore)]
+fn quiet() {}
+
+fn main() {
+    csp::parallel!(quiet());
+}

@@ -1,0 +1,16 @@
+use csp::{Reader, process};
+
+#[process]
+fn waits(input: Reader<u32>) -> csp::Result {
+    input.read()?;
+}
+
+#[process]
+async fn awaits(input: Reader<u32>) -> csp::Result {
+    input.read_async().await?;
+}
+
+fn main() {
+    let input = csp::Channel::new();
+    csp::parallel!(waits(input.reader()), awaits(input.reader()));
+}
