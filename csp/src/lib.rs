@@ -112,6 +112,7 @@ mod wait;
 mod watch;
 
 pub use choice::io;
+pub use front::closures::{process, process_async};
 #[doc(hidden)]
 pub use front::private as __private;
 #[cfg(all(not(loom), feature = "signals"))]

@@ -2,6 +2,7 @@
 //! A module is a subject. A test is named by the law it checks.
 
 mod buffered;
+mod closures;
 mod composition;
 mod daemons;
 mod defects;

@@ -1,5 +1,6 @@
 //! Floor 7. The parts in front of users: macros, ready-made processes, `main` and tests.
 
+pub(super) mod closures;
 #[cfg(all(unix, not(loom)))]
 mod dump;
 mod errors;
