@@ -516,6 +516,37 @@ fn ends_that_are_made_too_late_are_named_once() {
     });
 }
 
+/// The reply channel of a newcomer's client, alone and a hundred times behind a load balancer.
+#[test]
+fn a_reply_channel_that_has_retired_is_named_where_its_next_writer_is_made() {
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_late_replies");
+    let place = "tests/programs/late_replies.rs:33:";
+    for (case, output) in [
+        ("client", "Err(Retired)\n"),
+        ("balancer", "100 of 100 retired\n"),
+        ("kept", "100 of 100 right, true\n"),
+    ] {
+        for (backend, is_there) in
+            [("coroutine", cfg!(feature = "coroutines")), ("thread", cfg!(feature = "threads"))]
+        {
+            if !is_there {
+                continue;
+            }
+            let mut command = Command::new(PROGRAM);
+            command.args([backend, case]);
+            let ended = watch(command);
+            assert_eq!((&*ended.output, ended.code), (output, Some(0)), "{}", ended.errors);
+            if case == "kept" || !cfg!(debug_assertions) {
+                assert_eq!(ended.errors, "", "{case}");
+                continue;
+            }
+            assert!(ended.errors.starts_with(&format!("csp: {place}")), "{}", ended.errors);
+            assert_eq!(ended.errors.matches("makes a writer of").count(), 1, "{}", ended.errors);
+            assert!(ended.errors.contains("Keep one writer"), "{}", ended.errors);
+        }
+    }
+}
+
 #[test]
 fn what_main_leaves_behind_is_named() {
     on_each_backend(env!("CARGO_BIN_EXE_main_leaves_things"), |ended| {
