@@ -27,8 +27,10 @@ std::thread_local! {
 /// The number of cores can't be that, or can't be set any more.
 ///
 /// ```
+/// # #[cfg(feature = "cores")] {
 /// let error: csp::CoresError = csp::cores(0).unwrap_err();
 /// assert!(error.to_string().contains("at least one core"));
+/// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoresError(Box<str>);
@@ -51,6 +53,9 @@ impl Error for CoresError {}
 /// cores.
 ///
 /// ```
+/// # #[cfg(not(feature = "cores"))]
+/// # fn main() {}
+/// # #[cfg(feature = "cores")]
 /// fn main() -> Result<(), csp::CoresError> {
 ///     csp::cores(2)?; // before the first process
 ///     Ok(())
