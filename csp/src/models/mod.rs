@@ -355,7 +355,7 @@ impl Life {
         let life: &'static Self = life;
         let context = life.context.get_or_init(|| Context::new(&life.post));
         // SAFETY: it never ends, and its name is dropped when the context is.
-        unsafe { context.begin(Arc::as_ptr(&life.of), 0, false) };
+        unsafe { context.begin(Arc::as_ptr(&life.of), 0, Default::default()) };
         switch_to(context);
         life
     }

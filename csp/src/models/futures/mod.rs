@@ -99,7 +99,7 @@ pub(super) fn drive<F: Future>(future: F) -> F::Output {
     let mut future = Box::pin(future);
     let mut kept = None;
     let output = loop {
-        context.resume(head, kept.as_mut(), false);
+        context.resume(head, kept.as_mut(), Default::default());
         let polled = future.as_mut().poll(&mut Waking::from_waker(&head.waker()));
         if let Poll::Ready(output) = polled {
             drop(future);
