@@ -83,7 +83,7 @@ on_each() {
     # A file or folder that cannot be opened is named. This one would lie in a file.
     no=ci/common.sh/file
     for command in "word_count $no" "search $no" "mandelbrot --width 9 --output $no" \
-        "parallel_image --size 9 --output $no"; do
+        "parallel_image --size 16 --output $no"; do
         expect '^Error: .*ci/common\.sh' bash -c "'$programs'/$command 2>&1 || true"
     done
     expect '^100 jobs: 75 done, 25 given up, 225 attempts$' "$programs/job_queue" --on "${backend,,}"
