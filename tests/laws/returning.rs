@@ -19,7 +19,8 @@ fn drain(input: Reader<u32>) -> (Vec<u32>, Option<Termination>) {
 }
 
 /// An error type as users have it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
 enum Failed {
     #[error("no paper")]
     Paper,
@@ -28,7 +29,8 @@ enum Failed {
 }
 
 /// The same, and it hides the termination.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[cfg_attr(feature = "subprocess", derive(Serialize, Deserialize))]
 enum Transparent {
     #[error("no paper")]
     Paper,
