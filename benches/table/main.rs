@@ -3,13 +3,14 @@
 //! ```text
 //! cargo run --release -p csp-benches [-- PART OF A NAME ...]      # or --profile lto
 //! ```
-//! With names it measures only the works that they match, and writes no file.
+//! With `--cores` it makes another table, of one core and all. See `cores.rs`. With names it measures only the works that they match, and writes no file.
 //!
 //! The contenders of a work take turns, so other load on the machine meets them all. Each coroutine engine of this
 //! library is measured in an OS process of its own. So is each million of processes.
 
 mod chart;
 mod child;
+mod cores;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if child::is_meant(&arguments) {
         return child::serve(&arguments);
+    }
+    if cores::is_meant(&arguments) {
+        return cores::run(&arguments);
     }
     if !go::is_here() {
         eprintln!("go: not found, so it is not measured");

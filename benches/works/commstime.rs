@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use csp::{Backend, Channel, Reader, Writer, parallel, process};
+use csp::{Channel, Reader, Writer, parallel, process};
 
-use super::{clock_of, in_both_scenes, peers, timed};
+use super::{At as _, Place, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
@@ -51,13 +51,13 @@ fn consume(input: Reader<u64>, clock: Clock, n: u64) -> csp::Result<Duration> {
     Ok(timed!(clock, 20, n, input.read()?))
 }
 
-fn ours(backend: Backend, n: u64) -> Duration {
+pub(crate) fn ours(place: Place, n: u64) -> Duration {
     let [a, b, c, d] = [(); 4].map(|()| Channel::new());
     let network = (
-        prefix(0, a.reader(), b.writer()).on(backend),
-        delta(b.reader(), c.writer(), d.writer()).on(backend),
-        successor(c.reader(), a.writer()).on(backend),
-        consume(d.reader(), clock_of(backend), n).on(backend),
+        prefix(0, a.reader(), b.writer()).at(place),
+        delta(b.reader(), c.writer(), d.writer()).at(place),
+        successor(c.reader(), a.writer()).at(place),
+        consume(d.reader(), place.clock, n).at(place),
     );
     parallel!(network).0.3.expect("the others never end")
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use csp::{Backend, Channel, Reader, Writer, parallel, process};
+use csp::{Channel, Reader, Writer, parallel, process};
 
-use super::{clock_of, in_both_scenes, peers, timed};
+use super::{At as _, Place, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
@@ -36,10 +36,10 @@ fn read(input: Reader<u64>, clock: Clock, n: u64) -> csp::Result<Duration> {
     Ok(timed!(clock, 200, n, input.read()?))
 }
 
-fn ours(backend: Backend, n: u64) -> Duration {
+pub(crate) fn ours(place: Place, n: u64) -> Duration {
     let channel = Channel::new();
-    let writers = WRITERS * write(channel.writer()).on(backend);
-    parallel!(writers, read(channel.reader(), clock_of(backend), n).on(backend))
+    let writers = WRITERS * write(channel.writer()).at(place);
+    parallel!(writers, read(channel.reader(), place.clock, n).at(place))
         .1
         .expect("the writers never end")
 }

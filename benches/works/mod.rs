@@ -2,12 +2,13 @@
 
 mod aside;
 mod choice;
-mod commstime;
-mod fan_in;
+pub(crate) mod commstime;
+pub(crate) mod fan_in;
 pub mod million;
+mod place;
 mod producer_consumer;
-mod ring;
-mod select;
+pub(crate) mod ring;
+pub(crate) mod select;
 mod spawn;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::peers::go;
 pub use aside::aside;
 pub use commstime::commstime;
 pub use fan_in::fan_in;
+pub(crate) use place::{At, Place};
 pub use producer_consumer::producer_consumer;
 pub use ring::ring;
 pub use spawn::spawn;
@@ -44,10 +46,11 @@ pub fn all() -> Vec<Work> {
 fn in_both_scenes(
     name: &'static str,
     units: u64,
-    ours: fn(Backend, u64) -> Duration,
+    ours: fn(Place, u64) -> Duration,
     on_one_thread: Vec<Contender>,
     on_threads: Vec<Contender>,
 ) -> Vec<Work> {
+    let ours = move |backend, n| ours(Place::of(backend), n);
     vec![
         work(name, Scene::OneThread, units, ours, on_one_thread),
         work(name, Scene::Threads, units, ours, on_threads),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use csp::{Backend, Channel, Reader, Writer, parallel, process};
+use csp::{Channel, Reader, Writer, parallel, process};
 
-use super::{clock_of, in_both_scenes, peers, timed};
+use super::{At as _, Place, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
@@ -39,16 +39,16 @@ fn laps(input: Reader<u64>, out: Writer<u64>, clock: Clock, n: u64) -> csp::Resu
     }))
 }
 
-fn ours(backend: Backend, n: u64) -> Duration {
+pub(crate) fn ours(place: Place, n: u64) -> Duration {
     let channels: Vec<Channel<u64>> = PROCESSES * Channel::new();
     let elements: Vec<_> = channels
         .windows(2)
-        .map(|pair| element(pair[0].reader(), pair[1].writer()).on(backend))
+        .map(|pair| element(pair[0].reader(), pair[1].writer()).at(place))
         .collect();
     let first = channels[0].writer();
     let last = channels[PROCESSES - 1].reader();
     drop(channels);
-    parallel!(elements, laps(last, first, clock_of(backend), n).on(backend))
+    parallel!(elements, laps(last, first, place.clock, n).at(place))
         .1
         .expect("the others never end")
 }

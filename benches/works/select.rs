@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use csp::{Backend, Channel, Reader, Writer, alt, parallel, process};
+use csp::{Channel, Reader, Writer, alt, parallel, process};
 
-use super::{clock_of, in_both_scenes, peers, timed};
+use super::{At as _, Place, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal, Tokio,
@@ -55,15 +55,13 @@ fn choose(inputs: [Reader<u64>; CHANNELS], clock: Clock, n: u64) -> csp::Result<
     }))
 }
 
-fn ours(backend: Backend, n: u64) -> Duration {
+pub(crate) fn ours(place: Place, n: u64) -> Duration {
     let channels = [(); CHANNELS].map(|()| Channel::new());
     let writers: Vec<_> =
-        channels.iter().map(|channel| WRITERS * write(channel.writer()).on(backend)).collect();
+        channels.iter().map(|channel| WRITERS * write(channel.writer()).at(place)).collect();
     let inputs = channels.each_ref().map(Channel::reader);
     drop(channels);
-    parallel!(writers, choose(inputs, clock_of(backend), n).on(backend))
-        .1
-        .expect("the writers never end")
+    parallel!(writers, choose(inputs, place.clock, n).at(place)).1.expect("the writers never end")
 }
 
 fn awaiting<P: Awaiting>(n: u64) -> Duration {

@@ -1,0 +1,88 @@
+//! What more cores bring: each work on one core and on all, in this library and in its peers.
+//!
+//! A measurement has an OS process of its own, because the number of cores is fixed when a library's first process starts.
+//! [`serve`] is such an OS process. The program `table` starts them (`--cores`), and prints what they measured.
+
+mod load;
+mod ours;
+mod work;
+
+use std::time::Duration;
+
+use csp::Backend;
+
+use load::Load;
+
+use crate::measure::Clock;
+use crate::works::Place;
+
+pub use load::steps_per_millisecond;
+pub use work::Work;
+
+/// Somebody who does the works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// This library. Nothing says where a process runs.
+    Csp,
+    /// This library. The processes that matter are `on = cores`.
+    Placed,
+    /// This library. Loads are given to `csp::compute`.
+    Compute,
+}
+
+impl Library {
+    const NAMED: [(Self, &'static str); 3] =
+        [(Self::Csp, "csp"), (Self::Placed, "placed"), (Self::Compute, "compute")];
+
+    /// Returns its name on the command line of a measurement.
+    pub fn name(self) -> &'static str {
+        let named = Self::NAMED.iter().find(|(library, _)| *library == self);
+        named.expect("each has a name").1
+    }
+
+    /// Returns true if it can do the work.
+    pub fn does(self, work: Work) -> bool {
+        match self {
+            Self::Csp | Self::Placed => true,
+            Self::Compute => work.computes(),
+        }
+    }
+
+    /// Runs the network of a work once.
+    fn run(self, work: Work, microsecond: Load) -> Duration {
+        let anywhere = Place { backend: None, clock: Clock::Wall };
+        match self {
+            Self::Csp => ours::run(work, anywhere, microsecond, false),
+            Self::Placed => {
+                let place = Place { backend: Some(Backend::Cores), ..anywhere };
+                ours::run(work, place, microsecond, false)
+            }
+            Self::Compute => ours::run(work, anywhere, microsecond, true),
+        }
+    }
+}
+
+/// A work is repeated for this long.
+const GOAL: Duration = Duration::from_millis(60);
+
+/// Does one measurement: `LIBRARY WORK STEPS`, where so many steps take a millisecond. Prints the nanoseconds of a unit.
+///
+/// # Panics
+/// If the arguments are others.
+pub fn serve(arguments: &[String]) {
+    let [library, work, steps] = arguments else {
+        panic!("a measurement needs a library, a work and the steps of a millisecond")
+    };
+    let library = Library::NAMED.iter().find(|(_, name)| name == library);
+    let (library, _) = *library.expect("the library is known");
+    let work = Work::named(work).expect("the work is known");
+    let microsecond = Load(steps.parse::<u64>().expect("a number of steps").div_ceil(1_000));
+    // The first time makes stacks and threads.
+    library.run(work, microsecond);
+    let (mut took, mut units) = (Duration::ZERO, 0);
+    while took < GOAL {
+        took += library.run(work, microsecond);
+        units += work.units();
+    }
+    println!("{}", took.as_nanos() as f64 / units as f64);
+}
