@@ -176,6 +176,23 @@ fn by_anyhow_with_context(bad: Reader<u32>, out: Writer<u32>) -> anyhow::Result<
     Err(anyhow::Error::new(Failed::Paper).context("the printer"))
 }
 
+#[process]
+fn by_eyre(bad: Reader<u32>, out: Writer<u32>) -> eyre::Result<()> {
+    let ended = bad.read();
+    out.write(1)?;
+    ended?;
+    eyre::bail!("no paper")
+}
+
+#[process]
+fn by_eyre_with_context(bad: Reader<u32>, out: Writer<u32>) -> eyre::Result<()> {
+    use eyre::WrapErr as _;
+    let ended = bad.read();
+    out.write(1).wrap_err("a write")?;
+    ended.wrap_err("a read")?;
+    Err(eyre::Report::new(Failed::Paper).wrap_err("the printer"))
+}
+
 /// Nothing is known of the error type where the process is defined.
 #[process]
 fn by_generic_here<E: From<Termination> + Send + 'static>(
@@ -255,6 +272,10 @@ fn error_in(ended: &Termination) -> (String, String) {
     let Termination::Poisoned(poison) = ended else { panic!("{ended}") };
     let Cause::Error { process, message } = poison.cause() else { panic!("{poison}") };
     (process.clone(), message.clone())
+}
+
+fn is_deadlock(ended: &Termination) -> bool {
+    ended.poison().is_some_and(|poison| matches!(poison.cause(), Cause::Deadlock(_)))
 }
 
 /// Checks that a retirement retires, that a poison stays that poison, and that any other error is poison with its text.
@@ -346,6 +367,8 @@ laws! {
         decides(backend, "no paper", by_boxed_error_that_is_not_sync);
         decides(backend, "no paper", by_anyhow);
         decides(backend, "the printer: no paper", by_anyhow_with_context);
+        decides(backend, "no paper", by_eyre);
+        decides(backend, "the printer: no paper", by_eyre_with_context);
     }
 }
 
@@ -372,6 +395,28 @@ fn returns_the_retirement(bad: Reader<u32>, retired: Reader<u32>, out: Writer<u3
     let _ = out.write(1);
     let _ = bad.read();
     retired.read().map(drop)
+}
+
+/// Waits for itself, and then may communicate before it returns what became of that.
+#[multiprocess]
+fn waits_for_itself(out: Writer<u32>, goes_on: bool) -> csp::Result {
+    let own = Channel::<u32>::new();
+    let (input, _output) = (own.reader(), own.writer());
+    if !goes_on {
+        let _ = out.write(1);
+    }
+    let ended = input.read();
+    if goes_on {
+        let _ = out.write(1);
+    }
+    ended.map(drop)
+}
+
+/// Returns an end of a channel that it has not met.
+#[multiprocess]
+fn returns_what_it_is_given(out: Writer<u32>, ended: Termination) -> csp::Result {
+    let _ = out.write(1);
+    Err(ended)
 }
 
 /// Returns errors inside its value.
@@ -525,6 +570,34 @@ laws! {
             returns_the_retirement(bad, retired, out)
         });
         assert_eq!((returned, ended), (Err(Termination::Retired), Termination::Retired));
+    }
+
+    fn a_deadlock_that_is_returned_stays_that_poison_and_is_no_failure(backend) {
+        let out = Channel::new();
+        let dead = spawn(backend.place(waits_for_itself(out.writer(), false)));
+        let reader = out.reader();
+        assert_eq!(reader.read(), Ok(1));
+        let deadlock = reader.read().unwrap_err();
+        assert!(is_deadlock(&deadlock), "{deadlock:#}");
+        // It has stopped this process, which has no proper result.
+        assert!(dead.try_join().is_err_and(|failure| failure.deadlock().is_some()));
+
+        // This one gets over it. Its reader has a deadline, so it is not in the deadlock, which would end its channel.
+        let out = Channel::new();
+        let returns = spawn(backend.place(waits_for_itself(out.writer(), true)));
+        let reader = out.reader();
+        assert_eq!(reader.read_timeout(csp_tests::limit()), Ok(Some(1)));
+        let ended = reader.read_timeout(csp_tests::limit()).unwrap_err();
+        assert!(is_deadlock(&ended), "{ended:#}");
+        assert_eq!(returns.try_join().unwrap(), Err(ended));
+
+        // And this one was in none.
+        let out = Channel::new();
+        let returns = returns_what_it_is_given(out.writer(), deadlock.clone());
+        let returns = spawn(backend.place(returns));
+        let reader = out.reader();
+        assert_eq!((reader.read(), reader.read()), (Ok(1), Err(deadlock.clone())));
+        assert_eq!(returns.try_join().unwrap(), Err(deadlock));
     }
 
     fn only_the_outermost_result_counts(backend) {
