@@ -1,10 +1,12 @@
 //! Ends as streams and sinks: in tasks of tokio, on threads, and in processes that are futures.
 
 use csp::{
-    Cause, Channel, Reader, ReaderStream, Stop, Termination, Writer, WriterSink, alt, parallel,
-    process, spawn,
+    Cause, Channel, Process, Reader, ReaderStream, Stop, Termination, Writer, WriterSink, alt,
+    parallel, process, spawn,
 };
-use csp_tests::{Ledger, Random, Token, on_each_backend, poisoned_by_panic, rounds, seed, watched};
+use csp_tests::{
+    Ledger, Placement, Random, Token, on_each_backend, poisoned_by_panic, rounds, seed, watched,
+};
 use futures_util::stream::FusedStream as _;
 use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _};
 use std::pin::{Pin, pin};
@@ -567,8 +569,118 @@ async fn panics_and_retires(sink: WriterSink<u64>, input: Reader<u64>) {
     panic!("it had {value:?}");
 }
 
+/// An error, or the end of a channel that became one.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+enum Failed {
+    #[error("no paper")]
+    Paper,
+    #[error("the network is over")]
+    Ended(#[from] Termination),
+}
+
+/// Passes one value on, and fails. It is a process that waits, so nobody awaits its streams and sinks unless it does so by itself.
+#[process]
+fn fails_with_streams(
+    mut input: ReaderStream<u64>,
+    mut out: WriterSink<u64>,
+    error: Failed,
+) -> Result<(), Failed> {
+    passes_one(&mut input, &mut out);
+    Err(error)
+}
+
+#[process]
+async fn fails_with_streams_async(
+    mut input: ReaderStream<u64>,
+    mut out: WriterSink<u64>,
+    error: Failed,
+) -> Result<(), Failed> {
+    passes_one(&mut input, &mut out);
+    Err(error)
+}
+
+#[process(on_error = retire)]
+fn fails_with_streams_and_retires(
+    mut input: ReaderStream<u64>,
+    mut out: WriterSink<u64>,
+) -> Result<(), Failed> {
+    passes_one(&mut input, &mut out);
+    Err(Failed::Paper)
+}
+
+/// Is stopped by a deadlock, which it returns.
+#[process]
+fn waits_for_itself(out: WriterSink<u64>) -> csp::Result {
+    let own = Channel::<u64>::new();
+    let (input, _output) = (own.reader(), own.writer());
+    let _ = (&out, input.read()?);
+    Ok(())
+}
+
+/// Passes on a value that is there, to a buffer that has room.
+fn passes_one(input: &mut ReaderStream<u64>, out: &mut WriterSink<u64>) {
+    let value = once(input.next()).flatten().expect("it is there").expect("no poison");
+    assert_eq!(once(out.send(value)), Some(Ok(())));
+}
+
+/// Runs a process that passes one value on. Returns what it returns, and the ends that the channels of its stream and its sink came to.
+fn passes_one_and_ends<A, R>(
+    backend: &Placement,
+    make: impl FnOnce(ReaderStream<u64>, WriterSink<u64>) -> Process<A, R>,
+) -> (R, [Termination; 2])
+where
+    A: Send + 'static,
+    R: Send + 'static,
+{
+    let (from, to) = (Channel::buffered(2), Channel::buffered(1));
+    let (writer, reader) = (from.writer(), to.reader());
+    writer.write(7).expect("there is room");
+    let process = make(from.reader().stream(), to.writer().sink());
+    drop((from, to));
+    let returned = spawn(backend.place(process)).join();
+    // Poison drops what is in a buffer.
+    while reader.read().is_ok() {}
+    (returned, [writer.termination(), reader.termination()].map(|end| end.expect("it has ended")))
+}
+
 on_each_backend! {
     here: "an `async fn` runs in the OS process that starts it";
+
+    fn an_error_of_a_process_poisons_its_streams_and_sinks(backend) {
+        fn is_paper(ended: &Termination) -> bool {
+            let cause = ended.poison().map(csp::Poison::cause);
+            matches!(cause, Some(Cause::Error { message, .. }) if message == "no paper")
+        }
+        let fails = |error: Failed| {
+            let waits = |input, out| fails_with_streams(input, out, error.clone());
+            let awaits = |input, out| fails_with_streams_async(input, out, error.clone());
+            let all = [passes_one_and_ends(backend, waits), passes_one_and_ends(backend, awaits)];
+            all.map(|(returned, left)| {
+                assert_eq!(returned, Err(error.clone()));
+                left
+            })
+        };
+        let left = fails(Failed::Paper);
+        assert!(left.as_flattened().iter().all(is_paper), "{left:?}");
+        // A retirement retires, and a poison stays that poison.
+        let (reader, writer) = ends::<u64>();
+        writer.poison("enough");
+        for ended in [Termination::Retired, reader.read().expect_err("poison")] {
+            let left = fails(Failed::Ended(ended.clone()));
+            assert!(left.as_flattened().iter().all(|end| *end == ended), "{left:?}");
+        }
+        let (_, left) = passes_one_and_ends(backend, fails_with_streams_and_retires);
+        assert_eq!(left, [Termination::Retired, Termination::Retired]);
+    }
+
+    fn a_deadlock_that_a_process_returns_poisons_its_sinks(backend) {
+        let (reader, writer) = ends();
+        let dead = spawn(backend.place(waits_for_itself(writer.sink())));
+        let end = reader.read().expect_err("no value");
+        let cause = end.poison().map(csp::Poison::cause);
+        assert!(matches!(cause, Some(Cause::Deadlock(_))), "{end:#}");
+        assert!(dead.try_join().is_err());
+    }
 
     fn a_process_uses_streams_and_sinks(backend) {
         let (a, b, c) = (Channel::new(), Channel::new(), Channel::new());

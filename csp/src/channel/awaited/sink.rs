@@ -31,7 +31,8 @@ use crate::wait::park;
 ///
 /// Dropping a sink retires its end. A panic that drops it poisons the channel, with the panic as the cause, unless it was told to
 /// [retire](Self::retire_on_panic). The poison that a sink has met goes no further by itself, because a task holds other ends that the library
-/// does not know. In an `async` process it does go further: a sink that the process polls or drops counts as its own.
+/// does not know. In an `async` process it does go further: a sink that the process polls or drops counts as its own. A process that
+/// [returns an error](crate::guide::errors) poisons the sinks among its arguments.
 ///
 /// A clone is another end of the channel, and has no value yet.
 ///

@@ -30,7 +30,8 @@ use crate::wait::blocked::Side;
 ///
 /// Dropping a stream retires its end. A panic that drops it poisons the channel, with the panic as the cause, unless it was told to
 /// [retire](Self::retire_on_panic). The poison that a stream has met goes no further by itself, because a task holds other ends that the
-/// library does not know. In an `async` process it does go further: a stream that the process polls or drops counts as its own.
+/// library does not know. In an `async` process it does go further: a stream that the process polls or drops counts as its own. A process that
+/// [returns an error](crate::guide::errors) poisons the streams among its arguments.
 ///
 /// # Panics
 /// Polling it panics if another OS process has an end of the channel. Let a process that waits read that channel, and pass the values

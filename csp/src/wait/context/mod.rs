@@ -63,6 +63,16 @@ impl Retiring {
     }
 }
 
+/// The error that a process has returned, since it met a poison.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Returned {
+    Nothing,
+    /// The poison in `stopping` is what it returns, and it need not have met it.
+    Poison,
+    /// A deadlock has stopped it, so it has no proper result.
+    InDeadlock,
+}
+
 /// The state that a running process carries with it. Never freed, only used again. Only its own
 /// thread touches it, except where it says otherwise.
 #[repr(C)]
@@ -73,8 +83,8 @@ pub(crate) struct Context {
     pub(super) identity: Shown<Option<Lent>>,
     /// The poison that reached it last, while it has not communicated since.
     pub(super) stopping: RefCell<Option<Poison>>,
-    /// The poison in `stopping` is what the process returns, and it need not have met it.
-    returned: Cell<bool>,
+    /// Whether the poison in `stopping` decides about its end.
+    returned: Cell<Returned>,
     retiring: Cell<Retiring>,
     /// Its thread ends, and its operation was taken back.
     dismissed: Cell<bool>,
@@ -145,7 +155,7 @@ impl Context {
             park: Cell::new(park),
             identity: Shown::new(None),
             stopping: RefCell::new(None),
-            returned: Cell::new(false),
+            returned: Cell::new(Returned::Nothing),
             retiring: Cell::new(Retiring::default()),
             dismissed: Cell::new(false),
             hidden: AtomicBool::new(false),
