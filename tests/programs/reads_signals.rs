@@ -1,7 +1,10 @@
 //! Reads signals of the system, in one of several ways.
 #![allow(unsafe_code, reason = "a program sends itself signals")]
 
-use csp::{Channel, Reader, Signal, Writer, alt, parallel, process, signals, spawn, try_parallel};
+use csp::{
+    Channel, Reader, Signal, Writer, alt, multiprocess, parallel, process, signals, spawn,
+    try_parallel,
+};
 use csp_tests::backend;
 use std::io::Read as _;
 
@@ -70,6 +73,19 @@ fn hears(signals: Reader<Signal>) -> csp::Result<Signal> {
     signals.read()
 }
 
+/// Hears one signal in an OS process of its own, and tells of it.
+#[multiprocess]
+fn hears_elsewhere(out: Writer<i32>) -> csp::Result {
+    let signals = signals([Signal::USR1]).unwrap();
+    println!("{}", std::process::id());
+    Ok(out.write(signals.read()?.number())?)
+}
+
+#[process]
+fn passes_on(input: Reader<i32>, out: Writer<i32>) -> csp::Result {
+    Ok(out.write(input.read()?)?)
+}
+
 /// Sends a signal to this thread. When it returns, the signal has been handled.
 fn raise(signal: Signal) {
     // SAFETY: the handlers are those of the library.
@@ -131,6 +147,15 @@ fn main_of(case: &str) {
             // The signals are no part of it.
             raise(Signal::USR1);
             println!("{:?}", unread.read());
+        }
+        "elsewhere" => {
+            let (here, there) = (Channel::new(), Channel::new());
+            let heard = here.reader();
+            let passes = spawn(passes_on(there.reader(), here.writer()).on(backend()));
+            let hears = spawn(hears_elsewhere(there.writer()));
+            drop((here, there));
+            println!("{:?}", heard.read().map(Signal::new));
+            println!("{:?} {:?}", hears.join(), passes.join());
         }
         "merged" => {
             let kinds = [Signal::HUP, Signal::USR1, Signal::USR2];

@@ -20,7 +20,11 @@ fn start(backend: &str, case: &str) -> Running {
 
 fn send(to: &Running, signal: &str) {
     let id = to.child.lock().unwrap().id();
-    let kill = Command::new("kill").arg(signal).arg(id.to_string()).status();
+    send_to(&id.to_string(), signal);
+}
+
+fn send_to(id: &str, signal: &str) {
+    let kill = Command::new("kill").arg(signal).arg(id).status();
     assert!(kill.expect("`kill` is there").success());
 }
 
@@ -63,6 +67,22 @@ fn who_waits_for_a_signal_is_in_no_deadlock_and_those_beside_it_are() {
         said.push_str(&ended.errors);
         assert_eq!((&*ended.output, ended.code), ("Ok(SIGUSR1)\n", Some(0)), "{said}");
         assert_eq!(said.matches("csp: deadlock").count(), 1, "{said}");
+    }
+}
+
+/// All processes wait for the one that waits for a signal, in an OS process of its own.
+#[cfg(feature = "subprocess")]
+#[test]
+fn who_waits_for_a_signal_in_another_os_process_is_in_no_deadlock() {
+    for backend in backends() {
+        let mut program = start(backend, "elsewhere");
+        let child = program.line();
+        // In this time the OS processes ask one another whether anybody is awake. If they don't, the test shows nothing.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        send_to(&child, "-USR1");
+        let ended = program.end();
+        assert!(ended.errors.is_empty(), "{}", ended.errors);
+        ends_well(&ended, "Ok(SIGUSR1)\nOk(()) Ok(())\n");
     }
 }
 
