@@ -44,6 +44,12 @@ use process::Kind;
 /// - `cpu_time = "10 s"`, `wall_time = "90 s"`, `memory = "512 MiB"`: limits of a process that is an OS process of its own.
 /// - `crate = path`: the path of the library. The default is `::csp`.
 ///
+/// Methods of an inherent `impl` are processes too, if they take `self` by value, or as `Box<Self>` or `Arc<Self>`. The object is
+/// then the first argument, so it is `Send + 'static`, and each replica has a clone of it. The process has the method's name. A
+/// function without `self` works like one outside the `impl`. If it uses generics of the `impl`, then it has to name `Self`,
+/// because the attribute sees nothing of the `impl`. A method that implements a trait is not possible: rustc then says that the
+/// method with the body is no member of the trait.
+///
 /// The idea is PyCSP's `@process`.
 ///
 /// ```
@@ -77,6 +83,34 @@ use process::Kind;
 /// );
 /// assert_eq!(sum, 12);
 /// ```
+///
+/// A method:
+///
+/// ```
+/// use csp::{Channel, Reader, parallel, process};
+///
+/// struct Account {
+///     orders: Reader<i64>,
+///     balance: i64,
+/// }
+///
+/// impl Account {
+///     #[process]
+///     fn run(mut self) -> i64 {
+///         for order in &self.orders {
+///             self.balance += order;
+///         }
+///         self.balance
+///     }
+/// }
+///
+/// let orders = Channel::new();
+/// let (account, out) = (Account { orders: orders.reader(), balance: 10 }, orders.writer());
+/// drop(orders);
+/// let (sent, balance) =
+///     parallel!(csp::process(move || [5, -3].into_iter().try_for_each(|n| out.write(n))), account.run());
+/// assert_eq!((sent, balance), (Ok(()), 12));
+/// ```
 #[proc_macro_attribute]
 pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {
     process::attribute(Kind::Process, options.into(), item.into()).into()
@@ -90,7 +124,7 @@ pub fn process(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// With the feature, arguments and result are `Serialize + DeserializeOwned` (of serde). They are serialized and made anew in
 /// the other OS process, and the originals of the arguments are dropped. A generic function states these bounds for its
-/// parameters.
+/// parameters. A method with `self` cannot be one, because the child finds the function by its path.
 ///
 /// The child is the same executable, started again and caught ahead of `main`. It has the same command line, environment and
 /// working folder, and its standard input is empty. It ends when the function has returned and all processes that it spawned

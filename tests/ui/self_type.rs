@@ -1,9 +1,9 @@
-use csp::process;
+use csp::multiprocess;
 
 struct Bag(u64);
 
 impl Bag {
-    #[process]
+    #[multiprocess]
     fn double(bags: Vec<Self>) -> u64 {
         bags.iter().map(|bag| bag.0 * 2).sum()
     }

@@ -164,14 +164,16 @@ fn held_once(sig: &Signature, body: &TokenStream) -> Option<(Signature, Option<T
         .iter()
         .map(|input| match input {
             FnArg::Typed(typed) => match &*typed.pat {
-                Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() => Some(&pat.ident),
+                Pat::Ident(pat) if pat.subpat.is_none() && pat.by_ref.is_none() => {
+                    Some(pat.ident.clone())
+                }
                 _ => None,
             },
-            FnArg::Receiver(_) => None,
+            FnArg::Receiver(receiver) => Some(Ident::new("self", receiver.self_token.span)),
         })
         .collect();
     // The block captures its arguments in this order, and drops them so.
-    let names: Vec<_> = names?.into_iter().rev().cloned().collect();
+    let names: Vec<_> = names?.into_iter().rev().collect();
     if !names.iter().all(|name| mentions(body.clone(), name)) {
         return None;
     }

@@ -58,15 +58,16 @@
 //     ::csp::__private::result_sent::<u64>, ::csp::__private::result_received::<u64>
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Attribute, FnArg, GenericParam, Pat, Path, ReturnType, Signature, Token, Type, ext::IdentExt,
-    spanned::Spanned,
+    Attribute, FnArg, GenericParam, Path, ReturnType, Signature, Token, Type, ext::IdentExt,
 };
 
 use super::{
-    Kind,
+    Kind, attributes,
     body::{self, is_never, result},
+    method,
+    parameter::Parameter,
     portability,
 };
 use crate::{
@@ -74,7 +75,7 @@ use crate::{
     function::Function,
     keeping,
     options::Options,
-    spans::{across, local, path_at_type},
+    spans::{across, path_at_type},
 };
 
 pub(super) fn function(
@@ -97,32 +98,49 @@ fn constructor(
     portable: bool,
     function: Function,
 ) -> TokenStream {
+    let associated = !portable && method::is_associated(&function);
     let Function { attrs, vis, sig, body } = function;
-    let (outer, inner): (Vec<_>, Vec<_>) = attrs.into_iter().partition(concerns_the_constructor);
-    let (names, types) = sig.inputs.iter().enumerate().filter_map(parameter).unzip();
-    let constructor = Constructor { krate, sig, body, names, types };
+    let (outer, inner) = attributes::split(attrs, associated);
+    let parameters = sig.inputs.iter().enumerate().map(Parameter::new).collect();
+    let constructor = Constructor { krate, associated, sig, body, parameters };
 
     let signature = constructor.signature();
     let code = if portable { constructor.portable_code() } else { constructor.code() };
-    let block = constructor.block(&inner, definition, &code);
-    quote!(#(#outer)* #vis #signature #block)
+    let function = constructor.function(&inner);
+    let (inside, beside) = match associated {
+        true => (None, Some(quote!(#[doc(hidden)] #[allow(dead_code)] #function))),
+        false => (Some(function), None),
+    };
+    let block = constructor.block(inside.as_ref(), definition, &code);
+    quote!(#(#outer)* #vis #signature #block #beside)
 }
 
 /// A function, and the parts of its constructor.
 struct Constructor<'a> {
     krate: &'a Path,
+    /// Whether the function with the body stands beside the constructor, and not inside.
+    associated: bool,
     /// The signature and the body as the user wrote them.
     sig: Signature,
     body: Group,
-    /// The constructor's parameters.
-    names: Vec<Ident>,
-    types: Vec<Type>,
+    parameters: Vec<Parameter>,
 }
 
 impl Constructor<'_> {
     /// Returns the body's name. It is not the user's, so that a process that names itself in its body gets the constructor.
     fn body_name(&self) -> Ident {
-        Ident::new("__csp_body", self.sig.ident.span())
+        match self.associated {
+            true => method::body_name(&self.sig),
+            false => Ident::new("__csp_body", self.sig.ident.span()),
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &Ident> {
+        self.parameters.iter().map(|parameter| &parameter.name)
+    }
+
+    fn types(&self) -> impl Iterator<Item = &Type> {
+        self.parameters.iter().map(|parameter| &parameter.ty)
     }
 
     fn is_async(&self) -> bool {
@@ -131,35 +149,34 @@ impl Constructor<'_> {
 
     /// Prints the constructor up to its block.
     fn signature(&self) -> TokenStream {
-        let Constructor { krate, sig, names, types, .. } = self;
+        let Constructor { krate, sig, parameters, .. } = self;
         let Signature { fn_token, ident, generics, .. } = sig;
-        let result = result(&sig.output);
+        let declared = parameters.iter().map(|parameter| &parameter.declared);
+        let (types, result) = (self.types(), result(&sig.output));
         let where_clause = match &generics.where_clause {
             Some(clause) => clause.to_token_stream(),
             None => Token![where](end(sig)).to_token_stream(),
         };
         quote! {
-            #fn_token #ident #generics (#(#names: #types),*) -> #krate::Process<(#(#types,)*), #result> #where_clause
+            #fn_token #ident #generics (#(#declared),*) -> #krate::Process<(#(#types,)*), #result> #where_clause
         }
     }
 
     /// Prints the statements that say which arguments the process holds.
     fn held_arguments(&self) -> TokenStream {
-        let typed = self.sig.inputs.iter().filter_map(|input| match input {
-            FnArg::Typed(typed) => Some(typed),
-            FnArg::Receiver(_) => None,
-        });
-        let held = typed.zip(&self.names).map(|(typed, name)| {
+        let held = self.sig.inputs.iter().zip(self.names()).filter_map(|(input, name)| {
+            let FnArg::Typed(typed) = input else { return None };
             let name = name.to_token_stream();
-            keeping::hold_argument(self.krate, &name, &typed.pat, &typed.ty, &self.body)
+            Some(keeping::hold_argument(self.krate, &name, &typed.pat, &typed.ty, &self.body))
         });
         held.collect()
     }
 
     /// Prints the expression that runs the body, with the bound of its result.
     fn call(&self) -> TokenStream {
-        let (body_name, turbofish, names) = (self.body_name(), self.turbofish(), &self.names);
-        let call = quote!(#body_name #turbofish (#(#names),*));
+        let (body_name, turbofish, names) = (self.body_name(), self.turbofish(), self.names());
+        let path = self.associated.then(|| quote!(Self::));
+        let call = quote!(#path #body_name #turbofish (#(#names),*));
         match &self.sig.output {
             ReturnType::Type(_, ty) if !is_never(ty) => {
                 let function = if self.is_async() { "result_async" } else { "result" };
@@ -180,7 +197,7 @@ impl Constructor<'_> {
 
     /// Prints the code of a process that stays in its OS process.
     fn code(&self) -> TokenStream {
-        let Constructor { krate, names, .. } = self;
+        let (krate, names) = (self.krate, self.names());
         let (held, call) = (self.held_arguments(), self.call());
         let new = if self.is_async() { quote!(awaiting) } else { quote!(new) };
         quote!(#krate::__private::Code::#new(|(#(#names,)*)| { #held #call }))
@@ -188,9 +205,10 @@ impl Constructor<'_> {
 
     /// Prints the code of a process that may run in another OS process, with what packs and unpacks its arguments and result.
     fn portable_code(&self) -> TokenStream {
-        let Constructor { krate, sig, names, types, .. } = self;
+        let Constructor { krate, sig, .. } = self;
+        let (names, types): (Vec<_>, Vec<_>) = (self.names().collect(), self.types().collect());
         let (held, call) = (self.held_arguments(), self.call());
-        let put = names.iter().zip(types).map(|(name, ty)| {
+        let put = names.iter().zip(&types).map(|(name, ty)| {
             // This function asks the type how it is to be packed.
             let received = path_at_type(krate, "argument_received", ty);
             let sent = bounded(krate, "argument_sent", ty, &quote!(#name, to));
@@ -214,7 +232,7 @@ impl Constructor<'_> {
         };
         let name = sig.ident.unraw().to_string();
         let signature = sig.to_token_stream().to_string();
-        let mistakes = portability::mistakes(types, &sig.output);
+        let mistakes = portability::mistakes(&types, &sig.output);
         let body_name = self.body_name();
         let instance = self.turbofish().map(|turbofish| quote!(#body_name #turbofish));
         let whole = quote!((#(#types,)*));
@@ -230,8 +248,8 @@ impl Constructor<'_> {
         }
     }
 
-    /// Prints the constructor's block: the user's function, and the process that is made of it.
-    fn block(&self, attrs: &[Attribute], definition: &TokenStream, code: &TokenStream) -> Group {
+    /// Prints the user's function, under the name of the body.
+    fn function(&self, attrs: &[Attribute]) -> TokenStream {
         let krate = self.krate;
         let mut sig = self.sig.clone();
         sig.ident = self.body_name();
@@ -239,22 +257,34 @@ impl Constructor<'_> {
         // The arguments are then in the frame that the process waits in.
         let inlined = !attrs.iter().any(|attr| attr.path().is_ident("inline"));
         let inlined = inlined.then(|| quote!(#[inline]));
-        let owned = self.names.iter().zip(&self.types).map(|(name, ty)| {
-            let mut name = name.clone();
-            name.set_span(name.span().located_at(ty.span()));
-            bounded(krate, "argument", ty, &name)
-        });
+        quote! {
+            #(#attrs)*
+            #inlined
+            // A process dictates some of these, and clippy reports the others at the constructor.
+            #[allow(
+                clippy::needless_pass_by_value, clippy::missing_const_for_fn,
+                clippy::too_many_arguments, clippy::fn_params_excessive_bools, clippy::too_many_lines,
+                clippy::manual_async_fn
+            )]
+            #function
+        }
+    }
+
+    /// Prints the constructor's block: the user's function, unless it stands beside, and the process that is made of it.
+    fn block(
+        &self,
+        function: Option<&TokenStream>,
+        definition: &TokenStream,
+        code: &TokenStream,
+    ) -> Group {
+        let krate = self.krate;
+        let owned = self
+            .parameters
+            .iter()
+            .map(|Parameter { given, ty, .. }| bounded(krate, "argument", ty, given));
         let mut block = Group::new(
             Delimiter::Brace,
             quote! {
-                #(#attrs)*
-                #inlined
-                // A process dictates some of these, and clippy reports the others at the constructor.
-                #[allow(
-                    clippy::needless_pass_by_value, clippy::missing_const_for_fn,
-                    clippy::too_many_arguments, clippy::fn_params_excessive_bools, clippy::too_many_lines,
-                    clippy::manual_async_fn
-                )]
                 #function
                 #krate::__private::process(
                     &const { #definition },
@@ -341,41 +371,6 @@ fn backend(krate: &Path, on: Option<&Ident>, isolated: Option<&Ident>) -> Option
 }
 
 const SUBPROCESS: &str = "the feature `subprocess` of csp, which is for Linux";
-
-/// Whether an attribute concerns the constructor. Documentation, conditions, lints and deprecation do, and lints reach the body
-/// inside it. All other attributes, such as `inline` or another macro, concern the body.
-fn concerns_the_constructor(attr: &Attribute) -> bool {
-    const THESE: &[&str] = &[
-        "doc",
-        "cfg",
-        "cfg_attr",
-        "allow",
-        "expect",
-        "warn",
-        "deny",
-        "forbid",
-        "deprecated",
-        "must_use",
-    ];
-    THESE.iter().any(|name| attr.path().is_ident(name))
-}
-
-/// Returns the constructor's parameter. Its name is the user's if the pattern is a name, else one that only this expansion can
-/// mean.
-fn parameter((index, input): (usize, &FnArg)) -> Option<(Ident, Type)> {
-    let FnArg::Typed(typed) = input else {
-        return None;
-    };
-    let name = match &*typed.pat {
-        Pat::Ident(pat) if pat.subpat.is_none() => {
-            let mut name = pat.ident.clone();
-            name.set_span(local(name.span()));
-            name
-        }
-        pattern => format_ident!("argument_{}", index + 1, span = local(pattern.span())),
-    };
-    Some((name, (*typed.ty).clone()))
-}
 
 /// Prints `krate::__private::function::<ty>(value)` at the place of the type, where rustc reports the bounds of that function.
 fn bounded(krate: &Path, function: &str, ty: &Type, value: &impl ToTokens) -> TokenStream {

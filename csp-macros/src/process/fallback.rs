@@ -4,7 +4,10 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, ReturnType, Safety};
 
-use super::validate::{Verdict, makes_a_process};
+use super::{
+    method,
+    validate::{Verdict, is_main, makes_a_process},
+};
 use crate::{function::Function, options::Options};
 
 pub(super) fn function(
@@ -14,15 +17,26 @@ pub(super) fn function(
     function: &Function,
 ) -> TokenStream {
     let Function { attrs, vis, sig, body } = function;
-    if sig.ident == "main" {
+    if is_main(sig) {
         return quote!(#report #function);
     }
     let krate = &options.krate;
     let attrs = attrs.iter().filter(|attr| !makes_a_process(attr));
 
     let mut inner = sig.clone();
-    inner.ident = format_ident!("__csp_body");
+    let associated = method::is_associated(function);
+    inner.ident = match associated {
+        true => method::body_name(sig),
+        false => format_ident!("__csp_body"),
+    };
     let inner = verdict.stands.then(|| quote!(#inner #body));
+    let (inside, beside) = match associated {
+        true => (
+            None,
+            inner.map(|inner| quote!(#[allow(warnings, clippy::all, clippy::pedantic)] #inner)),
+        ),
+        false => (inner, None),
+    };
 
     let mut outer = sig.clone();
     (outer.constness, outer.asyncness, outer.safety, outer.abi) =
@@ -49,8 +63,9 @@ pub(super) fn function(
         #(#attrs)*
         #[allow(warnings, clippy::all, clippy::pedantic)]
         #vis #outer {
-            #inner
+            #inside
             ::core::unreachable!()
         }
+        #beside
     }
 }

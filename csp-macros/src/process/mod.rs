@@ -1,9 +1,12 @@
 //! `#[process]` and `#[multiprocess]`.
 
+mod attributes;
 mod body;
 mod expand;
 mod fallback;
+mod method;
 mod ownership;
+mod parameter;
 mod portability;
 mod validate;
 

@@ -25,9 +25,10 @@ pub(super) struct Findings {
     pub(super) lifetimes: Vec<Ident>,
 }
 
-pub(super) fn judge(ty: &Type, role: Role, mistakes: &mut Mistakes) -> Findings {
-    let mut judge =
-        Judge { mistakes, role, bound: Vec::new(), sugar: 0, findings: Findings::default() };
+/// Judges a type. If the process is `portable`, it may run in another OS process.
+pub(super) fn judge(ty: &Type, role: Role, portable: bool, mistakes: &mut Mistakes) -> Findings {
+    let (bound, findings) = (Vec::new(), Findings::default());
+    let mut judge = Judge { mistakes, role, portable, bound, sugar: 0, findings };
     if let Some((what, instead)) = without_size(ty) {
         judge.unusable(
             ty,
@@ -72,6 +73,7 @@ fn without_size(ty: &Type) -> Option<(&'static str, &'static str)> {
 struct Judge<'m> {
     mistakes: &'m mut Mistakes,
     role: Role,
+    portable: bool,
     /// Lifetimes of the enclosing `for<'a>`s.
     bound: Vec<Ident>,
     /// The depth in `fn(&T)` and `Fn(&T)`, where an elided lifetime is bound too.
@@ -174,12 +176,10 @@ impl<'ast> Visit<'ast> for Judge<'_> {
     }
 
     fn visit_path(&mut self, path: &'ast Path) {
-        if path.leading_colon.is_none() && path.segments[0].ident == "Self" {
-            let segment = &path.segments[0];
-            return self.unusable(
-                segment,
-                "a process belongs to no type: write the name for `Self`".into(),
-            );
+        let first = &path.segments[0];
+        if self.portable && path.leading_colon.is_none() && first.ident == "Self" {
+            let message = "a process with an OS process of its own belongs to no type: write the name for `Self`";
+            return self.unusable(first, message.into());
         }
         visit::visit_path(self, path);
     }

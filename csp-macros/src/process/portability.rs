@@ -7,7 +7,7 @@ use syn::{Expr, ReturnType, Type, TypeFnPtr, TypeReference, visit::Visit};
 use crate::diagnostics::Mistakes;
 
 /// Returns `compile_error!`s for mistakes that rustc would explain by lifetimes that nobody wrote.
-pub(super) fn mistakes(arguments: &[Type], output: &ReturnType) -> Option<TokenStream> {
+pub(super) fn mistakes(arguments: &[&Type], output: &ReturnType) -> Option<TokenStream> {
     let mut references = References::default();
     arguments.iter().for_each(|ty| references.visit_type(ty));
     references.visit_return_type(output);

@@ -1,6 +1,6 @@
 //! The rules of a process.
 
-use syn::{Attribute, FnArg, GenericParam, ReturnType, Safety};
+use syn::{Attribute, FnArg, GenericParam, ReceiverKind, ReturnType, Safety, Signature};
 
 use super::ownership::{self, Findings, Role};
 use crate::{
@@ -25,9 +25,9 @@ pub(super) fn function(function: &Function, portable: bool, mistakes: &mut Mista
     attrs(function, mistakes);
     qualifiers(function, portable, mistakes);
     let arguments: Vec<_> =
-        function.sig.inputs.iter().map(|input| argument(input, mistakes)).collect();
+        function.sig.inputs.iter().map(|input| argument(input, portable, mistakes)).collect();
     let result = match &function.sig.output {
-        ReturnType::Type(_, ty) => ownership::judge(ty, Role::Result, mistakes),
+        ReturnType::Type(_, ty) => ownership::judge(ty, Role::Result, portable, mistakes),
         ReturnType::Default => Findings::default(),
     };
     for param in &function.sig.generics.params {
@@ -86,7 +86,7 @@ fn qualifiers(function: &Function, portable: bool, mistakes: &mut Mistakes) {
     if let Some(variadic) = &sig.variadic {
         mistakes.at(variadic, "a process has a fixed number of arguments: pass a `Vec`");
     }
-    if sig.ident == "main" {
+    if is_main(sig) {
         mistakes.at(
             &sig.ident,
             "`main` is not a process to be made: the system starts it, mark it `#[csp::main]`",
@@ -101,15 +101,28 @@ fn qualifiers(function: &Function, portable: bool, mistakes: &mut Mistakes) {
     }
 }
 
-fn argument(input: &FnArg, mistakes: &mut Mistakes) -> Findings {
-    match input {
-        FnArg::Typed(typed) => ownership::judge(&typed.ty, Role::Argument, mistakes),
-        FnArg::Receiver(receiver) => {
-            mistakes.at(
-                receiver,
-                "a process belongs to no object: pass what it needs of `self` as arguments",
-            );
-            Findings { unusable: true, ..Findings::default() }
+/// Whether the function is the program's, as far as its name tells.
+pub(super) fn is_main(sig: &Signature) -> bool {
+    sig.ident == "main" && sig.receiver().is_none()
+}
+
+fn argument(input: &FnArg, portable: bool, mistakes: &mut Mistakes) -> Findings {
+    let receiver = match input {
+        FnArg::Typed(typed) => {
+            return ownership::judge(&typed.ty, Role::Argument, portable, mistakes);
         }
-    }
+        FnArg::Receiver(receiver) => receiver,
+    };
+    let message = match &receiver.kind {
+        _ if portable => {
+            "a process with an OS process of its own belongs to no object: pass what it needs of `self` as arguments"
+        }
+        ReceiverKind::Typed(_, ty) => {
+            return ownership::judge(ty, Role::Argument, portable, mistakes);
+        }
+        ReceiverKind::Reference(..) => "a process owns its arguments: take `self` by value",
+        _ => return Findings::default(),
+    };
+    mistakes.at(receiver, message);
+    Findings { wrong: true, ..Findings::default() }
 }
