@@ -14,6 +14,7 @@ mod failures;
 mod floors;
 mod joining;
 mod many;
+mod methods;
 mod misuse;
 mod mobility;
 mod names;

@@ -9,7 +9,7 @@ mod awaiting;
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::{format_ident, quote};
-use syn::{FnArg, GenericParam, Ident, ItemFn, ReturnType, parse_macro_input};
+use syn::{FnArg, GenericParam, Ident, ItemFn, ReceiverKind, ReturnType, parse_macro_input};
 
 use awaiting::awaiting;
 
@@ -65,6 +65,9 @@ fn body(block: Tokens) -> Tokens {
 
 /// Returns the constructor of the process or its twin.
 fn twins(attribute: Tokens, options: Tokens, item: ItemFn) -> Tokens {
+    if let Some(FnArg::Receiver(_)) = item.sig.inputs.first() {
+        return method(attribute, options, item);
+    }
     let ItemFn { attrs, vis, sig, block, .. } = item;
     let (name, generics, bounds) = (&sig.ident, &sig.generics, &sig.generics.where_clause);
     let types: Vec<_> = sig
@@ -72,7 +75,7 @@ fn twins(attribute: Tokens, options: Tokens, item: ItemFn) -> Tokens {
         .iter()
         .map(|input| match input {
             FnArg::Typed(input) => &input.ty,
-            FnArg::Receiver(_) => panic!("a process has no `self`"),
+            FnArg::Receiver(_) => unreachable!("it comes first"),
         })
         .collect();
     let arguments: Vec<_> = (0..types.len()).map(|n| format_ident!("argument_{n}")).collect();
@@ -106,5 +109,66 @@ fn twins(attribute: Tokens, options: Tokens, item: ItemFn) -> Tokens {
                 #call
             }
         }
+    }
+}
+
+/// Returns the method that makes the process or its twin, and the two. They stand beside it, because functions in a method cannot name
+/// `self`.
+fn method(attribute: Tokens, options: Tokens, item: ItemFn) -> Tokens {
+    let ItemFn { attrs, vis, sig, block, .. } = item;
+    let name = &sig.ident;
+    let options = match options.to_string().contains("name") {
+        true => options,
+        false => {
+            let step = name.to_string();
+            quote!(name = #step, #options)
+        }
+    };
+    let (mut waits, mut awaits, mut chooses) = (sig.clone(), sig.clone(), sig.clone());
+    waits.ident = format_ident!("{name}_that_waits");
+    awaits.ident = format_ident!("{name}_that_awaits");
+    awaits.asyncness = Some(Default::default());
+    let (waiting, awaiting) = (&waits.ident, &awaits.ident);
+    let (mut arguments, mut types) = (Vec::new(), Vec::new());
+    for (n, input) in chooses.inputs.iter_mut().enumerate() {
+        match input {
+            FnArg::Receiver(receiver) => {
+                receiver.mutability = None;
+                types.push(match &receiver.kind {
+                    ReceiverKind::Typed(_, ty) => quote!(#ty),
+                    _ => quote!(Self),
+                });
+                arguments.push(quote!(self));
+            }
+            FnArg::Typed(typed) => {
+                let argument = format_ident!("argument_{n}");
+                *typed.pat = syn::parse_quote!(#argument);
+                let ty = &typed.ty;
+                types.push(quote!(#ty));
+                arguments.push(quote!(#argument));
+            }
+        }
+    }
+    let result = match &sig.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, result) => quote!(#result),
+    };
+    chooses.output = syn::parse_quote!(-> ::csp::Process<(#(#types,)*), #result>);
+    let body = body(quote!(#block));
+    quote! {
+        #(#attrs)*
+        #vis #chooses {
+            if ::csp_tests::awaits() {
+                Self::#awaiting(#(#arguments),*)
+            } else {
+                Self::#waiting(#(#arguments),*)
+            }
+        }
+
+        #[::csp::process(#options)]
+        #awaits #body
+
+        #[::csp::#attribute(#options)]
+        #waits #block
     }
 }
