@@ -1,6 +1,7 @@
 //! Work for a CPU, the same for each library and each language: so many steps of arithmetic.
 
 use std::hint::black_box;
+use std::ops::Mul;
 use std::time::Instant;
 
 /// So many steps of arithmetic. Each needs the result of the one before, so a step takes the same time everywhere.
@@ -8,6 +9,10 @@ use std::time::Instant;
 pub(crate) struct Load(pub(crate) u64);
 
 impl Load {
+    pub(crate) fn microsecond(steps_per_millisecond: u64) -> Self {
+        Self(steps_per_millisecond.div_ceil(1_000))
+    }
+
     /// Does the work. It is Marsaglia's xorshift, which no compiler shortens.
     #[inline(never)]
     pub(crate) fn spin(self) -> u64 {
@@ -22,7 +27,15 @@ impl Load {
 
     /// Returns the load of the job of that number. If jobs are skewed, each 16th has 16 times as much.
     pub(crate) fn of_job(self, number: u64, skewed: bool) -> Self {
-        if skewed && number % 16 == 0 { Self(16 * self.0) } else { self }
+        if skewed && number.is_multiple_of(16) { Self(16 * self.0) } else { self }
+    }
+}
+
+impl Mul<u64> for Load {
+    type Output = Self;
+
+    fn mul(self, times: u64) -> Self {
+        Self(self.0 * times)
     }
 }
 

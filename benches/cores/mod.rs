@@ -3,8 +3,11 @@
 //! A measurement has an OS process of its own, because the number of cores is fixed when a library's first process starts.
 //! [`serve`] is such an OS process. The program `table` starts them (`--cores`), and prints what they measured.
 
+mod bursts;
+mod futures;
 mod load;
 mod ours;
+mod quiet;
 mod work;
 
 use std::time::Duration;
@@ -28,11 +31,20 @@ pub enum Library {
     Placed,
     /// This library. Loads are given to `csp::compute`.
     Compute,
+    /// The loops of rayon.
+    Rayon,
+    /// Tasks of tokio.
+    Tokio,
 }
 
 impl Library {
-    const NAMED: [(Self, &'static str); 3] =
-        [(Self::Csp, "csp"), (Self::Placed, "placed"), (Self::Compute, "compute")];
+    const NAMED: [(Self, &'static str); 5] = [
+        (Self::Csp, "csp"),
+        (Self::Placed, "placed"),
+        (Self::Compute, "compute"),
+        (Self::Rayon, "rayon"),
+        (Self::Tokio, "tokio"),
+    ];
 
     /// Returns its name on the command line of a measurement.
     pub fn name(self) -> &'static str {
@@ -43,29 +55,33 @@ impl Library {
     /// Returns true if it can do the work.
     pub fn does(self, work: Work) -> bool {
         match self {
-            Self::Csp | Self::Placed => true,
-            Self::Compute => work.computes(),
+            Self::Csp | Self::Tokio => true,
+            Self::Placed => !work.is_quiet(),
+            Self::Compute => cfg!(feature = "compute") && work.computes(),
+            Self::Rayon => work.only_computes(),
         }
     }
 
     /// Runs the network of a work once.
     fn run(self, work: Work, microsecond: Load) -> Duration {
-        let anywhere = Place { backend: None, clock: Clock::Wall };
         match self {
-            Self::Csp => ours::run(work, anywhere, microsecond, false),
+            Self::Csp => ours::run(work, ANYWHERE, microsecond, false),
             Self::Placed => {
-                let place = Place { backend: Some(Backend::Cores), ..anywhere };
+                let place = Place { backend: Some(Backend::Cores), ..ANYWHERE };
                 ours::run(work, place, microsecond, false)
             }
-            Self::Compute => ours::run(work, anywhere, microsecond, true),
+            Self::Compute => ours::run(work, ANYWHERE, microsecond, true),
+            Self::Rayon => bursts::run(work, microsecond),
+            Self::Tokio => futures::run(work, microsecond),
         }
     }
 }
 
-/// A work is repeated for this long.
-const GOAL: Duration = Duration::from_millis(60);
+/// The library says where a process runs.
+const ANYWHERE: Place = Place { backend: None, clock: Clock::Wall };
 
-/// Does one measurement: `LIBRARY WORK STEPS`, where so many steps take a millisecond. Prints the nanoseconds of a unit.
+/// Does one measurement: `LIBRARY WORK STEPS`, where so many steps take a millisecond. Prints the nanoseconds of a unit. If nothing
+/// happens in the work, it prints the nanoseconds of CPU time and the number of wake-ups.
 ///
 /// # Panics
 /// If the arguments are others.
@@ -76,11 +92,16 @@ pub fn serve(arguments: &[String]) {
     let library = Library::NAMED.iter().find(|(_, name)| name == library);
     let (library, _) = *library.expect("the library is known");
     let work = Work::named(work).expect("the work is known");
-    let microsecond = Load(steps.parse::<u64>().expect("a number of steps").div_ceil(1_000));
+    let microsecond = Load::microsecond(steps.parse().expect("a number of steps"));
+    match library {
+        Library::Tokio if work.is_quiet() => futures::quiet(work, microsecond),
+        _ if work.is_quiet() => ours::quiet(work, ANYWHERE, microsecond),
+        _ => {}
+    }
     // The first time makes stacks and threads.
     library.run(work, microsecond);
     let (mut took, mut units) = (Duration::ZERO, 0);
-    while took < GOAL {
+    while took < work.goal() {
         took += library.run(work, microsecond);
         units += work.units();
     }

@@ -1,18 +1,20 @@
 //! The works, as processes of this library.
 
 use std::hint::black_box;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use csp::{Channel, Reader, Writer, parallel, process};
+use csp::{Channel, Process, Reader, Writer, parallel, process};
 
 use super::load::Load;
-use super::work::{NOTHINGS, STAGES, Work};
+use super::quiet;
+use super::work::{STAGES, Work};
 use crate::works::{At as _, Place, commstime, fan_in, ring, select};
 
 /// Runs the network of a work once. `microsecond` is the load of one. With `compute` the loads are given to `csp::compute`.
 pub(super) fn run(work: Work, place: Place, microsecond: Load, compute: bool) -> Duration {
     let times = work.times();
-    let load = |microseconds| Load(microseconds * microsecond.0);
+    let load = |microseconds| microsecond * microseconds;
     let start = Instant::now();
     match work {
         // These measure themselves, once all processes are at work.
@@ -20,16 +22,13 @@ pub(super) fn run(work: Work, place: Place, microsecond: Load, compute: bool) ->
         Work::Ring => return ring::ours(place, times),
         Work::FanIn => return fan_in::ours(place, times),
         Work::Select => return select::ours(place, times),
-        Work::Nothing => {
+        Work::Nothing(processes) => {
             for _ in 0..times {
-                parallel!(NOTHINGS as usize * nothing().at(place));
+                parallel!(processes as usize * nothing().at(place));
             }
         }
-        Work::Many(processes) => {
-            parallel!(processes as usize * nothing().at(place));
-        }
         Work::Pipelines { pipelines: 1, stage } => {
-            assert_eq!(pipeline(load(stage), compute, place, times), times);
+            assert_eq!(pipeline(|out| producer(out, times), load(stage), compute, place), times);
         }
         Work::Pipelines { pipelines, stage } => {
             // The stages stay beside their pipeline, which is what is placed.
@@ -61,6 +60,7 @@ pub(super) fn run(work: Work, place: Place, microsecond: Load, compute: bool) ->
                 black_box(parallel!(jobs));
             }
         }
+        Work::Idle | Work::Blocked => unreachable!("its CPU time is measured instead"),
     }
     start.elapsed()
 }
@@ -120,8 +120,13 @@ fn stage(input: Reader<u64>, out: Writer<u64>, load: Load, compute: bool) -> csp
     Ok(())
 }
 
-/// Sends values through a pipeline, and returns how many have arrived.
-fn pipeline(load: Load, compute: bool, place: Place, n: u64) -> u64 {
+/// Sends the values of a source through a pipeline, and returns how many have arrived.
+fn pipeline<A: Send + 'static>(
+    source: impl FnOnce(Writer<u64>) -> Process<A, csp::Result>,
+    load: Load,
+    compute: bool,
+    place: Place,
+) -> u64 {
     let first = Channel::new();
     let mut input = first.reader();
     let stages: Vec<_> = (0..STAGES)
@@ -131,12 +136,29 @@ fn pipeline(load: Load, compute: bool, place: Place, n: u64) -> u64 {
             stage(input, next.writer(), load, compute).at(place)
         })
         .collect();
-    let (produced, _, collected) = parallel!(producer(first.writer(), n), stages, collector(input));
-    produced.expect("the stages read all");
+    let (sent, _, collected) = parallel!(source(first.writer()), stages, collector(input));
+    sent.expect("the stages read all");
     collected
 }
 
 #[process]
 fn whole_pipeline(load: Load, compute: bool, place: Place, n: u64) -> u64 {
-    pipeline(load, compute, place, n)
+    pipeline(|out| producer(out, n), load, compute, place)
+}
+
+#[process]
+fn input(out: Writer<u64>, reads: mpsc::Sender<()>) -> csp::Result {
+    csp::io(|| quiet::input(&reads));
+    Ok(out.write(1)?)
+}
+
+/// Measures this OS process when a network has ended, or when one waits for input.
+pub(super) fn quiet(work: Work, place: Place, microsecond: Load) -> ! {
+    run(quiet::BEFORE, place, microsecond, false);
+    if work == Work::Blocked {
+        let (reads, reading) = mpsc::channel();
+        std::thread::spawn(move || pipeline(|out| input(out, reads), microsecond, false, place));
+        reading.recv().expect("it reads");
+    }
+    quiet::measure(work)
 }

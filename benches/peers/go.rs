@@ -81,20 +81,54 @@ fn run(scene: Scene, work: &str, n: u64) -> Duration {
     Duration::from_nanos(answer.trim().parse().expect("it has done it"))
 }
 
-/// Builds the program in a folder of its own, and removes the folder when the program has started.
+/// Starts the program, in the way that suits the scene.
 fn program<T>(scene: Scene, start: impl FnOnce(&mut Command) -> std::io::Result<T>) -> T {
-    let folder = std::env::temp_dir().join(format!("csp-benches-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("there is room for what is built");
-    let (source, built): (PathBuf, PathBuf) = (folder.join("peer.go"), folder.join("peer"));
-    std::fs::write(&source, include_str!("peer.go")).expect("there is room for its source");
-    let building = Command::new("go").arg("build").arg("-o").args([&built, &source]).output();
-    let building = building.expect("`go` can be run");
-    assert!(building.status.success(), "{}", String::from_utf8_lossy(&building.stderr));
-    let mut command = Command::new(&built);
+    let built = Built::new();
+    let mut command = Command::new(built.program());
     if scene == Scene::OneThread {
         command.env("GOMAXPROCS", "1");
     }
-    let started = start(&mut command).expect("it starts");
-    let _ = std::fs::remove_dir_all(&folder);
-    started
+    start(&mut command).expect("it starts")
+}
+
+/// The program, built in a folder of its own. Dropping this removes the folder. A program that has started does not need it.
+#[derive(Debug)]
+pub struct Built {
+    folder: PathBuf,
+}
+
+impl Built {
+    /// Builds it.
+    ///
+    /// # Panics
+    /// If Go cannot do that.
+    #[expect(clippy::new_without_default, reason = "it takes a second and a folder")]
+    pub fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("csp-benches-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("there is room for what is built");
+        let built = Self { folder };
+        let sources =
+            [("peer.go", include_str!("peer.go")), ("cores.go", include_str!("cores.go"))];
+        let mut building = Command::new("go");
+        building.arg("build").arg("-o").arg(built.program());
+        for (name, source) in sources {
+            let file = built.folder.join(name);
+            std::fs::write(&file, source).expect("there is room for its source");
+            building.arg(file);
+        }
+        let building = building.output().expect("`go` can be run");
+        assert!(building.status.success(), "{}", String::from_utf8_lossy(&building.stderr));
+        built
+    }
+
+    /// Returns the path of the program.
+    pub fn program(&self) -> PathBuf {
+        self.folder.join("peer").with_extension(std::env::consts::EXE_EXTENSION)
+    }
+}
+
+impl Drop for Built {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
 }

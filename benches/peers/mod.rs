@@ -6,7 +6,7 @@ pub mod go;
 
 use crate::measure::Clock;
 
-pub(crate) use awaiting::{AsyncChannel, Flume, Kanal, Tokio, on_tokio};
+pub(crate) use awaiting::{AsyncChannel, Flume, Kanal, OnCores, Tokio, on_tokio, tokios};
 pub(crate) use blocking::{Crossbeam, FlumeThreads, KanalThreads, May, Std};
 
 /// A channel whose operations are the peer's own futures, with nothing around them.
@@ -14,6 +14,12 @@ pub(crate) trait Awaiting: 'static {
     const NAME: &'static str;
     type Writer: Clone + Send + Sync + 'static;
     type Reader: Send + 'static;
+    const CLOCK: Clock = Clock::Thread;
+
+    /// Runs a future, and what it spawns.
+    fn run<R: Send + 'static>(main: impl Future<Output = R> + Send + 'static) -> R {
+        on_tokio(main)
+    }
 
     /// Makes a channel. Capacity 0 is a rendezvous, or room for one if the peer has no rendezvous.
     fn channel(capacity: usize) -> (Self::Writer, Self::Reader);

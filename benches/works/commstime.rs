@@ -8,7 +8,7 @@ use super::{At as _, Place, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
-    KanalThreads, Std, Tokio, on_tokio,
+    KanalThreads, Std, Tokio,
 };
 
 /// The time of one communication, four of which make one number.
@@ -62,7 +62,7 @@ pub(crate) fn ours(place: Place, n: u64) -> Duration {
     parallel!(network).0.3.expect("the others never end")
 }
 
-fn awaiting<P: Awaiting>(n: u64) -> Duration {
+pub(crate) fn awaiting<P: Awaiting>(n: u64) -> Duration {
     async fn prefix<P: Awaiting>(mut input: P::Reader, out: P::Writer) -> Option<()> {
         P::write(&out, 0).await.value()?;
         loop {
@@ -86,9 +86,9 @@ fn awaiting<P: Awaiting>(n: u64) -> Duration {
         }
     }
     async fn consume<P: Awaiting>(mut input: P::Reader, n: u64) -> Option<Duration> {
-        Some(timed!(Clock::Thread, 20, n, P::read(&mut input).await.value()?))
+        Some(timed!(P::CLOCK, 20, n, P::read(&mut input).await.value()?))
     }
-    on_tokio(async move {
+    P::run(async move {
         let [(aw, ar), (bw, br), (cw, cr), (dw, dr)] = [(); 4].map(|()| P::channel(0));
         tokio::spawn(prefix::<P>(ar, bw));
         tokio::spawn(delta::<P>(br, cw, dw));

@@ -8,7 +8,7 @@ use super::{At as _, Place, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
-    KanalThreads, Std, Tokio, on_tokio,
+    KanalThreads, Std, Tokio,
 };
 
 const WRITERS: usize = 10;
@@ -44,16 +44,16 @@ pub(crate) fn ours(place: Place, n: u64) -> Duration {
         .expect("the writers never end")
 }
 
-fn awaiting<P: Awaiting>(n: u64) -> Duration {
+pub(crate) fn awaiting<P: Awaiting>(n: u64) -> Duration {
     async fn write<P: Awaiting>(out: P::Writer) -> Option<()> {
         loop {
             P::write(&out, 1).await.value()?;
         }
     }
     async fn read<P: Awaiting>(mut input: P::Reader, n: u64) -> Option<Duration> {
-        Some(timed!(Clock::Thread, 200, n, P::read(&mut input).await.value()?))
+        Some(timed!(P::CLOCK, 200, n, P::read(&mut input).await.value()?))
     }
-    on_tokio(async move {
+    P::run(async move {
         let (out, input) = P::channel(0);
         for _ in 0..WRITERS {
             tokio::spawn(write::<P>(out.clone()));

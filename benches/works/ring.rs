@@ -8,7 +8,7 @@ use super::{At as _, Place, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
-    KanalThreads, May, Tokio, on_tokio,
+    KanalThreads, May, Tokio,
 };
 
 const PROCESSES: usize = 1_000;
@@ -53,19 +53,19 @@ pub(crate) fn ours(place: Place, n: u64) -> Duration {
         .expect("the others never end")
 }
 
-fn awaiting<P: Awaiting>(n: u64) -> Duration {
+pub(crate) fn awaiting<P: Awaiting>(n: u64) -> Duration {
     async fn element<P: Awaiting>(mut input: P::Reader, out: P::Writer) -> Option<()> {
         loop {
             P::write(&out, P::read(&mut input).await.value()? + 1).await.value()?;
         }
     }
     async fn laps<P: Awaiting>(mut input: P::Reader, out: P::Writer, n: u64) -> Option<Duration> {
-        Some(timed!(Clock::Thread, 2, n, {
+        Some(timed!(P::CLOCK, 2, n, {
             P::write(&out, 0).await.value()?;
             P::read(&mut input).await.value()?
         }))
     }
-    on_tokio(async move {
+    P::run(async move {
         let (first, mut input) = P::channel(0);
         for _ in 1..PROCESSES {
             let (out, next) = P::channel(0);

@@ -9,7 +9,6 @@ use super::{At as _, Place, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal, Tokio,
-    on_tokio,
 };
 
 const CHANNELS: usize = 10;
@@ -64,7 +63,7 @@ pub(crate) fn ours(place: Place, n: u64) -> Duration {
     parallel!(writers, choose(inputs, place.clock, n).at(place)).1.expect("the writers never end")
 }
 
-fn awaiting<P: Awaiting>(n: u64) -> Duration {
+pub(crate) fn awaiting<P: Awaiting>(n: u64) -> Duration {
     async fn write<P: Awaiting>(out: P::Writer) -> Option<()> {
         loop {
             P::write(&out, 1).await.value()?;
@@ -72,7 +71,7 @@ fn awaiting<P: Awaiting>(n: u64) -> Duration {
     }
     async fn choose<P: Awaiting>(inputs: [P::Reader; CHANNELS], n: u64) -> Option<Duration> {
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h, mut i, mut j] = inputs;
-        Some(timed!(Clock::Thread, 200, n, {
+        Some(timed!(P::CLOCK, 200, n, {
             tokio::select! {
                 value = P::read(&mut a) => value.value()?,
                 value = P::read(&mut b) => value.value()?,
@@ -87,7 +86,7 @@ fn awaiting<P: Awaiting>(n: u64) -> Duration {
             }
         }))
     }
-    on_tokio(async move {
+    P::run(async move {
         let inputs = [(); CHANNELS].map(|()| {
             let (out, input) = P::channel(0);
             for _ in 0..WRITERS {
