@@ -615,7 +615,7 @@ const DOUBLE_NAMES: &[&str] = &[
     "Before", "Call", "Claim", "Compound", "Core", "Count", "Departure", "Done",
     "End", "Ended", "Ending", "Ends", "Entry", "Exit", "Far", "Fiber",
     "Found", "Futures", "Guard", "Held", "Holder", "Holds", "Home", "How",
-    "Kept", "Kind", "Known", "Lent", "Letter", "Link", "Look", "Members",
+    "Kept", "Kind", "Known", "Lent", "Link", "Look", "Members",
     "NoStack", "Numbers", "Object", "Offer", "Outcome", "Output", "Packer", "Parcel",
     "Parts", "Place", "Post", "Promised", "Run", "Shown", "Site", "Slot",
     "Standing", "State", "Suspender", "Table", "Unpacker", "Variant", "Wait",

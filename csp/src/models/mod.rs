@@ -223,6 +223,20 @@ pub(crate) fn is_planted(mistake: &str) -> bool {
     PLANTED.get_or_init(|| std::env::var("CSP_PLANTED").unwrap_or_default()) == mistake
 }
 
+loom::thread_local! {
+    static LOST: Cell<Option<&'static str>> = Cell::new(None);
+}
+
+/// Lets the calling thread end at this place for good.
+fn loses_this_thread(place: &'static str) {
+    LOST.with(|lost| lost.set(Some(place)));
+}
+
+/// Returns whether the calling thread ends at this place.
+pub(crate) fn is_lost(place: &str) -> bool {
+    LOST.with(|lost| lost.get() == Some(place))
+}
+
 /// Runs models with a mistake planted in each, and fails if one of these succeeds. `module` has the models, and `mistakes` names
 /// each mistake and its model. A failed model cannot go on, so another OS process runs it.
 fn all_are_found(module: &str, mistakes: &[(&str, &str)]) {

@@ -9,6 +9,9 @@
 pub(super) mod barrier;
 #[cfg(loom)]
 mod checked;
+mod futex;
+#[allow(dead_code, reason = "for a backend that may not be compiled in")]
+pub(super) mod inbox;
 #[cfg(loom)]
 mod owners;
 #[allow(dead_code, reason = "for schedulers on several cores")]
@@ -23,8 +26,10 @@ use std::ops::{Deref, DerefMut};
 #[cfg(loom)]
 pub(crate) use checked::{AtomicU32, Cell, UnsafeCell};
 #[cfg(loom)]
+use loom::sync::Condvar;
+#[cfg(loom)]
 #[allow(unused_imports, reason = "for a backend that may not be compiled in")]
-pub(crate) use loom::sync::atomic::AtomicUsize;
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize};
 #[cfg(loom)]
 pub(crate) use loom::{
     sync::atomic::{AtomicBool, fence},
@@ -37,9 +42,11 @@ use owners::AnyWord as Word;
 pub(crate) use owners::let_locks_have_owners;
 #[cfg(not(loom))]
 pub(crate) use shown::Shown;
+#[cfg(all(not(loom), not(target_os = "linux")))]
+use std::sync::Condvar;
 #[cfg(not(loom))]
 #[allow(unused_imports, reason = "for a backend that may not be compiled in")]
-pub(crate) use std::sync::atomic::AtomicUsize;
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicUsize};
 pub(crate) use std::sync::{Arc, atomic::Ordering};
 #[cfg(not(loom))]
 pub(crate) use std::{

@@ -11,6 +11,7 @@ use super::scheduler::{SCHEDULER, Scheduler, TURNS};
 use super::timers::Timed;
 use crate::process::work;
 use crate::stack::engine::{self, Fiber, Suspender};
+use crate::sync::inbox::{Link, Linked};
 use crate::wait::blocked::Blocked;
 use crate::wait::park::{self, Context, Park};
 
@@ -30,9 +31,18 @@ pub(super) struct Coroutine {
     pub(super) armings: Cell<u64>,
     /// The deadline that was armed last.
     pub(super) deadline: Cell<Option<Instant>>,
+    link: Link<Self>,
 }
 
-// SAFETY: other threads use only `scheduler` and its `inbox`. The other fields belong to its own thread.
+impl Linked for Coroutine {
+    #[inline(always)]
+    fn link(&self) -> &Link<Self> {
+        &self.link
+    }
+}
+
+// SAFETY: other threads use only `scheduler` and its `inbox`, and `link` as the inbox does. The other fields belong to its own
+// thread.
 unsafe impl Sync for Coroutine {}
 
 /// Finishes fibers while the engine's thread-local data still exists. It is made after that data, and so dropped
@@ -74,8 +84,7 @@ impl Park for Coroutine {
         let this = self.forever();
         match SCHEDULER.get() {
             Some(scheduler) if std::ptr::eq(scheduler, self.scheduler) => this.wake(),
-            // The scheduler holds the other side of its inbox itself.
-            _ => self.scheduler.post(this),
+            _ => self.scheduler.inbox.put(this, self.scheduler),
         }
     }
 
@@ -123,6 +132,7 @@ impl Coroutine {
             stack: Cell::new(0),
             armings: Cell::new(0),
             deadline: Cell::new(None),
+            link: Link::new(),
         }));
         // `Coroutine::of` needs the exposed provenance.
         ptr::from_ref(this).expose_provenance();

@@ -119,11 +119,8 @@ impl Scheduler {
     fn wait_until(&'static self, until: Instant) {
         let until = self.timers.next().map_or(until, |next| next.min(until));
         let leads = links::is_linked() && self.lead(Some(until));
-        if !leads
-            && self.ready.is_empty()
-            && let Some(letter) = self.receive(Some(until))
-        {
-            self.open(letter);
+        if !leads && self.ready.is_empty() {
+            self.inbox.sleep(Some(until));
         }
         self.look_outside();
     }

@@ -1,24 +1,22 @@
 //! A scheduler: a thread, and the coroutines that it runs.
 //!
 //! Invariants:
-//! - Only a scheduler's own thread touches it, except for its inbox. Other threads wake a coroutine through the
-//!   inbox, by a letter (a cross-thread wake-up message).
+//! - Only a scheduler's own thread touches it, except for its inbox. Other threads wake a coroutine by putting it there.
 //! - A coroutine is in exactly one state: running, ready, parked, or idle. It is put into the ready queue once for
 //!   each time it parks or passes. A wake-up that comes before it parks is kept for it.
 //! - The thread itself is one more coroutine, the host, whose stack is the thread's own. While the host is parked,
 //!   the loop runs on that stack. The loop ends when the host's turn comes.
-//! - A scheduler that ends leaves nothing to the next thread that uses it: no deadline, no letter, no process.
+//! - A scheduler that ends leaves nothing to the next thread that uses it: no deadline, no wake-up, no process.
 //! - A process is accepted only if a coroutine exists that can refuse it. Therefore nothing in a wait fails for
 //!   want of memory.
 //! - Coroutines and schedulers are never freed, only used again, so a reference to one is always valid. A coroutine
 //!   that has lost its fiber waits in `spent` for the next fiber.
 #![allow(unsafe_code)]
 
-use crossbeam_channel::{Receiver, Sender};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -30,6 +28,7 @@ use super::unstarted::Unstarted;
 use crate::process::work;
 use crate::process::work::Work;
 use crate::stack::engine::{self, Fiber, NoStack};
+use crate::sync::inbox::Inbox;
 use crate::system::thread_id;
 use crate::wait::park::{self, Context, Ready};
 use crate::wait::seen::agents;
@@ -40,11 +39,9 @@ use crate::watch::census::census;
 pub(super) const TURNS: u32 = 61;
 
 pub(super) struct Scheduler {
-    pub(super) inbox: Sender<Letter>,
-    pub(super) letters: Receiver<Letter>,
+    /// The coroutines that other threads wake. A call says that there are questions, or processes that were placed here.
+    pub(super) inbox: Inbox<Coroutine>,
     pub(super) questions: Questions,
-    /// The approximate number of letters in the inbox that are questions.
-    pub(super) asked: AtomicUsize,
     /// Every coroutine except the host, idle ones included.
     pub(super) all: Mutex<Vec<&'static Coroutine>>,
     /// The context that has the turn. It is null if nobody is ready.
@@ -56,11 +53,7 @@ pub(super) struct Scheduler {
     /// The number that the system has given the thread.
     pub(super) thread: AtomicU32,
     pub(super) in_use: AtomicBool,
-    /// The thread has fallen asleep, and nobody has woken it.
-    pub(super) asleep: AtomicBool,
     pub(super) patience: Patience,
-    /// The thread polls the links to other OS processes, and a letter alone does not wake it.
-    pub(super) leading: AtomicBool,
     pub(super) host: Cell<Option<&'static Coroutine>>,
     pub(super) ready: Ready,
     pub(super) unstarted: Queue<VecDeque<Unstarted>>,
@@ -81,9 +74,6 @@ pub(super) struct Scheduler {
     pub(super) refusing: RefCell<Option<String>>,
     pub(super) ending: Cell<bool>,
 }
-
-/// A message from another thread: a coroutine to wake, or `None` for a question.
-pub(super) type Letter = Option<&'static Coroutine>;
 
 // SAFETY: other threads use only the inbox, and what is atomic or behind a lock. A scheduler whose thread has ended is handed to another thread through a mutex.
 unsafe impl Sync for Scheduler {}
@@ -108,21 +98,16 @@ impl Scheduler {
         // Takes over a scheduler whose thread has ended, or makes one.
         let unused = UNUSED.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let scheduler = unused.unwrap_or_else(|| {
-            let (inbox, letters) = crossbeam_channel::unbounded();
             let scheduler: &'static Self = Box::leak(Box::new(Self {
-                inbox,
-                letters,
+                inbox: Inbox::new(),
                 questions: Questions::default(),
-                asked: AtomicUsize::new(0),
                 all: Mutex::default(),
                 running: AtomicPtr::new(ptr::null_mut()),
                 turns: AtomicU32::new(0),
                 own: AtomicPtr::new(ptr::null_mut()),
                 thread: AtomicU32::new(0),
                 in_use: AtomicBool::new(false),
-                asleep: AtomicBool::new(false),
                 patience: Patience::new(),
-                leading: AtomicBool::new(false),
                 host: Cell::new(None),
                 ready: Ready::new(),
                 unstarted: Queue::new(VecDeque::new()),
@@ -314,22 +299,21 @@ impl Scheduler {
         self.running.store(ptr::from_ref(context).cast_mut(), Ordering::Relaxed);
     }
 
-    pub(super) fn open(&'static self, letter: Letter) {
-        match letter {
-            Some(coroutine) => coroutine.wake(),
-            None => {
-                self.asked.fetch_sub(1, Ordering::Relaxed);
-                self.share.take_placed(self);
-                self.questions.answer(self);
-            }
+    /// Takes in what other threads have sent.
+    #[inline]
+    pub(super) fn open_inbox(&'static self) {
+        let taken = self.inbox.take();
+        let called = taken.called;
+        taken.for_each(Coroutine::wake);
+        if called {
+            self.share.take_placed(self);
+            self.questions.answer(self);
         }
     }
 
-    /// Takes in messages from other threads, and deadlines that have come.
+    /// Takes in what other threads have sent, and deadlines that have come.
     pub(super) fn look_outside(&'static self) {
-        while let Ok(letter) = self.letters.try_recv() {
-            self.open(letter);
-        }
+        self.open_inbox();
         if !self.timers.is_empty() {
             self.wake_late(Instant::now());
         }

@@ -26,14 +26,9 @@ impl Scheduler {
         ptr::from_ref(self).addr()
     }
 
-    /// Takes in the letters that wake its processes, and no questions. Only its own thread calls this.
+    /// Takes in what wakes its processes, and no questions. Its own thread calls this, while it answers one.
     pub(super) fn take_letters(&'static self) {
-        while let Ok(letter) = self.letters.try_recv() {
-            match letter {
-                Some(coroutine) => coroutine.wake(),
-                None => drop(self.asked.fetch_sub(1, Ordering::Relaxed)),
-            }
-        }
+        self.inbox.take().for_each(Coroutine::wake);
         self.share.take_placed(self);
         if let Some(guest) = guest() {
             guest.take_letters();
@@ -78,9 +73,7 @@ impl Scheduler {
 
     /// Tells the scheduler that there is a question.
     pub(super) fn alert(&self) {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.inbox.send(None).expect("a scheduler is never freed");
-        self.look_up();
+        self.inbox.call(false, self);
     }
 
     /// Shows its processes. Only its own thread calls this.
@@ -161,8 +154,7 @@ impl Holder for HasTurn {
 
     fn ready(&self, most: usize) -> Waiting {
         let (first, more) = self.scheduler.ready.look(most);
-        let asked = self.scheduler.asked.load(Ordering::Relaxed);
-        let more = more || self.scheduler.letters.len() > asked;
+        let more = more || self.scheduler.inbox.has_nodes();
         Waiting { paths: Self::paths(first.into_iter()), more }
     }
 

@@ -1,5 +1,7 @@
-//! The protocols of the room `sync`: locks that have owners, data that others take from, the search for work.
+//! The protocols of the room `sync`: locks that have owners, data that others take from, the search for work,
+//! the inbox of a thread.
 
+mod inbox;
 mod lock;
 mod search;
 mod stealing;

@@ -74,8 +74,6 @@ impl Scheduler {
         if self.is_of_this_thread() {
             return self.begin_placed(unstarted);
         }
-        // The scheduler is counted as awake before it has them: see `post`.
-        self.counts_as_awake();
         self.share.to_come.fetch_add(unstarted.count - unstarted.next, Ordering::Release);
         self.share.placed().push_back(unstarted);
         self.rouse();

@@ -18,7 +18,6 @@ use crate::process::work::Work;
 use crate::sync::search::{Roster, WorkSearch};
 use crate::system::cores;
 use crate::system::forked::{self, Afresh};
-use crate::system::quiet;
 use crate::wait::park;
 use crate::wait::thread::relief;
 
@@ -188,17 +187,9 @@ impl Roster for &'static CorePool {
 }
 
 impl Scheduler {
-    /// Lets the scheduler look at what has come for it, from any thread.
+    /// Lets the scheduler look at what has come for it, from any thread. It counts as awake from now on.
     pub(super) fn rouse(&self) {
-        self.counts_as_awake();
-        self.alert();
-    }
-
-    /// Counts the scheduler as awake, if it sleeps. The caller then sends it a letter: see `post`.
-    pub(super) fn counts_as_awake(&self) {
-        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
-            quiet::wake();
-        }
+        self.inbox.call(true, self);
     }
 }
 

@@ -63,7 +63,7 @@ impl Share {
         }
         // A worker with processes that wait for others looks for these first, because such a wait is mostly short.
         if self.alive.load(Ordering::Relaxed) > 0
-            && worker.patience.look(deadline, || !worker.letters.is_empty())
+            && worker.patience.look(deadline, || !worker.inbox.is_empty())
         {
             pool().rises(self);
             worker.look_outside();
@@ -105,7 +105,7 @@ impl Share {
         loop {
             let began = Instant::now();
             while began.elapsed() < LOOK {
-                if !worker.letters.is_empty() {
+                if !worker.inbox.is_empty() {
                     return Looked::Disturbed;
                 }
                 if let Some(victim) = METER.with_borrow_mut(|meter| meter.victim(worker, pool))
@@ -136,8 +136,8 @@ impl Share {
             let until = Instant::now() + nap;
             let until = deadline.map_or(until, |deadline| deadline.min(until));
             nap = (nap * 2).min(LONGEST_NAP);
-            if let Some(letter) = worker.receive(Some(until)) {
-                worker.open(letter);
+            worker.inbox.sleep(Some(until));
+            if !worker.inbox.is_empty() {
                 return Looked::Disturbed;
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
