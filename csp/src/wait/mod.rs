@@ -20,6 +20,5 @@ pub(super) mod park {
     };
     pub(crate) use super::parking::{Children, Park, Polled, WOKEN, mark_woken, refuse_to_wait};
     pub(crate) use super::thread::current::current;
-    pub(crate) use super::thread::park::{doze, is_late};
     pub(crate) use super::thread::plain::{errand, rename_thread};
 }

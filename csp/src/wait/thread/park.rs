@@ -19,11 +19,11 @@ std::thread_local! {
 
 /// Returns whether this thread is ending, and has lost the data that the standard library and others keep with it. Then
 /// `std::thread::current()` panics. So a thread that waits now sleeps and looks by turns.
-pub(crate) fn is_late() -> bool {
+pub(super) fn is_late() -> bool {
     LATE.get()
 }
 
-pub(crate) fn doze() {
+fn doze() {
     std::thread::sleep(Duration::from_micros(200));
 }
 

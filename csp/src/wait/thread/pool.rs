@@ -3,8 +3,9 @@
 //! Invariant: a job is given to a thread that waits for one, or to a new thread. It never waits for another job to
 //! end. So no limit can make calls wait for one another in a circle.
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use crate::system::forked::Afresh;
@@ -17,12 +18,58 @@ const IDLE: Duration = Duration::from_secs(1);
 /// The work for another thread. It never unwinds.
 pub(crate) type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
 
-/// A channel without room: a sender meets a thread that waits, or nobody.
-type Meeting = (Sender<Job<'static>>, Receiver<Job<'static>>);
+/// The place where threads without a job wait for one.
+#[derive(Default)]
+struct Meeting {
+    waiting: Mutex<Waiting>,
+    given: Condvar,
+}
 
-fn waiting() -> &'static Meeting {
-    static WAITING: Afresh<Meeting> = Afresh::new();
-    WAITING.get(|| bounded(0))
+/// There are never more jobs than threads.
+#[derive(Default)]
+struct Waiting {
+    threads: usize,
+    jobs: VecDeque<Job<'static>>,
+}
+
+impl Meeting {
+    fn here() -> &'static Self {
+        static MEETING: Afresh<Meeting> = Afresh::new();
+        MEETING.get(Self::default)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the job to a thread that waits, or gives it back.
+    fn give(&self, job: Job<'static>) -> Option<Job<'static>> {
+        let mut waiting = self.waiting();
+        if waiting.threads == waiting.jobs.len() {
+            return Some(job);
+        }
+        waiting.jobs.push_back(job);
+        drop(waiting);
+        self.given.notify_one();
+        None
+    }
+
+    /// Waits for a job.
+    fn take(&self) -> Option<Job<'static>> {
+        let until = Instant::now() + IDLE;
+        let mut waiting = self.waiting();
+        waiting.threads += 1;
+        loop {
+            let job = waiting.jobs.pop_front();
+            let left = until.saturating_duration_since(Instant::now());
+            if job.is_some() || left.is_zero() {
+                waiting.threads -= 1;
+                return job;
+            }
+            let waited = self.given.wait_timeout(waiting, left);
+            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
 }
 
 /// Has a thread of the pool do the job at once.
@@ -30,25 +77,20 @@ fn waiting() -> &'static Meeting {
 /// # Errors
 /// Returns an error if a new thread is needed and the system has none. The job is then dropped.
 pub(crate) fn run(job: Job<'static>) -> io::Result<()> {
-    match waiting().0.try_send(counted(job)) {
-        Ok(()) => Ok(()),
-        Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
-            let thread = thread::Builder::new().name("csp io".into()).spawn(|| work(job));
-            // A job that was dropped without being run is no longer counted either.
-            thread.map(drop).inspect_err(|_| quiet::fall_asleep())
-        }
-    }
+    let Some(job) = Meeting::here().give(counted(job)) else { return Ok(()) };
+    let thread = thread::Builder::new().name("csp io".into()).spawn(|| work(job));
+    // A job that was dropped without being run is no longer counted either.
+    thread.map(drop).inspect_err(|_| quiet::fall_asleep())
 }
 
-fn work(mut job: Job<'static>) {
+fn work(job: Job<'static>) {
     quiet::lend_this_thread();
-    loop {
+    let mut next = Some(job);
+    while let Some(job) = next {
         job();
-        match waiting().1.recv_timeout(IDLE) {
-            Ok(next) => job = next,
-            Err(_) => return quiet::give_back_this_thread(),
-        }
+        next = Meeting::here().take();
     }
+    quiet::give_back_this_thread();
 }
 
 /// Counts the job as awake from now until it has ended, because it will wake the process that waits for it.

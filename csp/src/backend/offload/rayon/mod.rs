@@ -22,9 +22,9 @@
 
 pub(crate) mod counts;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use rayon_core::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ use crate::wait::thread::relief::{self, Sleep, Workers};
 
 struct RayonPool {
     pool: ThreadPool,
-    queue: (Sender<Job<'static>>, Receiver<Job<'static>>),
+    queue: Mutex<VecDeque<Job<'static>>>,
     counts: PoolCounts,
     /// The number of threads of stand-ins, and the number of those that sleep.
     stand_ins: AtomicUsize,
@@ -68,7 +68,8 @@ fn there_is() -> Option<&'static RayonPool> {
 /// Returns an error if the system has no threads for the pool. The next call tries again.
 pub(in crate::backend) fn run(job: Job<'static>) -> io::Result<()> {
     let crew = crew()?;
-    let _ = crew.queue.0.send(crew.counted(job));
+    let job = crew.counted(job);
+    lock(&crew.queue).push_back(job);
     crew.pool.spawn(take_turn);
     crew.counts.job_came(&crew);
     Ok(())
@@ -88,7 +89,7 @@ fn crew() -> io::Result<&'static RayonPool> {
     let pool = pool.build().map_err(io::Error::other)?;
     Ok(crew.get_or_init(|| RayonPool {
         pool,
-        queue: unbounded(),
+        queue: Mutex::default(),
         counts: PoolCounts::new(),
         stand_ins: AtomicUsize::new(0),
         stand_ins_away: AtomicUsize::new(0),
@@ -147,7 +148,8 @@ impl RayonPool {
 
     /// Does the first job of the queue. Returns whether there was one.
     fn do_first(&self) -> bool {
-        self.queue.1.try_recv().map(|job| job()).is_ok()
+        let job = lock(&self.queue).pop_front();
+        job.map(|job| job()).is_some()
     }
 
     /// Keeps a stand-in that has no job any more, or lets its thread end after this job.
@@ -174,7 +176,7 @@ impl RayonPool {
 
 impl Threads for &'static RayonPool {
     fn has_jobs(&self) -> bool {
-        !self.queue.1.is_empty()
+        !lock(&self.queue).is_empty()
     }
 
     fn size(&self) -> usize {
@@ -268,7 +270,7 @@ impl Workers for AllOfThem {
     fn rest(&self) -> bool {
         let Some(crew) = there_is() else { return true };
         let works = crew.counts.standing_in() > 0 || crew.dozing.load(Ordering::SeqCst) > 0;
-        if works || !crew.queue.1.is_empty() {
+        if works || !lock(&crew.queue).is_empty() {
             return false;
         }
         let idle = lock(&crew.idle).clone();
