@@ -1,4 +1,4 @@
-//! What more cores bring: each work on one core and on all, in this library and in its peers.
+//! The gain of more cores: each work on one core and on all, in this library and in its peers.
 //!
 //! A measurement has an OS process of its own, because the number of cores is fixed when a library's first process starts.
 //! [`serve`] is such an OS process. The program `table` starts them (`--cores`), and prints what they measured.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::work::Work;
 
-/// What is done before, so that all threads are there.
+/// The work that is done before, so that all threads are there.
 pub(super) const BEFORE: Work = Work::Jobs { jobs: 64, job: 50, skewed: false };
 
 /// Tells that it reads, and reads a line of input, which never comes.

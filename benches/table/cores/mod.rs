@@ -41,7 +41,7 @@ enum Program {
 }
 use Program::{Cores, Go, Plain};
 
-/// What is measured of a work.
+/// One measurement of a work.
 struct Side {
     name: &'static str,
     program: Program,

@@ -1,4 +1,4 @@
-//! What the rounds have measured, of this run and of those before it, and the tables of it.
+//! Rounds of measurements, of this run and of those before it, and their tables.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use super::bench::Bench;
 use super::{Column, SIDES, Side, Wishes};
 use crate::report::{Machine, figure};
 
-/// What one round has measured of a work: the nanoseconds of a unit, by the names of sides. It is no number if that failed.
+/// The figures of one round of a work: the nanoseconds of a unit, by the names of sides. A side that failed has no number.
 pub(super) type Round = BTreeMap<String, f64>;
 
 /// Returns the name under which a round has the number of a side's wake-ups.
