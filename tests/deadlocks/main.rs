@@ -10,6 +10,7 @@ mod classic;
 mod everywhere;
 mod futures;
 mod goker;
+mod methods;
 mod partial;
 mod snapshots;
 
@@ -65,7 +66,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
     #[cfg(not(feature = "subprocess"))]
     let everywhere: &[Case] = &[];
     let here = [snapshots::CASES, classic::CASES, partial::CASES, alive::CASES, goker::CASES];
-    here.into_iter().chain([futures::CASES, everywhere]).flatten()
+    here.into_iter().chain([futures::CASES, methods::CASES, everywhere]).flatten()
 }
 
 fn placements() -> Vec<(&'static str, Placement)> {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The parent of the deadlock beside the ring. A parent that waits for deadlocked processes is deadlocked too.
-const ROOT: &str = "beside_a_ring";
+pub(super) const ROOT: &str = "beside_a_ring";
 
 pub(crate) const CASES: &[Case] = &[
     deadlock("partial_two_read", |b| run(b, two_read), &[ROOT, "two_read", "reads[0]", "reads[1]"]),
@@ -72,11 +72,11 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// Ends the ring when it is dropped.
-struct Stop(Arc<AtomicBool>);
+pub(super) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
     /// Waits until the parents wait, because they are to be found too. A part of a deadlock may be found as soon as it is one.
-    fn until_parents_wait(&self) {
+    pub(super) fn until_parents_wait(&self) {
         until_blocked(&format!("/{ROOT}"));
     }
 }
@@ -96,7 +96,7 @@ impl Drop for Stop {
 
 type Part = fn(Placement, Stop) -> Process<(Placement, Stop), ()>;
 
-fn run(backend: &Placement, part: Part) {
+pub(super) fn run(backend: &Placement, part: Part) {
     parallel!(backend.place(beside_a_ring(backend.clone(), part)));
 }
 

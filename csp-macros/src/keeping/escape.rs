@@ -7,7 +7,7 @@ use super::statements::lets;
 use crate::tokens::{before, count, inside, is_call, is_ident, is_one_of, is_punct, macro_name};
 
 /// Methods that take `&self`.
-const BORROWING: &[&str] = &[
+pub(super) const BORROWING: &[&str] = &[
     "read",
     "begin",
     "iter",
@@ -36,7 +36,7 @@ const BORROWING: &[&str] = &[
 const ENDING: &[&str] = &["retire", "resign"];
 
 /// Macros whose use of their tokens is known.
-const KNOWN_MACROS: &[&str] = &[
+pub(super) const KNOWN_MACROS: &[&str] = &[
     "alt",
     "pri_alt",
     "parallel",
@@ -253,7 +253,7 @@ fn closures(tokens: &[TokenTree]) -> Vec<bool> {
 }
 
 /// Whether an expression begins behind these tokens, and no operator.
-fn begins_an_expression(before: &[TokenTree]) -> bool {
+pub(super) fn begins_an_expression(before: &[TokenTree]) -> bool {
     match before.last() {
         None => true,
         // An expression may have attributes.

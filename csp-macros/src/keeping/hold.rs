@@ -1,11 +1,12 @@
 //! Prints what a body keeps: calls that tell the library which process holds an argument or a variable.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{Index, Pat, Path, Type};
 
 use super::{
     escape::{is_kept, keeps},
+    fields::{Field, fields},
     statements::{Let, Variable, is_used, lets},
 };
 use crate::tokens::{inside, macro_name};
@@ -32,6 +33,16 @@ pub(crate) fn hold_argument(
         hold_argument(krate, &quote!(#argument.#index), pattern, ty, body)
     });
     parts.collect()
+}
+
+/// Prints that the current process holds the fields of the object that its body uses like channel ends. A field that is reached by
+/// `Deref` is somebody else's.
+pub(crate) fn hold_fields(krate: &Path, object: &Ident, body: &Group) -> TokenStream {
+    let held = fields(body).into_iter().map(|Field { member, is_kept }| {
+        let hold = hold(krate, &quote!(#object.#member), is_kept);
+        quote!(if #krate::__private::kept::is_part(&#object, &#object.#member) #hold)
+    });
+    held.collect()
 }
 
 /// Returns the body, with a line behind each statement that makes a channel, an end or a barrier if the body keeps it.

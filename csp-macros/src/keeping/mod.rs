@@ -5,10 +5,11 @@
 //! is a promise, and everything counts as escape that is not surely harmless. Examples are a name alone, an unknown
 //! method, a closure and an unknown macro. A name of several variables is kept if all of them are kept.
 //!
-//! `escape` finds out, `hold` prints, `statements` knows the `let`s that make channels and ends.
+//! `escape` finds out, `hold` prints, `statements` knows the `let`s that make channels and ends, and `fields` those of `self`.
 
 mod escape;
+mod fields;
 mod hold;
 mod statements;
 
-pub(crate) use hold::{hold_argument, marked};
+pub(crate) use hold::{hold_argument, hold_fields, marked};

@@ -60,7 +60,8 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Attribute, FnArg, GenericParam, Path, ReturnType, Signature, Token, Type, ext::IdentExt,
+    Attribute, FnArg, GenericParam, Path, ReceiverKind, ReturnType, Signature, Token, Type,
+    ext::IdentExt,
 };
 
 use super::{
@@ -164,10 +165,16 @@ impl Constructor<'_> {
 
     /// Prints the statements that say which arguments the process holds.
     fn held_arguments(&self) -> TokenStream {
-        let held = self.sig.inputs.iter().zip(self.names()).filter_map(|(input, name)| {
-            let FnArg::Typed(typed) = input else { return None };
-            let name = name.to_token_stream();
-            Some(keeping::hold_argument(self.krate, &name, &typed.pat, &typed.ty, &self.body))
+        let held = self.sig.inputs.iter().zip(self.names()).map(|(input, name)| match input {
+            FnArg::Typed(typed) => {
+                let name = name.to_token_stream();
+                keeping::hold_argument(self.krate, &name, &typed.pat, &typed.ty, &self.body)
+            }
+            FnArg::Receiver(receiver) if matches!(receiver.kind, ReceiverKind::Value) => {
+                keeping::hold_fields(self.krate, name, &self.body)
+            }
+            // An object in a box or an `Arc` may be somebody else's as well.
+            FnArg::Receiver(_) => TokenStream::new(),
         });
         held.collect()
     }

@@ -16,6 +16,12 @@
 //             &const { ::csp::__private::Definition::new("send") },
 //             (::csp::__private::argument::<Self>(self), ::csp::__private::argument::<u64>(n),),
 //             ::csp::__private::Code::new(|(this, n,)| {
+//                 if ::csp::__private::kept::is_part(&this, &this.out) {
+//                     #[allow(unused_imports)]
+//                     use ::csp::__private::kept::Otherwise as _;
+//                     ::csp::__private::kept::Kept(&this.out)
+//                         .hold(::csp::__private::kept::How { sure: true, spare: false });
+//                 }
 //                 {
 //                     #[allow(unused_imports)]
 //                     use ::csp::__private::kept::Otherwise as _;

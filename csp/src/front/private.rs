@@ -86,6 +86,14 @@ pub mod kept {
         pub spare: bool,
     }
 
+    /// Returns whether a field lies in the object itself, and was not reached by `Deref`.
+    #[inline(always)]
+    pub fn is_part<O, F>(object: &O, field: &F) -> bool {
+        let object = std::ptr::from_ref(object).addr();
+        let field = std::ptr::from_ref(field).addr();
+        (object..object + size_of::<O>()).contains(&field)
+    }
+
     /// Channel ends and similar values, and values that consist of such alone.
     pub trait Holds {
         /// Registers it as the current process's.
