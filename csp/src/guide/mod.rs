@@ -5,6 +5,7 @@
 //! | [first network](first_network) | processes, channels, `parallel!` |
 //! | [channels] | rendezvous and buffers, ends as values |
 //! | [replication and results](replication) | `n * process`, results, `spawn` |
+//! | [methods and closures](methods) | what else can be a process, and what the library then knows of it |
 //! | [termination] | retire or poison, how a failure travels, how to stop processes, `Ctrl-C` |
 //! | [errors with `?`](errors) | what an error of a process means for its neighbours, error types |
 //! | [supervision] | processes that fail and are made anew, limits of OS processes |
@@ -35,6 +36,7 @@ chapters! {
     first_network
     channels
     replication
+    methods
     termination
     errors
     supervision
