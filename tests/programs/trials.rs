@@ -105,3 +105,18 @@ fn fails() {
 fn has_a_process_that_fails() {
     parallel!(panics());
 }
+
+#[process]
+async fn awaits(input: Reader<u32>) -> csp::Result<u32> {
+    input.read_async().await
+}
+
+/// A newcomer's test: an end that is only awaited counts as used.
+#[csp::test]
+#[ignore = "run by `a_test_that_is_right_passes`"]
+fn awaits_what_it_has_written() {
+    let values = Channel::buffered(1);
+    let writer = values.writer();
+    writer.write(1).unwrap();
+    assert_eq!(parallel!(awaits(values.reader())).0, Ok(1));
+}

@@ -17,7 +17,7 @@ use crate::wait::quietly::{drop_each, drop_quietly};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a process",
     label = "expected a process, `n * process`, or a `Vec` of processes",
-    note = "a process is what a function with `#[process]` returns"
+    note = "a process is what a function with `#[process]` returns, or `csp::process(closure)`"
 )]
 ///
 /// ```
@@ -60,7 +60,7 @@ pub(super) mod sealed {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` is not a process",
         label = "expected a process, `n * process`, or a `Vec` of processes",
-        note = "a process is what a function with `#[process]` returns"
+        note = "a process is what a function with `#[process]` returns, or `csp::process(closure)`"
     )]
     pub trait Component: Sized {
         type Output;

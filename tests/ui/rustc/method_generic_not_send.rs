@@ -1,11 +1,11 @@
-struct Queue<T> {
-    all: Vec<T>,
+struct Slot<T> {
+    value: T,
 }
 
-impl<T: 'static> Queue<T> {
+impl<T: 'static> Slot<T> {
     #[csp::process]
-    fn last(mut self) -> Option<T> {
-        self.all.pop()
+    fn take(self) -> T {
+        self.value
     }
 }
 
