@@ -9,6 +9,7 @@ use csp_tests::{
 };
 use futures_util::stream::FusedStream as _;
 use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -671,6 +672,30 @@ on_each_backend! {
         }
         let (_, left) = passes_one_and_ends(backend, fails_with_streams_and_retires);
         assert_eq!(left, [Termination::Retired, Termination::Retired]);
+    }
+
+    /// The thread may run tasks next, and a new thread may have what it has left.
+    fn an_error_of_a_process_does_not_stay_with_its_thread(backend) {
+        fn said_by_each_panic() -> [String; 2] {
+            ["the first", "the second"].map(|message| {
+                let (reader, writer) = ends::<u64>();
+                let sink = writer.sink();
+                let panics = move || {
+                    let _sink = sink;
+                    panic!("{message}")
+                };
+                let caught: thread::Result<()> = catch_unwind(AssertUnwindSafe(panics));
+                assert!(caught.is_err());
+                poisoned_by_panic(&reader.read().expect_err("poison")).expect("a panic").1
+            })
+        }
+        for _ in 0..5 {
+            let fails = |input, out| fails_with_streams_async(input, out, Failed::Paper);
+            assert!(passes_one_and_ends(backend, fails).0.is_err());
+            assert_eq!(said_by_each_panic(), ["the first", "the second"]);
+            let elsewhere = thread::spawn(said_by_each_panic).join().expect("no panic");
+            assert_eq!(elsewhere, ["the first", "the second"]);
+        }
     }
 
     fn a_deadlock_that_a_process_returns_poisons_its_sinks(backend) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Retiring};
+use super::{Context, Retiring, ReturnedError};
 use crate::report::termination::Poison;
 use crate::wait::panics;
 use crate::wait::parking::{Children, Polled};
@@ -60,6 +60,7 @@ impl Context {
         let stopped = self.berth.stopped.replace(false);
         if stopped {
             panics::forget();
+            self.returned.set(ReturnedError::Nothing);
         }
         let kept = Kept {
             stopping: self.stopping.take().filter(|_| stopped),

@@ -65,7 +65,7 @@ impl Retiring {
 
 /// The error that a process has returned, since it met a poison.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Returned {
+enum ReturnedError {
     Nothing,
     /// The poison in `stopping` is what it returns, and it need not have met it.
     Poison,
@@ -83,8 +83,8 @@ pub(crate) struct Context {
     pub(super) identity: Shown<Option<Lent>>,
     /// The poison that reached it last, while it has not communicated since.
     pub(super) stopping: RefCell<Option<Poison>>,
-    /// Whether the poison in `stopping` decides about its end.
-    returned: Cell<Returned>,
+    /// Whether the poison in `stopping` decides about its end. Nothing if no poison stops it.
+    returned: Cell<ReturnedError>,
     retiring: Cell<Retiring>,
     /// Its thread ends, and its operation was taken back.
     dismissed: Cell<bool>,
@@ -155,7 +155,7 @@ impl Context {
             park: Cell::new(park),
             identity: Shown::new(None),
             stopping: RefCell::new(None),
-            returned: Cell::new(Returned::Nothing),
+            returned: Cell::new(ReturnedError::Nothing),
             retiring: Cell::new(Retiring::default()),
             dismissed: Cell::new(false),
             hidden: AtomicBool::new(false),

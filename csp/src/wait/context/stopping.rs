@@ -1,6 +1,6 @@
 //! The poison or panic that stops a process, and the legacy of its ends.
 
-use super::{Context, Retiring, Returned};
+use super::{Context, Retiring, ReturnedError};
 use crate::report::termination::{Cause, Poison, Termination};
 use crate::wait::panics;
 
@@ -20,7 +20,7 @@ impl Context {
     #[cold]
     fn stopping_deadlock(&self) -> Option<Poison> {
         let stopping = self.stopping.borrow();
-        let met = stopping.as_ref().filter(|_| self.returned.get() != Returned::Poison);
+        let met = stopping.as_ref().filter(|_| self.returned.get() != ReturnedError::Poison);
         met.filter(|poison| matches!(poison.cause(), Cause::Deadlock(_))).cloned()
     }
 
@@ -41,7 +41,7 @@ impl Context {
         }
         panics::forget();
         self.berth.stopped.set(false);
-        self.returned.set(Returned::Nothing);
+        self.returned.set(ReturnedError::Nothing);
         self.stopping.replace(None);
     }
 
@@ -66,7 +66,7 @@ impl Context {
 
     pub(crate) fn stop(&self, poison: Poison) {
         self.stopping.replace(Some(poison));
-        self.returned.set(Returned::Nothing);
+        self.returned.set(ReturnedError::Nothing);
         self.berth.stopped.set(true);
     }
 
@@ -75,14 +75,14 @@ impl Context {
     /// A deadlock that has stopped the process remains, because the process has no proper result then.
     pub(crate) fn returns(&self, ended: Termination) {
         if self.deadlock().is_some() {
-            self.returned.set(Returned::InDeadlock);
+            self.returned.set(ReturnedError::InDeadlock);
             return;
         }
         match ended {
             Termination::Retired => self.recover(),
             Termination::Poisoned(poison) => {
                 self.stop(poison);
-                self.returned.set(Returned::Poison);
+                self.returned.set(ReturnedError::Poison);
             }
         }
     }
@@ -116,7 +116,7 @@ impl Context {
     /// task by itself, leaves what its other ends leave. So does a process that has returned an error, because only its arguments are
     /// dropped from then on. Otherwise nothing counts but a panic that unwinds now, because the thread may have run other tasks before.
     pub(crate) fn legacy_of_task(&self) -> Termination {
-        if self.is_polled() || self.returned.get() != Returned::Nothing {
+        if self.is_polled() || self.returned.get() != ReturnedError::Nothing {
             return self.legacy();
         }
         if !std::thread::panicking() {
