@@ -2,9 +2,12 @@
 //!
 //! The number of cores holds for a whole program, so each test runs in an OS process of its own.
 
+#[cfg(target_os = "linux")]
+use std::io::{PipeReader, Read as _, Write as _};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use csp::{Backend, Channel, Reader, Writer, parallel, process, spawn};
 
@@ -254,4 +257,123 @@ fn a_test_uses_as_many_cores_as_it_asks_for() {
         let (threads,) = parallel!(2 * meets());
         assert_eq!(different(threads), 2);
     }
+}
+
+/// A process that keeps its thread at work until so many are there. A thread that only yields would not look busy.
+#[process]
+fn works_until_there_are(all: usize) -> ThreadId {
+    static WORKING: AtomicUsize = AtomicUsize::new(0);
+    WORKING.fetch_add(1, Ordering::SeqCst);
+    while WORKING.load(Ordering::SeqCst) < all {
+        std::hint::spin_loop();
+    }
+    thread::current().id()
+}
+
+#[test]
+fn a_burst_after_a_rest_wakes_all_cores() {
+    if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+        alone("a_burst_after_a_rest_wakes_all_cores", "8", || {
+            let (threads,) = parallel!(8 * meets(8).on(Backend::Cores));
+            assert_eq!(different(threads), 8);
+            thread::sleep(Duration::from_secs(1));
+            let (threads,) = parallel!(64 * works_until_there_are(8));
+            // The ninth is the thread that has started them, when it waits and a worker takes its place.
+            assert!(matches!(different(threads), 8..=9));
+        });
+    }
+}
+
+/// Returns the CPU time that this OS process has used.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: it writes a time.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// The time for which a network rests, and the CPU time that it may use then. One worker that looked for work now and then would use
+/// more than that: it looks for 60 µs, and naps for at most 2 ms.
+#[cfg(target_os = "linux")]
+const REST: (Duration, Duration) = (Duration::from_secs(3), Duration::from_millis(40));
+
+/// Rests, and checks how much CPU time that took.
+#[cfg(target_os = "linux")]
+fn rest() {
+    let before = cpu_time();
+    thread::sleep(REST.0);
+    let used = cpu_time() - before;
+    println!("{used:?} of CPU time in {:?}", REST.0);
+    assert!(used < REST.1, "{used:?} of CPU time in {:?}", REST.0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn cores_without_a_network_use_no_cpu() {
+    alone("cores_without_a_network_use_no_cpu", "8", || {
+        let (threads,) = parallel!(8 * meets(8).on(Backend::Cores));
+        assert_eq!(different(threads), 8);
+        rest();
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[process(on = cores)]
+fn reads_input(mut input: PipeReader, output: Writer<u8>) -> csp::Result {
+    let mut byte = [0];
+    csp::io(|| input.read_exact(&mut byte)).expect("a byte");
+    output.write(byte[0])?;
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[process(on = cores)]
+fn waits_for_it(input: Reader<u8>) -> (u8, ThreadId) {
+    meet(&THERE, 8);
+    (input.read().expect("a byte"), thread::current().id())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_network_that_waits_for_input_uses_no_cpu() {
+    alone("a_network_that_waits_for_input_uses_no_cpu", "8", || {
+        let (input, mut output) = std::io::pipe().expect("a pipe");
+        let types = thread::spawn(move || {
+            while THERE.load(Ordering::SeqCst) < 8 {
+                thread::yield_now();
+            }
+            rest();
+            output.write_all(&[7]).expect("it is read");
+        });
+        let bytes = Channel::new();
+        let (_, got) =
+            parallel!(reads_input(input, bytes.writer()), waits_for_one_of(8, bytes.reader()));
+        types.join().expect("it rests");
+        assert_eq!(got, 7);
+    });
+}
+
+/// Starts so many that wait, and gives one of them what comes.
+#[cfg(target_os = "linux")]
+#[process]
+fn waits_for_one_of(all: usize, input: Reader<u8>) -> u8 {
+    let channel = Channel::new();
+    let (_, got) =
+        parallel!(hands_out(all, input, channel.writer()), all * waits_for_it(channel.reader()));
+    let (bytes, threads): (Vec<u8>, Vec<ThreadId>) = got.into_iter().unzip();
+    assert_eq!(different(threads), all);
+    assert!(bytes.iter().all(|byte| *byte == bytes[0]));
+    bytes[0]
+}
+
+#[cfg(target_os = "linux")]
+#[process]
+fn hands_out(all: usize, input: Reader<u8>, output: Writer<u8>) -> csp::Result {
+    let byte = input.read()?;
+    for _ in 0..all {
+        output.write(byte)?;
+    }
+    Ok(())
 }
