@@ -377,3 +377,73 @@ fn hands_out(all: usize, input: Reader<u8>, output: Writer<u8>) -> csp::Result {
     }
     Ok(())
 }
+
+/// Writes to words that the threads of all schedulers share: see `ci/shared.sh`.
+#[cfg(csp_count_shared)]
+mod shared {
+    use super::*;
+    use csp::__private::shared_writes;
+
+    #[process]
+    fn passes_on(input: Reader<u32>, output: Writer<u32>) -> csp::Result {
+        loop {
+            output.write(input.read()?)?;
+        }
+    }
+
+    #[process]
+    fn goes_round(output: Writer<u32>, input: Reader<u32>, rounds: u32) -> csp::Result {
+        for round in 0..rounds {
+            output.write(round)?;
+            input.read()?;
+        }
+        Ok(())
+    }
+
+    /// A ring on one scheduler: its processes are beside the one that starts them.
+    #[process(on = cores)]
+    fn ring(rounds: u32) {
+        let [a, b] = [(); 2].map(|()| Channel::new());
+        let _ = parallel!(
+            goes_round(a.writer(), b.reader(), rounds).on(Backend::Coroutine),
+            passes_on(a.reader(), b.writer()).on(Backend::Coroutine),
+        );
+    }
+
+    #[process]
+    fn does_nothing() {}
+
+    /// Returns how many writes `f` makes, after it was called once before.
+    fn count(f: impl Fn()) -> u64 {
+        f();
+        let before = shared_writes();
+        f();
+        shared_writes() - before
+    }
+
+    #[test]
+    fn a_communication_writes_to_nothing_that_all_share() {
+        alone("shared::a_communication_writes_to_nothing_that_all_share", "4", || {
+            // Four rings at once, each on a scheduler, and one on the thread that starts it.
+            let placed = count(|| drop(parallel!(4 * ring(50_000))));
+            let here = count(|| drop(parallel!(ring(200_000).on(Backend::Coroutine))));
+            println!("{placed} and {here} writes in 400,000 communications");
+            // Schedulers begin, search and sleep. That does not grow with the communications.
+            assert!(placed < 4_000, "{placed} writes");
+            assert!(here < 4_000, "{here} writes");
+        });
+    }
+
+    #[test]
+    fn a_start_makes_at_most_one_write_to_what_all_share() {
+        alone("shared::a_start_makes_at_most_one_write_to_what_all_share", "4", || {
+            let many = count(|| (0..200).for_each(|_| drop(parallel!(100 * does_nothing()))));
+            let two = count(|| {
+                (0..10_000).for_each(|_| drop(parallel!(does_nothing(), does_nothing())));
+            });
+            println!("{many} and {two} writes in 20,000 starts");
+            assert!(many <= 20_000, "{many} writes");
+            assert!(two <= 20_000, "{two} writes");
+        });
+    }
+}

@@ -273,3 +273,9 @@ pub mod alt {
     pub use crate::choice::guards::variable::{Moves, Place};
     pub use crate::choice::guards::write::write;
 }
+
+/// Returns how many writes there were to words that the threads of all schedulers share.
+#[cfg(csp_count_shared)]
+pub fn shared_writes() -> u64 {
+    crate::sync::shared::writes()
+}

@@ -12,6 +12,7 @@
 //! The thread that makes work passes no more than a light barrier in between, because the others pass the heavy one. So
 //! one of the two sees what the other has done.
 
+use super::shared;
 use super::stealing::{heavy_barrier, light_barrier};
 use super::{AtomicBool, AtomicU32, Ordering, fence};
 
@@ -89,6 +90,7 @@ impl WorkSearch {
     pub(crate) fn find_one(&self, workers: &impl Roster) {
         // A worker that falls idle meanwhile sees that somebody searches. So the caller looks again when that is over.
         while workers.has_idle() && workers.has_work() {
+            shared::wrote();
             if self.on.swap(true, Ordering::SeqCst) || workers.call() {
                 return;
             }
@@ -102,12 +104,16 @@ impl WorkSearch {
 
     /// Makes the calling worker the one that searches. Returns false if another one does.
     pub(crate) fn begin(&self) -> bool {
-        !self.on.load(Ordering::Relaxed) && !self.on.swap(true, Ordering::SeqCst)
+        !self.on.load(Ordering::Relaxed) && {
+            shared::wrote();
+            !self.on.swap(true, Ordering::SeqCst)
+        }
     }
 
     /// Ends the search of the calling worker, which has found work. It passes a heavy barrier while it takes the work, and
     /// then calls [`find_one`](Self::find_one).
     pub(crate) fn end(&self) {
+        shared::wrote();
         self.on.swap(false, Ordering::SeqCst);
     }
 

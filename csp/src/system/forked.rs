@@ -4,7 +4,9 @@
 #![allow(unsafe_code)]
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
+
+use crate::sync::shared::{AtomicPtr, AtomicU32};
 
 /// One more than the number of forks between the first OS process and this one, counted from the first call of [`watch`].
 static GENERATION: AtomicU32 = AtomicU32::new(1);

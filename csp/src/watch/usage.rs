@@ -2,10 +2,11 @@
 //! reads them (see `leaks`).
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 
 use crate::report::place::Place;
+use crate::sync::shared::{AtomicBool, AtomicU32, Mutex};
 use crate::wait::blocked::Object;
 #[cfg(not(debug_assertions))]
 use crate::wait::blocked::Side;

@@ -29,6 +29,7 @@ use crate::process::work;
 use crate::process::work::Work;
 use crate::stack::engine::{self, Fiber, NoStack};
 use crate::sync::inbox::Inbox;
+use crate::sync::shared;
 use crate::system::thread_id;
 use crate::wait::park::{self, Context, Ready};
 use crate::wait::seen::agents;
@@ -82,7 +83,7 @@ std::thread_local! {
     pub(super) static SCHEDULER: Cell<Option<&'static Scheduler>> = const { Cell::new(None) };
 }
 
-pub(super) static UNUSED: Mutex<Vec<&'static Scheduler>> = Mutex::new(Vec::new());
+pub(super) static UNUSED: shared::Mutex<Vec<&'static Scheduler>> = shared::Mutex::new(Vec::new());
 
 impl Scheduler {
     /// Returns this thread's scheduler. If there is none, the thread becomes one.

@@ -5,11 +5,12 @@
 //! costs two of the mappings that a program may have. Some mappings are left for the program.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::memory;
 use super::stack::{NoStack, Stack};
 use super::valgrind;
+use crate::sync::shared::AtomicUsize;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GuardKind {

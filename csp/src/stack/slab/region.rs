@@ -5,11 +5,12 @@
 //! an entry is complete before it is counted, never changes after, and is read without a lock.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use super::memory::Reservation;
 use super::stack::{self, Class, Stack};
+use crate::sync::shared::{AtomicUsize, Mutex};
 
 /// Each reservation is as large as all before it, beginning with this. Address space is nearly free
 /// on Linux itself, if there is no limit on it. But an emulator (qemu) keeps a table of it, of 3.2

@@ -1,7 +1,6 @@
 //! Looks of other threads at operations that stand, and how their objects outlive them.
 
-use std::sync::atomic::AtomicUsize;
-
+use crate::sync::shared::AtomicUsize;
 use crate::sync::{Ordering, fence};
 
 /// The number of threads that look at operations that stand.

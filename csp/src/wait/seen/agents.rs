@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::observe::{Activity, Observer, Subject};
 use crate::report::id::Who;
 use crate::report::termination::Poison;
+use crate::sync::shared;
 use crate::system::forked::Afresh;
 use crate::wait::blocked::Blocked;
 use crate::wait::future::wakes::Wakes;
@@ -101,7 +102,7 @@ pub(crate) trait Stopped {
     fn break_off(&self, contexts: &Arc<HashSet<usize>>, joins: bool, poison: &Poison) -> Wakes;
 }
 
-static AGENTS: Mutex<Vec<&'static dyn Agent>> = Mutex::new(Vec::new());
+static AGENTS: shared::Mutex<Vec<&'static dyn Agent>> = shared::Mutex::new(Vec::new());
 
 /// Makes this agent known: it is looked at from now on.
 pub(crate) fn know(agent: &'static dyn Agent) {

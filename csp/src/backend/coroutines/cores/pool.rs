@@ -8,7 +8,7 @@
 
 use std::io;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{Ordering, fence};
 use std::sync::mpsc;
 
 use super::loose::Loose;
@@ -16,6 +16,7 @@ use super::share::{self, Membership, Share};
 use crate::backend::coroutines::scheduler::Scheduler;
 use crate::process::work::Work;
 use crate::sync::search::{Roster, WorkSearch};
+use crate::sync::shared::{AtomicBool, AtomicPtr, AtomicUsize};
 use crate::system::cores;
 use crate::system::forked::{self, Afresh};
 use crate::wait::park;
