@@ -224,6 +224,7 @@ fn a_wrong_number_of_cores_names_the_variable() {
     }
 }
 
+#[cfg(feature = "subprocess")]
 #[csp::multiprocess]
 fn cores_there() -> String {
     std::env::var("CSP_CORES").unwrap_or_default()
@@ -271,6 +272,7 @@ fn works_until_there_are(all: usize) -> ThreadId {
 }
 
 #[test]
+#[cfg_attr(csp_tsan, ignore = "the sanitizer makes the workers too slow to judge who is busy")]
 fn a_burst_after_a_rest_wakes_all_cores() {
     if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
         alone("a_burst_after_a_rest_wakes_all_cores", "8", || {

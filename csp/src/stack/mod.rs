@@ -39,6 +39,13 @@ pub(super) mod slab;
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 pub(super) mod slab;
+#[cfg(all(
+    feature = "coroutines",
+    not(loom),
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod tsan;
 
 #[cfg(all(feature = "coroutines", not(loom)))]
 #[allow(unreachable_pub, reason = "for tests and benchmarks")]

@@ -1,5 +1,7 @@
 //! A barrier that every thread of the program passes, at the cost of the calling thread
 //! (`membarrier`, Linux 4.14).
+//!
+//! `CSP_MEMBARRIER=off` in the environment does without it, and so does a build for ThreadSanitizer, which cannot see it.
 
 #[cfg(all(target_os = "linux", not(loom)))]
 pub(crate) use here::{is_here, pass};
@@ -21,7 +23,10 @@ mod here {
     #[inline]
     pub(crate) fn is_here() -> bool {
         static HERE: OnceLock<bool> = OnceLock::new();
-        *HERE.get_or_init(|| membarrier(REGISTER_PRIVATE_EXPEDITED))
+        *HERE.get_or_init(|| {
+            let is_off = std::env::var_os("CSP_MEMBARRIER").is_some_and(|value| value == "off");
+            !cfg!(csp_tsan) && !is_off && membarrier(REGISTER_PRIVATE_EXPEDITED)
+        })
     }
 
     /// Returns after each thread has passed a full barrier since the call. To be called only if

@@ -36,6 +36,7 @@ use std::ptr::{NonNull, with_exposed_provenance_mut};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use self::stack::{Class, HEADER, Stack};
+use super::tsan::Track;
 
 pub(crate) use self::stack::NoStack;
 
@@ -84,6 +85,7 @@ pub(crate) const IS_HERE: bool = true;
 pub(crate) struct Fiber {
     /// At the top of the stack itself, in the cache line that a switch touches anyway.
     computation: NonNull<Header>,
+    track: Track,
 }
 
 /// Returns how many bytes a process gets that asks for this many.
@@ -118,12 +120,13 @@ impl Fiber {
         let header = with_exposed_provenance_mut::<Header>(base.get());
         let computation = Coroutine::with_stack(StackInUse { base, stack }, move |yielder, ()| {
             body(Suspender(NonNull::from(yielder)));
+            Track::suspends();
         });
         // SAFETY: `HEADER` bytes above the base belong to us. They are aligned to 16, and no other
         // part of the stack is there.
         unsafe { header.write(Header::new(ManuallyDrop::new(computation))) };
         // SAFETY: no base is 0.
-        Ok(Self { computation: unsafe { NonNull::new_unchecked(header) } })
+        Ok(Self { computation: unsafe { NonNull::new_unchecked(header) }, track: Track::new() })
     }
 
     /// Runs it until it suspends or finishes. Returns true if it has not finished.
@@ -132,7 +135,8 @@ impl Fiber {
         // SAFETY: the computation lives as long as the fiber, on this thread, and nothing else
         // touches it. Code inside it has a `Suspender` and no `Fiber`.
         let computation = unsafe { &mut *self.computation.as_ref().get() };
-        matches!(computation.resume(()), CoroutineResult::Yield(()))
+        let result = self.track.during(|| computation.resume(()));
+        matches!(result, CoroutineResult::Yield(()))
     }
 
     fn finished(&self) -> bool {
@@ -174,6 +178,7 @@ impl Suspender {
     /// Called on the fiber that it was given to.
     #[inline(always)]
     pub(crate) unsafe fn suspend(self) {
+        Track::suspends();
         // SAFETY: the yielder is at the base of the stack that calls this, and stays there until
         // the body returns.
         unsafe { self.0.as_ref() }.suspend(());
