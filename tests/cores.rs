@@ -7,7 +7,7 @@ use std::io::{PipeReader, Read as _, Write as _};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use csp::{Backend, Channel, Reader, Writer, parallel, process, spawn};
 
@@ -120,6 +120,32 @@ fn replicas_that_have_not_started_leave_a_busy_scheduler() {
             assert_eq!(different(threads), 2);
         });
     }
+}
+
+/// Ends in the turn in which it begins, after a time in which another core could have taken it.
+#[process]
+fn is_brief(all: usize) -> ThreadId {
+    static BRIEF: AtomicUsize = AtomicUsize::new(0);
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_millis(1) {
+        std::hint::spin_loop();
+    }
+    if all == 1 { thread::current().id() } else { meet(&BRIEF, all) }
+}
+
+#[test]
+fn known_processes_reach_every_core_after_an_idle_time() {
+    // The threads need no core of their own, because they only have to be there at once.
+    alone("known_processes_reach_every_core_after_an_idle_time", "8", || {
+        for _ in 0..4 {
+            parallel!(is_brief(1), is_brief(1));
+        }
+        csp::sleep(Duration::from_secs(1));
+        let (threads,) = parallel!(64 * is_brief(8));
+        assert!(different(threads) >= 8);
+        let all: Vec<_> = (0..64).map(|_| is_brief(1)).collect();
+        assert_eq!(parallel!(all).0.len(), 64);
+    });
 }
 
 #[process]

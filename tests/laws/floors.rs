@@ -605,6 +605,7 @@ const FEATURES: &[&str] = &[
     "channel/far/possible.rs",
     "front/mod.rs",
     "lib.rs",
+    "process/definition/mod.rs",
     "report/json.rs",
     "stack/mod.rs",
 ];

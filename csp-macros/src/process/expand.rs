@@ -21,8 +21,10 @@
 //         fn __csp_body(numbers: Reader<u64>) -> u64 {
 //             numbers.iter().sum()
 //         }
+//         static __CSP_DEFINITION: ::csp::__private::Definition =
+//             ::csp::__private::Definition::new("sum").stack(65536);
 //         ::csp::__private::process(
-//             &const { ::csp::__private::Definition::new("sum").stack(65536) },
+//             &__CSP_DEFINITION,
 //             (::csp::__private::argument::<Reader<u64>>(numbers),),
 //             ::csp::__private::Code::new(|(numbers,)| {
 //                 {
@@ -293,8 +295,9 @@ impl Constructor<'_> {
             Delimiter::Brace,
             quote! {
                 #function
+                static __CSP_DEFINITION: #krate::__private::Definition = #definition;
                 #krate::__private::process(
-                    &const { #definition },
+                    &__CSP_DEFINITION,
                     (#(#owned,)*),
                     #code,
                 )

@@ -6,7 +6,7 @@ use crate::process::Process;
 use crate::process::code::Code;
 use crate::process::definition::Definition;
 
-static CLOSURE: Definition = Definition::new("closure");
+static CLOSURE: Definition = Definition::of_all_kinds("closure");
 
 /// Makes a process of a closure. The attribute of the same name makes one of a function.
 ///

@@ -74,7 +74,8 @@ impl<A, R> Drop for LentArguments<'_, A, R> {
 impl<A, R> Replicas<A, R> {
     pub(crate) fn new(replicated: Replicated<A, R>, group: Arc<Group>) -> Self {
         let Replicated { process: Process { options, arguments, code }, count, clone } = replicated;
-        let here = options.stays_here();
+        // The locks of what others take at once have no owner.
+        let here = options.stays_here() && !options.is_worth_a_steal();
         Self {
             header: JobHeader::new(options, group),
             code,

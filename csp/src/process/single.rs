@@ -87,7 +87,8 @@ impl<A, R> Single<A, R> {
         let (joiner, watchers) = (Seat::new(), Queue::new());
         let end =
             Conclusion { outcome: None, ended: false, unjoined, joiner, watchers, broken: None };
-        let here = options.stays_here();
+        // The locks of what others take at once have no owner.
+        let here = options.stays_here() && !options.is_worth_a_steal();
         let away = options.on() == Some(Backend::Subprocess);
         Self {
             header: JobHeader::new(options, group),

@@ -177,6 +177,9 @@ pub(crate) trait RawLock {
     fn mark(&self) -> bool;
     #[allow(dead_code, reason = "for schedulers on several cores")]
     fn finish(&self);
+    /// Lets it belong to no thread from now on, if it belongs to this one.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    fn give_up(&self);
     #[cfg(loom)]
     fn number(&self) -> usize;
 }
@@ -300,6 +303,10 @@ impl<T> RawLock for Lock<T> {
 
     fn finish(&self) {
         self.word.finish(here());
+    }
+
+    fn give_up(&self) {
+        self.word.give_up(here());
     }
 
     #[cfg(loom)]

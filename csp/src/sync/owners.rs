@@ -63,6 +63,13 @@ impl AnyWord {
         }
     }
 
+    pub(crate) fn give_up(&self, here: usize) {
+        match self {
+            Self::Owned(word) if !panicking() => word.give_up(here),
+            Self::Shared(_) | Self::Owned(_) => {}
+        }
+    }
+
     pub(crate) fn number(&self) -> usize {
         match self {
             Self::Shared(word) => word.number(),

@@ -5,7 +5,8 @@
 //!
 //! - A thread that has made work looks afterwards whether somebody searches. If not, it calls an idle worker.
 //! - A worker that finds nothing says that it is idle, ends its search, and then looks once more before it sleeps.
-//! - A worker that finds work ends its search, takes the work, and then calls another worker if there is more.
+//! - A worker that finds work ends its search, takes the work, and then calls another worker if there is more. If it needed no
+//!   heavy barrier to take the work, it hands over its search, or ends it afterwards.
 //!
 //! Words that several threads change are only exchanged: `loom` cannot follow a plain store between exchanges by others.
 //!
@@ -37,6 +38,8 @@ const CALLED: u32 = 2;
 pub(crate) trait Roster {
     /// Returns whether there is work that an idle worker may take on.
     fn has_work(&self) -> bool;
+    /// Returns whether one more worker may take on work, if there is any.
+    fn has_room(&self) -> bool;
     /// Returns whether some worker is idle.
     fn has_idle(&self) -> bool;
     /// Calls an idle worker, which now searches. Returns false if there is none.
@@ -88,8 +91,10 @@ impl WorkSearch {
     #[cold]
     #[inline(never)]
     pub(crate) fn find_one(&self, workers: &impl Roster) {
+        // A thread that has given back a core passes one too, and looks for work: one of the two sees the other.
+        fence(Ordering::SeqCst);
         // A worker that falls idle meanwhile sees that somebody searches. So the caller looks again when that is over.
-        while workers.has_idle() && workers.has_work() {
+        while workers.has_room() && workers.has_idle() && workers.has_work() {
             shared::wrote();
             if self.on.swap(true, Ordering::SeqCst) || workers.call() {
                 return;
@@ -115,6 +120,24 @@ impl WorkSearch {
     pub(crate) fn end(&self) {
         shared::wrote();
         self.on.swap(false, Ordering::SeqCst);
+    }
+
+    /// Ends the search of the calling worker, which has found work without a heavy barrier. If there is more work, another
+    /// worker goes on with the search, so that there is no moment without one.
+    pub(crate) fn pass_on(&self, workers: &impl Roster) {
+        if workers.has_idle() && workers.has_work() && workers.call() {
+            return;
+        }
+        self.end();
+        fence(Ordering::SeqCst);
+        // Somebody may have made work and seen the search that is over now.
+        if workers.has_idle()
+            && workers.has_room()
+            && !is_planted("no look when the search is over")
+        {
+            heavy_barrier();
+            self.find_one(workers);
+        }
     }
 
     /// Says that the calling worker is idle. `searched` says that it was the one that searched, which ends here. Returns

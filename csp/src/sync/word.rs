@@ -15,6 +15,8 @@
 //! barrier, and then finishes each alone, so it never holds one word and waits for another. A thread that meets the mark
 //! earlier takes the word itself, at the price of a barrier of its own.
 //!
+//! An owner can also give up its word, so that another thread needs no barrier.
+//!
 //! The owner is told by the address of something of its thread's own. A later thread that gets the same address owns the
 //! word as well. That is right, because the earlier thread has ended, and not while it was in a lock.
 //!
@@ -145,6 +147,25 @@ impl Word {
             self.owner.store(NOBODY, Ordering::Relaxed);
         }
         self.shared.release();
+    }
+
+    /// Lets the word belong to nobody from now on, if it belongs to `here`. This takes no heavy barrier, because the owner knows
+    /// that it is not in.
+    pub(crate) fn give_up(&self, here: usize) {
+        if self.owner.load(Ordering::Relaxed) & !TAKEN != here {
+            return;
+        }
+        let alone = is_planted("given up beside another");
+        if !alone {
+            self.shared.acquire(here, Self::hurried);
+        }
+        if self.owner.load(Ordering::Relaxed) != NOBODY {
+            self.owned.set(false);
+            self.owner.store(NOBODY, Ordering::Relaxed);
+        }
+        if !alone {
+            self.shared.release();
+        }
     }
 
     /// Gives the word back. Only the thread that is in calls this.

@@ -98,7 +98,10 @@ impl Park for Coroutine {
     }
 
     fn is_alone(&self) -> bool {
-        self.scheduler.ready.is_empty() && self.scheduler.unstarted.look().is_empty()
+        let scheduler = self.scheduler;
+        scheduler.ready.is_empty()
+            && scheduler.unstarted.look().is_empty()
+            && scheduler.share.knows_none()
     }
 }
 
@@ -236,9 +239,10 @@ impl Coroutine {
                 };
                 // Runs or refuses one process, until another coroutine is ready.
                 let work = held.as_ref().expect("it was just taken");
-                scheduler.share.begins();
+                let is_sample = scheduler.share.begins();
                 match why {
                     Some(why) => work::refuse(work, index, &why),
+                    None if is_sample => scheduler.share.run_measured(scheduler, work, index),
                     None => marks::run(work, index),
                 }
                 scheduler.share.ends();

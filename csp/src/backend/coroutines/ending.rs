@@ -155,17 +155,18 @@ impl Scheduler {
 
     /// Gives up the processes that have not started.
     pub(super) fn refuse_unstarted(&self) {
-        loop {
-            let mut queue = self.unstarted.own();
-            let Some(Unstarted { work, next, count, loose, .. }) = queue.pop_front() else {
-                return;
-            };
-            self.share.fewer(loose, count - next);
-            drop(queue);
+        let refuse = |Unstarted { work, next, count, .. }: Unstarted| {
             for index in next..count {
                 work::refuse(&work, index, "the thread that was to run it has ended");
             }
-            drop(work);
+        };
+        loop {
+            let mut queue = self.unstarted.own();
+            let Some(unstarted) = queue.pop_front() else { break };
+            self.share.fewer(unstarted.loose, unstarted.left());
+            drop(queue);
+            refuse(unstarted);
         }
+        self.share.take_all_known().into_iter().for_each(refuse);
     }
 }

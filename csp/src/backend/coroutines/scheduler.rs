@@ -157,6 +157,9 @@ impl Scheduler {
             return (0..count).for_each(|index| work::refuse(&work, index, &reason));
         }
         let loose = self.share.is_loose(self, job);
+        if loose.is_known() {
+            return self.share.start_known(Unstarted { work, next: 0, count, stack, loose });
+        }
         let mut queue = self.unstarted.own();
         queue.push_back(Unstarted { work, next: 0, count, stack, loose });
         self.share.queued(loose, count);
@@ -181,6 +184,11 @@ impl Scheduler {
         stack: usize,
         held: &mut Option<Arc<dyn Work>>,
     ) -> Option<usize> {
+        self.share.take_next(stack, held, |held| self.take_first(stack, held))
+    }
+
+    #[inline(always)]
+    fn take_first(&self, stack: usize, held: &mut Option<Arc<dyn Work>>) -> Option<usize> {
         let mut queue = self.unstarted.own();
         let first = queue.front_mut().filter(|first| first.stack == stack)?;
         let index = first.next;
@@ -237,9 +245,8 @@ impl Scheduler {
 
     /// Runs the next process that has not started. `alone` says that no other process is ready.
     pub(super) fn start_next(&'static self, alone: bool) -> bool {
-        let Some(stack) = self.unstarted.look().front().map(|first| first.stack) else {
-            return false;
-        };
+        let first = || self.unstarted.look().front().map(|first| first.stack);
+        let Some(stack) = self.share.next_stack(first) else { return false };
         let idle = {
             let mut idle = self.idle.borrow_mut();
             let at = idle.iter().rposition(|coroutine| coroutine.stack.get() == stack);

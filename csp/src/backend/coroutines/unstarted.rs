@@ -16,3 +16,19 @@ pub(super) struct Unstarted {
     /// Whether the scheduler of another core may take them.
     pub(super) loose: Loose,
 }
+
+impl Unstarted {
+    /// Returns how many there are.
+    pub(super) fn left(&self) -> usize {
+        self.count - self.next
+    }
+
+    /// Takes away the last `n`.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    pub(super) fn split_off(&mut self, n: usize) -> Self {
+        let count = self.count;
+        self.count -= n;
+        let Self { ref work, stack, loose, .. } = *self;
+        Self { work: Arc::clone(work), next: self.count, count, stack, loose }
+    }
+}

@@ -90,14 +90,14 @@ impl Scheduler {
             };
             observer.process(Subject::Context(coroutine.context()), activity);
         }
-        let unstarted = self.unstarted.look();
-        for Unstarted { work, next, count, .. } in
-            unstarted.iter().filter(|next| next.work.is_seen())
-        {
-            let first = Identity { of: work.clone(), index: *next };
-            observer.unstarted(&first, count - next);
-        }
-        drop(unstarted);
+        let mut show = |unstarted: &Unstarted| {
+            if unstarted.work.is_seen() {
+                let first = Identity { of: unstarted.work.clone(), index: unstarted.next };
+                observer.unstarted(&first, unstarted.left());
+            }
+        };
+        self.unstarted.look().iter().for_each(&mut show);
+        self.share.each_known(&mut show);
         if let Some(guest) = guest() {
             guest.show(observer);
         }

@@ -8,10 +8,12 @@ use super::*;
 use crate::sync::{shown::Shown, word::Word};
 
 /// A mistake, and a model that finds it.
-const MISTAKES: [(&str, &str); 4] = [
+const MISTAKES: [(&str, &str); 5] = [
     ("no barrier behind the marks", "one_takes_both_from_an_owner"),
     ("no wait for the mark", "one_takes_both_from_an_owner"),
     ("no barrier at a mark", "one_takes_both_and_another_comes"),
+    // The owner gives up its word and does not take it as others do.
+    ("given up beside another", "an_owner_gives_up_and_another_comes"),
     // The first word is held while the thread waits for the second.
     ("held over the barrier", "one_takes_both_from_an_owner_that_chooses"),
 ];
@@ -82,6 +84,24 @@ fn two_come_to_an_owner() {
     assert_eq!(seen, BTreeSet::from([4]));
 }
 
+/// The owner gives up its word after the first time.
+fn count_and_give_up(locked: &Locked, here: usize) {
+    locked.count(here);
+    locked.word.give_up(here);
+}
+
+#[test]
+fn an_owner_gives_up_and_another_comes() {
+    let seen = explore_lock(&[(OWNER, 2), (OTHERS[0], 2)], count_and_give_up, 6);
+    assert_eq!(seen, BTreeSet::from([4]));
+}
+
+#[test]
+fn an_owner_gives_up_and_two_come() {
+    let threads = &[(OWNER, 2), (OTHERS[0], 1), (OTHERS[1], 1)];
+    assert_eq!(explore_lock(threads, count_and_give_up, 3), BTreeSet::from([4]));
+}
+
 /// Two locks of one owner.
 type Both = [Locked; 2];
 
@@ -147,6 +167,15 @@ fn one_takes_both_from_an_owner() {
 fn one_takes_both_from_an_owner_that_chooses() {
     let twice: Act = |both, here| (0..2).for_each(|_| count_at_once(both, here));
     assert_eq!(explore_both(twice, &[take_both], 4), BTreeSet::from([[3, 3]]));
+}
+
+#[test]
+fn one_takes_both_from_an_owner_that_gives_up() {
+    let gives_up: Act = |both, here| {
+        both.iter().for_each(|locked| count_and_give_up(locked, here));
+        count_each(both, here);
+    };
+    assert_eq!(explore_both(gives_up, &[take_both], 4), BTreeSet::from([[3, 3]]));
 }
 
 #[test]

@@ -8,13 +8,14 @@ use crate::sync::AtomicUsize;
 use crate::sync::search::{Roster, Station, WorkSearch};
 
 /// A mistake, and a model that finds it.
-const MISTAKES: [(&str, &str); 6] = [
+const MISTAKES: [(&str, &str); 7] = [
     ("no barrier behind the work", "a_worker_finds_what_comes"),
     ("no barrier behind idle", "a_worker_finds_what_comes"),
     ("no look behind idle", "a_worker_finds_what_comes"),
     ("idle after the look", "a_worker_finds_what_comes"),
     ("one finds and calls no other", "two_workers_find_two_at_once"),
     ("no look when none was found", "a_worker_finds_one"),
+    ("no look when the search is over", "two_workers_find_two_without_a_barrier"),
 ];
 
 /// Lets one wait go on for each time it was rung, or for several.
@@ -50,6 +51,8 @@ struct Crew {
     /// The workers that have something to do, and how many these may be.
     busy: AtomicUsize,
     cores: usize,
+    /// A worker takes work without a heavy barrier.
+    is_plain: bool,
     over: Bell,
     /// The first piece of work waits for the second to be taken, if there is a core for each.
     taken: AtomicUsize,
@@ -59,7 +62,11 @@ struct Crew {
 
 impl Roster for Crew {
     fn has_work(&self) -> bool {
-        self.work.load(Ordering::Relaxed) > 0 && self.busy.load(Ordering::SeqCst) < self.cores
+        self.work.load(Ordering::Relaxed) > 0 && self.has_room()
+    }
+
+    fn has_room(&self) -> bool {
+        self.busy.load(Ordering::SeqCst) < self.cores
     }
 
     fn has_idle(&self) -> bool {
@@ -78,20 +85,28 @@ impl Crew {
         self.search.work_came(self);
     }
 
-    /// Takes one piece of work, if there is any and the worker may. Passes a heavy barrier then.
+    /// Takes one piece of work, if there is any and the worker may. Passes a heavy barrier then, if it has to.
     fn take(&self) -> bool {
         let more = |now: usize| (now < self.cores).then_some(now + 1);
         let (order, relaxed) = (Ordering::SeqCst, Ordering::Relaxed);
         if !self.has_work() || self.busy.fetch_update(order, order, more).is_err() {
             return false;
         }
-        self.search.end();
-        fence(Ordering::SeqCst);
         let less = |now: usize| now.checked_sub(1);
-        let has_taken = self.work.fetch_update(relaxed, relaxed, less).is_ok();
-        if !is_planted("one finds and calls no other") {
-            self.search.find_one(self);
-        }
+        let take = || self.work.fetch_update(relaxed, relaxed, less).is_ok();
+        let has_taken = if self.is_plain {
+            let has_taken = take();
+            self.search.pass_on(self);
+            has_taken
+        } else {
+            self.search.end();
+            fence(Ordering::SeqCst);
+            let has_taken = take();
+            if !is_planted("one finds and calls no other") {
+                self.search.find_one(self);
+            }
+            has_taken
+        };
         if has_taken && self.cores == 2 {
             match self.taken.fetch_add(1, order) {
                 0 => self.both.wait(),
@@ -126,6 +141,10 @@ impl Crew {
 }
 
 fn explore_search(workers: usize, cores: usize, makers: &'static [usize], bound: usize) {
+    explore(workers, cores, makers, false, bound);
+}
+
+fn explore(workers: usize, cores: usize, makers: &'static [usize], is_plain: bool, bound: usize) {
     let seen = check(bound, move |judge| {
         let crew = Arc::new(Crew {
             search: WorkSearch::new(),
@@ -135,6 +154,7 @@ fn explore_search(workers: usize, cores: usize, makers: &'static [usize], bound:
             all: makers.iter().sum(),
             busy: AtomicUsize::new(0),
             cores,
+            is_plain,
             over: Bell::new(),
             taken: AtomicUsize::new(0),
             both: Bell::new(),
@@ -179,6 +199,16 @@ fn two_make_work_for_a_worker() {
 #[test]
 fn two_workers_find_two_at_once() {
     explore_search(2, 2, &[2], 2);
+}
+
+#[test]
+fn a_worker_finds_what_comes_without_a_barrier() {
+    explore(1, 1, &[2], true, 4);
+}
+
+#[test]
+fn two_workers_find_two_without_a_barrier() {
+    explore(2, 2, &[2], true, 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The stand-in for schedulers on several cores: a network stays with the scheduler that starts it.
 
 use std::cell::{Ref, RefCell, RefMut};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::process::work::Work;
@@ -8,6 +9,14 @@ use crate::process::work::Work;
 /// Processes stay where they were started.
 #[derive(Clone, Copy)]
 pub(in crate::backend::coroutines) struct Loose;
+
+#[allow(clippy::unused_self, reason = "as the other one")]
+impl Loose {
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn is_known(self) -> bool {
+        false
+    }
+}
 
 /// Data that only one thread uses.
 pub(in crate::backend::coroutines) struct Queue<T>(RefCell<T>);
@@ -44,9 +53,23 @@ impl Share {
     #[inline(always)]
     pub(in crate::backend::coroutines) fn work_came(&self, _: Loose) {}
     #[inline(always)]
-    pub(in crate::backend::coroutines) fn begins(&self) {}
+    pub(in crate::backend::coroutines) fn begins(&self) -> bool { false }
     #[inline(always)]
     pub(in crate::backend::coroutines) fn ends(&self) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn run_measured<S>(&self, _: &S, _: &Arc<dyn Work>, _: usize) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn next_stack(&self, first: impl FnOnce() -> Option<usize>) -> Option<usize> { first() }
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn knows_none(&self) -> bool { true }
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn take_next<H>(&self, _: usize, held: H, first: impl Fn(H) -> Option<usize>) -> Option<usize> { first(held) }
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn start_known<U>(&self, _: U) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn each_known<F>(&self, _: F) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn take_all_known<U>(&self) -> [U; 0] { [] }
     #[inline(always)]
     pub(in crate::backend::coroutines) fn next_look(&self, _: u32, most: u32) -> u32 { most }
     #[inline(always)]

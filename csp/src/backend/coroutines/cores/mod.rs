@@ -5,9 +5,13 @@
 //! - `looks`: how often a scheduler looks at its letters while it has something to do.
 //! - `placing`: processes with `on = cores`, which are dealt out when they are started.
 //! - `thief`: workers, which take processes that have not started from schedulers that are busy.
+//! - `known`: processes that workers take without evidence.
+//! - `brief`: how they come to be known.
 //! - `evidence`: what a worker must have seen before it takes anything.
 
+mod brief;
 mod evidence;
+mod known;
 mod looks;
 mod loose;
 mod placing;

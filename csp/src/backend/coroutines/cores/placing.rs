@@ -25,10 +25,10 @@ pub(in crate::backend) fn place(work: Arc<dyn Work>) {
     let stack = engine::stack_size(work.options().stack());
     // A daemon stays with its parent, because a worker never ends.
     if cores == 1 || work.options().daemon() {
-        return here.begin_placed(Unstarted { work, next: 0, count, stack, loose: Loose(false) });
+        return here.begin_placed(Unstarted { work, next: 0, count, stack, loose: Loose::Bound });
     }
     // The host of futures is no place to take one from.
-    let loose = Loose(work.futures().is_none());
+    let loose = if work.futures().is_none() { Loose::OnEvidence } else { Loose::Bound };
     if count == 1 {
         let least = all.iter().min_by_key(|scheduler| scheduler.share.load());
         let least = least.expect("the own one is there");

@@ -152,8 +152,11 @@ impl CorePool {
         // A copy made by `fork` has a pool of its own, in which nobody was counted.
         if was_busy && share.generation.get() == forked::generation() {
             self.give_core_back();
-            fence(Ordering::SeqCst);
-            self.search.find_one(&self);
+            // A worker that searches itself calls no other.
+            if !share.searches.get() {
+                fence(Ordering::SeqCst);
+                self.search.find_one(&self);
+            }
         }
         was_busy
     }
@@ -168,8 +171,11 @@ impl CorePool {
 
 impl Roster for &'static CorePool {
     fn has_work(&self) -> bool {
-        let has_some = |member: &Scheduler| member.share.stealable.load(Ordering::Relaxed) > 0;
-        self.has_core() && self.members().any(has_some)
+        self.has_core() && self.members().any(|member| member.share.spare() > 0)
+    }
+
+    fn has_room(&self) -> bool {
+        self.has_core()
     }
 
     fn has_idle(&self) -> bool {
@@ -209,7 +215,13 @@ impl Share {
         };
         // Only the watch and the backend know of a process that is not seen.
         let options = job.options();
-        Loose(is_free && options.on().is_none() && !options.daemon() && job.is_seen())
+        if !is_free || options.on().is_some() || options.daemon() || !job.is_seen() {
+            Loose::Bound
+        } else if options.is_worth_a_steal() {
+            Loose::AtOnce
+        } else {
+            Loose::OnEvidence
+        }
     }
 
     /// Makes the scheduler of a plain thread a member, unless it is one or its network stays with it.
@@ -238,7 +250,7 @@ impl Share {
     pub(in crate::backend::coroutines) fn work_came(&self, loose: Loose) {
         share::count(&self.started);
         // The thread itself runs one of them.
-        if loose.0 && self.stealable.load(Ordering::Relaxed) > 1 {
+        if loose != Loose::Bound && self.spare() > 1 {
             pool().search.work_came(&pool());
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! Invariants:
 //!
-//! - Only a thread that is at the queue of unstarted processes changes `queued` and `stealable`.
+//! - Only a thread that is at the queue of unstarted processes changes `bound` and `stealable`.
 //!
-//! - Only the scheduler's own thread writes `alive`, `begun` and `started`, and uses a `Cell`.
+//! - Only the scheduler's own thread writes `begun`, `ended` and `started`, and uses a `Cell`.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -12,19 +12,25 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering}
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::known::{Known, Sampled};
 use super::loose::Loose;
 use crate::backend::coroutines::unstarted::Unstarted;
 use crate::sync::search::Station;
 
 pub(in crate::backend::coroutines) struct Share {
-    /// The number of processes in the queue.
-    pub(super) queued: AtomicUsize,
-    /// The number of those that others may take.
+    /// The number of processes in the queue that stay here, and of those that others may take.
+    pub(super) bound: AtomicUsize,
     pub(super) stealable: AtomicUsize,
-    /// The number of processes that have begun and not ended.
-    pub(super) alive: AtomicUsize,
+    /// The processes that others may take at once.
+    pub(super) known: Known,
+    /// The process that is being measured.
+    pub(super) sampled: Cell<Option<Sampled>>,
+    /// The next process that is measured is the one with this number among those that have begun.
+    pub(super) sample: Cell<u32>,
     /// The number of processes that have begun, and of jobs that were started here.
     pub(super) begun: AtomicU32,
+    /// The number of processes that have ended.
+    pub(super) ended: AtomicU32,
     pub(super) started: AtomicU32,
     /// Processes that other schedulers have placed here, and their number.
     placed: Mutex<VecDeque<Unstarted>>,
@@ -68,9 +74,12 @@ pub(super) enum Membership {
 impl Share {
     pub(in crate::backend::coroutines) fn new() -> Self {
         Self {
-            queued: AtomicUsize::new(0),
+            bound: AtomicUsize::new(0),
             stealable: AtomicUsize::new(0),
-            alive: AtomicUsize::new(0),
+            known: Known::new(),
+            sampled: Cell::new(None),
+            sample: Cell::new(1),
+            ended: AtomicU32::new(0),
             begun: AtomicU32::new(0),
             started: AtomicU32::new(0),
             placed: Mutex::default(),
@@ -92,31 +101,36 @@ impl Share {
     /// Counts processes that were put into the queue. The caller is at the queue.
     #[inline(always)]
     pub(in crate::backend::coroutines) fn queued(&self, loose: Loose, n: usize) {
-        add(&self.queued, n);
-        if loose.0 {
-            add(&self.stealable, n);
-        }
+        add(self.counter(loose), n);
     }
 
     /// Counts processes that were taken out of the queue. The caller is at the queue.
     #[inline(always)]
     pub(in crate::backend::coroutines) fn fewer(&self, loose: Loose, n: usize) {
-        subtract(&self.queued, n);
-        if loose.0 {
-            subtract(&self.stealable, n);
-        }
-    }
-
-    /// Counts a process that begins here.
-    #[inline(always)]
-    pub(in crate::backend::coroutines) fn begins(&self) {
-        count(&self.begun);
-        add(&self.alive, 1);
+        subtract(self.counter(loose), n);
     }
 
     #[inline(always)]
-    pub(in crate::backend::coroutines) fn ends(&self) {
-        subtract(&self.alive, 1);
+    fn counter(&self, loose: Loose) -> &AtomicUsize {
+        if loose.is_on_evidence() { &self.stealable } else { &self.bound }
+    }
+
+    /// Returns how many processes wait for their start here.
+    pub(super) fn waiting(&self) -> usize {
+        self.bound.load(Ordering::Relaxed) + self.spare()
+    }
+
+    /// Returns how many processes have begun and not ended. Other threads may find a number that is too high or too low by some.
+    pub(super) fn alive(&self) -> usize {
+        let ended = self.ended.load(Ordering::Relaxed);
+        let alive = self.begun.load(Ordering::Relaxed).wrapping_sub(ended).cast_signed();
+        usize::try_from(alive).unwrap_or(0)
+    }
+
+    /// Returns how many processes there are that others may take.
+    #[inline(always)]
+    pub(super) fn spare(&self) -> usize {
+        self.stealable.load(Ordering::Relaxed) + self.known.count()
     }
 
     /// Returns whether something has come that a scheduler without work has to look at.
@@ -130,8 +144,7 @@ impl Share {
 
     /// Returns how many processes there are here, started or not.
     pub(super) fn load(&self) -> usize {
-        let all = [&self.queued, &self.alive, &self.to_come];
-        all.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+        self.waiting() + self.alive() + self.to_come.load(Ordering::Relaxed)
     }
 
     pub(super) fn placed(&self) -> MutexGuard<'_, VecDeque<Unstarted>> {

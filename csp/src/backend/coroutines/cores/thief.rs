@@ -5,12 +5,9 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::evidence::Meter;
-use super::loose::Loose;
 use super::pool::pool;
 use super::share::{Membership, Share};
 use crate::backend::coroutines::scheduler::Scheduler;
@@ -62,18 +59,19 @@ impl Share {
             return false;
         }
         // A worker with processes that wait for others looks for these first, because such a wait is mostly short.
-        if self.alive.load(Ordering::Relaxed) > 0
-            && worker.patience.look(deadline, || !worker.inbox.is_empty())
-        {
+        if self.alive() > 0 && worker.patience.look(deadline, || !worker.inbox.is_empty()) {
             pool().rises(self);
             worker.look_outside();
             return true;
         }
         let pool = pool();
-        let was_busy = pool.rests(self);
-        // A worker that was only asked something looks no further, if there is nothing.
-        let looks = || (was_busy || pool.has_work()) && pool.search.begin();
-        let mut searches = self.searches.replace(false) || looks();
+        // A worker that was only asked something looks no further, if there is nothing. One that has worked searches before it
+        // gives its core back.
+        let looks = || (self.busy.get() || pool.has_work()) && pool.search.begin();
+        let mut searches = self.searches.get() || looks();
+        self.searches.set(searches);
+        let _ = pool.rests(self);
+        self.searches.set(false);
         loop {
             if searches {
                 match self.look(worker, deadline) {
@@ -108,6 +106,18 @@ impl Share {
                 if !worker.inbox.is_empty() {
                     return Looked::Disturbed;
                 }
+                let has_known = |it: &&Scheduler| it.share.known.count() > 0;
+                if let Some(victim) = pool.members().find(has_known)
+                    && pool.take_core()
+                {
+                    if worker.takes_known_from(victim) {
+                        self.busy.set(true);
+                        self.generation.set(forked::generation());
+                        pool.search.pass_on(&pool);
+                        return Looked::Found;
+                    }
+                    pool.give_core_back();
+                }
                 if let Some(victim) = METER.with_borrow_mut(|meter| meter.victim(worker, pool))
                     && pool.take_core()
                 {
@@ -128,7 +138,7 @@ impl Share {
                 // Not by a yield: a core that others want would come back only after their turn.
                 (0..16).for_each(|_| std::hint::spin_loop());
             }
-            let may_find = pool.members().any(|it| it.share.stealable.load(Ordering::Relaxed) > 0);
+            let may_find = pool.members().any(|it| it.share.spare() > 0);
             in_vain = if may_find { 0 } else { in_vain + 1 };
             if in_vain == IN_VAIN || may_find && !pool.has_core() {
                 return Looked::Nothing;
@@ -162,7 +172,7 @@ impl Share {
         }
         let pool = pool();
         self.searches.set(self.station.rise());
-        if scheduler.ready.is_empty() && self.queued.load(Ordering::Relaxed) == 0 {
+        if scheduler.ready.is_empty() && self.waiting() == 0 {
             return;
         }
         // It has something to do, so another one searches.
@@ -184,7 +194,7 @@ impl Scheduler {
         let (mine, theirs) = (self.share.load(), &victim.share);
         let taken = victim.unstarted.take(|queue| {
             let taken = Self::part_of(queue, mine, theirs.load());
-            taken.iter().for_each(|it| theirs.fewer(it.loose, it.count - it.next));
+            taken.iter().for_each(|it| theirs.fewer(it.loose, it.left()));
             taken
         });
         if taken.is_empty() {
@@ -193,7 +203,7 @@ impl Scheduler {
         take_locks(&taken);
         let mut queue = self.unstarted.own();
         for unstarted in taken {
-            self.share.queued(unstarted.loose, unstarted.count - unstarted.next);
+            self.share.queued(unstarted.loose, unstarted.left());
             queue.push_back(unstarted);
         }
         true
@@ -201,7 +211,7 @@ impl Scheduler {
 
     /// Takes out of a queue what suits a thief that has `mine` processes, beside a victim that has `theirs`.
     fn part_of(queue: &mut VecDeque<Unstarted>, mine: usize, theirs: usize) -> Vec<Unstarted> {
-        let left = |it: &Unstarted| if it.loose.0 { it.count - it.next } else { 0 };
+        let left = |it: &Unstarted| if it.loose.is_on_evidence() { it.left() } else { 0 };
         let replicas = queue.iter().map(left).max().unwrap_or(0);
         // Half of some replicas, and a fifth more, up to two: the starter may have to feed them. Else so many that both
         // have as many.
@@ -221,11 +231,7 @@ impl Scheduler {
             if n == there {
                 taken.extend(queue.remove(at));
             } else {
-                let last = &mut queue[at];
-                last.count -= n;
-                let Unstarted { ref work, count, stack, .. } = *last;
-                let (work, loose) = (Arc::clone(work), Loose(true));
-                taken.push(Unstarted { work, next: count, count: count + n, stack, loose });
+                taken.push(queue[at].split_off(n));
             }
         }
         taken

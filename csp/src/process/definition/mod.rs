@@ -1,10 +1,17 @@
-//! The properties of a process: those that its function fixes, and those that a value changes.
+//! Floor 4. The properties of a process: those that its function fixes, and those that a value changes.
+
+#[cfg(all(feature = "cores", not(loom)))]
+mod habit;
+#[cfg(not(all(feature = "cores", not(loom))))]
+#[path = "absent.rs"]
+mod habit;
 
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub(crate) use self::habit::Habit;
 use crate::wait::park::Retiring;
 
 /// The backend that a process runs on.
@@ -121,8 +128,9 @@ pub(crate) struct Limits {
     pub(crate) memory: Option<u64>,
 }
 
-/// The properties that `#[process]` gives a function.
-#[derive(Clone, Copy, Debug)]
+/// The properties that `#[process]` gives a function. It is a `static` of the function, because what is known of its processes
+/// stands there too. The instances of a generic function share it.
+#[derive(Debug)]
 pub struct Definition {
     pub(crate) name: &'static str,
     pub(crate) multiprocess: bool,
@@ -131,6 +139,7 @@ pub struct Definition {
     pub(crate) daemon: bool,
     pub(crate) retiring: Retiring,
     pub(crate) limits: Limits,
+    habit: Habit,
 }
 
 impl Definition {
@@ -144,7 +153,15 @@ impl Definition {
             daemon: false,
             retiring: Retiring::new(false, false),
             limits: Limits { cpu_time: None, wall_time: None, memory: None },
+            habit: Habit::new(),
         }
+    }
+
+    /// Makes the definition of processes of all kinds.
+    pub(crate) const fn of_all_kinds(name: &'static str) -> Self {
+        let mut this = Self::new(name);
+        this.habit = Habit::mixed();
+        this
     }
 
     /// Records `#[multiprocess]`.
@@ -259,7 +276,8 @@ impl Options {
     /// Makes the process ask for no backend, though its function may.
     pub(crate) fn ask_for_none(&mut self) {
         if self.definition.multiprocess || self.definition.on.is_some() {
-            let plain = Definition { multiprocess: false, on: None, ..*self.definition };
+            let (multiprocess, on, habit) = (false, None, Habit::new());
+            let plain = Definition { multiprocess, on, habit, ..*self.definition };
             self.definition = Box::leak(Box::new(plain));
         }
         self.on = None;
@@ -268,6 +286,18 @@ impl Options {
     /// Returns whether the process asks for nothing that takes it off the thread that starts it.
     pub(crate) fn stays_here(&self) -> bool {
         matches!(self.on(), None | Some(Backend::Coroutine))
+    }
+
+    /// Returns whether another core had better take the process as soon as it is started.
+    #[inline(always)]
+    pub(crate) fn is_worth_a_steal(&self) -> bool {
+        self.definition.habit.is_worth_a_steal()
+    }
+
+    /// Returns what is known of such processes.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    pub(crate) fn habit(&self) -> &'static Habit {
+        &self.definition.habit
     }
 
     pub(crate) fn stack(&self) -> Option<usize> {
