@@ -277,5 +277,5 @@ pub mod alt {
 /// Returns how many writes there were to words that the threads of all schedulers share.
 #[cfg(csp_count_shared)]
 pub fn shared_writes() -> u64 {
-    crate::sync::shared::writes()
+    crate::system::shared::writes()
 }

@@ -16,7 +16,6 @@ pub(super) mod inbox;
 mod owners;
 #[allow(dead_code, reason = "for schedulers on several cores")]
 pub(super) mod search;
-pub(super) mod shared;
 pub(super) mod shown;
 #[allow(dead_code, reason = "for schedulers on several cores")]
 pub(super) mod stealing;

@@ -13,9 +13,9 @@
 //! The thread that makes work passes no more than a light barrier in between, because the others pass the heavy one. So
 //! one of the two sees what the other has done.
 
-use super::shared;
 use super::stealing::{heavy_barrier, light_barrier};
 use super::{AtomicBool, AtomicU32, Ordering, fence};
+use crate::system::shared;
 
 /// Whether a thread searches, or was called to search.
 pub(crate) struct WorkSearch {

@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use crate::sync::shared::{AtomicPtr, AtomicU32};
+use crate::system::shared::{AtomicPtr, AtomicU32};
 
 /// One more than the number of forks between the first OS process and this one, counted from the first call of [`watch`].
 static GENERATION: AtomicU32 = AtomicU32::new(1);

@@ -5,5 +5,6 @@ pub(super) mod cores;
 pub(super) mod forked;
 pub(super) mod helper;
 pub(super) mod quiet;
+pub(super) mod shared;
 pub(super) mod stderr;
 pub(super) mod thread_id;

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::thread::Thread;
 
 use super::forked::{self, Afresh};
-use crate::sync::shared::{AtomicBool, AtomicU64, AtomicUsize};
+use crate::system::shared::{AtomicBool, AtomicU64, AtomicUsize};
 
 /// The count, and above it the number of times that it has grown.
 static AWAKE: AtomicU64 = AtomicU64::new(0);

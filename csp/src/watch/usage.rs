@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use crate::report::place::Place;
-use crate::sync::shared::{AtomicBool, AtomicU32, Mutex};
+use crate::system::shared::{AtomicBool, AtomicU32, Mutex};
 use crate::wait::blocked::Object;
 #[cfg(not(debug_assertions))]
 use crate::wait::blocked::Side;

@@ -29,7 +29,7 @@ use crate::process::work;
 use crate::process::work::Work;
 use crate::stack::engine::{self, Fiber, NoStack};
 use crate::sync::inbox::Inbox;
-use crate::sync::shared;
+use crate::system::shared;
 use crate::system::thread_id;
 use crate::wait::park::{self, Context, Ready};
 use crate::wait::seen::agents;

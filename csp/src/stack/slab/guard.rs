@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::memory;
 use super::stack::{NoStack, Stack};
 use super::valgrind;
-use crate::sync::shared::AtomicUsize;
+use crate::system::shared::AtomicUsize;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GuardKind {

@@ -14,7 +14,7 @@ use super::guard::{self, GuardKind};
 use super::memory;
 use super::region::ClassRegion;
 use super::stack::{Class, NoStack, Stack};
-use crate::sync::shared::Mutex;
+use crate::system::shared::Mutex;
 
 /// The warm stacks that are kept in any case. They hold this much memory if each used 4 KiB, and
 /// the second figure if each used all it has.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use super::memory::Reservation;
 use super::stack::{self, Class, Stack};
-use crate::sync::shared::{AtomicUsize, Mutex};
+use crate::system::shared::{AtomicUsize, Mutex};
 
 /// Each reservation is as large as all before it, beginning with this. Address space is nearly free
 /// on Linux itself, if there is no limit on it. But an emulator (qemu) keeps a table of it, of 3.2

@@ -1,7 +1,7 @@
 //! Looks of other threads at operations that stand, and how their objects outlive them.
 
-use crate::sync::shared::AtomicUsize;
 use crate::sync::{Ordering, fence};
+use crate::system::shared::AtomicUsize;
 
 /// The number of threads that look at operations that stand.
 static LOOKS: AtomicUsize = AtomicUsize::new(0);

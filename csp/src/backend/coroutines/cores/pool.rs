@@ -16,9 +16,9 @@ use super::share::{self, Membership, Share};
 use crate::backend::coroutines::scheduler::Scheduler;
 use crate::process::work::Work;
 use crate::sync::search::{Roster, WorkSearch};
-use crate::sync::shared::{AtomicBool, AtomicPtr, AtomicUsize};
 use crate::system::cores;
 use crate::system::forked::{self, Afresh};
+use crate::system::shared::{AtomicBool, AtomicPtr, AtomicUsize};
 use crate::wait::park;
 use crate::wait::thread::relief;
 

@@ -37,7 +37,7 @@ mod counting {
         WRITES.load(Ordering::Relaxed)
     }
 
-    /// A lock is written to by who takes it. Who gives it back has its line.
+    /// A thread that takes a lock writes to it, and has its line when it gives the lock back.
     pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
 
     impl<T> Mutex<T> {
