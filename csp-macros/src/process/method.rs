@@ -12,8 +12,9 @@
 //     fn send(self, n: u64) -> ::csp::Process<(Self, u64,), csp::Result>
 //     where
 //     {
+//         static __CSP_DEFINITION: ::csp::__private::Definition = ::csp::__private::Definition::new("send");
 //         ::csp::__private::process(
-//             &const { ::csp::__private::Definition::new("send") },
+//             &__CSP_DEFINITION,
 //             (::csp::__private::argument::<Self>(self), ::csp::__private::argument::<u64>(n),),
 //             ::csp::__private::Code::new(|(this, n,)| {
 //                 if ::csp::__private::kept::is_part(&this, &this.out) {

@@ -44,18 +44,18 @@ impl Habit {
         let took = took.min(MOST) as u32;
         let before = self.mean.load(Ordering::Relaxed);
         let mean = match before {
-            // The first one may have been slow because nothing was in the caches.
-            0 => took / 4,
+            // The first one may have been slow because nothing was in the caches, so one alone proves nothing.
+            0 => (took / 4).min(LONG - 1),
             _ if took < before => before / 2 + took / 2,
-            // One that was interrupted counts for little.
-            _ => (before + (took - before) / 4).min((before / 2 * 3).max(took / 16)),
+            // One that was interrupted counts for little, however long that was.
+            _ => (before + (took - before) / 4).min((before * 2).max(LONG / 4)),
         };
         // Other cores have this in their caches, so a small change is not noted.
         if before == 0 || mean.abs_diff(before) > before / 8 {
             self.mean.store(mean.max(1), Ordering::Relaxed);
         }
         match mean {
-            _ if before == 0 => most.min(4),
+            ..LONG if before == 0 || took >= LONG => most.min(4),
             LONG.. => (5_000 / mean).clamp(1, most),
             _ => most,
         }
