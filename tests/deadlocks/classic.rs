@@ -60,6 +60,11 @@ pub(crate) const CASES: &[Case] = &[
     everywhere(clean("results_as_they_come", results_as_they_come)),
     deadlock("a_barrier_lacks_one", a_barrier_lacks_one, &["walks[0]", "walks[1]"]),
     clean("a_barrier_of_all", a_barrier_of_all),
+    deadlock(
+        "a_broken_barrier_in_a_destructor",
+        a_broken_barrier_in_a_destructor,
+        &["syncs_for_two"],
+    ),
     deadlock("barriers_in_opposite_order", barriers_in_opposite_order, &["meets[0]", "meets[1]"]),
     clean("barriers_in_one_order", barriers_in_one_order),
     deadlock(
@@ -438,6 +443,26 @@ fn a_barrier_lacks_one(backend: &Placement) {
     let walkers = backend.replicas(2, walks(steps.enrol()));
     let _ = parallel!(walkers);
     steps.resign();
+}
+
+/// Comes to its barrier once more when it is dropped.
+struct SyncsAtLast(Barrier);
+
+impl Drop for SyncsAtLast {
+    fn drop(&mut self) {
+        self.0.sync();
+    }
+}
+
+/// Has two enrolments, and waits for itself. The panic that ends its wait drops the first one.
+#[process]
+fn syncs_for_two() {
+    let first = SyncsAtLast(Barrier::new());
+    first.0.enrol().sync();
+}
+
+fn a_broken_barrier_in_a_destructor(backend: &Placement) {
+    parallel!(backend.place(syncs_for_two()));
 }
 
 fn a_barrier_of_all(backend: &Placement) {

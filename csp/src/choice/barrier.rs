@@ -280,7 +280,7 @@ impl Barrier {
         let context = park::current();
         let mut later = Wakes::new();
         let mut state = self.core.state.lock();
-        if state.broken.is_some() {
+        if state.broken.is_some() && !std::thread::panicking() {
             drop(state);
             self.core.give_up(context);
         }
@@ -334,7 +334,7 @@ impl Future for Coming<'_> {
         if !this.come {
             let mut later = Wakes::new();
             let mut state = this.core.state.lock();
-            if state.broken.is_some() {
+            if state.broken.is_some() && !std::thread::panicking() {
                 drop(state);
                 this.core.give_up(context);
             }
