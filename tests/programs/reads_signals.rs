@@ -226,12 +226,12 @@ fn main_of(case: &str) {
         }
         "refused" => {
             let unknown = Signal::new(1_000);
-            let refused: &[&[Signal]] = &[&[], &[Signal::new(9)], &[Signal::HUP, unknown]];
+            let refused: &[&[Signal]] = &[&[], &[Signal::new(9)], &[Signal::USR1, unknown]];
             for kinds in refused {
                 println!("{}", signals(kinds.iter().copied()).unwrap_err());
             }
             // The error has left nothing behind: the signal does what it does by default.
-            raise(Signal::HUP);
+            raise(Signal::USR1);
             let _ = std::io::stdin().read(&mut [0]);
         }
         "poisoned" => {

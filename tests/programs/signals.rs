@@ -149,7 +149,7 @@ fn a_kind_that_no_program_can_read_is_an_error() {
         assert_eq!(lines[0], "a reader of signals needs a kind of signal");
         assert_eq!(lines[1], "no program can read signal 9");
         assert!(lines[2].contains("os error"), "{}", lines[2]);
-        assert_eq!(ended.signal, Some(1), "{}", ended.errors);
+        assert_eq!(ended.signal, Some(10), "{}", ended.errors);
     }
 }
 
