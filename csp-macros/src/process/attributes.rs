@@ -16,7 +16,7 @@ pub(super) fn split(attrs: Vec<Attribute>, beside: bool) -> (Vec<Attribute>, Vec
         let shared: Vec<_> =
             constructor.iter().filter(|attr| concerns_both(attr)).cloned().collect();
         if shared.iter().any(|attr| mentions(attr, &["expect"])) {
-            // What is expected of the two is found in one.
+            // An expectation for both functions is met in one of them.
             let allowed: Attribute = parse_quote!(#[allow(unfulfilled_lint_expectations)]);
             constructor.push(allowed.clone());
             body.push(allowed);
