@@ -600,7 +600,12 @@ on_each_backend! {
                 (lines.each_ref().map(|line| line.0.clone()), Arc::clone(&held));
             move || {
                 let is_empty = |line: usize| held[line].load(Ordering::Acquire) == 0;
-                for _ in 0..COUNT {
+                for n in 0..COUNT {
+                    // The rendezvous is ready only while the reader waits. Two threads in step would hardly ever let it, so the
+                    // writer comes late now and then, for as many choices as there are guards.
+                    if n % 30 < 3 {
+                        csp::sleep(MOMENT);
+                    }
                     alt! {
                         if is_empty(0), s1.write_with(|| { held[0].fetch_add(1, Ordering::Release); }) => {}
                         if is_empty(1), s2.write_with(|| { held[1].fetch_add(1, Ordering::Release); }) => {}
@@ -631,7 +636,6 @@ on_each_backend! {
         });
         writes.join();
         let hits = reads.join();
-        // On a busy machine the two seldom wait at the same time, so the rendezvous is seldom ready.
-        assert!(hits.iter().all(|hits| *hits > 0), "{hits:?}");
+        assert!(hits.iter().all(|hits| *hits >= COUNT / 150), "{hits:?}");
     }
 }
