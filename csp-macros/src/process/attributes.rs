@@ -29,26 +29,18 @@ pub(super) fn split(attrs: Vec<Attribute>, beside: bool) -> (Vec<Attribute>, Vec
 /// Whether an attribute concerns the constructor. Documentation, conditions, lints and deprecation do, and lints reach a body
 /// inside it. All other attributes, such as `inline` or another macro, concern the body.
 fn concerns_the_constructor(attr: &Attribute) -> bool {
-    const THESE: &[&str] = &[
-        "doc",
-        "cfg",
-        "cfg_attr",
-        "allow",
-        "expect",
-        "warn",
-        "deny",
-        "forbid",
-        "deprecated",
-        "must_use",
-    ];
-    THESE.iter().any(|name| attr.path().is_ident(name))
+    const OTHERS: &[&str] = &["doc", "cfg", "cfg_attr", "deprecated", "must_use"];
+    is_one(attr, OTHERS) || is_one(attr, LINTS)
 }
 
 fn concerns_both(attr: &Attribute) -> bool {
-    let path = attr.path();
-    path.is_ident("cfg")
-        || LINTS.iter().any(|lint| path.is_ident(lint))
-        || path.is_ident("cfg_attr") && mentions(attr, LINTS)
+    is_one(attr, &["cfg"])
+        || is_one(attr, LINTS)
+        || is_one(attr, &["cfg_attr"]) && mentions(attr, LINTS)
+}
+
+fn is_one(attr: &Attribute, names: &[&str]) -> bool {
+    names.iter().any(|name| attr.path().is_ident(name))
 }
 
 fn mentions(attr: &Attribute, names: &[&str]) -> bool {
