@@ -14,7 +14,7 @@ use std::ptr;
 use std::time::Instant;
 
 use super::futex::Bell;
-use super::{AtomicPtr, Cell, Ordering};
+use super::{AtomicPtr, Cell, Ordering, is_lost, is_planted};
 
 /// The thread was called: something has come for it that is no node.
 const CALLED: usize = 1;
@@ -210,44 +210,33 @@ impl<T: Linked> Inbox<T> {
         Taken { first, called: before.addr() & CALLED != 0 }
     }
 
+    /// Changes the word to what `change` makes of it, unless that is nothing. Returns what the word was.
+    fn update(
+        &self,
+        order: Ordering,
+        change: impl FnMut(*mut T) -> Option<*mut T>,
+    ) -> Result<*mut T, *mut T> {
+        self.word.fetch_update(order, Ordering::Relaxed, change)
+    }
+
     /// Takes all out of the word except these flags. Returns what was there.
     fn keep(&self, flags: usize, order: Ordering) -> *mut T {
-        let mut before = self.word.load(Ordering::Relaxed);
-        loop {
-            let after = ptr::without_provenance_mut(before.addr() & flags);
-            match self.word.compare_exchange(before, after, order, Ordering::Relaxed) {
-                Ok(_) => return before,
-                Err(now) => before = now,
-            }
-        }
+        let kept = |before: *mut T| Some(ptr::without_provenance_mut(before.addr() & flags));
+        self.update(order, kept).unwrap_or_else(|before| before)
     }
 
     /// Adds a flag, if nothing is there. Returns the word then.
     fn add(&self, flag: usize) -> Option<*mut T> {
-        let mut before = self.word.load(Ordering::Relaxed);
-        loop {
-            if before.addr() & !WAITS != 0 {
-                return None;
-            }
-            let after = before.map_addr(|before| before | flag);
-            match self.word.compare_exchange(before, after, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Some(after),
-                Err(now) => before = now,
-            }
-        }
+        let with = |before: *mut T| before.map_addr(|before| before | flag);
+        let added = |before: *mut T| (before.addr() & !WAITS == 0).then(|| with(before));
+        self.update(Ordering::AcqRel, added).ok().map(with)
     }
 
     /// Removes a flag. Returns whether it was there.
     fn remove(&self, flag: usize) -> bool {
-        let mut before = self.word.load(Ordering::Relaxed);
-        while before.addr() & flag != 0 {
-            let after = before.map_addr(|before| before & !flag);
-            match self.word.compare_exchange(before, after, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => before = now,
-            }
-        }
-        false
+        let without = |before: *mut T| before.map_addr(|before| before & !flag);
+        let removed = |before: *mut T| (before.addr() & flag != 0).then(|| without(before));
+        self.update(Ordering::AcqRel, removed).is_ok()
     }
 
     /// Returns whether the thread counts as asleep.
@@ -300,15 +289,8 @@ impl<T: Linked> Inbox<T> {
 
     /// Says that the thread waits in another way from now on, and is to be poked. Afterwards it looks whether something is there.
     pub(crate) fn polls(&self) {
-        let mut before = self.word.load(Ordering::Relaxed);
-        while let Err(now) = self.word.compare_exchange(
-            before,
-            before.map_addr(|before| before | POLLS),
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        ) {
-            before = now;
-        }
+        let polls = |before: *mut T| Some(before.map_addr(|before| before | POLLS));
+        let _ = self.update(Ordering::AcqRel, polls);
     }
 
     pub(crate) fn stops_polling(&self) {
@@ -321,22 +303,4 @@ impl<T: Linked> Inbox<T> {
 fn newest<T: Linked>(word: *mut T) -> Option<&'static T> {
     // SAFETY: without its flags the word is null, or was made of a reference that is good for ever.
     unsafe { word.map_addr(|word| word & !FLAGS).as_ref() }
-}
-
-/// Returns whether this run of a model has that mistake.
-#[inline(always)]
-fn is_planted(_mistake: &str) -> bool {
-    #[cfg(all(test, loom))]
-    return crate::models::is_planted(_mistake);
-    #[cfg(not(all(test, loom)))]
-    false
-}
-
-/// Returns whether the calling thread of a model ends here for good, as a thread does that a copy made by `fork` lacks.
-#[inline(always)]
-fn is_lost(_where: &str) -> bool {
-    #[cfg(all(test, loom))]
-    return crate::models::is_lost(_where);
-    #[cfg(not(all(test, loom)))]
-    false
 }

@@ -14,7 +14,7 @@
 //! one of the two sees what the other has done.
 
 use super::stealing::{heavy_barrier, light_barrier};
-use super::{AtomicBool, AtomicU32, Ordering, fence};
+use super::{AtomicBool, AtomicU32, Ordering, fence, is_planted};
 use crate::system::shared;
 
 /// Whether a thread searches, or was called to search.
@@ -171,13 +171,4 @@ impl WorkSearch {
             idle();
         }
     }
-}
-
-/// Returns whether this run of a model has that mistake.
-#[inline(always)]
-fn is_planted(_mistake: &str) -> bool {
-    #[cfg(all(test, loom))]
-    return crate::models::is_planted(_mistake);
-    #[cfg(not(all(test, loom)))]
-    false
 }

@@ -14,7 +14,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::barrier;
-use super::{AtomicBool, Mutex, MutexGuard, Ordering, UnsafeCell, fence, spin};
+use super::{AtomicBool, Mutex, MutexGuard, Ordering, UnsafeCell, fence, is_planted, spin};
 
 pub(crate) struct Stealing<T> {
     /// Written by the owner only.
@@ -143,13 +143,4 @@ pub(crate) fn heavy_barrier() {
         return barrier::pass();
     }
     fence(Ordering::SeqCst);
-}
-
-/// Returns whether this run of a model has that mistake.
-#[inline(always)]
-fn is_planted(_mistake: &str) -> bool {
-    #[cfg(all(test, loom))]
-    return crate::models::is_planted(_mistake);
-    #[cfg(not(all(test, loom)))]
-    false
 }

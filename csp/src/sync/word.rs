@@ -37,6 +37,7 @@ use std::thread::yield_now as spin;
 
 #[cfg(loom)]
 use super::checked::{Cell, Word as Exchanged};
+use super::is_planted;
 
 /// A value of `owner` that is no address.
 const NOBODY: usize = 0;
@@ -182,15 +183,6 @@ impl Word {
     pub(crate) fn number(&self) -> usize {
         self.shared.number()
     }
-}
-
-/// Returns whether this run of a model has that mistake.
-#[inline(always)]
-fn is_planted(_mistake: &str) -> bool {
-    #[cfg(all(test, loom))]
-    return crate::models::is_planted(_mistake);
-    #[cfg(not(all(test, loom)))]
-    false
 }
 
 /// One word for all threads. In a model it is a mutex, because a model would explore all turns of a loop
