@@ -101,9 +101,14 @@ impl Share {
     #[cold]
     #[inline(never)]
     pub(in crate::backend::coroutines) fn start_known(&self, unstarted: Unstarted) {
+        self.queue_known(unstarted);
+        self.work_came(Loose::AtOnce);
+    }
+
+    /// Queues processes whose locks this thread may own.
+    fn queue_known(&self, unstarted: Unstarted) {
         unstarted.work.locks(&mut |lock| lock.give_up());
         self.known.put([unstarted]);
-        self.work_came(Loose::AtOnce);
     }
 
     /// Shows the processes that are known and have not started.
@@ -167,10 +172,7 @@ impl Scheduler {
         if known.is_empty() {
             return;
         }
-        for unstarted in &known {
-            unstarted.work.locks(&mut |lock| lock.give_up());
-        }
-        self.share.known.put(known);
+        known.into_iter().for_each(|it| self.share.queue_known(it));
         pool().search.work_came(&pool());
     }
 

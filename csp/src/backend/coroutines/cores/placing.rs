@@ -61,7 +61,7 @@ impl Share {
     pub(in crate::backend::coroutines) fn take_placed(&self, scheduler: &'static Scheduler) {
         while self.to_come.load(Ordering::Acquire) > 0 {
             let Some(unstarted) = self.placed().pop_front() else { return };
-            self.to_come.fetch_sub(unstarted.count - unstarted.next, Ordering::Relaxed);
+            self.to_come.fetch_sub(unstarted.left(), Ordering::Relaxed);
             self.news.set(true);
             scheduler.begin_placed(unstarted);
         }
@@ -74,7 +74,7 @@ impl Scheduler {
         if self.is_of_this_thread() {
             return self.begin_placed(unstarted);
         }
-        self.share.to_come.fetch_add(unstarted.count - unstarted.next, Ordering::Release);
+        self.share.to_come.fetch_add(unstarted.left(), Ordering::Release);
         self.share.placed().push_back(unstarted);
         self.rouse();
     }

@@ -146,19 +146,16 @@ impl CorePool {
         self.workers().take(n).collect()
     }
 
-    /// Says that the scheduler needs no core for now. Others may take its place. Returns whether it needed one.
-    pub(super) fn rests(&'static self, share: &Share) -> bool {
-        let was_busy = share.busy.replace(false);
+    /// Says that the scheduler needs no core for now. Others may take its place. A worker that `searches` itself calls no other.
+    pub(super) fn rests(&'static self, share: &Share, searches: bool) {
         // A copy made by `fork` has a pool of its own, in which nobody was counted.
-        if was_busy && share.generation.get() == forked::generation() {
+        if share.busy.replace(false) && share.generation.get() == forked::generation() {
             self.give_core_back();
-            // A worker that searches itself calls no other.
-            if !share.searches.get() {
+            if !searches {
                 fence(Ordering::SeqCst);
                 self.search.find_one(&self);
             }
         }
-        was_busy
     }
 
     pub(super) fn rises(&self, share: &Share) {
@@ -259,7 +256,7 @@ impl Share {
     pub(in crate::backend::coroutines) fn leaves(&self, scheduler: &'static Scheduler) {
         if self.membership.replace(Membership::Unknown) == Membership::Member {
             pool().leave(scheduler);
-            let _ = pool().rests(self);
+            pool().rests(self, false);
         }
     }
 }

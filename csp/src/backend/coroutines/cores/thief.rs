@@ -68,10 +68,8 @@ impl Share {
         // A worker that was only asked something looks no further, if there is nothing. One that has worked searches before it
         // gives its core back.
         let looks = || (self.busy.get() || pool.has_work()) && pool.search.begin();
-        let mut searches = self.searches.get() || looks();
-        self.searches.set(searches);
-        let _ = pool.rests(self);
-        self.searches.set(false);
+        let mut searches = self.searches.replace(false) || looks();
+        pool.rests(self, searches);
         loop {
             if searches {
                 match self.look(worker, deadline) {
@@ -159,7 +157,7 @@ impl Share {
     /// Says that the scheduler is about to sleep. A worker has said so already.
     pub(in crate::backend::coroutines) fn rests(&self) {
         if self.membership.get() == Membership::Member {
-            let _ = pool().rests(self);
+            pool().rests(self, false);
         }
     }
 
