@@ -14,7 +14,8 @@ use std::ptr;
 use std::time::Instant;
 
 use super::futex::Bell;
-use super::{AtomicPtr, Cell, Ordering, is_lost, is_planted};
+use super::planted::{is_lost, is_planted};
+use super::{AtomicPtr, Cell, Ordering};
 
 /// The thread was called: something has come for it that is no node.
 const CALLED: usize = 1;

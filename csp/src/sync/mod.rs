@@ -14,6 +14,7 @@ mod futex;
 pub(super) mod inbox;
 #[cfg(loom)]
 mod owners;
+mod planted;
 #[allow(dead_code, reason = "for schedulers on several cores")]
 pub(super) mod search;
 pub(super) mod shown;
@@ -112,24 +113,6 @@ impl Mark {
     pub(crate) fn set(&self, is_set: bool) {
         self.0.set(is_set);
     }
-}
-
-/// Returns whether this run of a model has that mistake.
-#[inline(always)]
-fn is_planted(_mistake: &str) -> bool {
-    #[cfg(all(test, loom))]
-    return crate::models::is_planted(_mistake);
-    #[cfg(not(all(test, loom)))]
-    false
-}
-
-/// Returns whether the calling thread of a model ends here for good, as a thread does that a copy made by `fork` lacks.
-#[inline(always)]
-fn is_lost(_place: &str) -> bool {
-    #[cfg(all(test, loom))]
-    return crate::models::is_lost(_place);
-    #[cfg(not(all(test, loom)))]
-    false
 }
 
 /// Waits a moment for another thread that is some instructions away from the end of its step.

@@ -13,8 +13,9 @@
 //! The thread that makes work passes no more than a light barrier in between, because the others pass the heavy one. So
 //! one of the two sees what the other has done.
 
+use super::planted::is_planted;
 use super::stealing::{heavy_barrier, light_barrier};
-use super::{AtomicBool, AtomicU32, Ordering, fence, is_planted};
+use super::{AtomicBool, AtomicU32, Ordering, fence};
 use crate::system::shared;
 
 /// Whether a thread searches, or was called to search.

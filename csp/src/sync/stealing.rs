@@ -14,7 +14,8 @@
 use std::ops::{Deref, DerefMut};
 
 use super::barrier;
-use super::{AtomicBool, Mutex, MutexGuard, Ordering, UnsafeCell, fence, is_planted, spin};
+use super::planted::is_planted;
+use super::{AtomicBool, Mutex, MutexGuard, Ordering, UnsafeCell, fence, spin};
 
 pub(crate) struct Stealing<T> {
     /// Written by the owner only.

@@ -37,7 +37,7 @@ use std::thread::yield_now as spin;
 
 #[cfg(loom)]
 use super::checked::{Cell, Word as Exchanged};
-use super::is_planted;
+use super::planted::is_planted;
 
 /// A value of `owner` that is no address.
 const NOBODY: usize = 0;
