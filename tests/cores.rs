@@ -206,6 +206,68 @@ fn a_process_that_was_dealt_out_deals_out_others() {
     });
 }
 
+#[process]
+fn is_looked_at(input: Reader<()>) {
+    let _ = input.read();
+}
+
+/// Returns the network while both processes wait, one on each of two schedulers if there are two.
+fn two_that_wait() -> csp::report::Network {
+    let channel = Channel::new();
+    let writer = channel.writer();
+    let waiting = spawn(is_looked_at(channel.reader()).on(Backend::Coroutine));
+    let placed = (2 * is_looked_at(channel.reader()).on(Backend::Cores)).into_iter().map(spawn);
+    let placed: Vec<_> = placed.collect();
+    let waits = |process: &&csp::report::ProcessState| {
+        let is_blocked = matches!(process.state(), csp::report::State::Blocked(_));
+        process.path().contains("is_looked_at") && is_blocked
+    };
+    let network = loop {
+        let network = csp::network();
+        if network.processes().iter().filter(waits).count() == 3 {
+            break network;
+        }
+        csp::sleep(Duration::from_millis(1));
+    };
+    drop(writer);
+    drop(channel);
+    placed.into_iter().chain([waiting]).for_each(|it| it.join());
+    network
+}
+
+#[test]
+fn the_network_shows_on_which_scheduler_a_process_is() {
+    alone("the_network_shows_on_which_scheduler_a_process_is", "2", || {
+        let network = two_that_wait();
+        let mut numbers: Vec<_> =
+            network.processes().iter().filter_map(|process| process.scheduler()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert!(numbers.len() > 1, "{numbers:?}: {network}");
+        let (text, json) = (network.to_string(), network.json());
+        let (dot, mermaid) = (network.dot(), network.mermaid());
+        for number in &numbers {
+            assert!(text.contains(&format!(" (scheduler {number}): ")), "{text}");
+            assert!(json.contains(&format!(r#""scheduler":{number},"#)), "{json}");
+            assert!(dot.contains(&format!("subgraph cluster_{number} {{")), "{dot}");
+            let frame = format!("subgraph s{number}[\"scheduler {number}\"]");
+            assert!(mermaid.contains(&frame), "{mermaid}");
+        }
+        assert_eq!(mermaid.matches("\n    end\n").count(), numbers.len(), "{mermaid}");
+    });
+}
+
+#[test]
+fn the_network_of_one_scheduler_shows_none() {
+    alone("the_network_of_one_scheduler_shows_none", "1", || {
+        let network = two_that_wait();
+        assert!(network.processes().iter().all(|process| process.scheduler().is_none()));
+        for shown in [network.to_string(), network.json(), network.dot(), network.mermaid()] {
+            assert!(!shown.contains("scheduler") && !shown.contains("subgraph"), "{shown}");
+        }
+    });
+}
+
 #[process(on = cores)]
 fn panics(all: usize) {
     meet(&THERE, all);

@@ -1,6 +1,7 @@
 //! A network as a graph: processes, the things that they wait for, and the processes that hold
 //! those.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::deadlock::Deadlock;
@@ -75,12 +76,30 @@ impl<'a> Graph<'a> {
         self.things.binary_search_by_key(&thing.address, |thing| thing.address).ok()
     }
 
+    /// Returns the processes with their numbers, those of one scheduler together.
+    fn by_scheduler(&self) -> BTreeMap<Option<usize>, Vec<(usize, &'a ProcessState)>> {
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (number, process) in self.processes.iter().enumerate() {
+            groups.entry(process.scheduler).or_default().push((number, process));
+        }
+        groups
+    }
+
     pub(super) fn dot(&self) -> String {
         let mut dot = String::from("digraph network {\n    rankdir=LR;\n");
-        for (number, process) in self.processes.iter().enumerate() {
-            let color = if matches!(process.state, State::Blocked(_)) { "red" } else { "black" };
-            let label = escaped(&process.path);
-            let _ = writeln!(dot, "    p{number} [shape=box, color={color}, label=\"{label}\"];");
+        for (scheduler, processes) in self.by_scheduler() {
+            if let Some(number) = scheduler {
+                let frame = format!("subgraph cluster_{number} {{ label=\"scheduler {number}\";");
+                let _ = writeln!(dot, "    {frame}");
+            }
+            for (number, process) in processes {
+                let blocked = matches!(process.state, State::Blocked(_));
+                let color = if blocked { "red" } else { "black" };
+                let label = escaped(&process.path);
+                let _ =
+                    writeln!(dot, "    p{number} [shape=box, color={color}, label=\"{label}\"];");
+            }
+            dot += if scheduler.is_some() { "    }\n" } else { "" };
         }
         for (number, thing) in self.things.iter().enumerate() {
             let label = escaped(&thing.short());
@@ -98,8 +117,15 @@ impl<'a> Graph<'a> {
 
     pub(super) fn mermaid(&self) -> String {
         let mut mermaid = String::from("flowchart LR\n");
-        for (number, process) in self.processes.iter().enumerate() {
-            let _ = writeln!(mermaid, "    p{number}[\"{}\"]", process.path.replace('"', "'"));
+        for (scheduler, processes) in self.by_scheduler() {
+            if let Some(number) = scheduler {
+                let _ = writeln!(mermaid, "    subgraph s{number}[\"scheduler {number}\"]");
+            }
+            for (number, process) in processes {
+                let label = process.path.replace('"', "'");
+                let _ = writeln!(mermaid, "    p{number}[\"{label}\"]");
+            }
+            mermaid += if scheduler.is_some() { "    end\n" } else { "" };
         }
         for (number, thing) in self.things.iter().enumerate() {
             let _ = writeln!(mermaid, "    t{number}([\"{}\"])", thing.short().replace('"', "'"));
@@ -134,7 +160,7 @@ impl Deadlock {
 impl Network {
     /// Returns the network as a graph in the language of Graphviz. Processes are in boxes, the
     /// blocked ones red. Channels and the other things that they wait for stand in between. Dashed
-    /// lines connect each end with its holder.
+    /// lines connect each end with its holder. A frame is around the processes of each scheduler, if there are several.
     pub fn dot(&self) -> String {
         Graph::of(&self.processes, &self.channels).dot()
     }

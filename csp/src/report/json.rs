@@ -142,6 +142,9 @@ impl From<&ProcessState> for Value {
             ("daemon", process.daemon.into()),
             ("state", state.into()),
         ];
+        if let Some(scheduler) = process.scheduler {
+            map.push(("scheduler", scheduler.into()));
+        }
         map.extend(more);
         Self::Map(map)
     }
@@ -282,7 +285,8 @@ impl Deadlock {
 
 impl Network {
     /// Returns everything in one line of JSON:
-    /// `{"processes": [{"path": "main/worker[3]", "state": "blocked", …}], "channels": […]}`.
+    /// `{"processes": [{"path": "main/worker[3]", "state": "blocked", …}], "channels": […]}`. A process also has
+    /// `"scheduler": 1`, the number of its scheduler, if the network is on several.
     pub fn json(&self) -> String {
         Value::from(self).to_string()
     }

@@ -130,6 +130,8 @@ pub struct ProcessState {
     pub(crate) daemon: bool,
     /// See `leaks`.
     pub(crate) scope: u32,
+    /// `None`: it is on no scheduler that shares work with others.
+    pub(crate) scheduler: Option<usize>,
 }
 
 /// The state of a process in a [`Network`].
@@ -235,6 +237,15 @@ impl Network {
         &self.channels
     }
 
+    /// Forgets the schedulers if all processes are on the same one.
+    pub(crate) fn forget_one_scheduler(&mut self) {
+        let mut numbers = self.processes.iter().filter_map(|process| process.scheduler);
+        let first = numbers.next();
+        if numbers.all(|number| Some(number) == first) {
+            self.processes.iter_mut().for_each(|process| process.scheduler = None);
+        }
+    }
+
     pub(crate) fn sort(&mut self) {
         self.processes.sort_by(|a, b| natural(&a.path).cmp(natural(&b.path)));
         self.channels.sort_by(|ChannelState(a), ChannelState(b)| {
@@ -333,6 +344,13 @@ impl ProcessState {
     /// Returns whether it keeps nothing alive.
     pub fn is_daemon(&self) -> bool {
         self.daemon
+    }
+
+    /// Returns the number of its scheduler, if the network is on several: see the [guide](crate::guide::cores).
+    ///
+    /// Schedulers have numbers from 0. Each has a thread of its own. A process on a thread of its own has no scheduler.
+    pub fn scheduler(&self) -> Option<usize> {
+        self.scheduler
     }
 
     pub(crate) fn wants(&self) -> &[Wanted] {

@@ -105,7 +105,12 @@ impl ProcessState {
 
     /// Returns its path, and what it does.
     pub(crate) fn line(&self) -> String {
-        let daemon = if self.daemon { " (daemon)" } else { "" };
+        let about = match (self.daemon, self.scheduler) {
+            (false, None) => String::new(),
+            (true, None) => " (daemon)".to_owned(),
+            (false, Some(number)) => format!(" (scheduler {number})"),
+            (true, Some(number)) => format!(" (daemon, scheduler {number})"),
+        };
         let doing = match &self.state {
             State::Running => "running".to_owned(),
             State::Ready => "ready to run".to_owned(),
@@ -126,7 +131,7 @@ impl ProcessState {
                 doing
             }
         };
-        format!("{}{daemon}: {doing}", self.path)
+        format!("{}{about}: {doing}", self.path)
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn census() -> String {
 struct Census(HashMap<usize, (String, usize)>);
 
 impl Observer for Census {
-    fn agent(&mut self, _: usize) {}
+    fn agent(&mut self, _: usize, _: Option<usize>) {}
 
     fn process(&mut self, process: Subject<'_>, _: Activity<'_>) {
         let _ = process.shown(|identity| {

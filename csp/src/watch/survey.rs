@@ -20,7 +20,7 @@ pub(crate) struct Numbers {
 }
 
 impl Observer for Numbers {
-    fn agent(&mut self, agent: usize) {
+    fn agent(&mut self, agent: usize, _: Option<usize>) {
         self.agent = agent;
     }
 
@@ -91,7 +91,7 @@ impl Glance {
 }
 
 impl Observer for Glance {
-    fn agent(&mut self, _: usize) {}
+    fn agent(&mut self, _: usize, _: Option<usize>) {}
 
     fn process(&mut self, process: Subject<'_>, activity: Activity<'_>) {
         let Some((who, group, daemon)) = process.known() else { return };
@@ -129,8 +129,9 @@ pub(crate) struct Both {
 }
 
 impl Observer for Both {
-    fn agent(&mut self, agent: usize) {
-        self.numbers.agent(agent);
+    fn agent(&mut self, agent: usize, number: Option<usize>) {
+        self.words.agent(agent, number);
+        self.numbers.agent(agent, number);
     }
 
     fn process(&mut self, process: Subject<'_>, activity: Activity<'_>) {

@@ -42,7 +42,9 @@ use crate::wait::seen::observe::{Activity, Observer, Subject};
 pub fn network() -> Network {
     let mut words = agents::survey(Words::default());
     words.channels();
-    words.finish()
+    let mut network = words.finish();
+    network.forget_one_scheduler();
+    network
 }
 
 /// For people.
@@ -52,6 +54,8 @@ pub(crate) struct Words {
     only: Option<u32>,
     processes: Vec<ProcessState>,
     channels: Vec<ChannelState>,
+    /// The scheduler of the processes that are shown now, if it has a number.
+    scheduler: Option<usize>,
     holders: HashMap<usize, Vec<(Who, &'static str, bool)>>,
 }
 
@@ -136,7 +140,9 @@ pub(crate) fn name_of(what: Held) -> &'static str {
 }
 
 impl Observer for Words {
-    fn agent(&mut self, _: usize) {}
+    fn agent(&mut self, _: usize, number: Option<usize>) {
+        self.scheduler = number;
+    }
 
     fn process(&mut self, process: Subject<'_>, activity: Activity<'_>) {
         if process.is_hidden() {
@@ -168,7 +174,8 @@ impl Observer for Words {
                 })
             }
         };
-        self.processes.push(ProcessState { who: Some(who), path, state, daemon, scope });
+        let (who, scheduler) = (Some(who), self.scheduler);
+        self.processes.push(ProcessState { who, path, state, daemon, scope, scheduler });
     }
 
     fn unstarted(&mut self, first: &Identity, count: usize) {
@@ -177,7 +184,7 @@ impl Observer for Words {
         }
         let path = first.of.path(first.index);
         let (state, daemon) = (State::NotStarted { others: count - 1 }, first.of.is_daemon());
-        let scope = first.of.scope();
-        self.processes.push(ProcessState { who: None, path, state, daemon, scope });
+        let (scope, scheduler) = (first.of.scope(), self.scheduler);
+        self.processes.push(ProcessState { who: None, path, state, daemon, scope, scheduler });
     }
 }

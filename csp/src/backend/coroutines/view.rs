@@ -78,7 +78,7 @@ impl Scheduler {
 
     /// Shows its processes. Only its own thread calls this.
     pub(super) fn show(&'static self, observer: &mut dyn Observer) {
-        observer.agent(self.agent());
+        observer.agent(self.agent(), self.share.number());
         let host = self.host.get();
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let running = self.running.load(Ordering::Relaxed).cast_const();
@@ -105,7 +105,7 @@ impl Scheduler {
 
     /// Shows the little that is visible of a scheduler that does not answer: the process that keeps it busy.
     pub(super) fn show_busy(&'static self, observer: &mut dyn Observer) {
-        observer.agent(self.agent());
+        observer.agent(self.agent(), self.share.number());
         let running = self.running.load(Ordering::Relaxed).cast_const();
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // SAFETY: a context is never freed.

@@ -140,8 +140,8 @@ impl<O: Observer> Shared<O> {
 }
 
 impl<O: Observer> Observer for Shared<O> {
-    fn agent(&mut self, agent: usize) {
-        self.with(|observer| observer.agent(agent));
+    fn agent(&mut self, agent: usize, number: Option<usize>) {
+        self.with(|observer| observer.agent(agent, number));
     }
     fn process(&mut self, process: Subject<'_>, activity: Activity<'_>) {
         self.with(|observer| observer.process(process, activity));

@@ -9,8 +9,8 @@ use crate::wait::park::{Context, Polled};
 
 /// An observer is shown processes, one after the other, each while it can't change its activity.
 pub(crate) trait Observer {
-    /// Says that the processes that follow belong to this thread, or scheduler.
-    fn agent(&mut self, agent: usize);
+    /// Says that the processes that follow belong to this thread, or scheduler. Schedulers that share work have numbers.
+    fn agent(&mut self, agent: usize, number: Option<usize>);
     fn process(&mut self, process: Subject<'_>, activity: Activity<'_>);
     /// Says that this many processes of this name have not started.
     fn unstarted(&mut self, first: &Identity, count: usize);

@@ -90,7 +90,7 @@ impl Held {
 
 impl Stopped for Held {
     fn show(&self, mut observer: Lent) {
-        observer.agent(self.plain.address());
+        observer.agent(self.plain.address(), None);
         let activity = match self.why() {
             Some((why, deadline)) => Activity::Blocked { why, deadline },
             // It goes on as soon as nobody looks.

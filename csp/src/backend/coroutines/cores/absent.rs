@@ -44,6 +44,7 @@ pub(in crate::backend::coroutines) struct Share;
 #[allow(clippy::unused_self, reason = "as the other one")]
 impl Share {
     pub(in crate::backend::coroutines) const fn new() -> Self { Self }
+    pub(in crate::backend::coroutines) fn number(&self) -> Option<usize> { None }
     #[inline(always)]
     pub(in crate::backend::coroutines) fn is_loose<S>(&self, _: &S, _: &dyn Work) -> Loose { Loose }
     #[inline(always)]

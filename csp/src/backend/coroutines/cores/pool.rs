@@ -71,11 +71,13 @@ impl CorePool {
         };
         let Some(place) = self.members.iter().position(is_free) else { return false };
         self.places.fetch_max(place + 1, order);
+        scheduler.share.place.store(place + 1, relaxed);
         true
     }
 
     fn leave(&self, scheduler: &'static Scheduler) {
         let this = ptr::from_ref(scheduler).cast_mut();
+        scheduler.share.place.store(0, Ordering::Relaxed);
         for place in &self.members {
             if place.load(Ordering::Relaxed) == this {
                 place.store(ptr::null_mut(), Ordering::Release);

@@ -38,6 +38,8 @@ pub(in crate::backend::coroutines) struct Share {
     /// Something has come into the queue while the scheduler had nothing to do.
     pub(super) news: Cell<bool>,
     pub(super) membership: Cell<Membership>,
+    /// Its place among the members. The value 0 means that it is none.
+    pub(super) place: AtomicUsize,
     /// It is a worker, to others.
     pub(super) works: AtomicBool,
     /// The state of a worker, for others.
@@ -86,6 +88,7 @@ impl Share {
             to_come: AtomicUsize::new(0),
             news: Cell::new(false),
             membership: Cell::new(Membership::Unknown),
+            place: AtomicUsize::new(0),
             works: AtomicBool::new(false),
             station: Station::new(),
             searches: Cell::new(false),
@@ -136,6 +139,11 @@ impl Share {
     /// Returns whether something has come that a scheduler without work has to look at.
     pub(in crate::backend::coroutines) fn has_news(&self) -> bool {
         self.news.get() || self.station.is_called()
+    }
+
+    /// Returns its number among the schedulers that share work, from 0, if it is one of them.
+    pub(in crate::backend::coroutines) fn number(&self) -> Option<usize> {
+        self.place.load(Ordering::Relaxed).checked_sub(1)
     }
 
     pub(super) fn is_worker(&self) -> bool {
