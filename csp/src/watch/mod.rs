@@ -61,8 +61,11 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long it waits, when nobody is awake, to see whether that lasts: a part of the period.
 const GRACE: u32 = 50;
 
-/// The watch spends at most one part in this many of its time looking.
+/// The watch spends at most one part in this many of its time looking, unless that would leave it blind for longer than
+/// [`BLIND`]. Then one part in [`LARGER_SHARE`] has to do.
 const SHARE: u32 = 100;
+const BLIND: Duration = Duration::from_secs(10);
+const LARGER_SHARE: u32 = 10;
 
 /// Starts the watch, unless it has been started.
 pub(crate) fn start() {
@@ -111,6 +114,12 @@ fn period(wish: Option<&str>) -> Option<Duration> {
     }
 }
 
+/// Returns how long the watch rests after a look that took this long.
+fn rest(took: Duration) -> Duration {
+    // A look takes long where there are very many processes, and also where the machine has let it wait.
+    took.saturating_mul(SHARE).min(BLIND).max(took.saturating_mul(LARGER_SHARE))
+}
+
 struct Watch {
     period: Duration,
     /// The last state that the watch saw, in one number.
@@ -145,8 +154,9 @@ impl Watch {
                 let changed = self.look_at_all();
                 period =
                     if changed { self.period } else { (2 * period).min(LONGEST * self.period) };
-                let share = if self.period < PERIOD { 1 } else { SHARE };
-                next = Instant::now() + period.max(share * now.elapsed());
+                let took = now.elapsed();
+                let rest = if self.period < PERIOD { took } else { rest(took) };
+                next = Instant::now() + period.max(rest);
             }
         }
     }
@@ -315,4 +325,17 @@ fn report(both: Both, dead: &HashSet<usize>, others: Both) -> Deadlock {
     let order: Vec<Who> = network.processes.iter().filter_map(|process| process.who).collect();
     let cycle = evidence.cycle(&order).into_iter().map(link).collect();
     Deadlock::new(network.processes, cycle, others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_look_does_not_leave_the_watch_blind_for_long() {
+        let rests = |took| rest(Duration::from_millis(took)).as_millis();
+        assert_eq!((rests(0), rests(1), rests(100)), (0, 100, 10_000));
+        assert_eq!((rests(101), rests(1_000), rests(5_000)), (10_000, 10_000, 50_000));
+        assert_eq!(rest(Duration::MAX), Duration::MAX);
+    }
 }
