@@ -23,20 +23,32 @@ const GOOD: Duration = Duration::from_millis(1);
 
 /// A thief's knowledge of the others.
 pub(super) struct Meter {
-    watched: Option<Measured>,
+    watched: Option<(&'static Scheduler, Reading)>,
     proven: Option<Proven>,
 }
 
-/// The state of a scheduler at one moment.
+/// What a thief can read of a scheduler. Each value comes at a moment of its own, because the thief itself may be suspended at any time.
+trait Gauge {
+    fn when(&self) -> Instant;
+    /// Returns the CPU time of its thread, if that is known.
+    fn used(&self) -> Option<Duration>;
+    fn turns(&self) -> Turns;
+}
+
+/// The number of turns of a scheduler, of jobs that it started among them, and of processes that have begun.
 #[derive(Clone, Copy)]
-struct Measured {
-    of: &'static Scheduler,
-    when: Instant,
-    /// The CPU time of its thread, if that is known.
-    used: Option<Duration>,
-    /// Its turns, and the jobs that it started.
-    turns: u32,
+struct Turns {
+    all: u32,
     begun: u32,
+}
+
+/// The state of a scheduler, as it was read between two moments.
+#[derive(Clone, Copy)]
+struct Reading {
+    began: Instant,
+    used: Option<Duration>,
+    turns: Turns,
+    ended: Instant,
 }
 
 /// A scheduler from which the thief has taken something that was worth it.
@@ -48,31 +60,60 @@ struct Proven {
     begun: u32,
 }
 
-impl Measured {
-    fn now(of: &'static Scheduler) -> Self {
-        let share = &of.share;
-        let turns = of.turns.load(Ordering::Relaxed);
-        Self {
-            of,
-            when: Instant::now(),
-            used: cpu_time(share.clock.load(Ordering::Relaxed)),
-            turns: turns.wrapping_add(share.started.load(Ordering::Relaxed)),
-            begun: share.begun.load(Ordering::Relaxed),
+impl Reading {
+    fn of(gauge: &impl Gauge) -> Self {
+        let began = gauge.when();
+        let (used, turns) = (gauge.used(), gauge.turns());
+        Self { began, used, turns, ended: gauge.when() }
+    }
+
+    /// Looks again, after this reading. Returns whether the turns have been long in between, once that is known.
+    fn look(&mut self, gauge: &impl Gauge) -> Option<bool> {
+        if gauge.when() - self.began < WINDOW {
+            return None;
         }
+        let now = Self::of(gauge);
+        let before = std::mem::replace(self, now);
+        now.is_close_to(&before).then(|| now.are_long_since(&before))
+    }
+
+    /// Returns whether the thief was not suspended since an earlier reading. If it was, the whole machine may have stood still, and
+    /// that counts as CPU time of the threads that it has interrupted.
+    fn is_close_to(&self, before: &Self) -> bool {
+        self.ended - before.began < WINDOW * 3
     }
 
     /// Returns whether the turns have been long since an earlier reading. A thread that the system has suspended is not
     /// busy.
     fn are_long_since(&self, before: &Self) -> bool {
-        let took = self.when - before.when;
+        let took = self.ended - before.began;
         let used = match (before.used, self.used) {
             (Some(before), Some(now)) => now.saturating_sub(before),
             _ => took,
         };
-        let turns = self.turns.wrapping_sub(before.turns);
-        let begun = self.begun.wrapping_sub(before.begun);
+        let (now, before) = (self.turns, before.turns);
+        let begun = now.begun.wrapping_sub(before.begun);
+        let turns = now.all.wrapping_sub(before.all);
         let turns = turns.saturating_add(begun.saturating_mul(BEGINNING));
         used >= took.mul_f64(0.8) && used >= LONG.saturating_mul(turns)
+    }
+}
+
+impl Gauge for Scheduler {
+    fn when(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn used(&self) -> Option<Duration> {
+        cpu_time(self.share.clock.load(Ordering::Relaxed))
+    }
+
+    fn turns(&self) -> Turns {
+        let all = self.turns.load(Ordering::Relaxed);
+        Turns {
+            all: all.wrapping_add(self.share.started.load(Ordering::Relaxed)),
+            begun: self.share.begun.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -104,19 +145,18 @@ impl Meter {
                 return Some(of);
             }
         }
-        let still = |watched: &Measured| has_some(&watched.of);
-        let Some(before) = self.watched.filter(still) else {
-            self.watched = pool.members().find(has_some).map(Measured::now);
+        let watched = self.watched.as_mut().filter(|(of, _)| has_some(of));
+        let Some((of, reading)) = watched else {
+            self.watched = pool.members().find(has_some).map(|of| (of, Reading::of(of)));
             return None;
         };
-        if before.when.elapsed() < WINDOW {
-            return None;
-        }
+        let of = *of;
+        let are_long = reading.look(of)?;
         // The next one in turn is watched next, if this one is not worth it.
-        let now = Measured::now(before.of);
-        let next = pool.members().skip_while(|other| !ptr::eq(*other, before.of)).skip(1);
-        self.watched = next.chain(pool.members()).find(has_some).map(Measured::now);
-        now.are_long_since(&before).then_some(before.of)
+        let next = pool.members().skip_while(|other| !ptr::eq(*other, of)).skip(1);
+        let next = next.chain(pool.members()).find(has_some);
+        self.watched = next.map(|next| (next, Reading::of(next)));
+        are_long.then_some(of)
     }
 
     /// Notes that the thief has taken something from this scheduler.
@@ -140,5 +180,110 @@ fn cpu_time(clock: i32) -> Option<Duration> {
     {
         let _ = clock;
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// A scheduler with turns of one length, and a clock that goes on by a step with each reading.
+    struct Planted {
+        began: Instant,
+        now: Cell<Duration>,
+        turn: Duration,
+        /// The part of its time in which its thread has a core.
+        share: f64,
+        /// The readings so far, and the one before which the thief is suspended.
+        readings: Cell<u32>,
+        suspended: u32,
+        /// The same for all threads, because the whole machine stands still. The system counts that as CPU time.
+        stalled: u32,
+        lost: Cell<Duration>,
+    }
+
+    const STEP: Duration = Duration::from_nanos(50);
+    const SUSPENDED: Duration = Duration::from_millis(10);
+
+    fn planted(turn: Duration) -> Planted {
+        let (now, lost, readings) = Default::default();
+        let (began, share, suspended, stalled) = (Instant::now(), 1.0, u32::MAX, u32::MAX);
+        Planted { began, now, turn, share, readings, suspended, stalled, lost }
+    }
+
+    impl Planted {
+        fn passes(&self) -> Duration {
+            let number = self.readings.replace(self.readings.get() + 1);
+            let interrupted = number == self.suspended || number == self.stalled;
+            let longer = if interrupted { SUSPENDED } else { Duration::ZERO };
+            if number == self.stalled {
+                self.lost.set(longer);
+            }
+            self.now.set(self.now.get() + STEP + longer);
+            self.now.get()
+        }
+
+        /// Returns the verdict, after as many looks as it takes.
+        fn verdict(&self) -> bool {
+            let mut reading = Reading::of(self);
+            loop {
+                if let Some(are_long) = reading.look(self) {
+                    return are_long;
+                }
+            }
+        }
+    }
+
+    impl Gauge for Planted {
+        fn when(&self) -> Instant {
+            self.began + self.passes()
+        }
+
+        fn used(&self) -> Option<Duration> {
+            Some(self.passes().mul_f64(self.share))
+        }
+
+        fn turns(&self) -> Turns {
+            let worked = (self.passes() - self.lost.get()).mul_f64(self.share);
+            let turns = worked.as_nanos() / self.turn.as_nanos();
+            Turns { all: u32::try_from(turns).expect("few"), begun: 0 }
+        }
+    }
+
+    #[test]
+    fn long_turns_are_evidence_and_short_ones_are_none() {
+        for turn in [600, 1_000, 15_000, 1_000_000].map(Duration::from_nanos) {
+            assert!(planted(turn).verdict(), "{turn:?}");
+        }
+        for turn in [10, 18, 100, 400].map(Duration::from_nanos) {
+            assert!(!planted(turn).verdict(), "{turn:?}");
+        }
+    }
+
+    #[test]
+    fn a_thread_that_the_system_has_suspended_is_not_busy() {
+        let turn = Duration::from_micros(1);
+        assert!(!Planted { share: 0.0, ..planted(turn) }.verdict());
+        assert!(!Planted { share: 0.7, ..planted(turn) }.verdict());
+        assert!(Planted { share: 0.9, ..planted(turn) }.verdict());
+    }
+
+    #[test]
+    fn a_thief_that_is_suspended_finds_no_long_turns_among_short_ones() {
+        // Before each of its readings: more than there are within a window.
+        for suspended in 0..1_000 {
+            let turn = Duration::from_nanos(18);
+            assert!(!Planted { suspended, ..planted(turn) }.verdict(), "reading {suspended}");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_stands_still_shows_no_long_turns_among_short_ones() {
+        for stalled in 0..1_000 {
+            let turn = Duration::from_nanos(18);
+            assert!(!Planted { stalled, ..planted(turn) }.verdict(), "reading {stalled}");
+        }
     }
 }
