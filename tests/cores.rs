@@ -247,7 +247,7 @@ fn the_network_shows_on_which_scheduler_a_process_is() {
         let (text, json) = (network.to_string(), network.json());
         let (dot, mermaid) = (network.dot(), network.mermaid());
         for number in &numbers {
-            assert!(text.contains(&format!(" (scheduler {number}): ")), "{text}");
+            assert!(text.contains(&format!(" on scheduler {number}")), "{text}");
             assert!(json.contains(&format!(r#""scheduler":{number},"#)), "{json}");
             assert!(dot.contains(&format!("subgraph cluster_{number} {{")), "{dot}");
             let frame = format!("subgraph s{number}[\"scheduler {number}\"]");

@@ -105,22 +105,18 @@ impl ProcessState {
 
     /// Returns its path, and what it does.
     pub(crate) fn line(&self) -> String {
-        let about = match (self.daemon, self.scheduler) {
-            (false, None) => String::new(),
-            (true, None) => " (daemon)".to_owned(),
-            (false, Some(number)) => format!(" (scheduler {number})"),
-            (true, Some(number)) => format!(" (daemon, scheduler {number})"),
-        };
+        let daemon = if self.daemon { " (daemon)" } else { "" };
+        let on = self.scheduler.map_or(String::new(), |number| format!(" on scheduler {number}"));
         let doing = match &self.state {
-            State::Running => "running".to_owned(),
-            State::Ready => "ready to run".to_owned(),
-            State::Unseen => "waits while its thread is busy with another".to_owned(),
-            State::NotStarted { others: 0 } => "not started".to_owned(),
+            State::Running => format!("running{on}"),
+            State::Ready => format!("ready to run{on}"),
+            State::Unseen => format!("waits{on} while its thread is busy with another"),
+            State::NotStarted { others: 0 } => format!("not started{on}"),
             State::NotStarted { others } => {
-                format!("not started, and neither are {others} after it")
+                format!("not started{on}, and neither are {others} after it")
             }
             State::Blocked(wait) => {
-                let mut doing = format!("blocked at {}", wait.place);
+                let mut doing = format!("blocked at {}{on}", wait.place);
                 if wait.alternation {
                     doing.push_str(", in a choice of");
                 }
@@ -131,7 +127,7 @@ impl ProcessState {
                 doing
             }
         };
-        format!("{}{about}: {doing}", self.path)
+        format!("{}{daemon}: {doing}", self.path)
     }
 }
 

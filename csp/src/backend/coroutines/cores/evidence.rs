@@ -27,7 +27,7 @@ pub(super) struct Meter {
     proven: Option<Proven>,
 }
 
-/// What a thief can read of a scheduler. Each value comes at a moment of its own, because the thief itself may be suspended at any time.
+/// The values that a thief reads of a scheduler. Each comes at a moment of its own, because the thief itself may be suspended at any time.
 trait Gauge {
     fn when(&self) -> Instant;
     /// Returns the CPU time of its thread, if that is known.
