@@ -6,5 +6,6 @@ mod crowds;
 #[cfg(all(feature = "coroutines", feature = "threads"))]
 mod mixture;
 mod networks;
+mod one_outcome;
 mod races;
 mod threads;
