@@ -16,7 +16,7 @@ enum Step {
     Write(Writer<u64>),
 }
 
-/// What a process does.
+/// The work of a process.
 #[derive(Clone, Copy)]
 struct Habits {
     rounds: u64,
