@@ -468,6 +468,89 @@ fn hands_out(all: usize, input: Reader<u8>, output: Writer<u8>) -> csp::Result {
     Ok(())
 }
 
+/// Passes values on until its input ends, and returns how that was.
+#[process]
+fn passes_round(input: Reader<u32>, output: Writer<u32>, starts: u32) -> csp::Result {
+    // Each writes so many values that the next one reads, and then all wait for one more.
+    for _ in 0..starts {
+        output.write(0)?;
+        input.read()?;
+    }
+    input.read()?;
+    output.write(1)?;
+    Ok(())
+}
+
+/// Reads first, so that it fits between two of the above.
+#[process]
+fn passes_back(input: Reader<u32>, output: Writer<u32>, starts: u32) -> csp::Result {
+    for _ in 0..starts {
+        input.read()?;
+        output.write(0)?;
+    }
+    input.read()?;
+    output.write(1)?;
+    Ok(())
+}
+
+/// The part of some rings on one scheduler: every other process of each.
+#[process(on = cores)]
+fn half(rings: Vec<Vec<(Reader<u32>, Writer<u32>)>>, starts: Vec<u32>, first: bool) {
+    meet(&THERE, 2);
+    let mut all = Vec::new();
+    for (number, (ring, starts)) in rings.into_iter().zip(starts).enumerate() {
+        for (place, (input, output)) in ring.into_iter().enumerate() {
+            let process = match first {
+                true => passes_round(input, output, starts).named(format!("a-{number}-{place}")),
+                false => passes_back(input, output, starts).named(format!("b-{number}-{place}")),
+            };
+            all.push(spawn(process.on(Backend::Coroutine)));
+        }
+    }
+    for process in all {
+        let deadlock = match process.try_join() {
+            Ok(ended) => match ended.expect_err("nobody writes first").poison().unwrap().cause() {
+                csp::Cause::Deadlock(deadlock) => deadlock.clone(),
+                other => panic!("{other:?}"),
+            },
+            Err(failure) => failure.deadlock().expect("it is in a deadlock").clone(),
+        };
+        assert!(!deadlock.to_string().contains("scheduler"), "{deadlock}");
+        let names = deadlock.paths().map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
+        NAMED.lock().unwrap().extend(names.filter(|name| name.contains('-')));
+    }
+}
+
+static NAMED: std::sync::Mutex<std::collections::BTreeSet<String>> =
+    std::sync::Mutex::new(std::collections::BTreeSet::new());
+
+#[test]
+fn deadlocks_over_two_schedulers_are_all_named() {
+    alone("deadlocks_over_two_schedulers_are_all_named", "2", || {
+        let mut random = csp_tests::Random::seeded(csp_tests::seed());
+        for _ in 0..10 {
+            THERE.store(0, Ordering::SeqCst);
+            NAMED.lock().unwrap().clear();
+            let (mut firsts, mut seconds, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+            let rings = 1 + random.below(4);
+            let mut count = 0;
+            for _ in 0..rings {
+                // A ring of an even number of processes, so that its neighbours are on different schedulers.
+                let all = 2 + 2 * random.below(3);
+                let channels: Vec<_> = (0..all).map(|_| Channel::new()).collect();
+                let ends = |n: usize| (channels[n].reader(), channels[(n + 1) % all].writer());
+                firsts.push((0..all).step_by(2).map(ends).collect::<Vec<_>>());
+                seconds.push((1..all).step_by(2).map(ends).collect::<Vec<_>>());
+                starts.push(random.below(20) as u32);
+                count += all;
+            }
+            parallel!(half(firsts, starts.clone(), true), half(seconds, starts, false));
+            let named = NAMED.lock().unwrap();
+            assert_eq!(named.len(), count, "{named:?}");
+        }
+    });
+}
+
 /// Writes to words that the threads of all schedulers share: see `ci/shared.sh`.
 #[cfg(csp_count_shared)]
 mod shared {

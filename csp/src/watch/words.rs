@@ -40,7 +40,7 @@ use crate::wait::seen::observe::{Activity, Observer, Subject};
 /// ```
 #[must_use]
 pub fn network() -> Network {
-    let mut words = agents::survey(Words::default());
+    let mut words = agents::survey(Words { shows_schedulers: true, ..Words::default() });
     words.channels();
     let mut network = words.finish();
     network.forget_one_scheduler();
@@ -54,6 +54,8 @@ pub(crate) struct Words {
     only: Option<u32>,
     processes: Vec<ProcessState>,
     channels: Vec<ChannelState>,
+    /// Reports of deadlocks and of what is left behind do not, because a program has the same reports on any number of cores.
+    shows_schedulers: bool,
     /// The scheduler of the processes that are shown now, if it has a number.
     scheduler: Option<usize>,
     holders: HashMap<usize, Vec<(Who, &'static str, bool)>>,
@@ -141,7 +143,7 @@ pub(crate) fn name_of(what: Held) -> &'static str {
 
 impl Observer for Words {
     fn agent(&mut self, _: usize, number: Option<usize>) {
-        self.scheduler = number;
+        self.scheduler = number.filter(|_| self.shows_schedulers);
     }
 
     fn process(&mut self, process: Subject<'_>, activity: Activity<'_>) {
