@@ -468,6 +468,69 @@ fn hands_out(all: usize, input: Reader<u8>, output: Writer<u8>) -> csp::Result {
     Ok(())
 }
 
+/// Doubles what comes. Tokio's timer wakes it in between, on the thread on which it was dealt out.
+#[process(on = cores)]
+async fn doubles(
+    input: Reader<u64>,
+    output: Writer<u64>,
+    tokio: tokio::runtime::Handle,
+) -> csp::Result<ThreadId> {
+    let here = meet(&THERE, 4);
+    while let Ok(value) = input.read_async().await {
+        let timer = {
+            let _entered = tokio.enter();
+            tokio::time::sleep(Duration::from_micros(10))
+        };
+        timer.await;
+        assert_eq!(thread::current().id(), here);
+        output.write_async(2 * value).await?;
+    }
+    Ok(here)
+}
+
+/// Returns whether it is inside a runtime of tokio's.
+#[process]
+fn is_inside() -> bool {
+    tokio::runtime::Handle::try_current().is_ok()
+}
+
+#[test]
+fn tasks_of_tokio_talk_to_processes_on_all_cores() {
+    alone("tasks_of_tokio_talk_to_processes_on_all_cores", "4", || {
+        let mut tokio = tokio::runtime::Builder::new_multi_thread();
+        let tokio = tokio.worker_threads(2).enable_all().build().expect("a runtime");
+        let (to, from) = (Channel::new(), Channel::new());
+        let (mut sink, mut stream) = (to.writer().sink(), from.reader().stream());
+        let writes = tokio.spawn(async move {
+            for n in 0..400 {
+                sink.send(n).await.expect("it is read");
+            }
+        });
+        let reads = tokio.spawn(async move {
+            let mut sum = 0;
+            while let Some(value) = stream.next().await {
+                sum += value.expect("nobody poisons");
+            }
+            sum
+        });
+        let (input, output, handle) = (to.reader(), from.writer(), tokio.handle().clone());
+        drop((to, from));
+        // The network is started on a thread of tokio's. What stays beside it is inside the runtime.
+        let network = tokio.spawn_blocking(move || {
+            let beside = is_inside().on(Backend::Coroutine);
+            let (threads, beside) = parallel!(4 * doubles(input, output, handle), beside);
+            assert!(beside);
+            threads.into_iter().map(|thread| thread.expect("nobody poisons")).collect()
+        });
+        let (threads, sum) = tokio.block_on(async {
+            writes.await.expect("it writes all");
+            (network.await.expect("it ends"), reads.await.expect("it reads all"))
+        });
+        assert_eq!(different(threads), 4);
+        assert_eq!(sum, 2 * (0..400).sum::<u64>());
+    });
+}
+
 /// Passes values on until its input ends, and returns how that was.
 #[process]
 fn passes_round(input: Reader<u32>, output: Writer<u32>, starts: u32) -> csp::Result {
