@@ -11,7 +11,8 @@
 //! up. No process counts workers or sends an end mark. When the producer returns, its end of `jobs` retires. Then every
 //! worker's next read fails, so the worker returns, and `results` retires in turn.
 //!
-//! A worker is a `#[multiprocess]`: by default it would run in an OS process of its own. `--on` chooses its backend.
+//! A worker is a `#[multiprocess]`: by default it would run in an OS process of its own. `--on` chooses its backend. Here that is every
+//! core, by the feature `cores` of the library. `CSP_CORES=1` in the environment is one core.
 
 use clap::Parser;
 use csp::{Backend, Channel, Reader, Writer, multiprocess, parallel, process};
@@ -29,8 +30,8 @@ struct Arguments {
     /// Workers that throw the darts
     #[arg(long, default_value_t = 10)]
     workers: usize,
-    /// Backend of a worker: coroutine, thread or subprocess
-    #[arg(long, default_value_t = Backend::Coroutine)]
+    /// Backend of a worker: coroutine, cores, thread or subprocess
+    #[arg(long, default_value_t = all_cores())]
     on: Backend,
 }
 
@@ -75,6 +76,11 @@ fn split_mix(state: &mut u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// Returns the backend that uses every core, or the usual one in a build without it.
+fn all_cores() -> Backend {
+    if Backend::Cores.is_compiled_in() { Backend::Cores } else { Backend::Coroutine }
 }
 
 #[csp::main]

@@ -11,6 +11,13 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// Returns a program of the guide. The chapters show the library without the feature `cores`, which the examples have.
+fn on_one_core(program: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_guide"));
+    command.arg(program).env("CSP_CORES", "1");
+    command
+}
+
 /// Returns the block that must follow a marker.
 fn wanted(marker: &str) -> String {
     let (kind, what) = marker.split_once(' ').unwrap_or_else(|| panic!("{marker}: of what?"));
@@ -21,13 +28,13 @@ fn wanted(marker: &str) -> String {
             format!("```rust\n{program}```\n")
         }
         "output" => {
-            let output = Command::new(env!("CARGO_BIN_EXE_guide")).arg(what).output();
+            let output = on_one_core(what).output();
             let output = output.expect("the program starts");
             assert!(output.status.success(), "{what}: {output:?}");
             format!("```text\n{}```\n", String::from_utf8(output.stdout).expect("text"))
         }
         "errors" => {
-            let output = Command::new(env!("CARGO_BIN_EXE_guide")).arg(what).output();
+            let output = on_one_core(what).output();
             let output = output.expect("the program starts");
             format!("```text\n{}```\n", String::from_utf8(output.stderr).expect("text"))
         }
