@@ -515,7 +515,7 @@ fn tasks_of_tokio_talk_to_processes_on_all_cores() {
         });
         let (input, output, handle) = (to.reader(), from.writer(), tokio.handle().clone());
         drop((to, from));
-        // The network is started on a thread of tokio's. What stays beside it is inside the runtime.
+        // A thread of tokio's starts the network. A process that stays beside it is inside the runtime.
         let network = tokio.spawn_blocking(move || {
             let beside = is_inside().on(Backend::Coroutine);
             let (threads, beside) = parallel!(4 * doubles(input, output, handle), beside);
