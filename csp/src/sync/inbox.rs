@@ -23,6 +23,8 @@ const CALLED: usize = 1;
 const SLEEPS: usize = 2;
 /// It waits in another way, from which it is poked.
 const POLLS: usize = 4;
+/// It sleeps in another place, from which the first that comes calls it away.
+const ELSEWHERE: usize = SLEEPS | POLLS;
 /// It counts as asleep.
 const ASLEEP: usize = 8;
 
@@ -51,6 +53,8 @@ pub(crate) trait Keeper {
     fn falls_asleep(&self);
     /// Lets it look up from where it waits instead of sleeping.
     fn poke(&self);
+    /// Calls it away from where it sleeps instead of here, or is about to. It is called once a sleep.
+    fn call_away(&self);
 }
 
 pub(crate) struct Inbox<T: Linked> {
@@ -160,7 +164,10 @@ impl<T: Linked> Inbox<T> {
             if is_lost("before it is there") {
                 return None;
             }
-            let kept = waits & if wakes { POLLS } else { POLLS | ASLEEP };
+            let mut kept = waits & if wakes { POLLS } else { POLLS | ASLEEP };
+            if waits & ELSEWHERE == ELSEWHERE && !is_planted("called away by each") {
+                kept &= !POLLS;
+            }
             let after = change(before).map_addr(|after| after | kept);
             let order =
                 if is_planted("put without order") { Ordering::Relaxed } else { Ordering::AcqRel };
@@ -177,7 +184,11 @@ impl<T: Linked> Inbox<T> {
             (false, true) => keeper.wakes(),
             _ => {}
         }
-        if before.addr() & SLEEPS != 0 && !is_planted("not rung") {
+        if before.addr() & ELSEWHERE == ELSEWHERE {
+            if !is_planted("not called away") {
+                keeper.call_away();
+            }
+        } else if before.addr() & SLEEPS != 0 && !is_planted("not rung") {
             self.bell.ring(&self.word);
         } else if before.addr() & POLLS != 0 && !is_planted("not poked") {
             keeper.poke();
@@ -285,6 +296,18 @@ impl<T: Linked> Inbox<T> {
                 self.remove(SLEEPS);
                 return;
             }
+        }
+    }
+
+    /// Sleeps by `sleep`, if nothing is there. That returns when the keeper has called the thread away, which the first that comes
+    /// does. It may return before.
+    pub(crate) fn sleep_by(&self, sleep: impl FnOnce()) {
+        if is_planted("sleeps elsewhere whatever comes") {
+            return sleep();
+        }
+        if self.add(ELSEWHERE).is_some() {
+            sleep();
+            self.remove(ELSEWHERE);
         }
     }
 

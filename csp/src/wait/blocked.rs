@@ -152,6 +152,9 @@ impl fmt::Display for Want<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(object) = self.object else { return self.operation.fmt(f) };
         match object.name() {
+            Some(name) if self.operation.is_of_descriptor() => {
+                write!(f, "{} {name}", self.operation)
+            }
             Some(name) => write!(f, "{} `{name}`", self.operation),
             None => write!(f, "{} the {} of {}", self.operation, object.kind(), object.birth()),
         }

@@ -2,6 +2,11 @@
 
 pub(super) mod blocked;
 mod context;
+#[cfg(all(feature = "net", unix, not(loom)))]
+pub(super) mod event;
+#[cfg(not(all(feature = "net", unix, not(loom))))]
+#[path = "event/absent.rs"]
+pub(super) mod event;
 pub(super) mod future;
 pub(super) mod lineage;
 pub(super) mod panics;

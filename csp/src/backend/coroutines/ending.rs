@@ -13,6 +13,7 @@ use super::scheduler::{SCHEDULER, Scheduler, UNUSED};
 use super::unstarted::Unstarted;
 use crate::process::work;
 use crate::wait::blocked::Dismissal;
+use crate::wait::event;
 use crate::wait::park;
 use crate::wait::seen::links;
 
@@ -61,6 +62,7 @@ impl Scheduler {
         // Another thread may take over the scheduler, and a third thread the context.
         host.context().queue_at(None);
         SCHEDULER.set(None);
+        event::leave();
         if self.live.get() == 0 {
             self.look_outside();
             UNUSED.lock().unwrap_or_else(PoisonError::into_inner).push(self);
@@ -120,7 +122,7 @@ impl Scheduler {
         let until = self.timers.next().map_or(until, |next| next.min(until));
         let leads = links::is_linked() && self.lead(Some(until));
         if !leads && self.ready.is_empty() {
-            self.inbox.sleep(Some(until));
+            self.sleep_until(Some(until));
         }
         self.look_outside();
     }

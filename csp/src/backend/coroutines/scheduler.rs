@@ -31,6 +31,7 @@ use crate::stack::engine::{self, Fiber, NoStack};
 use crate::sync::inbox::Inbox;
 use crate::system::shared;
 use crate::system::thread_id;
+use crate::wait::event::{self, EventQueue};
 use crate::wait::park::{self, Context, Ready};
 use crate::wait::seen::agents;
 use crate::wait::thread::patience::Patience;
@@ -71,6 +72,10 @@ pub(super) struct Scheduler {
     pub(super) timers: Timers<Coroutine>,
     /// The turn in which the scheduler next looks at its inbox and its timers.
     pub(super) looks: Cell<u32>,
+    /// The same, while the scheduler looks into its event queue more often than at the rest.
+    pub(super) rest_looks: Cell<u32>,
+    /// Where its processes wait for descriptors.
+    pub(super) events: EventQueue,
     /// The reason why unstarted processes get no stack, while no process runs that could give one back.
     pub(super) refusing: RefCell<Option<String>>,
     pub(super) ending: Cell<bool>,
@@ -120,6 +125,8 @@ impl Scheduler {
                 live: Cell::new(0),
                 timers: Timers::new(),
                 looks: Cell::new(TURNS),
+                rest_looks: Cell::new(0),
+                events: EventQueue::new(),
                 refusing: RefCell::default(),
                 ending: Cell::new(false),
             }));
@@ -139,6 +146,7 @@ impl Scheduler {
         scheduler.shows_running(context);
         scheduler.in_use.store(true, Ordering::Release);
         SCHEDULER.set(Some(scheduler));
+        event::adopt(&scheduler.events);
         // The scheduler ends with the thread.
         context.at_exit.set(Some(|| {
             if let Some(scheduler) = SCHEDULER.get() {
@@ -218,11 +226,9 @@ impl Scheduler {
             let turns = self.turns.load(Ordering::Relaxed).wrapping_add(1);
             self.turns.store(turns, Ordering::Relaxed);
             if turns == self.looks.get() {
-                let next = self.share.next_look(turns, TURNS);
-                self.looks.set(turns.wrapping_add(next));
-                self.look_outside();
-                if next == TURNS || self.share.starts_one(turns, TURNS) {
-                    self.start_next(false);
+                match self.events.is_awaited() {
+                    false => self.looks.set(turns.wrapping_add(self.look(turns))),
+                    true => self.look_at_events(turns),
                 }
             }
             match self.ready.pop() {
@@ -241,6 +247,17 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// Looks at what other threads have sent, and starts a process now and then. Returns after how many turns it looks again.
+    #[inline(always)]
+    pub(super) fn look(&'static self, turn: u32) -> u32 {
+        let next = self.share.next_look(turn, TURNS);
+        self.look_outside();
+        if next == TURNS || self.share.starts_one(turn, TURNS) {
+            self.start_next(false);
+        }
+        next
     }
 
     /// Runs the next process that has not started. `alone` says that no other process is ready.

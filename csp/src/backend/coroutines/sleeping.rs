@@ -1,10 +1,10 @@
 //! A scheduler without work: it polls the links, or sleeps until another thread wakes it. See also `quiet`.
 //!
-//! It counts as asleep while its inbox says so.
+//! It counts as asleep while its inbox says so. If one of its processes waits for a descriptor, it sleeps in its event queue.
 
 use std::time::Instant;
 
-use super::scheduler::Scheduler;
+use super::scheduler::{Scheduler, TURNS};
 use crate::sync::inbox::Keeper;
 use crate::system::quiet;
 use crate::wait::seen::links;
@@ -22,6 +22,10 @@ impl Keeper for Scheduler {
     fn poke(&self) {
         links::poke();
     }
+
+    fn call_away(&self) {
+        self.events.wake();
+    }
 }
 
 impl Scheduler {
@@ -36,8 +40,10 @@ impl Scheduler {
 
     #[inline(always)]
     fn wait_for_others(&'static self, deadline: Option<Instant>) {
-        if links::is_linked() && self.lead(deadline)
-            || self.share.is_patient() && self.patience.look(deadline, || !self.inbox.is_empty())
+        if !self.events.is_awaited()
+            && (links::is_linked() && self.lead(deadline)
+                || self.share.is_patient()
+                    && self.patience.look(deadline, || !self.inbox.is_empty()))
         {
             return self.look_outside();
         }
@@ -45,9 +51,40 @@ impl Scheduler {
         self.share.rests();
         match deadline {
             None => self.sleep(),
-            Some(_) => self.inbox.sleep(deadline),
+            Some(_) => self.sleep_until(deadline),
         }
         self.look_outside();
+    }
+
+    /// Sleeps until something is in the inbox, a descriptor is ready for one of its processes, or the deadline comes.
+    #[inline(always)]
+    pub(super) fn sleep_until(&'static self, deadline: Option<Instant>) {
+        match self.events.is_awaited() {
+            false => self.inbox.sleep(deadline),
+            true => self.sleep_in_queue(deadline),
+        }
+    }
+
+    #[cold]
+    fn sleep_in_queue(&'static self, deadline: Option<Instant>) {
+        self.inbox.sleep_by(|| self.events.wait(deadline));
+        self.events.deliver(|| self.inbox.wakes(self));
+    }
+
+    /// Looks into the event queue, if the last look was some time ago, while a process waits there. The clock decides, so this is done in
+    /// each turn. The scheduler looks at the rest as often as otherwise.
+    #[cold]
+    pub(super) fn look_at_events(&'static self, turn: u32) {
+        self.looks.set(turn.wrapping_add(1));
+        if self.events.is_due() {
+            self.events.look(|| ());
+        }
+        // It may be the turn of a time when no process waited for an event.
+        let left = self.rest_looks.get().wrapping_sub(turn);
+        if left == 0 || left > TURNS {
+            let next = self.look(turn);
+            self.rest_looks.set(turn.wrapping_add(next));
+        }
     }
 
     /// Polls the links to other OS processes, if there are any and no thread polls them, until there is work here.
@@ -80,7 +117,7 @@ impl Scheduler {
         let mut slept = false;
         while !self.has_news() {
             if self.inbox.falls_asleep(self) {
-                self.inbox.sleep(None);
+                self.sleep_until(None);
                 slept = true;
             }
             self.open_inbox();

@@ -6,7 +6,7 @@ use crate::sync::AtomicUsize;
 use crate::sync::inbox::{Inbox, Keeper, Link, Linked};
 
 /// A mistake, and a model that finds it.
-const MISTAKES: [(&str, &str); 14] = [
+const MISTAKES: [(&str, &str); 17] = [
     ("put without order", "two_come_in_order"),
     ("taken without order", "two_come_in_order"),
     ("only the newest is taken", "two_come_in_order"),
@@ -20,6 +20,9 @@ const MISTAKES: [(&str, &str); 14] = [
     ("a node hides a call", "a_call_comes_beside_a_node"),
     ("not poked", "one_that_polls_is_poked"),
     ("polls after the look", "one_that_polls_is_poked"),
+    ("not called away", "the_first_calls_away_one_that_sleeps_elsewhere"),
+    ("called away by each", "the_first_calls_away_one_that_sleeps_elsewhere"),
+    ("sleeps elsewhere whatever comes", "the_first_calls_away_one_that_sleeps_elsewhere"),
     ("taken without order", "the_next_thread_takes_what_came_late"),
 ];
 
@@ -48,6 +51,8 @@ struct Owner {
     awake: AtomicUsize,
     taken: AtomicUsize,
     poked: loom::sync::Mutex<bool>,
+    /// How often it was called away.
+    calls: AtomicUsize,
     changed: loom::sync::Condvar,
 }
 
@@ -61,8 +66,13 @@ impl Keeper for Owner {
     }
 
     fn poke(&self) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         *self.poked.lock().unwrap() = true;
         self.changed.notify_one();
+    }
+
+    fn call_away(&self) {
+        self.poke();
     }
 }
 
@@ -73,6 +83,7 @@ impl Owner {
             awake: AtomicUsize::new(awake),
             taken: AtomicUsize::new(0),
             poked: loom::sync::Mutex::new(false),
+            calls: AtomicUsize::new(0),
             changed: loom::sync::Condvar::new(),
         })
     }
@@ -274,6 +285,36 @@ fn one_that_polls_is_poked() {
         judge(names);
     });
     assert_eq!(seen, BTreeSet::from([vec![1, 2]]));
+}
+
+/// The owner sleeps in an event queue, from which the first that comes calls it away, once a sleep.
+#[test]
+fn the_first_calls_away_one_that_sleeps_elsewhere() {
+    let seen = check(4, |judge| {
+        let owner = Owner::new(3);
+        let others = [owner.puts(&[1]), owner.puts(&[2])];
+        let (mut names, mut sleeps) = (Vec::new(), 0);
+        while names.len() < 2 {
+            if owner.inbox.falls_asleep(&*owner) {
+                owner.inbox.sleep_by(|| {
+                    sleeps += 1;
+                    let mut poked = owner.poked.lock().unwrap();
+                    while !std::mem::take(&mut *poked) {
+                        poked = owner.changed.wait(poked).unwrap();
+                    }
+                });
+            }
+            owner.take(&mut names);
+            if !names.is_empty() {
+                owner.inbox.wakes(&*owner);
+            }
+        }
+        end(others);
+        names.sort_unstable();
+        let calls = owner.calls.load(Ordering::SeqCst);
+        judge((names, calls <= sleeps, owner.awake.load(Ordering::SeqCst)));
+    });
+    assert_eq!(seen, BTreeSet::from([(vec![1, 2], true, 1)]));
 }
 
 /// A thread ends and leaves its inbox to another. A node that comes late comes to the other.

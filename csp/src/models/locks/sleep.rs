@@ -59,6 +59,10 @@ impl Keeper for Worker {
         self.links.lock().unwrap().1 = true;
         self.looks_up.notify_one();
     }
+
+    fn call_away(&self) {
+        unreachable!("it has no event queue");
+    }
 }
 
 impl Roster for Worker {

@@ -59,7 +59,10 @@ impl Share {
             return false;
         }
         // A worker with processes that wait for others looks for these first, because such a wait is mostly short.
-        if self.alive() > 0 && worker.patience.look(deadline, || !worker.inbox.is_empty()) {
+        if self.alive() > 0
+            && !worker.events.is_awaited()
+            && worker.patience.look(deadline, || !worker.inbox.is_empty())
+        {
             pool().rises(self);
             worker.look_outside();
             return true;
@@ -101,7 +104,10 @@ impl Share {
         loop {
             let began = Instant::now();
             while began.elapsed() < LOOK {
-                if !worker.inbox.is_empty() {
+                if worker.events.is_awaited() {
+                    worker.events.look(|| ());
+                }
+                if !worker.inbox.is_empty() || !worker.ready.is_empty() {
                     return Looked::Disturbed;
                 }
                 let has_known = |it: &&Scheduler| it.share.known.count() > 0;
@@ -138,7 +144,9 @@ impl Share {
             }
             let may_find = pool.members().any(|it| it.share.spare() > 0);
             in_vain = if may_find { 0 } else { in_vain + 1 };
-            if in_vain == IN_VAIN || may_find && !pool.has_core() {
+            // A nap would see no event, unlike the sleep that follows.
+            let naps = !worker.events.is_awaited();
+            if in_vain == IN_VAIN || !naps || may_find && !pool.has_core() {
                 return Looked::Nothing;
             }
             let until = Instant::now() + nap;
