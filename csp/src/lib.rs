@@ -54,6 +54,7 @@
 //! | `generator` | (the engine `generator` beside our own, to compare the two: `CSP_ENGINE=generator` chooses it) | |
 //! | `threads` | an OS thread | |
 //! | `compute` | (a pool of rayon's does the work of [`compute`](fn@compute)) | on |
+//! | `net` | (sockets whose waiting processes park: `csp::net`; on Unix) | on |
 //! | `futures` | (ends as streams and sinks, for tasks of tokio and other executors: [the guide](guide::with_tokio)) | |
 //! | `serde` | (reports can be serialised) | |
 //! | `signals` | (signals of the system come by a channel: `csp::signals`; on Unix) | |
@@ -85,6 +86,7 @@
         feature = "cores",
         feature = "futures",
         feature = "generator",
+        feature = "net",
         feature = "signals",
         feature = "subprocess",
         target_os = "linux",
@@ -102,6 +104,11 @@ mod front;
 pub mod guide;
 #[cfg(all(test, loom))]
 mod models;
+#[cfg(all(feature = "net", unix, not(loom)))]
+pub mod net;
+#[cfg(all(feature = "net", not(unix)))]
+#[path = "net/absent.rs"]
+pub mod net;
 mod network;
 mod process;
 pub mod report;

@@ -588,7 +588,7 @@ const LONG: &[(&str, usize)] =
     &[("backend/subprocess/protocol/owner.rs", 633), ("backend/subprocess/values/codec.rs", 658)];
 
 /// Folders that may have more than twelve entries.
-const FULL: &[(&str, usize)] = &[("", 16), ("backend/subprocess/protocol", 14), ("models", 13)];
+const FULL: &[(&str, usize)] = &[("", 17), ("backend/subprocess/protocol", 14), ("models", 13)];
 
 /// Files in which a feature of Cargo decides what is compiled.
 const FEATURES: &[&str] = &[
@@ -608,6 +608,7 @@ const FEATURES: &[&str] = &[
     "process/definition/mod.rs",
     "report/json.rs",
     "stack/mod.rs",
+    "wait/mod.rs",
 ];
 
 /// Names of types that stand for more than one thing.
@@ -618,7 +619,7 @@ const DOUBLE_NAMES: &[&str] = &[
     "Found", "Futures", "Guard", "Held", "Holder", "Holds", "Home", "How",
     "Kept", "Kind", "Known", "Lent", "Link", "Look", "Members",
     "NoStack", "Numbers", "Object", "Offer", "Outcome", "Output", "Packer", "Parcel",
-    "Parts", "Place", "Post", "Promised", "Run", "Shown", "Site", "Slot",
+    "Parts", "Place", "Polled", "Post", "Promised", "Run", "Shown", "Site", "Slot",
     "Standing", "State", "Suspender", "Table", "Unpacker", "Variant", "Wait",
     "Waiting", "Want", "Waves", "Word", "Words",
 ];

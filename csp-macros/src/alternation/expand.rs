@@ -181,7 +181,9 @@ fn place_of(arm: &Arm) -> (At, bool) {
         Guard::Read(_) => (At::Swept, true),
         Guard::Begin(_) | Guard::WriteWith(..) => (At::Inside, true),
         Guard::Write(_, value) => (At::Inside, stays(arm, value)),
-        Guard::Io(_) | Guard::Join(_) | Guard::TryJoin(_) => (At::Itself, true),
+        Guard::Io(_) | Guard::Join(_) | Guard::TryJoin(_) | Guard::Descriptor(..) => {
+            (At::Itself, true)
+        }
         Guard::Sync(_) | Guard::Retired(_) | Guard::After(_) | Guard::At(_) | Guard::Skip => {
             (At::Itself, false)
         }
@@ -224,7 +226,8 @@ fn setup(index: usize, arm: &Arm) -> TokenStream {
         | Guard::Retired(end)
         | Guard::Join(end)
         | Guard::TryJoin(end)
-        | Guard::Io(end) => Some(end),
+        | Guard::Io(end)
+        | Guard::Descriptor(_, end, _) => Some(end),
         Guard::After(_) | Guard::At(_) | Guard::Skip => None,
     };
     let variable = numbered("end", index, end.map_or_else(Span::call_site, Spanned::span));
@@ -309,6 +312,10 @@ fn make(arm: &Arm, end: &impl ToTokens, place: &Ident) -> TokenStream {
         Guard::Join(_) => quote_spanned!(at=> __alt::join(#end)),
         Guard::TryJoin(_) => quote_spanned!(at=> __alt::try_join(#end)),
         Guard::Io(_) => quote_spanned!(at=> __alt::io(#end)),
+        Guard::Descriptor(name, _, argument) => {
+            let (name, argument) = (Ident::new(name, at), argument.iter());
+            quote_spanned!(at=> __alt::descriptor!(#name, #end #(, #argument)*))
+        }
         Guard::After(duration) => quote_spanned!(at=> __alt::after(#duration)),
         Guard::At(instant) => quote_spanned!(at=> __alt::at(#instant)),
         Guard::Skip => quote_spanned!(at=> __alt::skip()),

@@ -32,6 +32,8 @@ pub(super) enum Guard {
     Join(Expr),
     TryJoin(Expr),
     Io(Expr),
+    /// An operation of a descriptor, by its name, and its argument.
+    Descriptor(&'static str, Expr, Option<Expr>),
     After(Expr),
     At(Expr),
     Skip,
@@ -72,7 +74,12 @@ impl Guard {
     pub(super) fn gives_a_value(&self) -> bool {
         matches!(
             self,
-            Self::Read(_) | Self::Begin(_) | Self::Join(_) | Self::TryJoin(_) | Self::Io(_)
+            Self::Read(_)
+                | Self::Begin(_)
+                | Self::Join(_)
+                | Self::TryJoin(_)
+                | Self::Io(_)
+                | Self::Descriptor(..)
         )
     }
 
@@ -177,7 +184,19 @@ fn communication(call: &ExprMethodCall, awaits: Option<Token![await]>) -> Result
         Some(name) => (name, true),
         None => (&*method, false),
     };
-    const KNOWN: &[&str] = &["read", "begin", "sync", "write", "write_with", "join", "try_join"];
+    const KNOWN: &[&str] = &[
+        "read",
+        "begin",
+        "sync",
+        "write",
+        "write_with",
+        "join",
+        "try_join",
+        "accept",
+        "readable",
+        "writable",
+        "recv_from",
+    ];
     if KNOWN.contains(&name) {
         match (is_async, awaits) {
             (true, None) => {
@@ -207,6 +226,14 @@ fn communication(call: &ExprMethodCall, awaits: Option<Token![await]>) -> Result
         ("try_join", []) => return Ok(Guard::TryJoin(end())),
         ("write", [value]) => return Ok(Guard::Write(end(), value.clone())),
         ("write_with", [value]) => return Ok(Guard::WriteWith(end(), value.clone())),
+        ("accept", []) => return Ok(Guard::Descriptor("accept", end(), None)),
+        ("readable", []) => return Ok(Guard::Descriptor("readable", end(), None)),
+        ("writable", []) => return Ok(Guard::Descriptor("writable", end(), None)),
+        ("recv_from", [buffer]) => {
+            return Ok(Guard::Descriptor("recv_from", end(), Some(buffer.clone())));
+        }
+        ("accept" | "readable" | "writable", _) => ("()", "nothing"),
+        ("recv_from", _) => ("(&mut buffer)", "a buffer"),
         ("read" | "begin" | "sync" | "join" | "try_join", _) => ("()", "nothing"),
         ("write", _) => ("(value)", "one value"),
         ("write_with", _) => ("(|| value)", "one closure"),
@@ -214,7 +241,7 @@ fn communication(call: &ExprMethodCall, awaits: Option<Token![await]>) -> Result
             return wrong(
                 &call.method,
                 format!(
-                    "a guard is `read`, `begin`, `write`, `write_with`, `sync`, `join` or `try_join`: `{method}` is none"
+                    "a guard is `read`, `begin`, `write`, `write_with`, `sync`, `join` or `try_join`, or of a socket `accept`, `readable`, `writable` or `recv_from`: `{method}` is none"
                 ),
             );
         }

@@ -118,6 +118,12 @@ impl<'a, R> Alternation<'a, R> {
         }
     }
 
+    /// Adds an arm of a room above.
+    #[allow(dead_code, reason = "for descriptors")]
+    pub(crate) fn add_arm(&mut self, arm: impl Arm<R> + 'a) -> usize {
+        self.add(arm)
+    }
+
     fn add(&mut self, arm: impl Arm<R> + 'a) -> usize {
         self.withdraw();
         self.arms.push((true, Box::new(arm)));

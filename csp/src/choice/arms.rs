@@ -17,7 +17,7 @@ use crate::report::termination::Termination;
 use crate::sync::Arc;
 
 /// A guard with its closure.
-pub(super) trait Arm<R> {
+pub(crate) trait Arm<R> {
     /// Begins a round. Guards of time need this.
     fn begin(&self) {}
     fn guard(&self) -> &dyn Stand;

@@ -1,7 +1,7 @@
 //! Floor 6. Choice, and what can be waited for besides channels.
 
 pub(super) mod alternation;
-mod arms;
+pub(crate) mod arms;
 pub(super) mod barrier;
 pub(super) mod bucket;
 pub(super) mod choose;

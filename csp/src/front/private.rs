@@ -260,6 +260,7 @@ pub use csp_macros::{alt, pri_alt};
 
 /// Stands behind `alt!` and `pri_alt!`.
 pub mod alt {
+    pub use crate::__csp_descriptor as descriptor;
     pub use crate::choice::barrier::sync;
     pub use crate::choice::choose::{Site, choose, choose_async, first, first_async};
     pub use crate::choice::guard::Guard;
@@ -272,6 +273,8 @@ pub mod alt {
     pub use crate::choice::guards::time::{after, at, skip};
     pub use crate::choice::guards::variable::{Moves, Place};
     pub use crate::choice::guards::write::write;
+    #[allow(unused_imports, reason = "empty where there are no sockets")]
+    pub use crate::front::descriptors::*;
 }
 
 /// Returns how many writes there were to words that the threads of all schedulers share.

@@ -73,6 +73,14 @@ pub enum Operation {
     Io,
     /// The wait for work that another thread does: [`compute`](fn@crate::compute).
     Compute,
+    /// The wait for something to read, at a descriptor of `csp::net`.
+    Receive,
+    /// The wait for room to write, at a descriptor of `csp::net`.
+    Send,
+    /// The wait for a connection, at a listener of `csp::net`.
+    Accept,
+    /// The wait for a connection to be made, at a stream of `csp::net`.
+    Connect,
     /// The wait for a deadline.
     Timeout,
     /// The guard `skip`.
@@ -430,6 +438,11 @@ impl Wanted {
 }
 
 impl Operation {
+    /// Returns whether it waits for a descriptor, which goes by its name alone.
+    pub(crate) fn is_of_descriptor(self) -> bool {
+        matches!(self, Self::Receive | Self::Send | Self::Accept | Self::Connect)
+    }
+
     /// Returns whether the object at which it waits can turn it away.
     pub(crate) fn can_be_broken_off(self, joins: bool) -> bool {
         match self {
@@ -437,6 +450,7 @@ impl Operation {
             Self::Read | Self::Write | Self::Retirement | Self::Sync | Self::FallIn => true,
             // The other process has agreed and will come.
             Self::Handover | Self::Release => false,
+            Self::Receive | Self::Send | Self::Accept | Self::Connect => false,
             Self::JoinAll | Self::Io | Self::Compute | Self::Timeout | Self::Skip | Self::Await => {
                 false
             }

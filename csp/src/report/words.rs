@@ -28,6 +28,10 @@ impl fmt::Display for Operation {
             Self::JoinAll => "join",
             Self::Io => "the end of a blocking call",
             Self::Compute => "the end of a computation",
+            Self::Receive => "reading from",
+            Self::Send => "writing to",
+            Self::Accept => "accepting at",
+            Self::Connect => "connecting to",
             Self::Timeout => "timeout",
             Self::Skip => "skip",
             Self::Await => "await a future",
@@ -58,6 +62,10 @@ impl Wanted {
         let Some(thing) = &self.object else {
             return paragraph(f, indent, &self.operation.to_string(), 0, Style::PLAIN);
         };
+        if self.operation.is_of_descriptor() {
+            let name = thing.name.as_deref().unwrap_or_default();
+            return paragraph(f, indent, &format!("{} {name}", self.operation), 0, Style::PLAIN);
+        }
         paragraph(f, indent, &format!("{} {thing}", self.operation), 0, Style::PLAIN)?;
         let mut line = |text: String| paragraph(f, indent + 4, &text, 0, Style::PLAIN);
         // The known holders.

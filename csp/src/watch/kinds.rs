@@ -295,6 +295,10 @@ pub(crate) fn is_known(operation: Operation) -> bool {
         | Operation::FallIn
         | Operation::Io
         | Operation::Compute
+        | Operation::Receive
+        | Operation::Send
+        | Operation::Accept
+        | Operation::Connect
         | Operation::Timeout
         | Operation::Skip
         | Operation::Await => false,

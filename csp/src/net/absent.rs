@@ -1,0 +1,1 @@
+//! Nothing: `csp::net` is for Unix. The library knows no event queue of this system.
