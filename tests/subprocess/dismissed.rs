@@ -5,10 +5,11 @@ use std::sync::mpsc;
 use std::thread;
 
 use csp::{Channel, Reader, Termination, Writer, alt, multiprocess, parallel, process, spawn};
+use csp_tests::Arrival;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::killed::signal;
+use crate::killed::{signal, stop};
 use crate::{here, tests};
 
 /// The operation of the daemon.
@@ -142,6 +143,26 @@ fn meets(Own { to, from, word }: Own) {
     assert_eq!(from.0.read(), Ok(4));
 }
 
+#[process]
+fn waits_to_write(waits: Arrival, out: Writer<u32>) -> csp::Result {
+    waits.announce();
+    Ok(out.write(1)?)
+}
+
+/// Has a channel at which a writer waits. It says so when that is certain. The channel goes on until the value has been read.
+#[multiprocess]
+fn has_a_waiting_writer(give: Writer<(Reader<u32>, u32)>, word: Writer<()>, over: Reader<()>) {
+    let channel = Channel::new();
+    give.write((channel.reader(), here())).expect("a reader");
+    let waits = Arrival::new();
+    let open = channel.writer();
+    let writing = spawn(waits_to_write(waits.clone(), open.clone()));
+    waits.until_blocked();
+    word.write(()).expect("a reader");
+    assert_eq!((writing.join(), over.read()), (Ok(()), Ok(())));
+    drop(open);
+}
+
 #[multiprocess]
 fn leaves_there(sort: Sort, ends: Theirs) {
     leaves(sort, ends);
@@ -210,10 +231,29 @@ tests! {
     fn a_thread_does_not_wait_for_a_home_that_is_stopped() {
         for sort in EACH {
             let (child, Theirs { input, out, word, partner }) = met_at_home!(None);
-            signal(partner, Signal::STOP);
+            stop(partner);
             let _left = leave_behind(sort, input.clone(), out.clone());
             signal(partner, Signal::CONT);
             goes_on(&input, &out, &word);
+            child.join();
+        }
+    }
+
+    // The home gives the value when it goes on, before it reads that nobody waits for it any more.
+    fn a_value_that_comes_after_the_end_of_a_thread_goes_back() {
+        for sort in [Sort::Reads, Sort::Begins, Sort::Chooses, Sort::ChoosesHereToo] {
+            let [word, over] = [(); 2].map(|()| Channel::new());
+            let give = Channel::new();
+            let child = spawn(has_a_waiting_writer(give.writer(), word.writer(), over.reader()));
+            let (given, says) = (give.reader(), word.reader());
+            let (input, partner) = given.read().expect("a child");
+            assert_eq!(says.read(), Ok(()));
+            stop(partner);
+            let (_taken, out) = both();
+            let _left = leave_behind(sort, input.clone(), out);
+            signal(partner, Signal::CONT);
+            assert_eq!(input.read(), Ok(1), "{sort:?}");
+            over.writer().write(()).expect("a reader");
             child.join();
         }
     }

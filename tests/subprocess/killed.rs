@@ -34,6 +34,20 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
+/// Stops an OS process, and returns when all its threads have stopped. A signal only asks for that.
+pub(crate) fn stop(pid: u32) {
+    signal(pid, Signal::STOP);
+    let stopped = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with(['T', 'Z', 'X']))
+    };
+    let all = |tasks: std::fs::ReadDir| tasks.flatten().all(stopped);
+    // Where there is no `/proc`, the moment is not known.
+    while !std::fs::read_dir(format!("/proc/{pid}/task")).map_or(true, all) {
+        std::thread::yield_now();
+    }
+}
+
 /// Passes jobs on, in one of several ways.
 #[multiprocess(on_panic = retire)]
 pub(crate) fn worker(
