@@ -17,6 +17,7 @@ mod late;
 mod leftovers;
 mod names;
 mod nesting;
+mod promised;
 mod results;
 mod signals;
 mod stopped;

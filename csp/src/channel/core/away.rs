@@ -97,6 +97,11 @@ impl<T> Core<T> {
         }
     }
 
+    /// Returns how a channel that is away has ended for this side, as far as that was told.
+    fn heard(&self, side: Side) -> Option<Termination> {
+        self.state.lock().away.as_ref()?.told(side)
+    }
+
     /// Does [`read`](Self::read) at a channel that is away.
     #[inline(never)]
     #[track_caller]
@@ -149,12 +154,24 @@ impl<T> Core<T> {
             Opened::Late(late) => {
                 finish.iter().for_each(Finish::release);
                 // No user sees this channel. It stands for the other one until the value has come.
-                let late = Core::far(late, Side::Reader, 0, self.birth);
+                let late = self.away().map_or(late, |far| late.promised_by(&far));
+                let core = Core::far(late, Side::Reader, 0, self.birth);
                 if let Some(name) = Core::name(self) {
-                    late.set_name(name.into());
+                    core.set_name(name.into());
                 }
-                let found = late.read_late(context, extended, place, to);
-                late.leave(Side::Reader, &Claim::none(), None);
+                let found = core.read_late(context, extended, place, to);
+                // The channel has not ended if its reader was not told so. Then only the thread of the reader ends, or the
+                // reader unwinds, and the next reader is to have the value.
+                let gives_back = |end: &Termination| {
+                    let serialized = end.poison().is_some_and(Poison::is_of_serialization);
+                    !serialized && core.heard(Side::Reader).is_none()
+                };
+                if found.as_ref().is_err_and(gives_back) {
+                    late.give_back();
+                    core.leave(Side::Reader, &Claim::none(), None);
+                    return found.map(Some);
+                }
+                core.leave(Side::Reader, &Claim::none(), None);
                 match found {
                     Ok(kept) => Ok(Some(kept)),
                     Err(end) if end.poison().is_some_and(Poison::is_of_serialization) => Err(end),

@@ -15,7 +15,7 @@ pub(crate) mod node;
 pub(crate) mod operation;
 mod possible;
 
-use self::names::{ChannelId, Direction, NodeId, Offer, Parcel};
+use self::names::{ChannelId, Direction, NodeId, Offer, Parcel, TakenPromise};
 use self::node::Came;
 use self::operation::operate;
 use self::possible::Kept;
@@ -49,8 +49,8 @@ pub(crate) struct Far<T> {
     node: &'static dyn Remote,
     channel: ChannelId,
     codec: Codec<T>,
-    /// The channel is for one value, which this OS process has been promised.
-    late: bool,
+    /// The channel from which the promise was read, if this one is for a promised value.
+    promised_by: Option<ChannelId>,
     possible: Possible,
 }
 
@@ -139,9 +139,7 @@ impl<T> Away<T> {
     pub(crate) fn dismiss(this: &Option<Self>, context: usize, last: bool) -> Dismissal {
         match this.as_ref().and_then(Self::far) {
             None => Dismissal::Nothing,
-            // The value is on its way, or the promise will be broken.
-            Some(far) if far.late => Dismissal::Expected,
-            Some(far) => far.node.dismiss(context, last),
+            Some(far) => far.node.dismiss(context, last, far.taken_promise()),
         }
     }
 
@@ -164,12 +162,23 @@ pub(crate) fn broken(context: &Context, reason: String) -> Termination {
 
 impl<T> Far<T> {
     pub(crate) fn new(node: &'static dyn Remote, channel: ChannelId, codec: Codec<T>) -> Self {
-        Self { node, channel, codec, late: false, possible: codec.possible }
+        Self { node, channel, codec, promised_by: None, possible: codec.possible }
     }
 
-    /// Makes it the way to a channel for one value, which this OS process has been promised.
-    pub(crate) fn late(self) -> Self {
-        Self { late: true, ..self }
+    /// Makes it the way to a channel for one value, which was promised to a reader of the channel `from`.
+    pub(crate) fn promised_by(self, from: &Self) -> Self {
+        Self { promised_by: Some(from.channel), ..self }
+    }
+
+    fn taken_promise(&self) -> Option<TakenPromise> {
+        self.promised_by.map(|from| TakenPromise { from, late: self.channel })
+    }
+
+    /// Gives the promise back to the channel from which it was read.
+    pub(crate) fn give_back(&self) {
+        if let Some(promise) = self.taken_promise() {
+            self.node.give_back(promise);
+        }
     }
 
     /// Makes a channel of this OS process one that others reach. `ends` says which sides have any, and `handles` whether there are

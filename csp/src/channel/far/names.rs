@@ -54,6 +54,15 @@ pub(crate) struct Parcel<V> {
     pub(crate) tokens: Vec<Token>,
 }
 
+/// A promise that was read, and whose value has not come yet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct TakenPromise {
+    /// The channel from which it was read.
+    pub(crate) from: ChannelId,
+    /// The channel by which the value will come.
+    pub(crate) late: ChannelId,
+}
+
 /// One guard of an operation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -2,7 +2,7 @@
 
 use super::bytes::Bytes;
 use super::few::Few;
-use super::names::{ChannelId, Direction, Ending, NodeId, Offer, Parcel, Token};
+use super::names::{ChannelId, Direction, Ending, NodeId, Offer, Parcel, TakenPromise, Token};
 use crate::commit::waiter::Waiter;
 use crate::report::termination::{Poison, Termination};
 use crate::sync::Cell;
@@ -80,8 +80,17 @@ pub(crate) trait Remote: Sync {
     fn take_back(&'static self, op: u64);
 
     /// Takes back the operation in which the process of this context waits, because its thread ends. `last` says that the
-    /// process never goes on. Then a value that it has been given goes back to its channel.
-    fn dismiss(&'static self, context: usize, last: bool) -> Dismissal;
+    /// process never goes on. Then a value that it has been given goes back to its channel. If it awaits the value of a
+    /// `promise`, that goes back to where it was read.
+    fn dismiss(
+        &'static self,
+        context: usize,
+        last: bool,
+        promise: Option<TakenPromise>,
+    ) -> Dismissal;
+
+    /// Gives a promise back to the channel from which it was read.
+    fn give_back(&'static self, promise: TakenPromise);
 
     /// Ends an extended read.
     fn finish(&'static self, op: u64, channel: ChannelId);

@@ -18,14 +18,16 @@ const KEPT: usize = 512;
 
 /// Returns the ends that a message carries away from the node that sends it.
 fn departing(message: &Wired) -> impl Iterator<Item = &Token> {
-    let guards = match message {
-        Message::Post { guards, .. } => &**guards,
-        _ => &[],
+    let (guards, back) = match message {
+        Message::Post { guards, .. } => (&**guards, &[][..]),
+        Message::Back { parcel, .. } => (&[][..], parcel.tokens.as_slice()),
+        _ => (&[][..], &[][..]),
     };
-    guards.iter().flat_map(|(_, offer)| match offer {
+    let posted = guards.iter().flat_map(|(_, offer)| match offer {
         Offer::Write { parcel, .. } => parcel.tokens.as_slice(),
         _ => &[],
-    })
+    });
+    posted.chain(back)
 }
 
 impl Node {

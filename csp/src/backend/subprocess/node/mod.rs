@@ -46,7 +46,7 @@ use self::waves::Waves;
 use super::boot::descriptors;
 use super::protocol::{
     ChannelId, Departure, Direction, Ending, Event, Few, Machine, NodeId, Numbers, Offer, OpId,
-    Out, Outcome, Parcel, Token,
+    Out, Outcome, Parcel, TakenPromise, Token,
 };
 use super::transport::link::LINK;
 use super::transport::mailbox::Mailbox;
@@ -54,9 +54,9 @@ use super::transport::region::Region;
 use super::transport::wire::Wired;
 use super::values::causes::{Causes, IDENTITY};
 use crate::backend::memory::store;
-use crate::channel::far::Bytes;
 use crate::channel::far::node::{Begun, Came, How, Received, Remote, Slot};
 use crate::channel::far::operation::number;
+use crate::channel::far::{Bytes, PROMISE};
 use crate::commit::waiter::Waiter;
 use crate::report::termination::{Cause, Poison, Termination};
 use crate::system::forked;
@@ -484,31 +484,17 @@ impl Remote for Node {
         }
     }
 
-    fn dismiss(&'static self, context: usize, last: bool) -> Dismissal {
-        let mut inner = self.lock();
-        // SAFETY: under the lock.
-        let Some((seq, standing)) = (unsafe { inner.operations.mark(context) }) else {
-            return Dismissal::Nothing;
-        };
-        let StandingOperation { waiter, mixed, dismissed, .. } = standing;
-        // The process takes a mixed operation back itself. Another OS process may just hold it.
-        // SAFETY: it is in the table, so its process waits.
-        let waiter = unsafe { waiter.as_ref() };
-        if mixed && waiter.dismiss() {
-            waiter.wake();
-            return Dismissal::Done;
-        }
-        let op = OpId { node: self.id, seq };
-        let Inner { machine, out, operations, .. } = &mut *inner;
-        if last {
-            // SAFETY: under the lock. Nothing of the process is touched from here on.
-            unsafe { operations.remove(seq) };
-            machine.abandon(op, out);
-        } else if !mixed && !dismissed {
-            machine.withdraw(op, out);
-        }
-        self.spread(&mut inner, false);
-        if mixed || dismissed { Dismissal::Expected } else { Dismissal::Asked }
+    fn dismiss(
+        &'static self,
+        context: usize,
+        last: bool,
+        promise: Option<TakenPromise>,
+    ) -> Dismissal {
+        self.dismiss_operation(context, last, promise)
+    }
+
+    fn give_back(&'static self, promise: TakenPromise) {
+        self.with(|machine, out| machine.give_back(promise, Bytes::copy(&[PROMISE]), out));
     }
 
     fn finish(&'static self, op: u64, channel: ChannelId) {

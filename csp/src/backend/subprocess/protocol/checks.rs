@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::home::Home;
+use super::home::{Home, HomeChannel};
 use super::sim::Value;
 use super::{Direction, Ending, Offer, OpId, Parcel};
 
@@ -99,6 +99,13 @@ impl Home<Value, ()> {
         let over = |ending: &Option<Ending<()>>| !matches!(ending, None | Some(Ending::Retired));
         let channel = self.channels.get(&index);
         channel.is_none_or(|channel| over(&channel.ending)) || self.counts.readers_gone(index)
+    }
+
+    /// Returns whether a value is to be had there: it is stored, or its writer waits.
+    pub(super) fn has_a_value(&self, index: u64) -> bool {
+        let has =
+            |channel: &HomeChannel<_, _>| !channel.stored.is_empty() || !channel.writers.is_empty();
+        self.channels.get(&index).is_some_and(has)
     }
 
     pub(super) fn stands(&self, op: OpId) -> bool {

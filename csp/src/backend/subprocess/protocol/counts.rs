@@ -116,7 +116,7 @@ impl Counts {
             .is_none_or(|rows| rows.readers == 0 && rows.writers == 0 && rows.handles == 0)
     }
 
-    /// Takes charge of the ends in a value that has come here.
+    /// Takes charge of the ends in a value that has come here, or has come back.
     pub(super) fn take_charge<V>(&mut self, parcel: &Parcel<V>, dead: &Dead) {
         for token in &parcel.tokens {
             // No node would ever report that its journey is over.
@@ -135,14 +135,6 @@ impl Counts {
                 self.charge.remove(&token.transit);
             } else if let Some(charge) = self.charge.get_mut(&token.transit) {
                 charge.given_to = Some(to);
-            }
-        }
-    }
-
-    pub(super) fn take_back<V>(&mut self, parcel: &Parcel<V>) {
-        for token in &parcel.tokens {
-            if let Some(charge) = self.charge.get_mut(&token.transit) {
-                charge.given_to = None;
             }
         }
     }

@@ -37,9 +37,13 @@ pub(super) enum Fault {
     LeavesUnheard,
     /// A value that is given to an abandoned operation is lost.
     KeepsAbandoned,
+    /// The value of a promise whose reader never goes on goes back to the channel of the promise.
+    ReturnsToLate,
+    /// A promise whose reader never goes on does not go back.
+    KeepsPromise,
 }
 
-pub(super) const ALL: [Fault; 15] = [
+pub(super) const ALL: [Fault; 17] = [
     Fault::GuardsOneByOne,
     Fault::ClosesEngaged,
     Fault::CancelsEngaged,
@@ -55,6 +59,8 @@ pub(super) const ALL: [Fault; 15] = [
     Fault::KeepsGiven,
     Fault::LeavesUnheard,
     Fault::KeepsAbandoned,
+    Fault::ReturnsToLate,
+    Fault::KeepsPromise,
 ];
 
 pub(super) fn post_one_by_one<V: Clone, P: Clone>(

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::far::few::Few;
 pub(crate) use crate::channel::far::names::{
-    ChannelId, Direction, Ending, NodeId, Offer, OpId, Parcel, Token, TransitId,
+    ChannelId, Direction, Ending, NodeId, Offer, OpId, Parcel, TakenPromise, Token, TransitId,
 };
 
 /// How a node ended, which decides about the ends it still held.
@@ -143,7 +143,8 @@ pub(crate) enum Message<V, P> {
     /// All processes of this node have ended, so its offers and ends are given up. Its own home
     /// goes on, and the node still answers.
     Leaves,
-    /// This value was given to a node whose processes have all ended. Nobody has read it.
+    /// This value was given to a process that never goes on, or whose thread has ended. Nobody has
+    /// read it. A promise was read, and nobody awaits its value any more.
     Back {
         channel: u64,
         parcel: Parcel<V>,

@@ -44,12 +44,13 @@ mod sim;
 mod stress;
 mod table;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::message::{
-    ChannelId, Departure, Direction, Ending, Message, NodeId, Offer, OpId, Parcel, Token, TransitId,
+    ChannelId, Departure, Direction, Ending, Message, NodeId, Offer, OpId, Parcel, TakenPromise,
+    Token, TransitId,
 };
 
 pub(crate) use self::out::{Event, Out, Outcome, Wild};
@@ -65,8 +66,9 @@ pub(crate) struct Machine<V, P> {
     id: NodeId,
     home: Home<V, P>,
     owner: Owner<V, P>,
-    /// Operations whose processes never go on, as long as they may still be given a value.
-    abandoned: BTreeSet<u64>,
+    /// Operations whose processes never go on, as long as they may still be given a value. If such
+    /// an operation reads the value of a promise, the promise stands beside it, with its body.
+    abandoned: BTreeMap<u64, Option<(TakenPromise, V)>>,
     /// The last channels that had retired before their homes ended.
     retired: Last<ChannelId, (), 4096>,
 }
@@ -85,7 +87,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
             id,
             home: Home::new(id),
             owner: Owner::new(id),
-            abandoned: BTreeSet::new(),
+            abandoned: BTreeMap::new(),
             retired: Last::default(),
         }
     }
@@ -117,12 +119,16 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         direction: Direction,
         out: &mut Out<V, P>,
     ) {
+        self.drops(channel, direction, out);
+        self.settle(out);
+    }
+
+    fn drops(&mut self, channel: ChannelId, direction: Direction, out: &mut Out<V, P>) {
         if channel.home == self.id {
             out.to(self.id, Message::Retire { channel: channel.index, direction, ends: 1 });
         } else {
             self.owner.ends.drop_end(channel, direction, out);
         }
-        self.settle(out);
     }
 
     pub(crate) fn poison(&mut self, channel: ChannelId, cause: P, out: &mut Out<V, P>) {
@@ -146,11 +152,26 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         via: NodeId,
         out: &mut Out<V, P>,
     ) -> Token {
-        let token = Token { channel, direction, transit: self.owner.ends.transit() };
-        let message =
-            Message::MoveOut { channel: channel.index, direction, transit: token.transit, via };
-        self.send_home(channel, message, out);
+        let token = self.sets_out(channel, direction, via, out);
+        self.settle(out);
         token
+    }
+
+    fn sets_out(
+        &mut self,
+        channel: ChannelId,
+        direction: Direction,
+        via: NodeId,
+        out: &mut Out<V, P>,
+    ) -> Token {
+        let transit = self.owner.ends.transit();
+        if !self.is_dead(channel.home) {
+            out.to(
+                channel.home,
+                Message::MoveOut { channel: channel.index, direction, transit, via },
+            );
+        }
+        Token { channel, direction, transit }
     }
 
     /// Registers an end that came otherwise than in a value that was read: among the arguments or
@@ -216,7 +237,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         let Estate { home, retired } = estate;
         let mut owner = Owner::new(home.id);
         owner.gone = true;
-        Machine { id: home.id, home, owner, abandoned: BTreeSet::new(), retired }
+        Machine { id: home.id, home, owner, abandoned: BTreeMap::new(), retired }
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -282,12 +303,51 @@ impl<V: Clone, P: Clone> Machine<V, P> {
     }
 
     /// Withdraws an operation whose process never goes on. A value that is given to it all the same
-    /// goes back to its channel.
-    pub(crate) fn abandon(&mut self, op: OpId, out: &mut Out<V, P>) {
+    /// goes back to its channel. If the operation reads the value of a promise, the value or the
+    /// promise goes back to the channel from which the promise was read.
+    pub(crate) fn abandon(
+        &mut self,
+        op: OpId,
+        promise: Option<(TakenPromise, V)>,
+        out: &mut Out<V, P>,
+    ) {
         if self.owner.ops.contains_key(&op.seq) {
-            self.abandoned.insert(op.seq);
+            self.abandoned.insert(op.seq, promise);
             self.withdraw(op, out);
         }
+    }
+
+    /// Gives a promise back to the channel from which it was read. The next reader there awaits its
+    /// value.
+    pub(crate) fn give_back(&mut self, promise: TakenPromise, body: V, out: &mut Out<V, P>) {
+        self.promise_back(promise, body, out);
+        self.settle(out);
+    }
+
+    fn promise_back(&mut self, promise: TakenPromise, body: V, out: &mut Out<V, P>) {
+        let TakenPromise { from, late } = promise;
+        if self.is_dead(from.home) || self.is_dead(late.home) {
+            return;
+        }
+        let token = self.sets_out(late, Direction::Read, from.home, out);
+        let parcel = Parcel { body, tokens: vec![token] };
+        out.to(from.home, Message::Back { channel: from.index, parcel });
+    }
+
+    /// Gives the value of a promise to the channel from which the promise was read, because its
+    /// reader never goes on. The ends in the value arrive here, and set out again.
+    fn value_back(&mut self, from: ChannelId, parcel: Parcel<V>, out: &mut Out<V, P>) {
+        if self.is_dead(from.home) {
+            return parcel.destroy(out);
+        }
+        let Parcel { body, mut tokens } = parcel;
+        for token in &mut tokens {
+            let Token { channel, direction, .. } = *token;
+            self.owner.ends.arrive(*token, out);
+            *token = self.sets_out(channel, direction, from.home, out);
+            self.drops(channel, direction, out);
+        }
+        out.to(from.home, Message::Back { channel: from.index, parcel: Parcel { body, tokens } });
     }
 
     /// Sends a value that an abandoned operation was given back to its channel. The writer that an
@@ -303,18 +363,36 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         if self.abandoned.is_empty() {
             return parcel;
         }
-        self.abandoned.retain(|op| self.owner.ops.contains_key(op));
-        let is_abandoned = self.abandoned.contains(&op);
+        self.abandoned.retain(|op, _| self.owner.ops.contains_key(op));
+        let Some(promise) = self.abandoned.get(&op) else { return parcel };
         #[cfg(test)]
-        let is_abandoned = is_abandoned && self.owner.fault != faults::Fault::KeepsAbandoned;
-        if !is_abandoned {
+        if self.owner.fault == faults::Fault::KeepsAbandoned {
             return parcel;
         }
-        if let Some(parcel) = parcel {
-            out.to(from, Message::Back { channel, parcel });
-            out.to(from, Message::Finish { op });
+        let parcel = parcel?;
+        let promise = promise.as_ref().map(|(promise, _)| promise.from);
+        #[cfg(test)]
+        let promise = promise.filter(|_| self.owner.fault != faults::Fault::ReturnsToLate);
+        match promise {
+            None => out.to(from, Message::Back { channel, parcel }),
+            // Nobody else will read the channel of the promise.
+            Some(promised) => self.value_back(promised, parcel, out),
         }
+        out.to(from, Message::Finish { op });
         None
+    }
+
+    /// Handles the withdrawal of an operation. If that was abandoned and has read a promise, the
+    /// promise goes back.
+    fn withdrawn(&mut self, op: OpId, from: NodeId, out: &mut Out<V, P>) -> Result<(), Wild> {
+        self.owner.withdrawn(op, from, out)?;
+        let promise = self.abandoned.remove(&op.seq).flatten();
+        #[cfg(test)]
+        let promise = promise.filter(|_| self.owner.fault != faults::Fault::KeepsPromise);
+        if let Some((promise, body)) = promise {
+            self.promise_back(promise, body, out);
+        }
+        Ok(())
     }
 
     /// Withdraws an operation unless a guard of it can be performed now: a `skip` guard.
@@ -479,7 +557,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
             Message::Closed { op, guard, ending } => {
                 self.owner.closed(mine(op), from, guard, ending, out)
             }
-            Message::Withdrawn { op } => self.owner.withdrawn(mine(op), from, out),
+            Message::Withdrawn { op } => self.withdrawn(mine(op), from, out),
             Message::Probed { op } => {
                 self.owner.probed(mine(op), from, out);
                 Ok(())

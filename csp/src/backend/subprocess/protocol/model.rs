@@ -2,11 +2,11 @@
 
 use stateright::{Checker, Model, Property};
 
-use super::Direction::Write as W;
+use super::Direction::{Read as R, Write as W};
 use super::faults::{self, Fault};
 use super::sim::{Action, Guard, Move, Setup, State};
 use Action::{Communicate, Left as Abandons, Mixed, Poll, Timed};
-use Guard::{Extended, Read, Retired, Send, Write};
+use Guard::{Extended, Late, Read, Retired, Send, Write};
 
 impl Model for Setup {
     type State = State;
@@ -357,6 +357,36 @@ fn networks() -> Vec<(&'static str, Setup)> {
             ),
         ),
         (
+            "a promise is read by a process that never goes on",
+            Setup {
+                late: vec![(1, 0)],
+                ..network(
+                    3,
+                    &[(0, 0), (2, 0)],
+                    &[
+                        (2, &[one(Send(0, 1, R)), Action::Drop(1, R), one(Write(1))]),
+                        (1, &[one(Read(0)), Abandons(vec![Late(0, 1)])]),
+                        (0, &[one(Read(0)), one(Late(0, 1))]),
+                    ],
+                )
+            },
+        ),
+        (
+            "a promise is given back by a process that goes on",
+            Setup {
+                late: vec![(1, 0)],
+                ..network(
+                    3,
+                    &[(0, 0), (2, 0)],
+                    &[
+                        (2, &[one(Send(0, 1, R)), Action::Drop(1, R), one(Write(1))]),
+                        (1, &[one(Read(0)), Timed(vec![Late(0, 1)]), Action::GiveBack(0, 1)]),
+                        (0, &[one(Read(0)), one(Late(0, 1))]),
+                    ],
+                )
+            },
+        ),
+        (
             "an end leaves with its home",
             network(
                 3,
@@ -482,6 +512,8 @@ const SHOWN_BY: [(Fault, &str, Option<Goes>); faults::ALL.len()] = [
         Some(Left(1)),
     ),
     (Fault::KeepsAbandoned, "a process that never goes on gives back what it is given", None),
+    (Fault::ReturnsToLate, "a promise is read by a process that never goes on", None),
+    (Fault::KeepsPromise, "a promise is read by a process that never goes on", None),
 ];
 
 #[test]

@@ -202,7 +202,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
     }
 
     /// Puts a value back that a node gives back. Such values come in the order in which they were
-    /// given.
+    /// given. The ends in a promise that was read have set out anew.
     pub(super) fn given_back(&mut self, index: u64, parcel: Parcel<V>, out: &mut Out<V, P>) {
         self.put_back_behind(index, parcel, |channel| channel.back, out);
         self.stir(index, out);
@@ -215,7 +215,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         place: impl FnOnce(&HomeChannel<V, P>) -> usize,
         out: &mut Out<V, P>,
     ) {
-        self.counts.take_back(&parcel);
+        self.counts.take_charge(&parcel, &self.dead);
         // The ends in it are in this home's charge again. Reading ends are known to have come back.
         for token in &parcel.tokens {
             if token.direction == Direction::Read {

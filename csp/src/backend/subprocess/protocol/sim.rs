@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::faults::Fault;
 use super::{
     ChannelId, Departure, Direction, Event, Machine, Message, NodeId, Offer, OpId, Out, Outcome,
-    Parcel, Token,
+    Parcel, TakenPromise, Token,
 };
 
 pub(super) type Value = u32;
@@ -23,6 +23,9 @@ pub(super) enum Guard {
     /// A value that carries a new end of another channel.
     Send(usize, usize, Direction),
     Retired(usize),
+    /// A read of the value that was promised. The promise was read from the former channel, and
+    /// brought an end of the latter.
+    Late(usize, usize),
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +42,8 @@ pub(super) enum Action {
     Poll(Vec<Guard>),
     Drop(usize, Direction),
     Poison(usize),
+    /// Gives a promise back, as in [`Guard::Late`], if its value has not come.
+    GiveBack(usize, usize),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -46,6 +51,8 @@ pub(super) struct Setup {
     pub(super) nodes: usize,
     /// The home (owning node) and capacity of each channel.
     pub(super) channels: Vec<(usize, usize)>,
+    /// Channels that are for one value, which is promised by a value of the other channel.
+    pub(super) late: Vec<(usize, usize)>,
     /// The node and script of each process.
     pub(super) processes: Vec<(usize, Vec<Action>)>,
     /// Ends held from the start in addition to the ends that the scripts use: process, channel,
@@ -69,6 +76,8 @@ pub(super) struct Process {
     finishing: Option<(OpId, ChannelId)>,
     ends: BTreeMap<(ChannelId, Direction), u32>,
     over: bool,
+    /// The promise that it has read, whose value has not come.
+    promise: Option<Value>,
     /// The operation in which it was left as it is. It keeps its ends.
     abandoned: Option<OpId>,
     /// Which side has a mixed operation.
@@ -110,6 +119,8 @@ struct Fate {
     /// The answer to its writer. `true`: it is written.
     told: Option<bool>,
     read: bool,
+    /// It is a promise that was given back after it was read.
+    given_back: bool,
     /// A node had it in hand when it died.
     perhaps_lost: bool,
 }
@@ -168,6 +179,10 @@ impl Setup {
             .expect("a channel of the setup")
     }
 
+    fn promise(&self, from: usize, late: usize) -> TakenPromise {
+        TakenPromise { from: self.channel(from), late: self.channel(late) }
+    }
+
     fn needs(&self, process: usize) -> BTreeSet<(usize, Direction)> {
         let mut needed = BTreeSet::new();
         for action in &self.processes[process].1 {
@@ -189,10 +204,11 @@ impl Setup {
                                 needed.insert((*c, Direction::Write));
                                 needed.insert((*end, *direction));
                             }
+                            Guard::Late(..) => {}
                         }
                     }
                 }
-                Action::Drop(..) => {}
+                Action::Drop(..) | Action::GiveBack(..) => {}
                 Action::Poison(c) => {
                     needed.insert((*c, Direction::Write));
                 }
@@ -208,6 +224,9 @@ impl Setup {
         for (home, capacity) in &self.channels {
             machines[*home].create(*capacity);
         }
+        for (late, _) in &self.late {
+            machines[self.channels[*late].0].promise(self.channel(*late));
+        }
         let processes = self.processes.iter().map(|_| Process {
             at: 0,
             waiting: None,
@@ -215,6 +234,7 @@ impl Setup {
             finishing: None,
             ends: BTreeMap::new(),
             over: false,
+            promise: None,
             abandoned: None,
             had: Had::Free,
             offered: Vec::new(),
@@ -473,8 +493,16 @@ impl Setup {
                 let process = &mut state.processes[p];
                 process.abandoned = process.waiting.take();
                 process.over = true;
+                let promise = process.promise.take().and_then(|body| {
+                    let Some(Action::Left(guards)) = self.processes[p].1.get(process.at) else {
+                        return None;
+                    };
+                    let [Guard::Late(from, late)] = guards[..] else { return None };
+                    state.values.entry(body).or_default().given_back = true;
+                    Some((self.promise(from, late), body))
+                });
                 if let Some(op) = process.abandoned {
-                    machine.abandon(op, &mut out);
+                    machine.abandon(op, promise, &mut out);
                 }
             }
             Step::Serve(p) => state.processes[p].had = Had::Elsewhere,
@@ -595,6 +623,16 @@ impl Setup {
                 }
                 process.at += 1;
             }
+            Action::GiveBack(from, late) => {
+                if let Some(body) = process.promise.take() {
+                    let channel = self.channel(*late);
+                    machine.give_back(self.promise(*from, *late), body, out);
+                    state.values.entry(body).or_default().given_back = true;
+                    process.ends.remove(&(channel, Direction::Read));
+                    machine.drop_end(channel, Direction::Read, out);
+                }
+                process.at += 1;
+            }
             Action::Poison(number) => {
                 machine.poison(self.channel(*number), (), out);
                 process.at += 1;
@@ -620,6 +658,9 @@ impl Setup {
                     extended: matches!(guard, Guard::Extended(_)),
                 };
                 (Some(offer), None)
+            }
+            Guard::Late(_, c) if has(*c, Direction::Read) && process.promise.is_some() => {
+                (Some(Offer::Read { channel: self.channel(*c), extended: false }), None)
             }
             Guard::Retired(c) if has(*c, Direction::Read) => {
                 let channel = self.channel(*c);
@@ -707,7 +748,7 @@ impl Setup {
 
     fn received(&self, state: &mut State, p: usize, parcel: Parcel<Value>) {
         let fate = state.values.entry(parcel.body).or_default();
-        if fate.read {
+        if fate.read && !std::mem::take(&mut fate.given_back) {
             state.broken = Some("a value was read twice");
         }
         fate.read = true;
@@ -721,6 +762,11 @@ impl Setup {
             state.broken = Some("values of one writer changed places");
         }
         let process = &mut state.processes[p];
+        let promised = |token: &Token| {
+            let number = self.number(token.channel);
+            self.late.iter().any(|(late, _)| *late == number) && token.direction == Direction::Read
+        };
+        process.promise = parcel.tokens.iter().any(promised).then_some(parcel.body);
         for Token { channel, direction, .. } in parcel.tokens {
             *process.ends.entry((channel, direction)).or_default() += 1;
         }
@@ -821,12 +867,17 @@ impl Setup {
         }
         // No written value has disappeared.
         for (value, fate) in &state.values {
-            if !self.alive(state, self.channel(fate.channel)) {
+            // A promised value may have gone to the channel from which its promise was read.
+            let late = self.late.iter().find(|(late, _)| *late == fate.channel);
+            let channels = [Some(fate.channel), late.map(|(_, from)| *from)];
+            let channels = || channels.into_iter().flatten().map(|number| self.channel(number));
+            if !channels().all(|channel| self.alive(state, channel)) {
                 continue;
             }
-            let ended = state.machines[index(self.channel(fate.channel).home)]
-                .as_ref()
-                .is_some_and(|m| m.home.has_dropped(self.channel(fate.channel).index));
+            let ended = channels().any(|channel| {
+                let machine = state.machines[index(channel.home)].as_ref();
+                machine.is_some_and(|machine| machine.home.has_dropped(channel.index))
+            });
             if fate.told == Some(true)
                 && !fate.read
                 && !fate.perhaps_lost
@@ -834,6 +885,27 @@ impl Setup {
                 && !stored.contains(value)
             {
                 return Some("a value was written and is nowhere");
+            }
+        }
+        // A promised value is where a reader will look for it, also if its first reader never goes on.
+        for (late, from) in &self.late {
+            let (late, from) = (self.channel(*late), self.channel(*from));
+            let (Some(home), Some(origin)) =
+                (&state.machines[index(late.home)], &state.machines[index(from.home)])
+            else {
+                continue;
+            };
+            let end = (late, Direction::Read);
+            let is_left = |process: &&Process| process.abandoned.is_some();
+            let looks = |process: &Process| process.ends.contains_key(&end);
+            let carries = |parcel: &&Parcel<Value>| {
+                parcel.tokens.iter().any(|token| (token.channel, token.direction) == end)
+            };
+            let promised = state.processes.iter().filter(|p| !is_left(p)).any(looks)
+                || origin.home.values().any(|parcel| carries(&parcel));
+            let left = state.processes.iter().any(|process| is_left(&process) && looks(process));
+            if left && !promised && home.home.has_a_value(late.index) {
+                return Some("a promised value is where nobody reads it");
             }
         }
         None

@@ -285,7 +285,7 @@ fn decode<T: Serialize + DeserializeOwned>(received: Received) -> Result<Opened<
             let node = received.node;
             let (_, _, mut tokens) = apart(received);
             let token = tokens.pop().ok_or("a promise of nothing")?;
-            Ok(Opened::Late(Far::new(node, token.channel, ways::<T>()).late()))
+            Ok(Opened::Late(Far::new(node, token.channel, ways::<T>())))
         }
         _ => Err("a value of no kind".to_owned()),
     }
