@@ -1,5 +1,5 @@
 //! All places where a scheduler sleeps, one after the other: the nap of a worker that searches, the links to other OS processes, and its
-//! inbox. A queue of events would be one more place like the links. Whatever comes wakes it, wherever it is.
+//! inbox. A queue of events would be one more place like the links. Each thing that comes wakes it, wherever it is.
 //!
 //! The worker waits as `backend/coroutines` does: `cores/thief.rs` and `sleeping.rs`. If it overlooked something, it would sleep for ever,
 //! which `loom` reports.

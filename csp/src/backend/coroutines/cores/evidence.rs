@@ -23,7 +23,7 @@ const GOOD: Duration = Duration::from_millis(1);
 
 /// A thief's knowledge of the others.
 pub(super) struct Meter {
-    watched: Option<(&'static Scheduler, Reading)>,
+    watched: Option<(&'static Scheduler, Sighting)>,
     proven: Option<Proven>,
 }
 
@@ -44,7 +44,7 @@ struct Turns {
 
 /// The state of a scheduler, as it was read between two moments.
 #[derive(Clone, Copy)]
-struct Reading {
+struct Sighting {
     began: Instant,
     used: Option<Duration>,
     turns: Turns,
@@ -60,7 +60,7 @@ struct Proven {
     begun: u32,
 }
 
-impl Reading {
+impl Sighting {
     fn of(gauge: &impl Gauge) -> Self {
         let began = gauge.when();
         let (used, turns) = (gauge.used(), gauge.turns());
@@ -147,7 +147,7 @@ impl Meter {
         }
         let watched = self.watched.as_mut().filter(|(of, _)| has_some(of));
         let Some((of, reading)) = watched else {
-            self.watched = pool.members().find(has_some).map(|of| (of, Reading::of(of)));
+            self.watched = pool.members().find(has_some).map(|of| (of, Sighting::of(of)));
             return None;
         };
         let of = *of;
@@ -155,7 +155,7 @@ impl Meter {
         // The next one in turn is watched next, if this one is not worth it.
         let next = pool.members().skip_while(|other| !ptr::eq(*other, of)).skip(1);
         let next = next.chain(pool.members()).find(has_some);
-        self.watched = next.map(|next| (next, Reading::of(next)));
+        self.watched = next.map(|next| (next, Sighting::of(next)));
         are_long.then_some(of)
     }
 
@@ -227,7 +227,7 @@ mod tests {
 
         /// Returns the verdict, after as many looks as it takes.
         fn verdict(&self) -> bool {
-            let mut reading = Reading::of(self);
+            let mut reading = Sighting::of(self);
             loop {
                 if let Some(are_long) = reading.look(self) {
                     return are_long;
