@@ -89,7 +89,7 @@ on_each() {
     expect '^100 jobs: 75 done, 25 given up, 225 attempts$' "$programs/job_queue" --on "${backend,,}"
     chat
     # The web server under load, and ended by a client. The chat server with a crowd. The queue with work that fails in each way.
-    run cargo test --release -p csp-examples --test web_server --test chat --test job_queue "$@"
+    run cargo test --release -p csp-examples --test web_server --test chat --test echo --test job_queue "$@"
     # The service of axum, by requests over sockets.
     run cargo test --release -p csp-examples --test axum_service "$@"
     for example in examples/*.rs examples/search; do

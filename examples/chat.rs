@@ -1,18 +1,19 @@
 //! A chat server: clients come and go, and one that does not read holds nobody up.
 //!
 //! ```text
-//!            ┌─ client ◀─┬── lines ──┐
-//! listener ══╪═ client ◀─┤           │
-//!     ▲      └─ client ◀─┘           │
-//!     │           └──── events ────▶ room
-//!     └──── stop ────────────────────┘
-//!               ▲
-//!           interrupt ◀── signals (Ctrl-C)
+//!            ┌─ client ──┬── events ──▶ room
+//! listener ══╪═ client ──┤              │
+//!     ▲      └─ client ──┘              │
+//!     │         speak  ◀──── lines ─────┤
+//!     └──────── stop ───────────────────┘
+//!                 ▲
+//!             interrupt ◀── signals (Ctrl-C)
 //! ```
 //!
-//! A client's process waits for its socket and for the room at once. Reading a socket is a blocking call, and `io(call)` makes
-//! it a guard. The room knows a client by the writing end of a channel, on which it writes the lines for that client. It never waits for
-//! one: a client whose channel is full is thrown out, by dropping the end. Likewise a client leaves by dropping its own end.
+//! Each client has two processes: one hears it, the other speaks to it. A process that waits for a socket is parked, and its thread goes
+//! on. The room knows a client by the writing end of a channel, on which it writes the lines for that client. It never waits for
+//! one: a client whose channel is full is thrown out, by dropping the end. Whichever of the two processes ends first shuts the socket
+//! down, and so the other ends.
 //!
 //! `Ctrl-C` stops the listener and the room. The ends that the room holds retire with it, so all clients end. A second
 //! `Ctrl-C` ends the program at once.
@@ -21,13 +22,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::Shutdown;
 use std::time::Duration;
 
 use clap::Parser;
-use csp::{
-    Channel, Reader, Signal, Stop, StopToken, Writer, alt, io::Call, parallel, process, spawn,
-};
+use csp::net::{TcpListener, TcpStream};
+use csp::{Channel, Reader, Signal, Stop, StopToken, Writer, alt, parallel, process, spawn};
 
 /// Lets people talk who connect by TCP.
 #[derive(Parser)]
@@ -59,66 +59,68 @@ enum What {
 
 #[process]
 fn listener(socket: TcpListener, events: Writer<Event>, stop: StopToken) -> csp::Result {
-    let accept = Call::new(move || socket.accept());
     let mut number = 0;
     loop {
         alt! {
-            accepted = io(accept) => if let Ok((socket, _)) = accepted {
-                number += 1;
-                drop(spawn(client(number, socket, events.clone())));
+            accepted = socket.accept() => match accepted {
+                Ok((socket, _)) => {
+                    number += 1;
+                    drop(spawn(client(number, socket, events.clone())));
+                }
+                // Too many files are open. Some will be closed.
+                Err(_) => csp::sleep(Duration::from_millis(10)),
             },
             retired(stop) => return Ok(()),
         }?;
     }
 }
 
-/// Serves one client. If it panics, that concerns nobody else.
+/// Hears one client. If it panics, that concerns nobody else.
 #[process(on_panic = retire)]
 fn client(number: u64, socket: TcpStream, events: Writer<Event>) -> csp::Result {
     // A socket that fails is a client that leaves.
-    let _ = talk(number, &socket, &events);
-    // The call that still reads ends with this.
+    let _ = hear(number, &socket, &events);
+    // The process that speaks may still wait for the socket.
     let _ = socket.shutdown(Shutdown::Both);
     Ok(events.write((number, What::Left))?)
 }
 
-/// Passes lines on in both directions, until the client or the room has had enough.
-fn talk(number: u64, socket: &TcpStream, events: &Writer<Event>) -> io::Result<()> {
+/// Asks for the name, and then passes on what the client says.
+fn hear(number: u64, mut socket: &TcpStream, events: &Writer<Event>) -> io::Result<()> {
     socket.set_write_timeout(Some(PATIENCE))?;
-    let mut input = BufReader::new(socket.try_clone()?);
-    let read = Call::new(move || line(&mut input));
-    send(socket, &["* what is your name?".to_owned()])?;
-    let Some(Some(name)) = read.next().transpose()? else { return Ok(()) };
+    socket.write_all(b"* what is your name?\n")?;
+    let mut input = BufReader::new(socket);
+    let Some(name) = line(&mut input)? else { return Ok(()) };
     // A client that goes leaves lines unread.
     let lines = Channel::buffered(BACKLOG).named(format!("lines of {name}")).may_be_dropped();
-    let from_room = lines.reader();
+    drop(spawn(speak(socket.try_clone()?, lines.reader())));
     events.write((number, What::Came { name, lines: lines.writer() }))?;
-    loop {
-        alt! {
-            line = from_room.read() => {
-                // All that waits goes in one call.
-                let more: Vec<String> = from_room.try_iter().collect();
-                send(socket, &[&[line], &more[..]].concat())?;
-            },
-            said = io(read)         => match said? {
-                Some(text) => events.write((number, What::Said(text)))?,
-                None       => return Ok(()),
-            },
-            retired(from_room)      => return Ok(()),
-        }?;
+    drop(lines);
+    while let Some(text) = line(&mut input)? {
+        events.write((number, What::Said(text)))?;
     }
+    Ok(())
 }
 
 /// Reads the next line, or as much of it as a line may have.
-fn line(input: &mut BufReader<TcpStream>) -> io::Result<Option<String>> {
+fn line(input: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
     let size = input.take(LONGEST).read_until(b'\n', &mut bytes)?;
     Ok((size > 0).then(|| String::from_utf8_lossy(&bytes).trim_end().to_owned()))
 }
 
-#[csp::io]
-fn send(mut socket: &TcpStream, lines: &[String]) -> io::Result<()> {
-    socket.write_all((lines.join("\n") + "\n").as_bytes())
+/// Tells one client what is said, until the room or the client has had enough.
+#[process(on_panic = retire)]
+fn speak(mut socket: TcpStream, lines: Reader<String>) {
+    for line in &lines {
+        // All that waits goes in one call.
+        let more: String = lines.try_iter().map(|line| line + "\n").collect();
+        if socket.write_all((line + "\n" + &more).as_bytes()).is_err() {
+            break;
+        }
+    }
+    // The process that hears ends with this.
+    let _ = socket.shutdown(Shutdown::Both);
 }
 
 struct Member {

@@ -9,10 +9,10 @@
 //!             └────────────────────┘  └── registrations ◀─────┘
 //! ```
 //!
-//! The listener waits for two things at once: a connection and the word to stop. Accepting is a blocking call, and
-//! `io(call)` makes it a guard. A process of its own serves each connection. It reads the request, makes a channel for
-//! the answer, and sends *the writing end of it* along with the request. So any service that answers, at any time,
-//! answers the right client.
+//! The listener waits for two things at once: a connection and the word to stop. A process of its own serves each connection. It
+//! reads a request, makes a channel for the answer, and sends *the writing end of it* along with the request. So any service that
+//! answers, at any time, answers the right client. A process that waits for its socket is parked, so ten thousand clients are ten
+//! thousand processes and one thread.
 //!
 //! The router knows no service by name: services register the paths they serve, with the end of a channel on which
 //! they take requests. The router keeps the requests for which no service is free. It offers the first request of each path to
@@ -20,17 +20,18 @@
 //! gives the start: no connection is accepted before all services have registered.
 //!
 //! `curl localhost:8080/stop` poisons the channel on which the listener hears that it is to stop. It stops, and so
-//! the poison reaches the router, all services and the connections that still wait for answers.
+//! the poison reaches the router, all services and the connections, also those on which nothing comes.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::error::Error;
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Parser;
-use csp::{Alternation, Barrier, Channel, Reader, Writer, alt, io::Call, parallel, process, spawn};
+use csp::net::{TcpListener, TcpStream};
+use csp::{Alternation, Barrier, Channel, Reader, Writer, alt, parallel, process, spawn};
 
 /// Serves /hello, /sleep, /primes, /wait (until a client asks for /go) and /stop.
 #[derive(Parser)]
@@ -60,6 +61,10 @@ struct Registration {
     requests: Writer<Request>,
 }
 
+/// The bytes of the longest request, and the time that a client may take until the next bytes of one.
+const LONGEST: usize = 16 << 10;
+const PATIENCE: Duration = Duration::from_secs(30);
+
 #[process]
 fn listener(
     socket: TcpListener,
@@ -69,52 +74,92 @@ fn listener(
 ) -> csp::Result {
     ready.sync();
     drop(ready);
-    let accept = Call::new(move || socket.accept());
     loop {
         alt! {
-            accepted = io(accept) => if let Ok((stream, _)) = accepted {
-                drop(spawn(connection(stream, requests.clone())));
+            accepted = socket.accept() => match accepted {
+                Ok((stream, _)) => drop(spawn(connection(stream, requests.clone()))),
+                // Too many files are open. Some will be closed.
+                Err(_)          => csp::sleep(Duration::from_millis(10)),
             },
             stop.read() => return Ok(()),
         }?;
     }
 }
 
+/// Serves one client. A client that goes, or sends nonsense, concerns no other process.
 #[process]
 fn connection(stream: TcpStream, requests: Writer<Request>) -> csp::Result {
-    let Ok(path) = receive(&stream) else { return Ok(()) };
-    let answer = Channel::new();
-    let (reply, response) = (answer.writer(), answer.reader());
-    requests.write(Request { path, reply })?;
-    // From here on only the service that answers holds a writing end of the channel.
-    drop((requests, answer));
-    let response = response.read().unwrap_or_else(|_| failed());
-    // A client may have gone. That concerns no other process.
-    let _ = respond(&stream, &response);
+    let mut come = Vec::new();
+    while let Ok(Some(asked)) = receive(&stream, &mut come, &requests) {
+        let answer = Channel::new();
+        let (reply, response) = (answer.writer(), answer.reader());
+        requests.write(Request { path: asked.path, reply })?;
+        // From here on only the service that answers holds a writing end of the channel.
+        drop(answer);
+        let response = response.read().unwrap_or_else(|_| failed());
+        if respond(&stream, &response, asked.stays).is_err() || !asked.stays {
+            break;
+        }
+    }
     Ok(())
 }
 
-#[csp::io]
-fn receive(mut stream: &TcpStream) -> io::Result<String> {
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    let mut head = Vec::new();
-    let mut block = [0; 1024];
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < 16 << 10 {
-        match stream.read(&mut block)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            size => head.extend_from_slice(&block[..size]),
-        }
-    }
-    let head = String::from_utf8_lossy(&head);
-    let path = head.split(' ').nth(1).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(path.to_owned())
+/// The path that a client asks for, and whether it stays connected.
+struct Asked {
+    path: String,
+    stays: bool,
 }
 
-#[csp::io]
-fn respond(mut stream: &TcpStream, Response { status, body }: &Response) -> io::Result<()> {
+/// Returns the next request, or `None` when there will be none.
+fn receive(
+    mut stream: &TcpStream,
+    come: &mut Vec<u8>,
+    requests: &Writer<Request>,
+) -> Result<Option<Asked>, Box<dyn Error>> {
+    loop {
+        if let Some(asked) = parse(come)? {
+            return Ok(Some(asked));
+        }
+        if come.len() > LONGEST {
+            return Ok(None);
+        }
+        alt! {
+            ready = stream.readable() => ready?,
+            retired(requests)         => return Ok(None),
+            after(PATIENCE)           => return Ok(None),
+        }?;
+        let mut block = [0; 1024];
+        match stream.read(&mut block)? {
+            0 => return Ok(None),
+            size => come.extend_from_slice(&block[..size]),
+        }
+    }
+}
+
+/// Takes a request out of what has come, if it is there.
+fn parse(come: &mut Vec<u8>) -> Result<Option<Asked>, httparse::Error> {
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut request = httparse::Request::new(&mut headers);
+    let httparse::Status::Complete(size) = request.parse(come)? else { return Ok(None) };
+    let closes = |header: &httparse::Header<'_>| {
+        header.name.eq_ignore_ascii_case("connection")
+            && header.value.eq_ignore_ascii_case(b"close")
+    };
+    let stays = request.version == Some(1) && !request.headers.iter().any(closes);
+    let path = request.path.unwrap_or("/").to_owned();
+    come.drain(..size);
+    Ok(Some(Asked { path, stays }))
+}
+
+fn respond(
+    mut stream: &TcpStream,
+    Response { status, body }: &Response,
+    stays: bool,
+) -> io::Result<()> {
     let length = body.len();
+    let then = if stays { "keep-alive" } else { "close" };
     let head =
-        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: {then}\r\n\r\n");
     stream.write_all((head + body).as_bytes())
 }
 

@@ -82,7 +82,7 @@ fn clients_come_and_go_until_a_signal_comes() {
     let _over = watchdog();
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     let server = socket.local_addr().expect("an address");
-    let serving = thread::spawn(move || chat::serve(socket, csp::signals([Signal::INT])));
+    let serving = thread::spawn(move || chat::serve(socket.into(), csp::signals([Signal::INT])));
 
     // All hear what each says, and who comes and goes.
     let mut ann = Client::come(server, "ann");

@@ -18,7 +18,8 @@ const SLOW: usize = 50;
 /// Status and body.
 fn get(server: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(server).expect("a server");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {server}\r\n\r\n").expect("a request");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n")
+        .expect("a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
@@ -42,12 +43,35 @@ fn watchdog() -> mpsc::Sender<()> {
     over
 }
 
+/// Asks for several pages on one connection, two of them at once.
+fn stays(server: SocketAddr) {
+    let mut stream = TcpStream::connect(server).expect("a server");
+    let mut answer = [0; 300];
+    for requests in [1, 1, 2] {
+        let all = format!("GET /hello HTTP/1.1\r\nHost: {server}\r\n\r\n").repeat(requests);
+        // The head comes in two pieces.
+        let (first, second) = all.split_at(10);
+        stream.write_all(first.as_bytes()).expect("a part of a request");
+        thread::sleep(Duration::from_millis(20));
+        stream.write_all(second.as_bytes()).expect("the rest");
+        let one =
+            "HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: keep-alive\r\n\r\nhello, world\n";
+        let answer = &mut answer[..one.len() * requests];
+        stream.read_exact(answer).expect("as many answers");
+        assert_eq!(String::from_utf8_lossy(answer), one.repeat(requests));
+    }
+    // Nonsense ends the connection.
+    stream.write_all(b"\0\0\0\r\n\r\n").expect("it is heard");
+    assert_eq!(stream.read(&mut answer).expect("the end"), 0);
+}
+
 #[test]
 fn ten_thousand_requests_are_served_while_fifty_wait() {
     let _over = watchdog();
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     let server = socket.local_addr().expect("an address");
-    let serving = thread::spawn(move || web_server::serve(socket, Duration::from_millis(500)));
+    let serving =
+        thread::spawn(move || web_server::serve(socket.into(), Duration::from_millis(500)));
 
     // These requests sleep half a second. The other clients wait for much longer, until a client asks for `/go`.
     let (released, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -88,6 +112,11 @@ fn ten_thousand_requests_are_served_while_fifty_wait() {
         }
     });
     assert_eq!(released.load(Ordering::SeqCst), SLOW);
+
+    stays(server);
+    // Clients on which nothing happens, or that have said half of what they want, end with the server.
+    let idle: Vec<_> = (0..100).map(|_| TcpStream::connect(server).expect("a server")).collect();
+    (&idle[0]).write_all(b"GET /hello").expect("it is heard");
 
     assert_eq!(get(server, "/stop"), ok("goodbye\n"));
     serving.join().expect("it has ended, with all its processes");
