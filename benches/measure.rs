@@ -136,3 +136,35 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
     f64::midpoint(low, high)
 }
+
+/// The machine of the measurements, in words.
+#[derive(Debug)]
+pub struct Machine {
+    cpu: String,
+    cores: usize,
+}
+
+impl Machine {
+    /// Returns the machine that this program runs on.
+    pub fn this() -> Self {
+        let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let field = |name: &str| {
+            let line = info.lines().find(|line| line.starts_with(name))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        };
+        let cpu = match (field("model name"), field("cpu family"), field("model\t")) {
+            (Some(name), Some(family), Some(model)) => {
+                format!("{name} (family {family}, model {model})")
+            }
+            _ => std::env::consts::ARCH.to_owned(),
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { cpu, cores }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} cores, {}", self.cpu, self.cores, std::env::consts::OS)
+    }
+}

@@ -107,8 +107,11 @@ impl Built {
         let folder = std::env::temp_dir().join(format!("csp-benches-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("there is room for what is built");
         let built = Self { folder };
-        let sources =
-            [("peer.go", include_str!("peer.go")), ("cores.go", include_str!("cores.go"))];
+        let sources = [
+            ("peer.go", include_str!("peer.go")),
+            ("cores.go", include_str!("cores.go")),
+            ("net.go", include_str!("net.go")),
+        ];
         let mut building = Command::new("go");
         building.arg("build").arg("-o").arg(built.program());
         for (name, source) in sources {

@@ -1,6 +1,7 @@
 // The works of these benchmarks, for Go. It reads lines "NAME N", and answers each with the nanoseconds of N units of the
 // work. With the argument "live" or "lazy" it runs a million goroutines twice. It prints the nanoseconds of the first million,
-// the peak of memory in KiB, and the nanoseconds of the second million. With the argument "cores" it does what cores.go says.
+// the peak of memory in KiB, and the nanoseconds of the second million. With the argument "cores" it does what cores.go says, and with
+// "net" it serves connections, as net.go says.
 package main
 
 import (
@@ -256,6 +257,10 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == "cores" {
 		cores(os.Args[2:])
+		return
+	}
+	if len(os.Args) > 2 && os.Args[1] == "net" {
+		serve(os.Args[2])
 		return
 	}
 	if len(os.Args) > 1 {

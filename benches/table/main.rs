@@ -16,12 +16,12 @@ mod report;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use csp_benches::measure::{self, Contender};
+use csp_benches::measure::{self, Contender, Machine};
 use csp_benches::works::{self, million};
 use csp_benches::{Scene, Work, go};
 
 use child::{Child, Million};
-use report::{Cell, Machine, Report, Row};
+use report::{Cell, Report, Row};
 
 /// Returns how long a contender is measured at a time, and how often. The time of day is disturbed more, so it gets more turns.
 fn turns(scene: Scene) -> (Duration, usize) {

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use csp_benches::Scene;
+use csp_benches::measure::Machine;
 use csp_benches::works::million::Taken;
 
 use crate::child::Million;
@@ -26,36 +27,6 @@ pub(crate) struct Row {
 pub(crate) struct Cell {
     pub(crate) name: String,
     pub(crate) nanoseconds: f64,
-}
-
-/// The machine of the measurements.
-pub(crate) struct Machine {
-    cpu: String,
-    cores: usize,
-}
-
-impl Machine {
-    pub(crate) fn this() -> Self {
-        let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let field = |name: &str| {
-            let line = info.lines().find(|line| line.starts_with(name))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        };
-        let cpu = match (field("model name"), field("cpu family"), field("model\t")) {
-            (Some(name), Some(family), Some(model)) => {
-                format!("{name} (family {family}, model {model})")
-            }
-            _ => std::env::consts::ARCH.to_owned(),
-        };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { cpu, cores }
-    }
-}
-
-impl fmt::Display for Machine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} cores, {}", self.cpu, self.cores, std::env::consts::OS)
-    }
 }
 
 impl Row {

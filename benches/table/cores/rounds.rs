@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use csp_benches::cores::Work;
-use csp_benches::measure::median;
+use csp_benches::measure::{Machine, median};
 
 use super::bench::Bench;
 use super::{Column, SIDES, Side, Wishes};
-use crate::report::{Machine, figure};
+use crate::report::figure;
 
 /// The figures of one round of a work: the nanoseconds of a unit, by the names of sides. A side that failed has no number.
 pub(super) type Round = BTreeMap<String, f64>;
