@@ -273,7 +273,7 @@ pub mod alt {
     pub use crate::choice::guards::time::{after, at, skip};
     pub use crate::choice::guards::variable::{Moves, Place};
     pub use crate::choice::guards::write::write;
-    #[allow(unused_imports, reason = "empty where there are no sockets")]
+    #[allow(unused_imports, unreachable_pub, reason = "empty where there are no sockets")]
     pub use crate::front::descriptors::*;
 }
 

@@ -65,10 +65,6 @@ impl<T: AsFd> Polled<T> {
         &self.inner
     }
 
-    pub(super) fn registrations(&self) -> &Registrations {
-        &self.registrations
-    }
-
     pub(super) fn site(
         &self,
         deed: Deed,
