@@ -11,7 +11,9 @@ use crate::backend::subprocess::protocol::{Message, NodeId, Offer, Token, Wild};
 use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
 use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::backend::subprocess::transport::wire::{self, Wired};
+use crate::backend::subprocess::values::causes::IDENTITY;
 use crate::backend::subprocess::values::codec;
+use crate::report::termination::{Cause, Poison};
 
 /// The room that is kept for the next message.
 const KEPT: usize = 512;
@@ -415,5 +417,22 @@ impl Node {
             .and_then(|link| Peer::new(parent, Box::new(link), map(parents)?));
         node.meet(peer.expect("memory of the size that the parent has made"));
         node
+    }
+}
+
+/// Ends and poison that come along with messages.
+impl Node {
+    pub(crate) fn arrive(&'static self, token: Token) {
+        self.with(|machine, out| machine.arrive(token, out));
+    }
+
+    /// Returns the identity by which a poison is recognised in every OS process.
+    pub(crate) fn identity(&'static self, poison: &Poison) -> [u8; IDENTITY] {
+        self.lock().causes.identity(poison)
+    }
+
+    /// Returns the poison of that identity.
+    pub(crate) fn met(&'static self, identity: [u8; IDENTITY], cause: Cause) -> Poison {
+        self.lock().causes.met(identity, cause)
     }
 }

@@ -52,13 +52,13 @@ use super::transport::link::LINK;
 use super::transport::mailbox::Mailbox;
 use super::transport::region::Region;
 use super::transport::wire::Wired;
-use super::values::causes::{Causes, IDENTITY};
+use super::values::causes::Causes;
 use crate::backend::memory::store;
 use crate::channel::far::node::{Begun, Came, How, Received, Remote, Slot};
 use crate::channel::far::operation::number;
 use crate::channel::far::{Bytes, PROMISE};
 use crate::commit::waiter::Waiter;
-use crate::report::termination::{Cause, Poison, Termination};
+use crate::report::termination::{Poison, Termination};
 use crate::system::forked;
 use crate::system::helper::Helper;
 use crate::wait::blocked::Dismissal;
@@ -490,7 +490,31 @@ impl Remote for Node {
         last: bool,
         promise: Option<TakenPromise>,
     ) -> Dismissal {
-        self.dismiss_operation(context, last, promise)
+        let mut inner = self.lock();
+        // SAFETY: under the lock.
+        let Some((seq, standing)) = (unsafe { inner.operations.mark(context) }) else {
+            return Dismissal::Nothing;
+        };
+        let StandingOperation { waiter, mixed, dismissed, .. } = standing;
+        // The process takes a mixed operation back itself. Another OS process may just hold it.
+        // SAFETY: it is in the table, so its process waits.
+        let waiter = unsafe { waiter.as_ref() };
+        if mixed && waiter.dismiss() {
+            waiter.wake();
+            return Dismissal::Done;
+        }
+        let op = OpId { node: self.id, seq };
+        let Inner { machine, out, operations, .. } = &mut *inner;
+        if last {
+            // SAFETY: under the lock. Nothing of the process is touched from here on.
+            unsafe { operations.remove(seq) };
+            let promise = promise.map(|promise| (promise, Bytes::copy(&[PROMISE])));
+            machine.abandon(op, promise, out);
+        } else if !mixed && !dismissed {
+            machine.withdraw(op, out);
+        }
+        self.spread(&mut inner, false);
+        if mixed || dismissed { Dismissal::Expected } else { Dismissal::Asked }
     }
 
     fn give_back(&'static self, promise: TakenPromise) {
@@ -500,22 +524,6 @@ impl Remote for Node {
     fn finish(&'static self, op: u64, channel: ChannelId) {
         let op = OpId { node: self.id, seq: op };
         self.with(|machine, out| machine.finish(op, channel, out));
-    }
-}
-
-impl Node {
-    pub(crate) fn arrive(&'static self, token: Token) {
-        self.with(|machine, out| machine.arrive(token, out));
-    }
-
-    /// Returns the identity by which a poison is recognised in every OS process.
-    pub(crate) fn identity(&'static self, poison: &Poison) -> [u8; IDENTITY] {
-        self.lock().causes.identity(poison)
-    }
-
-    /// Returns the poison of that identity.
-    pub(crate) fn met(&'static self, identity: [u8; IDENTITY], cause: Cause) -> Poison {
-        self.lock().causes.met(identity, cause)
     }
 }
 

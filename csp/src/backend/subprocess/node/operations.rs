@@ -3,13 +3,10 @@
 
 use std::ptr::NonNull;
 
-use super::{Inner, Node};
-use crate::backend::subprocess::protocol::{OpId, Table, TakenPromise};
+use crate::backend::subprocess::protocol::Table;
 use crate::channel::far::node::Slot;
-use crate::channel::far::{Bytes, PROMISE};
 use crate::commit::waiter::Waiter;
 use crate::sync::UnsafeCell;
-use crate::wait::blocked::Dismissal;
 
 /// The processes here that wait, by the number of the operation. The table is touched under the
 /// node's lock only, and the gate is called under that lock, too.
@@ -79,41 +76,3 @@ pub(super) struct StandingOperation {
 
 // SAFETY: the targets of its pointers are used under the node's lock only, while the process waits.
 unsafe impl Send for StandingOperation {}
-
-impl Node {
-    /// Takes back the operation of a process whose thread ends. See [`Remote::dismiss`].
-    ///
-    /// [`Remote::dismiss`]: crate::channel::far::node::Remote::dismiss
-    pub(super) fn dismiss_operation(
-        &'static self,
-        context: usize,
-        last: bool,
-        promise: Option<TakenPromise>,
-    ) -> Dismissal {
-        let mut inner = self.lock();
-        // SAFETY: under the lock.
-        let Some((seq, standing)) = (unsafe { inner.operations.mark(context) }) else {
-            return Dismissal::Nothing;
-        };
-        let StandingOperation { waiter, mixed, dismissed, .. } = standing;
-        // The process takes a mixed operation back itself. Another OS process may just hold it.
-        // SAFETY: it is in the table, so its process waits.
-        let waiter = unsafe { waiter.as_ref() };
-        if mixed && waiter.dismiss() {
-            waiter.wake();
-            return Dismissal::Done;
-        }
-        let op = OpId { node: self.id, seq };
-        let Inner { machine, out, operations, .. } = &mut *inner;
-        if last {
-            // SAFETY: under the lock. Nothing of the process is touched from here on.
-            unsafe { operations.remove(seq) };
-            let promise = promise.map(|promise| (promise, Bytes::copy(&[PROMISE])));
-            machine.abandon(op, promise, out);
-        } else if !mixed && !dismissed {
-            machine.withdraw(op, out);
-        }
-        self.spread(&mut inner, false);
-        if mixed || dismissed { Dismissal::Expected } else { Dismissal::Asked }
-    }
-}
