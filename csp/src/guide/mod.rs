@@ -13,6 +13,7 @@
 //! | [concurrency and parallelism](parallelism) | coroutines, threads, OS processes: what each is and costs, and when to choose which |
 //! | [cores] | coroutines on all cores: what moves, what stays, and how many |
 //! | [blocking calls](blocking) | `io`, `Call`, files and programs |
+//! | [sockets] | a process for each connection, guards, what needs `io` still |
 //! | [with tokio](with_tokio) | streams and sinks for tasks, an axum service |
 //! | [held over a wait](held) | locks, thread-locals, executors: what a coroutine may keep while it waits |
 //! | [finding a deadlock](deadlock) | what is reported, and how to look |
@@ -44,6 +45,7 @@ chapters! {
     parallelism
     cores
     blocking
+    sockets
     held
     deadlock
     testing
