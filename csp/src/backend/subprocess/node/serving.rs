@@ -12,9 +12,11 @@ use crate::backend::subprocess::protocol::{ChannelId, Direction, Few, NodeId, Of
 use crate::system::quiet;
 use crate::wait::park;
 
-/// The number of times that the root looks for memory that may be on its way to it from a node that
-/// has ended.
+/// The number of times that the root looks, each millisecond, for memory that may be on its way to it from a node that has ended.
 const LOOKS: u32 = 50;
+
+/// The same for a node that has ended well. It has sent the memory, and a busy machine may take its time.
+const PATIENT_LOOKS: u32 = 10_000;
 
 impl Node {
     /// Keeps memory that sets out in a value, and returns the end that goes with it. `via` will
@@ -156,11 +158,11 @@ impl Node {
                 tell_parent(Carried::Ended(want));
             }
             Carried::Ended(want) => {
-                self.route_memory(Carried::Have(want.asked, self.left_by(want)));
+                self.route_memory(Carried::Have(want.asked, self.left_by(want, PATIENT_LOOKS)));
             }
             Carried::Want(want) => {
                 if !self.pass_on(NodeId(want.keeper), Carried::Want(want)) {
-                    self.route_memory(Carried::Have(want.asked, self.left_by(want)));
+                    self.route_memory(Carried::Have(want.asked, self.left_by(want, LOOKS)));
                 }
             }
             // An answer.
@@ -182,9 +184,9 @@ impl Node {
     }
 
     /// Returns the memory that the dead keeper has left, at the root.
-    fn left_by(&'static self, want: Want) -> Option<IpcSharedMemory> {
+    fn left_by(&'static self, want: Want, looks: u32) -> Option<IpcSharedMemory> {
         // It was sent before its keeper's death was told, but by another way.
-        for _ in 0..LOOKS {
+        for _ in 0..looks {
             let left = self.lock().memories.left.remove(&(want.keeper, want.channel));
             if left.is_some() {
                 return left;
