@@ -131,7 +131,7 @@ pub fn readable<D: Descriptor + ?Sized>(
 pub fn writable<D: Descriptor + ?Sized>(
     descriptor: &D,
 ) -> impl Guard<Left = LeftValue<io::Result<()>>> {
-    let site = descriptor.site(Deed::Send, Location::caller());
+    let site = descriptor.site(Deed::Transmit, Location::caller());
     site.guard(move || is_ready(site))
 }
 
@@ -184,7 +184,7 @@ impl<'a, R> Alternation<'a, R> {
         descriptor: &'a D,
         then: impl FnMut(io::Result<()>) -> R + 'a,
     ) -> usize {
-        let site = descriptor.site(Deed::Send, Location::caller());
+        let site = descriptor.site(Deed::Transmit, Location::caller());
         self.add_arm(site.guard(move || is_ready(site)).arm(then))
     }
 }

@@ -87,7 +87,7 @@ macro_rules! has_timeouts {
             }
 
             fn sending(&self, place: &'static std::panic::Location<'static>) -> Site<'_> {
-                self.polled.site(Deed::Send, self.timeouts.write(), place)
+                self.polled.site(Deed::Transmit, self.timeouts.write(), place)
             }
 
             /// Makes another handle to the same socket, with the same timeouts.

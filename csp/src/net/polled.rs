@@ -101,7 +101,7 @@ impl<T: AsFd> Polled<T> {
     /// Returns an error if the descriptor can't be waited for.
     #[track_caller]
     pub fn writable(&self) -> io::Result<()> {
-        let site = self.site(Deed::Send, None, Location::caller());
+        let site = self.site(Deed::Transmit, None, Location::caller());
         site.operate(|| is_ready(site))
     }
 
@@ -111,7 +111,7 @@ impl<T: AsFd> Polled<T> {
     /// As [`writable`](Self::writable).
     #[track_caller]
     pub fn writable_async(&self) -> impl Future<Output = io::Result<()>> {
-        let site = self.site(Deed::Send, None, Location::caller());
+        let site = self.site(Deed::Transmit, None, Location::caller());
         site.operate_async(move || is_ready(site))
     }
 
@@ -137,7 +137,7 @@ impl<T: AsFd> Polled<T> {
     where
         for<'t> &'t T: Write,
     {
-        let site = self.site(Deed::Send, None, Location::caller());
+        let site = self.site(Deed::Transmit, None, Location::caller());
         let buffer = &buffer[..buffer.len().min(PIECE)];
         site.operate_async(move || is_ready(site).and_then(|()| (&self.inner).write(buffer)))
     }

@@ -29,7 +29,7 @@ use crate::wait::future::wakes::Wakes;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
     Receive,
-    Send,
+    Transmit,
     Accept,
     Connect,
 }
@@ -38,7 +38,7 @@ impl Deed {
     pub(super) fn operation(self) -> Operation {
         match self {
             Self::Receive => Operation::Receive,
-            Self::Send => Operation::Send,
+            Self::Transmit => Operation::Transmit,
             Self::Accept => Operation::Accept,
             Self::Connect => Operation::Connect,
         }

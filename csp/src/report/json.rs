@@ -111,7 +111,7 @@ impl From<Operation> for Value {
             Operation::Join => "join",
             Operation::JoinAll => "join_all",
             Operation::Receive => "receive",
-            Operation::Send => "send",
+            Operation::Transmit => "send",
             Operation::Accept => "accept",
             Operation::Connect => "connect",
             Operation::Timeout => "timeout",

@@ -76,7 +76,7 @@ pub enum Operation {
     /// The wait for something to read, at a descriptor of `csp::net`.
     Receive,
     /// The wait for room to write, at a descriptor of `csp::net`.
-    Send,
+    Transmit,
     /// The wait for a connection, at a listener of `csp::net`.
     Accept,
     /// The wait for a connection to be made, at a stream of `csp::net`.
@@ -440,7 +440,7 @@ impl Wanted {
 impl Operation {
     /// Returns whether it waits for a descriptor, which goes by its name alone.
     pub(crate) fn is_of_descriptor(self) -> bool {
-        matches!(self, Self::Receive | Self::Send | Self::Accept | Self::Connect)
+        matches!(self, Self::Receive | Self::Transmit | Self::Accept | Self::Connect)
     }
 
     /// Returns whether the object at which it waits can turn it away.
@@ -450,7 +450,7 @@ impl Operation {
             Self::Read | Self::Write | Self::Retirement | Self::Sync | Self::FallIn => true,
             // The other process has agreed and will come.
             Self::Handover | Self::Release => false,
-            Self::Receive | Self::Send | Self::Accept | Self::Connect => false,
+            Self::Receive | Self::Transmit | Self::Accept | Self::Connect => false,
             Self::JoinAll | Self::Io | Self::Compute | Self::Timeout | Self::Skip | Self::Await => {
                 false
             }

@@ -29,7 +29,7 @@ impl fmt::Display for Operation {
             Self::Io => "the end of a blocking call",
             Self::Compute => "the end of a computation",
             Self::Receive => "reading from",
-            Self::Send => "writing to",
+            Self::Transmit => "writing to",
             Self::Accept => "accepting at",
             Self::Connect => "connecting to",
             Self::Timeout => "timeout",

@@ -296,7 +296,7 @@ pub(crate) fn is_known(operation: Operation) -> bool {
         | Operation::Io
         | Operation::Compute
         | Operation::Receive
-        | Operation::Send
+        | Operation::Transmit
         | Operation::Accept
         | Operation::Connect
         | Operation::Timeout
