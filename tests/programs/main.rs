@@ -34,7 +34,11 @@ struct Running {
 }
 
 impl Running {
+    /// Starts a program, on one core, as without the feature `cores`, which other packages of a build may turn on.
     fn start(mut command: Command) -> Self {
+        if !command.get_envs().any(|(name, _)| name == "CSP_CORES") {
+            command.env("CSP_CORES", "1");
+        }
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let stdin = child.stdin.take();
