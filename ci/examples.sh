@@ -31,6 +31,7 @@ hear() {
 # Two clients talk by the chat server, and a signal ends it.
 chat() {
     local server port='' ann bob
+    : >"$log" # an earlier server has said its port there
     "$programs/chat" --port 0 >"$log" &
     server=$!
     until port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$log") && [[ $port ]]; do
