@@ -175,6 +175,89 @@ macro_rules! has_timeouts {
     };
 }
 
+/// Implements what sockets for datagrams have beside timeouts. `$known` makes an address of the library that the caller knows of the
+/// system's.
+macro_rules! is_datagram {
+    ($socket:ident, $std:ty, $name:literal, $address:ty, $known:path) => {
+        has_timeouts!($socket, $std, $name);
+
+        impl $socket {
+            /// Receives a datagram. The rest is lost if the buffer is too small. Returns its size there, and where it is from.
+            ///
+            /// # Errors
+            /// The errors of the system.
+            #[track_caller]
+            pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, $address)> {
+                let site = self.receiving(Location::caller());
+                site.operate(|| $crate::net::alt::sealed::Receives::receive_now(self, buffer))
+            }
+
+            /// The `async` form of [`recv_from`](Self::recv_from).
+            ///
+            /// # Errors
+            /// As [`recv_from`](Self::recv_from).
+            #[track_caller]
+            pub fn recv_from_async(
+                &self,
+                buffer: &mut [u8],
+            ) -> impl Future<Output = io::Result<(usize, $address)>> {
+                let site = self.receiving(Location::caller());
+                site.operate_async(move || {
+                    $crate::net::alt::sealed::Receives::receive_now(self, buffer)
+                })
+            }
+
+            /// Receives a datagram. If the socket is [connected](Self::connect), it comes from there.
+            ///
+            /// # Errors
+            /// The errors of the system.
+            #[track_caller]
+            pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+                let socket = self.polled.get_ref();
+                self.receiving(Location::caller()).operate(|| calls::receive(socket, buffer))
+            }
+
+            /// The `async` form of [`recv`](Self::recv).
+            ///
+            /// # Errors
+            /// As [`recv`](Self::recv).
+            #[track_caller]
+            pub fn recv_async(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+                let (site, socket) = (self.receiving(Location::caller()), self.polled.get_ref());
+                site.operate_async(move || calls::receive(socket, buffer))
+            }
+
+            /// Sends a datagram to where the socket is [connected](Self::connect).
+            ///
+            /// # Errors
+            /// The errors of the system.
+            #[track_caller]
+            pub fn send(&self, buffer: &[u8]) -> io::Result<usize> {
+                let socket = self.polled.get_ref();
+                self.sending(Location::caller()).operate(|| calls::send(socket, buffer))
+            }
+
+            /// The `async` form of [`send`](Self::send).
+            ///
+            /// # Errors
+            /// As [`send`](Self::send).
+            #[track_caller]
+            pub fn send_async(&self, buffer: &[u8]) -> impl Future<Output = io::Result<usize>> {
+                let (site, socket) = (self.sending(Location::caller()), self.polled.get_ref());
+                site.operate_async(move || calls::send(socket, buffer))
+            }
+        }
+
+        impl $crate::net::alt::sealed::Receives for $socket {
+            type Address = $address;
+
+            fn receive_now(&self, buffer: &mut [u8]) -> io::Result<(usize, $address)> {
+                calls::receive_from(self.polled.get_ref(), buffer).and_then($known)
+            }
+        }
+    };
+}
+
 /// Implements `Read`, `Write` and their `async` forms.
 macro_rules! is_stream {
     ($stream:ident, $std:ty, $name:literal) => {
@@ -378,4 +461,4 @@ macro_rules! is_listener {
     };
 }
 
-pub(super) use {has_timeouts, is_listener, is_socket, is_stream, pass_on};
+pub(super) use {has_timeouts, is_datagram, is_listener, is_socket, is_stream, pass_on};

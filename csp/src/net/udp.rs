@@ -10,7 +10,7 @@ use socket2::SockAddr;
 
 use super::calls::{self, Timeouts};
 use super::operate::Site;
-use super::options::{has_timeouts, is_socket, pass_on};
+use super::options::{has_timeouts, is_datagram, is_socket, pass_on};
 use super::polled::Polled;
 use super::registration::Deed;
 
@@ -47,7 +47,7 @@ pub struct UdpSocket {
     pub(super) timeouts: Arc<Timeouts>,
 }
 
-has_timeouts!(UdpSocket, std::net::UdpSocket, "std::net::UdpSocket");
+is_datagram!(UdpSocket, std::net::UdpSocket, "std::net::UdpSocket", SocketAddr, calls::internet);
 
 impl UdpSocket {
     /// Binds to the first of these addresses that is free. Names are resolved on the pool of [`io`](fn@crate::io).
@@ -69,50 +69,6 @@ impl UdpSocket {
     pub fn connect<A: ToSocketAddrs + Send>(&self, address: A) -> io::Result<()> {
         let addresses = calls::resolve(address)?;
         self.polled.get_ref().connect(&addresses[..])
-    }
-
-    /// Receives a datagram. The rest is lost if the buffer is too small. Returns its size there, and where it is from.
-    ///
-    /// # Errors
-    /// The errors of the system.
-    #[track_caller]
-    pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let socket = self.polled.get_ref();
-        let site = self.receiving(Location::caller());
-        site.operate(|| calls::receive_from(socket, buffer).and_then(calls::internet))
-    }
-
-    /// The `async` form of [`recv_from`](Self::recv_from).
-    ///
-    /// # Errors
-    /// As [`recv_from`](Self::recv_from).
-    #[track_caller]
-    pub fn recv_from_async(
-        &self,
-        buffer: &mut [u8],
-    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
-        let (site, socket) = (self.receiving(Location::caller()), self.polled.get_ref());
-        site.operate_async(move || calls::receive_from(socket, buffer).and_then(calls::internet))
-    }
-
-    /// Receives a datagram from the [connected](Self::connect) address.
-    ///
-    /// # Errors
-    /// The errors of the system.
-    #[track_caller]
-    pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let socket = self.polled.get_ref();
-        self.receiving(Location::caller()).operate(|| calls::receive(socket, buffer))
-    }
-
-    /// The `async` form of [`recv`](Self::recv).
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    #[track_caller]
-    pub fn recv_async(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
-        let (site, socket) = (self.receiving(Location::caller()), self.polled.get_ref());
-        site.operate_async(move || calls::receive(socket, buffer))
     }
 
     /// Receives a datagram, and leaves it there.
@@ -163,26 +119,6 @@ impl UdpSocket {
         site.operate_async(move || calls::send_to(socket, buffer, &to))
     }
 
-    /// Sends a datagram to the [connected](Self::connect) address.
-    ///
-    /// # Errors
-    /// The errors of the system.
-    #[track_caller]
-    pub fn send(&self, buffer: &[u8]) -> io::Result<usize> {
-        let socket = self.polled.get_ref();
-        self.sending(Location::caller()).operate(|| calls::send(socket, buffer))
-    }
-
-    /// The `async` form of [`send`](Self::send).
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    #[track_caller]
-    pub fn send_async(&self, buffer: &[u8]) -> impl Future<Output = io::Result<usize>> {
-        let (site, socket) = (self.sending(Location::caller()), self.polled.get_ref());
-        site.operate_async(move || calls::send(socket, buffer))
-    }
-
     pass_on! { "std::net::UdpSocket":
         fn peer_addr(&self) -> io::Result<SocketAddr>;
         fn local_addr(&self) -> io::Result<SocketAddr>;
@@ -201,13 +137,5 @@ impl UdpSocket {
         fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()>;
         fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()>;
         fn take_error(&self) -> io::Result<Option<io::Error>>;
-    }
-}
-
-impl super::alt::sealed::Receives for UdpSocket {
-    type Address = SocketAddr;
-
-    fn receive_now(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        calls::receive_from(self.polled.get_ref(), buffer).and_then(calls::internet)
     }
 }

@@ -12,7 +12,7 @@ use socket2::SockAddr;
 
 use super::calls::{self, Timeouts};
 use super::operate::Site;
-use super::options::{has_timeouts, is_listener, is_socket, is_stream, pass_on};
+use super::options::{has_timeouts, is_datagram, is_listener, is_socket, is_stream, pass_on};
 use super::polled::Polled;
 use super::registration::Deed;
 use crate::backend::offload;
@@ -60,7 +60,13 @@ pub struct UnixDatagram {
 
 is_stream!(UnixStream, net::UnixStream, "std::os::unix::net::UnixStream");
 is_listener!(UnixListener, UnixStream, net::UnixListener, SocketAddr);
-has_timeouts!(UnixDatagram, net::UnixDatagram, "std::os::unix::net::UnixDatagram");
+is_datagram!(
+    UnixDatagram,
+    net::UnixDatagram,
+    "std::os::unix::net::UnixDatagram",
+    SocketAddr,
+    named
+);
 
 impl UnixStream {
     /// Connects to the listener of this name. The system has no event for that, so a thread of the pool of [`io`](fn@crate::io) waits
@@ -156,50 +162,6 @@ impl UnixDatagram {
         self.polled.get_ref().connect(path)
     }
 
-    /// Receives a datagram. The rest is lost if the buffer is too small. Returns its size there, and where it is from.
-    ///
-    /// # Errors
-    /// The errors of the system.
-    #[track_caller]
-    pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let socket = self.polled.get_ref();
-        let site = self.receiving(Location::caller());
-        site.operate(|| calls::receive_from(socket, buffer).and_then(named))
-    }
-
-    /// The `async` form of [`recv_from`](Self::recv_from).
-    ///
-    /// # Errors
-    /// As [`recv_from`](Self::recv_from).
-    #[track_caller]
-    pub fn recv_from_async(
-        &self,
-        buffer: &mut [u8],
-    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
-        let (site, socket) = (self.receiving(Location::caller()), self.polled.get_ref());
-        site.operate_async(move || calls::receive_from(socket, buffer).and_then(named))
-    }
-
-    /// Receives a datagram.
-    ///
-    /// # Errors
-    /// The errors of the system.
-    #[track_caller]
-    pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let socket = self.polled.get_ref();
-        self.receiving(Location::caller()).operate(|| calls::receive(socket, buffer))
-    }
-
-    /// The `async` form of [`recv`](Self::recv).
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv).
-    #[track_caller]
-    pub fn recv_async(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
-        let (site, socket) = (self.receiving(Location::caller()), self.polled.get_ref());
-        site.operate_async(move || calls::receive(socket, buffer))
-    }
-
     /// Sends a datagram to the socket of this name. The system has no event for room there, so a thread of the pool of
     /// [`io`](fn@crate::io) waits if there is none.
     ///
@@ -217,39 +179,11 @@ impl UnixDatagram {
         }
     }
 
-    /// Sends a datagram to the [connected](Self::connect) socket.
-    ///
-    /// # Errors
-    /// The errors of the system.
-    #[track_caller]
-    pub fn send(&self, buffer: &[u8]) -> io::Result<usize> {
-        let socket = self.polled.get_ref();
-        self.sending(Location::caller()).operate(|| calls::send(socket, buffer))
-    }
-
-    /// The `async` form of [`send`](Self::send).
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    #[track_caller]
-    pub fn send_async(&self, buffer: &[u8]) -> impl Future<Output = io::Result<usize>> {
-        let (site, socket) = (self.sending(Location::caller()), self.polled.get_ref());
-        site.operate_async(move || calls::send(socket, buffer))
-    }
-
     pass_on! { "std::os::unix::net::UnixDatagram":
         fn peer_addr(&self) -> io::Result<SocketAddr>;
         fn local_addr(&self) -> io::Result<SocketAddr>;
         fn shutdown(&self, how: Shutdown) -> io::Result<()>;
         fn take_error(&self) -> io::Result<Option<io::Error>>;
-    }
-}
-
-impl super::alt::sealed::Receives for UnixDatagram {
-    type Address = SocketAddr;
-
-    fn receive_now(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        calls::receive_from(self.polled.get_ref(), buffer).and_then(named)
     }
 }
 
