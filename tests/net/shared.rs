@@ -14,7 +14,7 @@ on_each_backend! {
     fn one_reads_and_another_writes(backend) {
         const SIZE: usize = 3 << 20;
         let (one, mut other) = pair();
-        let (reads, writes) = (Arc::new(one), ());
+        let reads = Arc::new(one);
         let writer = Arc::clone(&reads);
         let back = std::thread::spawn(move || {
             let mut copy = other.try_clone().unwrap();
@@ -33,7 +33,6 @@ on_each_backend! {
             backend.place(process(move || (&*writer).write_all(&vec![2; SIZE]).unwrap())),
         );
         assert!(read && back.join().unwrap());
-        let () = writes;
     }
 
     fn it_is_dropped_by_one_when_the_other_has_waited(backend) {

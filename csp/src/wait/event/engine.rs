@@ -4,10 +4,10 @@
 //! - A token names an entry of the table and its generation. An event of an entry that has gone is an event of nobody.
 //! - Only the thread that the queue belongs to fetches events. Any thread may add and remove descriptors, and wake that thread.
 
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use std::{io, mem};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Registry, Token, Waker};
@@ -188,13 +188,12 @@ fn wait_finely(queue: RawFd, left: Duration) {
     unsafe {
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
         {
-            let mut timeout: libc::timespec = mem::zeroed();
+            let mut timeout: libc::timespec = std::mem::zeroed();
             timeout.tv_nsec = left.subsec_nanos().into();
             libc::ppoll(&raw mut polled, 1, &raw const timeout, std::ptr::null());
         }
         #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
         {
-            let _ = mem::size_of::<Duration>();
             let timeout = i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(1);
             libc::poll(&raw mut polled, 1, timeout);
         }
