@@ -3,12 +3,11 @@
 #[allow(dead_code, reason = "its `main` is not called")]
 #[path = "../axum_service.rs"]
 mod axum_service;
+mod watchdog;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 const CLIENTS: usize = 8;
 const ORDERS: usize = 250;
@@ -64,21 +63,9 @@ fn first(answer: &mut impl BufRead, count: usize) -> Vec<u64> {
     text.lines().take(count).map(|line| line.parse().expect("a number")).collect()
 }
 
-/// Ends the program if the test hangs, and prints what the processes wait for.
-fn watchdog() -> mpsc::Sender<()> {
-    let (over, is_over) = mpsc::channel();
-    thread::spawn(move || {
-        if is_over.recv_timeout(Duration::from_secs(300)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let _ = writeln!(std::io::stderr(), "the service hangs: {}", csp::network());
-            std::process::abort();
-        }
-    });
-    over
-}
-
 #[test]
 fn handlers_talk_to_processes() {
-    let _over = watchdog();
+    let _over = watchdog::watchdog();
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     let server = socket.local_addr().expect("an address");
     let serving = thread::spawn(move || axum_service::serve(socket));

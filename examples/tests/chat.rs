@@ -4,27 +4,14 @@
 #[allow(dead_code, reason = "its `main` is not called")]
 #[path = "../chat.rs"]
 mod chat;
+mod watchdog;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use csp::Signal;
-
-/// Ends the program if the test hangs, and prints what the processes wait for.
-fn watchdog() -> mpsc::Sender<()> {
-    let (over, is_over) = mpsc::channel();
-    thread::spawn(move || {
-        if is_over.recv_timeout(Duration::from_secs(300)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let _ = writeln!(std::io::stderr(), "the server hangs: {}", csp::network());
-            std::process::abort();
-        }
-    });
-    over
-}
 
 struct Client {
     input: BufReader<TcpStream>,
@@ -79,7 +66,7 @@ impl Client {
 
 #[test]
 fn clients_come_and_go_until_a_signal_comes() {
-    let _over = watchdog();
+    let _over = watchdog::watchdog();
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     let server = socket.local_addr().expect("an address");
     let serving = thread::spawn(move || chat::serve(socket.into(), csp::signals([Signal::INT])));

@@ -4,12 +4,11 @@
 #[allow(dead_code, reason = "its `main` is not called")]
 #[path = "../echo.rs"]
 mod echo;
+mod watchdog;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use csp::{Channel, Signal};
 
@@ -17,21 +16,9 @@ use csp::{Channel, Signal};
 const CLIENTS: usize = 400;
 const ROUNDS: usize = 20;
 
-/// Ends the program if the test hangs, and prints what the processes wait for.
-fn watchdog() -> mpsc::Sender<()> {
-    let (over, is_over) = mpsc::channel();
-    thread::spawn(move || {
-        if is_over.recv_timeout(Duration::from_secs(300)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let _ = writeln!(std::io::stderr(), "the server hangs: {}", csp::network());
-            std::process::abort();
-        }
-    });
-    over
-}
-
 #[test]
 fn each_client_gets_back_what_it_has_sent() {
-    let _over = watchdog();
+    let _over = watchdog::watchdog();
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     let server = socket.local_addr().expect("an address");
     let signals = Channel::new();

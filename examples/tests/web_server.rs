@@ -1,5 +1,6 @@
 //! The example `web_server` under load.
 
+mod watchdog;
 #[allow(dead_code, reason = "its `main` is not called")]
 #[path = "../web_server.rs"]
 mod web_server;
@@ -7,7 +8,6 @@ mod web_server;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -29,18 +29,6 @@ fn get(server: SocketAddr, path: &str) -> (String, String) {
 
 fn ok(body: &str) -> (String, String) {
     ("200 OK".to_owned(), body.to_owned())
-}
-
-/// Ends the program if the test hangs, and prints what the processes wait for.
-fn watchdog() -> mpsc::Sender<()> {
-    let (over, is_over) = mpsc::channel();
-    thread::spawn(move || {
-        if is_over.recv_timeout(Duration::from_secs(300)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let _ = writeln!(std::io::stderr(), "the server hangs: {}", csp::network());
-            std::process::abort();
-        }
-    });
-    over
 }
 
 /// Asks for several pages on one connection, two of them at once.
@@ -67,7 +55,7 @@ fn stays(server: SocketAddr) {
 
 #[test]
 fn ten_thousand_requests_are_served_while_fifty_wait() {
-    let _over = watchdog();
+    let _over = watchdog::watchdog();
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     let server = socket.local_addr().expect("an address");
     let serving =
