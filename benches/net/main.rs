@@ -30,7 +30,7 @@ With parts of names, it measures the works that they match.";
 /// How long the messages of a work are counted.
 const COUNTED: Duration = Duration::from_millis(1500);
 
-/// What is measured of a server.
+/// A work, of which one figure is measured.
 #[derive(Clone, Copy)]
 enum Work {
     /// A message and its answer, one after the other, on one connection.

@@ -48,7 +48,7 @@ impl Library {
     }
 }
 
-/// What a server does with a connection.
+/// The answers of a server.
 #[derive(Clone, Copy)]
 enum Protocol {
     Echo,
@@ -91,7 +91,7 @@ fn serve_one(mut stream: impl Read + Write, protocol: Protocol) -> io::Result<()
     }
 }
 
-/// What has come on a connection and is not answered, and the answers.
+/// The bytes that have come on a connection and are not answered, and the answers.
 #[derive(Default)]
 struct Requests {
     waiting: Vec<u8>,
