@@ -55,16 +55,18 @@ fn computes(effort: u64) -> u64 {
     compute(effort)
 }
 
+/// Ends all writers. Returns the readers.
+fn end_writers(steps: Vec<Step>) -> Vec<Reader<u64>> {
+    let reader = |step| match step {
+        Step::Read(reader) | Step::Extended(reader) => Some(reader),
+        Step::Write(_) => None,
+    };
+    steps.into_iter().filter_map(reader).collect()
+}
+
 /// Ends all writers, and then waits for the end of all readers. Returns the state that comes of it.
 fn left(steps: Vec<Step>, mut state: u64) -> u64 {
-    let mut readers = Vec::new();
-    for step in steps {
-        match step {
-            Step::Read(reader) | Step::Extended(reader) => readers.push(reader),
-            Step::Write(_) => {}
-        }
-    }
-    for reader in readers {
+    for reader in end_writers(steps) {
         while let Ok(value) = reader.read() {
             state = mix(state, !value);
         }
@@ -111,14 +113,7 @@ async fn takes_part_async(steps: Vec<Step>, mut state: u64, habits: Habits) -> u
         }
         state = after_round(state, habits, 0);
     }
-    let mut readers = Vec::new();
-    for step in steps {
-        match step {
-            Step::Read(reader) | Step::Extended(reader) => readers.push(reader),
-            Step::Write(_) => {}
-        }
-    }
-    for reader in readers {
+    for reader in end_writers(steps) {
         while let Ok(value) = reader.read_async().await {
             state = mix(state, !value);
         }
