@@ -7,33 +7,46 @@ source "$(dirname "$0")/common.sh"
 mapfile -t features < <(sed -n '/^\[features\]/,/^\[/s/^\([a-z_-]*\) *=.*/\1/p' csp/Cargo.toml | grep -vx default)
 echo "features: ${features[*]}"
 
-wrong=0
+# Checks the sets whose number is LANE modulo 2. The compiler uses one core for one crate, so two lanes run side by side, each with a folder of its own.
+lane() {
+    local lane=$1 wrong=0 set list command message errors
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/features/$lane
+    for set in "${!sets[@]}"; do
+        ((set % 2 == lane)) || continue
+        list=${sets[set]}
+        command=(cargo clippy --quiet -p csp-process --lib --no-default-features --features "$list" -- -D warnings)
+        if [[ ,$list, =~ ,(cores|coroutines|generator|subprocess|threads), ]]; then
+            run "${command[@]}" || wrong=1
+        elif message=$(run "${command[@]}" 2>&1); then
+            echo "built with nothing to run a process on: '$list'"
+            wrong=1
+        elif errors=$(grep '^error' <<<"$message" | grep -v 'could not compile') &&
+            grep -q '`coroutines`' <<<"$errors" && grep -q '`threads`' <<<"$errors" &&
+            (($(wc -l <<<"$errors") == 1)); then
+            echo "without a backend: '$list': $errors"
+        else
+            printf 'not the one clear error:\n%s\n' "$message"
+            wrong=1
+        fi
+    done
+    return $wrong
+}
+
+sets=()
 for ((set = 0; set < 1 << ${#features[@]}; set++)); do
     chosen=()
     for i in "${!features[@]}"; do
         ((set >> i & 1)) && chosen+=("${features[i]}")
     done
     ((${#chosen[@]} <= 2 || ${#chosen[@]} == ${#features[@]})) || continue
-    list=$(IFS=,; echo "${chosen[*]-}")
-    command=(cargo clippy --quiet -p csp-process --lib --no-default-features --features "$list" -- -D warnings)
-    if [[ ,$list, =~ ,(cores|coroutines|generator|subprocess|threads), ]]; then
-        run "${command[@]}" || wrong=1
-    else
-        echo "without a backend:"
-        if message=$(run "${command[@]}" 2>&1); then
-            echo "built with nothing to run a process on: '$list'"
-            wrong=1
-        elif errors=$(grep '^error' <<<"$message" | grep -v 'could not compile') &&
-            grep -q '`coroutines`' <<<"$errors" && grep -q '`threads`' <<<"$errors" &&
-            (($(wc -l <<<"$errors") == 1)); then
-            echo "$errors"
-        else
-            echo "not the one clear error:"
-            echo "$message"
-            wrong=1
-        fi
-    fi
+    sets+=("$(IFS=,; echo "${chosen[*]-}")")
 done
+echo "${#sets[@]} sets"
+
+wrong=0
+lane 0 &
+lane 1 || wrong=1
+wait $! || wrong=1
 
 for backends in coroutines threads coroutines,threads; do
     run cargo test --quiet -p csp-tests-backends --no-default-features --features "$backends" || wrong=1
