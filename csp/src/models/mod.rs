@@ -244,11 +244,17 @@ fn all_are_found(module: &str, mistakes: &[(&str, &str)]) {
     let here = module.split_once("::").expect("a crate").1;
     let survives = |&&(mistake, model): &&(&str, &str)| {
         let name = format!("{here}::{model}");
-        let run = Command::new(&exe).args([&name, "--exact"]).env("CSP_PLANTED", mistake).output();
-        let run = run.expect("this test again");
-        let ran = String::from_utf8_lossy(&run.stdout).contains("running 1 test");
-        assert!(ran, "{name} did not run");
-        run.status.success()
+        let holds = |bound: Option<&str>| {
+            let mut run = Command::new(&exe);
+            run.args([&name, "--exact"]).env("CSP_PLANTED", mistake);
+            run.envs(bound.map(|bound| ("LOOM_MAX_PREEMPTIONS", bound)));
+            let run = run.output().expect("this test again");
+            let ran = String::from_utf8_lossy(&run.stdout).contains("running 1 test");
+            assert!(ran, "{name} did not run");
+            run.status.success()
+        };
+        // Two preemptions show most mistakes, and each one more takes ten times as long.
+        holds(Some("2")) && holds(None)
     };
     let survivors: Vec<_> = mistakes.iter().filter(survives).collect();
     assert!(survivors.is_empty(), "these hold all the same: {survivors:?}");

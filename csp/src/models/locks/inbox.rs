@@ -290,7 +290,7 @@ fn one_that_polls_is_poked() {
 /// The owner sleeps in an event queue, from which the first that comes calls it away, once a sleep.
 #[test]
 fn the_first_calls_away_one_that_sleeps_elsewhere() {
-    let seen = check(4, |judge| {
+    let seen = check(3, |judge| {
         let owner = Owner::new(3);
         let others = [owner.puts(&[1]), owner.puts(&[2])];
         let (mut names, mut sleeps) = (Vec::new(), 0);
