@@ -1,8 +1,9 @@
 //! `csp::shell`: files and programs at the ends of channels.
 
 use csp::shell::{self, Pipes};
-use csp::{Channel, Reader, Termination, Writer, parallel, process};
+use csp::{Channel, Reader, Termination, Writer, parallel, process, spawn};
 use csp_tests::{on_each_backend, run};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,6 +25,26 @@ fn says(lines: Vec<String>, out: Writer<String>) -> csp::Result {
 #[process]
 fn hears(lines: Reader<String>) -> Vec<String> {
     lines.iter().collect()
+}
+
+/// Returns when the process whose path ends so waits for a descriptor, and all that it waits for.
+fn until_it_waits(path: &str) -> String {
+    loop {
+        let network = csp::network();
+        let waits = network.processes().iter().filter(|process| process.path().ends_with(path));
+        let waits = waits.filter_map(|process| match process.state() {
+            csp::report::State::Blocked(wait) => Some(wait),
+            _ => None,
+        });
+        let said = |want: &csp::report::Wanted| {
+            format!("{} {}", want.operation(), want.name().unwrap_or_default())
+        };
+        let wants = waits.flat_map(|wait| wait.wants()).map(said).collect::<Vec<_>>().join("\n");
+        if wants.contains("fd ") {
+            return wants;
+        }
+        csp_tests::settle();
+    }
 }
 
 fn sh(script: &str) -> Command {
@@ -186,6 +207,78 @@ on_each_backend! {
         );
         assert!(format!("{:#}", unread.unwrap_err()).contains("enough"));
         assert!(format!("{:#}", unwritten.unwrap_err()).contains("likewise"));
+    }
+
+    fn a_process_that_waits_for_a_program_waits_for_its_pipes(backend) {
+        let name = format!("waits_for_pipes_{}", scratch("name").display()).replace('/', "_");
+        let (to, from) = (Channel::new(), Channel::new());
+        let pipes = Pipes::new().stdin(to.reader()).stdout(from.writer());
+        let (lines, answers) = (to.writer(), from.reader());
+        // It reads nothing before it is told so, and nothing comes from it before that.
+        let signal = "trap 'exec cat' USR1; echo $$; while :; do sleep 0.01; done";
+        let program = spawn(backend.place(shell::execute(sh(signal), pipes)).named(name.clone()));
+        drop((to, from));
+        let id = answers.read().unwrap();
+        let long = "a line of text".repeat(100_000);
+        lines.write(long.clone()).unwrap();
+        if cfg!(feature = "net") {
+            let pipe = |operation, wait: String| {
+                let rest = wait.lines().find_map(|want| want.strip_prefix(operation).map(str::to_owned));
+                let number = rest.as_ref().and_then(|rest| rest.rsplit_once("fd "));
+                assert!(number.is_some_and(|(_, number)| number.parse::<u32>().is_ok()), "{wait}");
+            };
+            pipe("writing to ", until_it_waits(&format!("/{name}/stdin")));
+            pipe("reading from ", until_it_waits(&format!("/{name}/stdout")));
+        }
+        assert!(Command::new("kill").args(["-USR1", &id]).status().unwrap().success());
+        assert_eq!(answers.read().unwrap(), long);
+        lines.retire();
+        assert_eq!(answers.read(), Err(Termination::Retired));
+        assert!(program.join().unwrap().success());
+    }
+
+    fn lines_come_from_a_pipe_with_a_name(backend) {
+        let pipe = scratch("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let name = pipe.file_name().unwrap().to_str().unwrap().to_owned();
+        let lines = Channel::new();
+        let (heard, out) = (lines.reader(), lines.writer());
+        drop(lines);
+        let reads = spawn(backend.place(shell::read_lines(pipe.clone(), out)).named(name.clone()));
+        // This waits until somebody reads.
+        let mut writer = csp::io(|| std::fs::File::create(&pipe)).unwrap();
+        for (text, line) in [("one\ntw", "one"), ("o\n", "two"), ("three", "three")] {
+            if cfg!(feature = "net") {
+                let wait = until_it_waits(&format!("/{name}"));
+                assert!(wait.contains("reading from ") && wait.contains("fd "), "{wait}");
+            }
+            writer.write_all(text.as_bytes()).unwrap();
+            if line == "three" {
+                drop(writer);
+                assert_eq!(heard.read().as_deref(), Ok(line));
+                break;
+            }
+            assert_eq!(heard.read().as_deref(), Ok(line));
+        }
+        assert_eq!(heard.read(), Err(Termination::Retired));
+        assert_eq!(reads.join().unwrap(), 3);
+    }
+
+    fn a_process_that_waits_for_a_pipe_hears_that_nobody_reads(backend) {
+        let pipe = scratch("unread");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let name = pipe.file_name().unwrap().to_str().unwrap().to_owned();
+        let lines = Channel::new();
+        let (heard, out) = (lines.reader(), lines.writer());
+        drop(lines);
+        let reads = spawn(backend.place(shell::read_lines(pipe.clone(), out)).named(name.clone()));
+        let _writer = csp::io(|| std::fs::File::create(&pipe)).unwrap();
+        if cfg!(feature = "net") {
+            let wait = until_it_waits(&format!("/{name}"));
+            assert!(wait.contains("reading from ") && wait.contains("fd "), "{wait}");
+        }
+        heard.retire();
+        assert_eq!(reads.join().unwrap(), 0);
     }
 
     fn a_program_that_is_not_there_poisons_with_its_name(backend) {

@@ -34,6 +34,12 @@ mod dump;
 mod errors;
 mod harness;
 mod macros;
+#[cfg(all(feature = "net", unix, not(loom)))]
+#[path = "shell/queued.rs"]
+mod pipes;
+#[cfg(not(all(feature = "net", unix, not(loom))))]
+#[path = "shell/aside.rs"]
+mod pipes;
 pub mod plug;
 #[doc(hidden)]
 pub mod private;

@@ -107,6 +107,7 @@ mod unix;
 use std::io;
 
 pub use self::alt::{Descriptor, Listens, Receives};
+pub(crate) use self::polled::PIECE;
 pub use self::polled::Polled;
 pub use self::tcp::{TcpListener, TcpStream};
 pub use self::udp::UdpSocket;

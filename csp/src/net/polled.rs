@@ -10,7 +10,7 @@ use super::operate::Site;
 use super::registration::{Deed, Registrations, poll};
 
 /// A pipe takes so much at once if the system says that it takes anything.
-const PIECE: usize = if cfg!(target_os = "linux") { libc::PIPE_BUF } else { 512 };
+pub(crate) const PIECE: usize = if cfg!(target_os = "linux") { libc::PIPE_BUF } else { 512 };
 
 /// A descriptor whose waiting processes park, and not their threads: a pipe, a terminal, a device, or a socket of another crate.
 ///

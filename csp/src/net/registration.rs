@@ -253,7 +253,7 @@ impl Object for ReadySide {
     }
 }
 
-/// Returns the name of a descriptor, which is open: `127.0.0.1:80, fd 9`.
+/// Returns the name of a descriptor, which is open: `127.0.0.1:80, fd 9`, or `pipe, fd 9`.
 pub(super) fn describe(descriptor: RawFd) -> String {
     // SAFETY: the descriptor is open, because a process waits for it, and the reference is gone at the end.
     let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
@@ -264,9 +264,22 @@ pub(super) fn describe(descriptor: RawFd) -> String {
         let path = || address.as_pathname().map(|path| path.display().to_string());
         address.as_socket().map(|address| address.to_string()).or_else(path)
     };
-    match name(socket.peer_addr()).or_else(|| name(socket.local_addr())) {
+    let address = name(socket.peer_addr()).or_else(|| name(socket.local_addr()));
+    match address.or_else(|| name_by_system(number)) {
         Some(name) => format!("{name}, fd {number}"),
         None => format!("fd {number}"),
+    }
+}
+
+/// Returns what the system calls a descriptor that is no socket: `pipe`, `inotify`, `/dev/tty`. Only Linux says so.
+fn name_by_system(number: RawFd) -> Option<String> {
+    let target = std::fs::read_link(format!("/proc/self/fd/{number}")).ok()?;
+    let target = target.to_str()?;
+    match target.split_once(':') {
+        _ if target.starts_with('/') => Some(target.to_owned()),
+        Some(("pipe", _)) => Some("pipe".to_owned()),
+        Some(("anon_inode", kind)) => Some(kind.trim_matches(['[', ']']).to_owned()),
+        _ => None,
     }
 }
 
