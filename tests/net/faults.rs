@@ -1,16 +1,55 @@
 //! What goes wrong at sockets.
 
 use std::io::{ErrorKind, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 
 use csp::net::TcpStream;
 use csp::{parallel, process, spawn};
 use csp_tests::on_each_backend;
 
-use super::{fill, pair, unique, until_it_waits};
+use super::{HOUR, fill, pair, unique, until_it_waits};
 
 /// Ends a connection by a reset.
 fn reset(stream: TcpStream) {
     rustix::net::sockopt::set_socket_linger(&stream, Some(std::time::Duration::ZERO)).unwrap();
+}
+
+/// The signals of a storm that have been handled.
+static HANDLED: AtomicUsize = AtomicUsize::new(0);
+
+/// Interrupts whatever a thread waits for, some hundred times, when the process of this name waits.
+#[allow(unsafe_code, reason = "a thread is sent signals")]
+fn storm(thread: libc::pthread_t, name: &str) {
+    /// Only one storm is there at a time, so that each signal can be seen to be handled.
+    static STORM: Mutex<()> = Mutex::new(());
+    extern "C" fn handle(_: libc::c_int) {
+        HANDLED.fetch_add(1, Ordering::SeqCst);
+    }
+    let _one = STORM.lock().unwrap();
+    // SAFETY: the handler only counts. Without `SA_RESTART` the system returns from calls that wait. The thread is there until what it
+    // waits for has come.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handle as *const () as usize;
+        action.sa_flags = libc::SA_ONSTACK;
+        assert_eq!(libc::sigaction(libc::SIGUSR2, &raw const action, std::ptr::null_mut()), 0);
+        for _ in 0..300 {
+            until_it_waits(name);
+            let before = HANDLED.load(Ordering::SeqCst);
+            assert_eq!(libc::pthread_kill(thread, libc::SIGUSR2), 0);
+            while HANDLED.load(Ordering::SeqCst) == before {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+/// Says on which thread a process runs.
+#[allow(unsafe_code, reason = "asks the system for the thread")]
+fn this_thread() -> libc::pthread_t {
+    // SAFETY: it only returns a number.
+    unsafe { libc::pthread_self() }
 }
 
 on_each_backend! {
@@ -23,6 +62,39 @@ on_each_backend! {
         until_it_waits(&is_reset);
         reset(other);
         assert_eq!(reads.join(), ErrorKind::ConnectionReset);
+    }
+
+    fn signals_end_no_wait(backend) {
+        let (waits, fills) = (unique("in_a_storm"), unique("in_a_storm"));
+        let (one, mut other) = pair();
+        one.set_read_timeout(Some(HOUR)).unwrap();
+        let (tell, told) = mpsc::channel();
+        let name = waits.clone();
+        let peer = std::thread::spawn(move || {
+            storm(told.recv().unwrap(), &name);
+            other.write_all(b"x").unwrap();
+            other
+        });
+        let reads = spawn(backend.place(process(move || {
+            tell.send(this_thread()).unwrap();
+            (&one).read(&mut [0]).map(|size| (size, one))
+        }).named(waits)));
+        let (size, one) = reads.join().unwrap();
+        assert_eq!(size, 1);
+
+        let mut other = peer.join().unwrap();
+        let (tell, told) = mpsc::channel();
+        let name = fills.clone();
+        let peer = std::thread::spawn(move || {
+            storm(told.recv().unwrap(), &name);
+            std::io::copy(&mut other, &mut std::io::sink()).unwrap()
+        });
+        let writes = spawn(backend.place(process(move || {
+            tell.send(this_thread()).unwrap();
+            fill(&one)
+        }).named(fills)));
+        writes.join().unwrap();
+        assert_eq!(peer.join().unwrap(), 64 << 20);
     }
 
     fn a_peer_that_vanishes_ends_a_write_without_a_signal(backend) {

@@ -1,6 +1,7 @@
 //! Sockets, on whatever their processes run. All connections are real ones, over loopback.
 #![cfg(unix)]
 
+mod apart;
 mod asyncs;
 mod datagrams;
 mod faults;

@@ -56,3 +56,65 @@ on_each_backend! {
         }
     }
 }
+
+/// Each of two threads schedules one holder of a stream. Both holders wait for it, and each drops it while the other may have
+/// fetched an event of it. The number of its descriptor is used again at once, in either queue.
+#[cfg(feature = "coroutines")]
+#[test]
+fn holders_on_two_schedulers_drop_it_at_any_moment() {
+    use csp::net::TcpStream;
+    use csp::{Backend, alt};
+    use std::time::Duration;
+
+    const ROUNDS: usize = 200;
+
+    /// Waits for the stream in the queue of this thread, and then drops it.
+    fn hold(stream: Arc<TcpStream>, byte: u8, writes: bool) -> bool {
+        let holds = process(move || {
+            // It is registered here, and its events come from now on.
+            let ready = alt! {
+                ready = stream.readable()           => { ready.unwrap(); true },
+                after(Duration::from_micros(20))    => false,
+            };
+            if writes {
+                (&*stream).write_all(&[byte]).unwrap();
+                return true;
+            }
+            // More events come to the other than it waits for.
+            let mut come = [0; 3];
+            (&*stream).read_exact(&mut come).unwrap();
+            let _ = ready;
+            come == [byte; 3]
+        });
+        parallel!(holds.on(Backend::Coroutine)).0
+    }
+
+    csp_tests::watched("two schedulers", || {
+        let (to_reader, for_reader) = std::sync::mpsc::channel::<(Arc<TcpStream>, u8)>();
+        let (to_writer, for_writer) = std::sync::mpsc::channel::<(Arc<TcpStream>, u8)>();
+        let holder = |for_it: std::sync::mpsc::Receiver<(Arc<TcpStream>, u8)>, writes| {
+            std::thread::spawn(move || {
+                for_it.iter().all(|(stream, byte)| hold(stream, byte, writes))
+            })
+        };
+        let (reader, writer) = (holder(for_reader, false), holder(for_writer, true));
+        for round in 0..ROUNDS {
+            let byte = u8::try_from(round % 251).unwrap();
+            let (one, other) = pair();
+            let mut other = std::net::TcpStream::from(other);
+            let one = Arc::new(one);
+            to_reader.send((Arc::clone(&one), byte)).unwrap();
+            to_writer.send((one, byte)).unwrap();
+            for _ in 0..3 {
+                other.write_all(&[byte]).unwrap();
+                csp_tests::settle();
+            }
+            let mut come = Vec::new();
+            // The end comes when the last of the two has dropped it.
+            other.read_to_end(&mut come).unwrap();
+            assert_eq!(come, [byte]);
+        }
+        drop((to_reader, to_writer));
+        assert!(reader.join().unwrap() && writer.join().unwrap());
+    });
+}
