@@ -73,6 +73,39 @@ fn hears(signals: Reader<Signal>) -> csp::Result<Signal> {
     signals.read()
 }
 
+/// Waits for clients, and for a signal.
+#[cfg(all(feature = "net", target_os = "linux"))]
+#[process]
+fn accepts_until(
+    listener: csp::net::TcpListener,
+    signals: Reader<Signal>,
+) -> csp::Result<Option<Signal>> {
+    alt! {
+        _client = listener.accept() => None,
+        signal = signals.read()     => Some(signal),
+    }
+}
+
+/// Returns when this process waits.
+#[cfg(all(feature = "net", target_os = "linux"))]
+fn until_blocked(path: &str) {
+    let waits = |process: &csp::report::ProcessState| {
+        process.path() == path && matches!(process.state(), csp::report::State::Blocked(_))
+    };
+    while !csp::network().processes().iter().any(waits) {
+        csp::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+/// Returns the names of the library's threads that hear of something from outside.
+#[cfg(all(feature = "net", target_os = "linux"))]
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+    let names = tasks.filter_map(|task| name(task.unwrap())).map(|name| name.trim().to_owned());
+    names.filter(|name| ["csp events", "csp signals"].contains(&&**name)).collect()
+}
+
 /// Hears one signal in an OS process of its own, and tells of it.
 #[multiprocess]
 fn hears_elsewhere(out: Writer<i32>) -> csp::Result {
@@ -138,6 +171,20 @@ fn main_of(case: &str) {
             let hears = spawn(hears(signals([Signal::USR1]).unwrap()).on(backend()));
             assert!(try_parallel!(one, other).is_err());
             println!("{:?}", hears.join());
+        }
+        #[cfg(all(feature = "net", target_os = "linux"))]
+        "interrupted" => {
+            let listener = csp::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let chooses = accepts_until(listener, signals([Signal::INT]).unwrap());
+            let chooses = spawn(chooses.on(backend()).named("chooses"));
+            until_blocked("main/chooses");
+            println!("ready");
+            println!("{:?}", chooses.join());
+            println!("{}", threads().join(", "));
+            // The thread that hears of signals is known, so it hides no deadlock.
+            let values = Channel::new();
+            let waits = waits_for_itself(values.reader(), values.writer()).on(backend());
+            println!("{}", try_parallel!(waits).is_err());
         }
         "deadlock" => {
             let unread = signals([Signal::USR1]).unwrap();

@@ -70,6 +70,21 @@ fn who_waits_for_a_signal_is_in_no_deadlock_and_those_beside_it_are() {
     }
 }
 
+/// A signal and a socket are events for one thread, however many processes wait for either. On a coroutine the socket takes none.
+#[cfg(all(feature = "net", target_os = "linux"))]
+#[test]
+fn signals_have_no_thread_of_their_own() {
+    for backend in backends() {
+        let mut program = start(backend, "interrupted");
+        assert_eq!(program.line(), "ready");
+        send(&program, "-INT");
+        let ended = program.end();
+        let said = "Ok(Some(SIGINT))\ncsp events\ntrue\n";
+        assert_eq!((&*ended.output, ended.code), (said, Some(0)), "{}", ended.errors);
+        assert!(ended.errors.contains("nobody else can wake them"), "{}", ended.errors);
+    }
+}
+
 /// All processes wait for the one that waits for a signal, in an OS process of its own.
 #[cfg(feature = "subprocess")]
 #[test]

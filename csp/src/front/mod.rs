@@ -28,6 +28,12 @@ macro_rules! __csp_descriptor {
     };
 }
 
+#[cfg(all(feature = "signals", feature = "net", unix, not(loom)))]
+#[path = "signals/queued.rs"]
+mod bell;
+#[cfg(all(feature = "signals", not(feature = "net"), unix, not(loom)))]
+#[path = "signals/threaded.rs"]
+mod bell;
 pub(super) mod closures;
 #[cfg(all(unix, not(loom)))]
 mod dump;

@@ -1,7 +1,7 @@
 //! The way of a signal from the system to the channels.
 //!
-//! The handler of `signal-hook` notes a signal. One thread of the library's own waits for such notes, and puts the signal into
-//! each channel that is for its kind. That thread is no process, and does not count as awake while it waits.
+//! The handler of `signal-hook` notes a signal. A thread of the library's hears of it (`queued.rs`, or `threaded.rs` without event
+//! queues), and puts the signal into each channel that is for its kind.
 //!
 //! Invariants:
 //! - A channel holds each kind once at most, and has room for all of its kinds. So the thread never waits for a reader.
@@ -13,26 +13,23 @@ use std::mem::MaybeUninit;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{io, ptr};
 
-use signal_hook::iterator::{Handle, Signals};
+use signal_hook::iterator::Handle;
 use signal_hook::low_level;
 
+use super::super::bell;
 use super::Signal;
 use crate::channel::core::Core;
 use crate::sync::Arc;
 use crate::system::forked::Afresh;
-use crate::system::helper::Helper;
 use crate::system::quiet;
 use crate::wait::blocked::Side;
-use crate::wait::thread::pool;
-
-static THREAD: Helper = Helper::new("csp signals", 256 << 10);
 
 /// The post office of this OS process.
 pub(super) struct Post(Mutex<Directory>);
 
 #[derive(Default)]
 struct Directory {
-    /// The way to ask for more kinds, once the thread runs.
+    /// The way to ask for more kinds, once somebody hears of signals.
     handle: Option<Handle>,
     subscribers: Vec<Subscriber>,
     handled: Vec<Handled>,
@@ -116,14 +113,14 @@ impl Directory {
         self.subscribers.extract_if(.., has_ended).collect()
     }
 
-    /// Returns the way to the thread, which is started at the first need.
+    /// Returns the way to ask for more kinds. From the first need on somebody hears of signals.
     fn handle(&mut self) -> io::Result<Handle> {
         if let Some(handle) = &self.handle {
             return Ok(handle.clone());
         }
-        let signals = Signals::new([0_i32; 0])?;
-        let handle = signals.handle();
-        THREAD.need(move || pass_on(signals))?;
+        let handle = bell::hear(|number| {
+            Post::of_this_process().deliver(Signal::new(number));
+        })?;
         self.handle = Some(handle.clone());
         Ok(handle)
     }
@@ -142,16 +139,6 @@ impl Directory {
 /// Returns whether the system, and the language, let a program handle this kind.
 pub(super) fn may_be_handled(kind: Signal) -> bool {
     kind.number() > 0 && !signal_hook::consts::FORBIDDEN.contains(&kind.number())
-}
-
-/// Waits for signals, and delivers them.
-fn pass_on(mut signals: Signals) {
-    quiet::ignore_this_thread();
-    for number in signals.forever() {
-        let deliver = move || Post::of_this_process().deliver(Signal::new(number));
-        // It counts as awake while it wakes others.
-        pool::counted(Box::new(deliver))();
-    }
 }
 
 /// Returns what the system does with signals of this kind.

@@ -5,5 +5,5 @@ mod queue;
 mod registrant;
 
 #[allow(unused_imports, reason = "schedulers alone use some of it")]
-pub(crate) use self::queue::{EventQueue, Key, adopt, here, leave};
+pub(crate) use self::queue::{EventQueue, Key, adopt, here, house, leave};
 pub(crate) use self::registrant::{ReadyFor, Registrant};

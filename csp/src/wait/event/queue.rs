@@ -68,6 +68,11 @@ pub(crate) fn here() -> &'static EventQueue {
     HERE.try_with(Cell::get).ok().flatten().unwrap_or(&HOUSE)
 }
 
+/// Returns the queue that a thread of the library's own serves, whatever the schedulers do.
+pub(crate) fn house() -> &'static EventQueue {
+    &HOUSE
+}
+
 impl EventQueue {
     pub(crate) const fn new() -> Self {
         Self { engine: Afresh::new(), waits: AtomicUsize::new(0), looked: Cell::new(None) }
