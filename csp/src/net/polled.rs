@@ -21,6 +21,9 @@ pub(crate) const PIECE: usize = if cfg!(target_os = "linux") { libc::PIPE_BUF } 
 ///
 /// An ordinary file is always ready, also if its disk is slow. Use [`io`](fn@crate::io) for files.
 ///
+/// Do not wrap a reader that has a buffer, such as [`Stdin`](std::io::Stdin). The system does not know what the buffer holds. Wrap a copy of
+/// the descriptor: `File::from(stdin().as_fd().try_clone_to_owned()?)`, or use [`read_stdin`](fn@crate::shell::read_stdin).
+///
 /// ```
 /// use std::io::{Read, Write, pipe};
 /// use csp::{net::Polled, parallel, process};
