@@ -9,7 +9,7 @@ export RUSTFLAGS="--cfg loom"
 
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
-run cargo test -p csp-process --release --features subprocess,futures --lib -- models loom_model | tee "$output"
+run cargo test -p csp-process --release --features subprocess,futures,cores --lib -- models loom_model late::steps | tee "$output"
 if grep -q '^running 0 tests' "$output"; then
     echo "no model was found" >&2
     exit 1

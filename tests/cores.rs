@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use csp::{Backend, Channel, Reader, Writer, parallel, process, spawn};
+use csp::{Backend, Channel, Reader, Stop, StopToken, Writer, parallel, process, spawn};
 
 /// Runs the test of this name again in an OS process of its own, with this number of cores. Returns what it has said.
 fn output(name: &str, cores: &str) -> Output {
@@ -189,6 +189,63 @@ fn with_one_core_all_is_on_one_thread() {
     alone("with_one_core_all_is_on_one_thread", "1", || {
         let (placed, others) = parallel!(100 * where_am_i().on(Backend::Cores), 100 * where_am_i());
         assert!(placed.iter().chain(&others).all(|there| *there == thread::current().id()));
+    });
+}
+
+/// Returns how many values it has read. It begins when three such processes are there, each on a thread of its own.
+#[process]
+fn counts(values: Reader<usize>) -> usize {
+    meet(&THERE, 3);
+    values.iter().count()
+}
+
+#[process]
+fn feeds(values: Writer<usize>, busy: Stop) -> csp::Result {
+    meet(&THERE, 3);
+    for value in 0..3_000 {
+        values.write(value)?;
+    }
+    busy.stop();
+    Ok(())
+}
+
+/// Keeps its thread for a while whenever it has the token.
+#[process]
+fn keeps_its_thread(token: Reader<()>, next: Writer<()>, until: StopToken) -> csp::Result {
+    while !until.is_stopped() {
+        token.read()?;
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_micros(20) {
+            std::hint::spin_loop();
+        }
+        next.write(())?;
+    }
+    Ok(())
+}
+
+#[process(on = cores)]
+fn reads_beside_busy_processes(values: Reader<usize>, until: StopToken) -> usize {
+    let (a, b) = (Channel::buffered(1), Channel::buffered(1));
+    a.writer().write(()).unwrap();
+    let one = keeps_its_thread(a.reader(), b.writer(), until.clone()).on(Backend::Coroutine);
+    let other = keeps_its_thread(b.reader(), a.writer(), until).on(Backend::Coroutine);
+    drop((a, b));
+    parallel!(counts(values).on(Backend::Coroutine), one, other).0
+}
+
+#[test]
+fn a_reader_on_a_busy_scheduler_gets_some_of_many_values() {
+    alone("a_reader_on_a_busy_scheduler_gets_some_of_many_values", "3", || {
+        let (values, stop) = (Channel::new(), Stop::new());
+        let until = stop.token();
+        let busy = reads_beside_busy_processes(values.reader(), until);
+        let idle = counts(values.reader()).on(Backend::Cores);
+        let writer = feeds(values.writer(), stop).on(Backend::Cores);
+        drop(values);
+        let (busy, idle, end) = parallel!(busy, idle, writer);
+        assert_eq!(end, Ok(()));
+        assert_eq!(busy + idle, 3_000);
+        assert!(busy > 0, "none of 3,000 values");
     });
 }
 

@@ -600,6 +600,7 @@ const FEATURES: &[&str] = &[
     "backend/offload/mod.rs",
     "backend/threads.rs",
     "channel/awaited/mod.rs",
+    "channel/core/late/mod.rs",
     "channel/far/few.rs",
     "channel/far/names.rs",
     "channel/far/possible.rs",

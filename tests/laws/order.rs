@@ -1,8 +1,10 @@
 //! First come, first served: for readers, for writers, with and without a buffer.
+//!
+//! On all cores this holds among the readers of one scheduler. Between schedulers no reader waits for ever while values come.
 
 use crate::processes::{read_once, sink, source, write_once};
 use csp::{Channel, Reader, Writer, parallel, spawn};
-use csp_tests::{Arrival, Notes, laws, multiprocess};
+use csp_tests::{Arrival, Notes, laws, multiprocess, settle};
 
 /// The reason why a law runs here only: the order is the order of arrival at the channel's home, the OS process that owns it.
 const SEEN: &str = "a process that sleeps in another OS process, or on its way there, need not have come to the channel yet";
@@ -57,17 +59,28 @@ laws! {
     fn readers_are_served_first_come_first_served(backend, here: SEEN) {
         for capacity in CAPACITIES {
             let values = channel(capacity);
-            let mut readers = Vec::new();
+            let (mut readers, mut threads) = (Vec::new(), Vec::new());
             for arrival in arrivals(12) {
                 readers.push(spawn(backend.place(read_once(values.reader(), arrival.clone()))));
                 arrival.until_blocked();
+                threads.push(arrival.thread());
             }
             let writer = values.writer();
             for value in 0..readers.len() {
                 writer.write(value).unwrap();
             }
-            for (value, reader) in readers.into_iter().enumerate() {
-                assert_eq!(reader.join(), Ok(value));
+            let read: Vec<_> = readers.into_iter().map(|it| it.join().unwrap()).collect();
+            if backend.has_cores() {
+                for thread in &threads {
+                    let of = read.iter().zip(&threads).filter(|(_, its)| *its == thread);
+                    let of: Vec<_> = of.map(|(value, _)| value).collect();
+                    assert!(of.is_sorted(), "{of:?} of {read:?}");
+                }
+                let mut read = read;
+                read.sort_unstable();
+                assert_eq!(read, (0..12).collect::<Vec<_>>());
+            } else {
+                assert_eq!(read, (0..12).collect::<Vec<_>>());
             }
         }
     }
@@ -106,6 +119,25 @@ laws! {
                 arrival.until_blocked();
             }
             let writer = values.writer();
+            if backend.has_cores() {
+                // By the turn in which each was served last, the longest waiting first.
+                let mut last: Vec<usize> = (0..arrivals.len()).collect();
+                let mut times = [1; 3];
+                for turn in 0..15_usize {
+                    writer.write(turn).unwrap();
+                    while served.entries().len() <= turn {
+                        settle();
+                    }
+                    let who: usize = served.entries()[turn].parse().unwrap();
+                    times[who] += 1;
+                    arrivals[who].until_blocked_again(times[who]);
+                    let alike = |other: &&usize| arrivals[**other].thread() == arrivals[who].thread();
+                    assert_eq!(last.iter().find(alike), Some(&who), "at turn {turn}");
+                    last.retain(|other| *other != who);
+                    last.push(who);
+                }
+                continue;
+            }
             for turn in 0..15_usize {
                 let next = turn % arrivals.len();
                 writer.write(turn).unwrap();
@@ -159,6 +191,16 @@ laws! {
                 arrival.until_blocked();
                 // The others come and go at any time. At most all of them waited longer.
                 let writer = values.writer();
+                if backend.has_cores() {
+                    // They may be on other schedulers. But it does not wait for ever.
+                    for value in 0..3_000 {
+                        writer.write(value).unwrap();
+                    }
+                    drop(writer);
+                    drop(values);
+                    assert!(waiting.join().is_ok());
+                    continue;
+                }
                 for value in 0..4 * OTHERS {
                     writer.write(value).unwrap();
                 }

@@ -39,6 +39,11 @@ impl Arrival {
         self.far.announce(this_thread(), _turn);
     }
 
+    /// Returns the number of the thread of the process that has announced itself.
+    pub fn thread(&self) -> u64 {
+        self.thread.load(Ordering::Relaxed)
+    }
+
     /// Returns when the process has announced itself and waits. The thread of the law calls it,
     /// outside any process.
     pub fn until_blocked(&self) {

@@ -29,7 +29,7 @@ pub(crate) struct Offer<T> {
     /// It is in the queue. A look at a future asks this, to know whether the channel is still there.
     pub(super) queued: Mark,
     /// It is of a reader that keeps its writer waiting.
-    extended: bool,
+    pub(super) extended: bool,
     /// The value that a writer gives, or that a reader is given.
     pub(super) value: Parcel<T>,
 }

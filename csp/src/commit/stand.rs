@@ -6,6 +6,7 @@ use std::cell::UnsafeCell;
 use super::held::Held;
 use super::offer::Offer;
 use super::parcel::Parcel;
+use super::queue::line::{ReaderLine, Stamp};
 use super::queue::{Count, Queue};
 use super::waiter::{Outcome, Waiter};
 use crate::sync::Guard;
@@ -131,4 +132,25 @@ pub(crate) fn stand<T, S, C: Count>(
         offer.value.pass(value);
     }
     Served { outcome, held: offer.held() }
+}
+
+/// Does [`stand`] for a reader in a line, where it came at the moment `stamp`. It goes to the head of the line if it has been there
+/// before.
+#[allow(dead_code, reason = "for schedulers on several cores")]
+pub(crate) fn stand_in_line<T, S>(
+    context: &'static Context,
+    mut state: Guard<'_, S>,
+    line: impl FnOnce(&mut S) -> &mut ReaderLine<T>,
+    (stamp, again): (Stamp, bool),
+    to: &Parcel<T>,
+    why: &dyn Blocked,
+) -> Outcome {
+    let waiter = Waiter::single(context);
+    let offer = Offer::new(&waiter, 0, false);
+    // SAFETY: neither moves, and `wait` returns when the offer has left the line and not before.
+    unsafe { line(&mut state).push(&offer, stamp, again) };
+    drop(state);
+    let outcome = waiter.wait_in(context, why, None);
+    offer.value.pass(to);
+    outcome
 }

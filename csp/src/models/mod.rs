@@ -36,7 +36,7 @@ mod termination;
 use self::alt::{Gives as _, Guard as _};
 use loom::thread::{self, Thread};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::Location;
 use std::process::Command;
@@ -205,6 +205,7 @@ fn explore_with<P: Processes>(
 ) -> BTreeSet<P::Outcome> {
     check(preemptions, move |judge| {
         CENSUS.set(0);
+        begin_schedulers();
         crate::sync::let_locks_have_owners(owned);
         LIVES.with_borrow_mut(Vec::clear);
         futures::begin();
@@ -237,9 +238,79 @@ pub(crate) fn is_lost(place: &str) -> bool {
     LOST.with(|lost| lost.get() == Some(place))
 }
 
+loom::thread_local! {
+    /// The scheduler of a process. The value 0 means none.
+    static SCHEDULER: Cell<usize> = Cell::new(0);
+}
+
+thread_local! {
+    /// The schedulers that have nothing to do.
+    static SPARE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+
+    /// The schedulers of processes that have been asked for theirs, by the addresses of their contexts.
+    static SCHEDULERS: RefCell<BTreeMap<usize, usize>> = const { RefCell::new(BTreeMap::new()) };
+
+    /// Channels have lines only when readers of a second scheduler come.
+    static LINES_COME_LATER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets this process have the scheduler of this number.
+#[cfg(feature = "cores")]
+pub(crate) fn is_on_scheduler(number: usize) {
+    SCHEDULER.with(|scheduler| scheduler.set(number));
+}
+
+/// Says which schedulers have nothing to do in the rest of this execution.
+#[cfg(feature = "cores")]
+fn are_spare(numbers: &[usize]) {
+    SPARE.with_borrow_mut(|spare| spare.extend_from_slice(numbers));
+}
+
+/// Returns the scheduler of the process with the context at this address. That process asks first. No such thing as a scheduler is at the
+/// address that is returned.
+pub(crate) fn scheduler_of<S>(context: usize) -> *const S {
+    let own = || SCHEDULER.with(Cell::get);
+    let number = SCHEDULERS.with_borrow_mut(|all| *all.entry(context).or_insert_with(own));
+    std::ptr::without_provenance(number * 16)
+}
+
+/// Forgets what an earlier execution has said of schedulers.
+pub(crate) fn begin_schedulers() {
+    SPARE.with_borrow_mut(Vec::clear);
+    SCHEDULERS.with_borrow_mut(BTreeMap::clear);
+    LINES_COME_LATER.set(false);
+}
+
+/// Returns whether this scheduler has nothing to do. From then on it has something.
+pub(crate) fn take_spare<S>(scheduler: *const S) -> bool {
+    SPARE.with_borrow_mut(|spare| {
+        let at = spare.iter().position(|number| number * 16 == scheduler.addr());
+        at.map(|at| spare.swap_remove(at)).is_some()
+    })
+}
+
+/// Lets channels have lines when readers of a second scheduler come, as outside models, in the rest of this execution.
+#[cfg(feature = "cores")]
+pub(crate) fn lines_come_later() {
+    LINES_COME_LATER.set(true);
+}
+
+/// Returns whether a channel has lines from the first reader on.
+#[cfg(feature = "cores")]
+pub(crate) fn has_lines_at_once() -> bool {
+    !LINES_COME_LATER.get() && schedulers() != Some("later")
+}
+
+/// Returns what `CSP_SCHEDULERS` says. If it says something, each process of each model has a scheduler of its own. Then all channels
+/// have lines: from the first reader on, or from the second one on if it says `later`.
+fn schedulers() -> Option<&'static str> {
+    static SAID: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    SAID.get_or_init(|| std::env::var("CSP_SCHEDULERS").ok()).as_deref()
+}
+
 /// Runs models with a mistake planted in each, and fails if one of these succeeds. `module` has the models, and `mistakes` names
 /// each mistake and its model. A failed model cannot go on, so another OS process runs it.
-fn all_are_found(module: &str, mistakes: &[(&str, &str)]) {
+pub(crate) fn all_are_found(module: &str, mistakes: &[(&str, &str)]) {
     let exe = std::env::current_exe().expect("this test");
     let here = module.split_once("::").expect("a crate").1;
     let survives = |&&(mistake, model): &&(&str, &str)| {
@@ -371,7 +442,13 @@ impl Life {
     fn begin(name: &'static str) -> &'static Self {
         let (context, of): (_, Arc<dyn Named>) = (OnceCell::new(), Arc::new(Name(name)));
         let life = Box::leak(Box::new(Self { post: Post::new(), context, of }));
-        LIVES.with_borrow_mut(|lives| lives.push(Remains(NonNull::from(&mut *life))));
+        let number = LIVES.with_borrow_mut(|lives| {
+            lives.push(Remains(NonNull::from(&mut *life)));
+            lives.len()
+        });
+        if schedulers().is_some() {
+            SCHEDULER.with(|scheduler| scheduler.set(number));
+        }
         let life: &'static Self = life;
         let context = life.context.get_or_init(|| Context::new(&life.post));
         // SAFETY: it never ends, and its name is dropped when the context is.

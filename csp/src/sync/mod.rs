@@ -14,7 +14,7 @@ mod futex;
 pub(super) mod inbox;
 #[cfg(loom)]
 mod owners;
-mod planted;
+pub(super) mod planted;
 #[allow(dead_code, reason = "for schedulers on several cores")]
 pub(super) mod search;
 pub(super) mod shown;

@@ -2,7 +2,7 @@
 
 /// Returns whether this run of a model has that mistake.
 #[inline(always)]
-pub(super) fn is_planted(_mistake: &str) -> bool {
+pub(crate) fn is_planted(_mistake: &str) -> bool {
     #[cfg(all(test, loom))]
     return crate::models::is_planted(_mistake);
     #[cfg(not(all(test, loom)))]

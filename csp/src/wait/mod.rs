@@ -20,7 +20,7 @@ mod turns;
 #[allow(unused_imports, reason = "some backends do not use all of it")]
 pub(super) mod park {
     pub(crate) use super::context::{
-        Before, Context, Kept, Lent, Ready, Retiring, running, switch_to, unwinding,
+        Before, Context, Kept, Lent, Ready, Retiring, SchedulerId, running, switch_to, unwinding,
         unwinding_task, write_path,
     };
     pub(crate) use super::parking::{Children, Park, Polled, WOKEN, mark_woken, refuse_to_wait};

@@ -46,6 +46,7 @@ impl<T> Core<T> {
         state.capacity = 0;
         state.away = Some(Away::new(far, buffer.is_empty(), ended));
         state.readers.begin_anew(&mut later);
+        state.late.tell_all();
         state.writers.begin_anew(&mut later);
         state.watchers.begin_anew(&mut later);
         drop(state);

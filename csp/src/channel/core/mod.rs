@@ -11,6 +11,7 @@
 //!   by. The channel takes all offers out of its queues before it goes.
 
 mod away;
+mod late;
 mod reading;
 mod remembered;
 mod retired;
@@ -300,7 +301,8 @@ impl<T> Object for Core<T> {
 
     fn needs(&self) -> Needs {
         let state = self.state.lock();
-        if state.away.is_some() {
+        // A reader that stands may have a value that is ahead.
+        if state.away.is_some() || state.late.is_ahead() {
             return Needs::Unknown;
         }
         let holders: Runs = state.holders.iter().collect();
@@ -329,7 +331,8 @@ impl<T> Object for Core<T> {
         let mut state = self.state.lock();
         let here = state.readers.dismiss(context)
             || state.writers.dismiss(context)
-            || state.watchers.dismiss(context);
+            || state.watchers.dismiss(context)
+            || state.late.dismiss(context);
         if here { Dismissal::Done } else { Away::dismiss(&state.away, context, last) }
     }
 

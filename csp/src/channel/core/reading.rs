@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use super::Core;
+use super::late;
 use super::state::{Found, State};
 use crate::channel::far::Finish;
 use crate::channel::lent::ToCore;
@@ -226,7 +227,7 @@ impl<T> Core<T> {
     fn wait_here(
         &self,
         context: &'static Context,
-        state: Guard<'_, State<T>>,
+        mut state: Guard<'_, State<T>>,
         extended: bool,
         place: &'static Location<'static>,
         to: &Parcel<T>,
@@ -242,6 +243,9 @@ impl<T> Core<T> {
             drop(state);
             park::refuse_to_wait("a read", "read_async().await", place);
         }
+        if !extended && self.capacity == 0 && state.has_line(context) {
+            return self.wait_in_line(context, state, place, to).map(|()| None);
+        }
         let why = self.at(Operation::Read, place);
         let served = stand::stand(context, state, |state| &mut state.readers, to, extended, &why);
         if to.is_full() {
@@ -249,6 +253,8 @@ impl<T> Core<T> {
             Ok(served.held.map(Kept::Writer))
         } else if served.outcome == Outcome::Retry {
             Err(context.dismissed())
+        } else if late::IS_POSSIBLE && matches!(served.outcome, Outcome::Committed(_)) {
+            self.go_on_told(context, place, to).map(|()| None)
         } else {
             Err(Some(self.meet_end(context, Side::Reader)))
         }

@@ -13,6 +13,7 @@
 
 use std::collections::VecDeque;
 
+use super::late::Late;
 use super::remembered::Remembered;
 use crate::channel::far::Away;
 use crate::commit::offer::Partner;
@@ -38,6 +39,8 @@ pub(crate) struct State<T> {
     pub(crate) watchers: Queue<()>,
     /// Room in the buffer that extended reads keep back, or that is kept for a value still to be made.
     pub(super) held: usize,
+    /// The readers of several schedulers, where several use the channel.
+    pub(super) late: Late<T>,
     pub(super) reader_ends: usize,
     pub(super) writer_ends: usize,
     pub(super) handles: usize,
@@ -81,6 +84,7 @@ impl<T> State<T> {
             buffer: VecDeque::new(),
             capacity,
             held: 0,
+            late: Late::new(),
             reader_ends: 0,
             writer_ends: 0,
             handles: 1,
@@ -171,6 +175,9 @@ impl<T> State<T> {
     /// Finds a place for a value. A reader that waits has found the buffer empty.
     #[inline(always)]
     pub(crate) fn place(&mut self, value: &Parcel<T>) -> Placed<T> {
+        if self.late.is_on() {
+            return self.place_late(value);
+        }
         if (self.capacity == 0 || self.has_room())
             && let Some(reader) = self.readers.commit_first()
         {
@@ -185,7 +192,7 @@ impl<T> State<T> {
     }
 
     #[inline(always)]
-    fn hand(&mut self, reader: &Partner<T>, value: &Parcel<T>) {
+    pub(super) fn hand(&mut self, reader: &Partner<T>, value: &Parcel<T>) {
         reader.put(value);
         if self.room() > 0 && reader.is_extended() {
             self.held += 1;
@@ -194,6 +201,9 @@ impl<T> State<T> {
 
     /// Commits a reader for a value that is still to be made.
     pub(crate) fn customer(&mut self) -> Option<Partner<T>> {
+        if self.late.is_on() {
+            return self.late_customer();
+        }
         if self.capacity == 0 { self.readers.commit_first() } else { None }
     }
 
@@ -236,7 +246,11 @@ impl<T> State<T> {
     pub(crate) fn is_likely(&self, side: Side) -> bool {
         match side {
             Side::Reader => !self.buffer.is_empty() || !self.writers.is_empty(),
-            Side::Writer => !self.readers.is_empty() || (self.has_room() && self.ended.is_none()),
+            Side::Writer => {
+                !self.readers.is_empty()
+                    || (self.has_room() && self.ended.is_none())
+                    || self.late.is_awaited()
+            }
         }
     }
 
@@ -258,7 +272,15 @@ impl<T> State<T> {
         {
             return;
         }
-        match self.readers.commit_first() {
+        let reader = match self.late.is_on() {
+            true => match self.place_late(value) {
+                Placed::With(reader) => return reader.wake_later(later),
+                Placed::InBuffer => return,
+                Placed::Nowhere => None,
+            },
+            false => self.readers.commit_first(),
+        };
+        match reader {
             Some(reader) => {
                 self.hand(&reader, value);
                 reader.wake_later(later);
@@ -302,6 +324,7 @@ impl<T> State<T> {
         }
         let poison = self.ended != Some(Termination::Retired);
         self.readers.end_all(poison, later);
+        self.late.tell_all();
         self.writers.end_all(poison, later);
         if poison {
             self.watchers.end_all(true, later);

@@ -187,7 +187,8 @@ impl<T> Core<T> {
 
     /// Returns whether a reader waits.
     pub(crate) fn is_awaited(&self) -> bool {
-        !self.state.lock().readers.is_empty()
+        let state = self.state.lock();
+        !state.readers.is_empty() || state.late.is_awaited()
     }
 
     /// Puts the value into the room that was reserved for it, if it was made. Returns an error if the channel is away by now and the

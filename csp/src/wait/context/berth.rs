@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::{AtomicBool, AtomicPtr};
 
 use crate::stack::slab::Suspender;
 use crate::sync::{self, Ordering};
@@ -54,7 +54,13 @@ pub(crate) struct Berth<N: 'static> {
 pub(crate) struct RunQueue<N: 'static> {
     first: Link<N>,
     last: Cell<Option<&'static N>>,
+    /// The thread has nothing to do. Other threads look at this, and take it away.
+    spare: Apart<AtomicBool>,
 }
+
+/// Data in cache lines of its own.
+#[repr(align(128))]
+struct Apart<T>(T);
 
 /// A process, or none. Only one thread changes it. Any thread may look.
 struct Link<N: 'static>(AtomicPtr<N>);
@@ -86,12 +92,23 @@ impl<N> Link<N> {
 
 impl<N: Berthed> RunQueue<N> {
     pub(crate) const fn new() -> Self {
-        Self { first: Link::none(), last: Cell::new(None) }
+        Self { first: Link::none(), last: Cell::new(None), spare: Apart(AtomicBool::new(false)) }
     }
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.get().is_none()
+    }
+
+    /// Says whether the thread has nothing to do.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    pub(crate) fn set_spare(&self, spare: bool) {
+        self.spare.0.store(spare, Ordering::Relaxed);
+    }
+
+    /// Returns whether the thread has nothing to do. From then on it counts as having something. Any thread may ask.
+    pub(super) fn take_spare(&self) -> bool {
+        self.spare.0.load(Ordering::Relaxed) && self.spare.0.swap(false, Ordering::Relaxed)
     }
 
     #[inline(always)]

@@ -360,6 +360,29 @@ fn suspend(suspender: Suspender) {
     unsafe { suspender.suspend() };
 }
 
+/// A scheduler, or none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SchedulerId(*const Ready);
+
+// SAFETY: it is compared, and asked what any thread may ask.
+#[allow(unsafe_code)]
+unsafe impl Send for SchedulerId {}
+
+#[allow(dead_code, reason = "for schedulers on several cores")]
+impl SchedulerId {
+    pub(crate) const NONE: Self = Self(std::ptr::null());
+
+    /// Returns whether it has nothing to do. From then on it counts as having something.
+    #[allow(unsafe_code)]
+    pub(crate) fn take_spare(self) -> bool {
+        #[cfg(all(test, loom))]
+        return crate::models::take_spare(self.0);
+        // SAFETY: it was made of a reference that is good for ever.
+        #[cfg(not(all(test, loom)))]
+        unsafe { self.0.as_ref() }.is_some_and(Ready::take_spare)
+    }
+}
+
 /// An identity that its owner drops.
 pub(crate) type Lent = ManuallyDrop<Identity>;
 
@@ -378,6 +401,16 @@ impl Context {
         let ready =
             ready.map_or(std::ptr::null_mut(), |ready| std::ptr::from_ref(ready).cast_mut());
         self.berth.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// Returns the scheduler of the process.
+    #[inline(always)]
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    pub(crate) fn scheduler(&self) -> SchedulerId {
+        #[cfg(all(test, loom))]
+        return SchedulerId(crate::models::scheduler_of(std::ptr::from_ref(self).addr()));
+        #[cfg(not(all(test, loom)))]
+        SchedulerId(self.berth.ready.load(Ordering::Relaxed))
     }
 
     /// Ends the operation of a process whose thread ends and has taken the operation back.

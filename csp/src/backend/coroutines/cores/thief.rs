@@ -55,9 +55,15 @@ impl Share {
         deadline: Option<Instant>,
     ) -> bool {
         self.news.set(false);
-        if !self.is_worker() {
-            return false;
+        worker.ready.set_spare(true);
+        let found = self.is_worker() && self.finds_work_for(worker, deadline);
+        if found {
+            worker.ready.set_spare(false);
         }
+        found
+    }
+
+    fn finds_work_for(&self, worker: &'static Scheduler, deadline: Option<Instant>) -> bool {
         // A worker with processes that wait for others looks for these first, because such a wait is mostly short.
         if self.alive() > 0
             && !worker.events.is_awaited()
@@ -171,6 +177,7 @@ impl Share {
 
     /// Says that the scheduler is awake again.
     pub(in crate::backend::coroutines) fn goes_on(&self, scheduler: &'static Scheduler) {
+        scheduler.ready.set_spare(false);
         match self.membership.get() {
             Membership::Unknown | Membership::Alone => return,
             Membership::Member => return pool().rises(self),

@@ -1,5 +1,8 @@
 //! Reads and writes, and nothing else.
 
+#[cfg(feature = "cores")]
+mod late;
+
 use loom::cell::UnsafeCell;
 
 use super::*;

@@ -1,10 +1,13 @@
-//! The offers that stand at one side of a channel.
+//! Floor 3. The offers that stand at one side of a channel.
 #![allow(unsafe_code)]
+
+#[allow(dead_code, reason = "for schedulers on several cores")]
+pub(crate) mod line;
 
 use std::ptr::{self, NonNull};
 
-use super::offer::{Offer, Partner};
-use super::waiter::{COMMITTED, OFFERING, RESERVED, RETRY};
+use crate::commit::offer::{Offer, Partner};
+use crate::commit::waiter::{COMMITTED, OFFERING, RESERVED, RETRY};
 use crate::sync::{self, Ordering};
 use crate::wait::future::wakes::Wakes;
 

@@ -1,0 +1,25 @@
+//! The stand-in for lines: there are none.
+
+use std::marker::PhantomData;
+
+/// Whether a reader may be told of a value that is ahead.
+pub(in crate::channel::core) const IS_POSSIBLE: bool = false;
+
+/// No reader stands in a line.
+pub(in crate::channel::core) struct Late<T>(PhantomData<fn(T)>);
+
+#[rustfmt::skip]
+#[allow(clippy::unused_self, reason = "as the other one")]
+impl<T> Late<T> {
+    pub(in crate::channel::core) const fn new() -> Self { Self(PhantomData) }
+    #[inline(always)]
+    pub(in crate::channel::core) fn is_on(&self) -> bool { false }
+    #[inline(always)]
+    pub(in crate::channel::core) fn is_ahead(&self) -> bool { false }
+    #[inline(always)]
+    pub(in crate::channel::core) fn is_awaited(&self) -> bool { false }
+    #[inline(always)]
+    pub(in crate::channel::core) fn tell_all(&mut self) {}
+    #[inline(always)]
+    pub(in crate::channel::core) fn dismiss(&mut self, _: usize) -> bool { false }
+}

@@ -1,0 +1,39 @@
+//! Floor 4. Late binding: values of which it is not known yet who reads them, because the readers wait on several schedulers.
+//!
+//! A value that is given to the reader that has waited longest is bound to the scheduler of that reader, which may have much else to
+//! do. So a value goes to a reader whose scheduler is *spare*, that is, has nothing to do. If there is none, the value is kept *ahead*,
+//! and one reader of each scheduler is *told*: it is committed without a value. The first of them to go on takes the value, and tells
+//! the next reader of its scheduler.
+//!
+//! A channel has lines from the moment at which a reader of a second scheduler stands. Then plain reads of coroutines stand in the line
+//! of their scheduler. All other readers stand in the queue, and are served as ever.
+//!
+//! The write has returned, so a value that is ahead counts as read. Hence these invariants, whenever the lock is free:
+//!
+//! - A value is for a reader that came before it. For each *n* there are at least *n* readers, in lines or told, that came before the
+//!   *n*th value that is ahead. A reader keeps that if it takes the first value that came after it. If there are more readers than
+//!   values, the next value may be ahead.
+//! - If a line has a reader that came before the last value that is ahead, a reader of that line has been told.
+//! - If a writer waits, and there are more readers than values, a reader has been told.
+//! - Poison, retirement and the way to another OS process tell all readers. They take what is ahead before they look at anything else.
+//!
+//! To tell a reader is always right, because it comes back to the head of its line if there is nothing for it. Until then no other
+//! reader of its line is given a value. So readers of one scheduler are served in the order in which they came. No reader waits for ever
+//! while values come: after [`MOST_PASSED`] values that went to other lines the next one goes to its line.
+
+#[cfg(feature = "cores")]
+mod lines;
+#[cfg(not(feature = "cores"))]
+#[path = "absent.rs"]
+mod lines;
+#[cfg(feature = "cores")]
+mod serving;
+#[cfg(not(feature = "cores"))]
+mod soon;
+#[cfg(feature = "cores")]
+mod told;
+
+#[cfg(all(test, loom, feature = "cores"))]
+mod steps;
+
+pub(super) use self::lines::{IS_POSSIBLE, Late};

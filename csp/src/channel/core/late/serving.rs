@@ -1,0 +1,112 @@
+//! Values that are written to a channel with lines.
+
+use std::collections::VecDeque;
+
+use super::super::state::{Placed, State};
+use super::lines::{OfScheduler, ReaderLines};
+use crate::commit::offer::Partner;
+use crate::commit::parcel::Parcel;
+use crate::commit::queue::line::{EARLIEST, ReaderLine};
+use crate::sync::planted::is_planted;
+use crate::wait::park::{Context, SchedulerId};
+
+impl<T> State<T> {
+    /// Returns whether the process that runs stands in a line, if it is a plain reader.
+    #[inline(always)]
+    pub(in crate::channel::core) fn has_line(&mut self, context: &'static Context) -> bool {
+        let scheduler = context.scheduler();
+        if scheduler == self.late.home {
+            return self.late.is_on() && scheduler != SchedulerId::NONE;
+        }
+        scheduler != SchedulerId::NONE && self.begins(scheduler)
+    }
+
+    #[cold]
+    fn begins(&mut self, scheduler: SchedulerId) -> bool {
+        let home = self.late.home;
+        if home == SchedulerId::NONE && !has_lines_at_once() {
+            self.late.home = scheduler;
+            return false;
+        }
+        if self.late.lines.is_none() {
+            let mut line = ReaderLine::new();
+            let stay = is_planted("readers that stood before stay in the queue");
+            if home != SchedulerId::NONE && !stay {
+                line.take_from(&mut self.readers, home);
+            }
+            let uncounted = is_planted("readers that stood before are not counted");
+            let standing = if uncounted { 0 } else { line.len() };
+            self.late.lines = Some(Box::new(ReaderLines {
+                lines: vec![OfScheduler { scheduler: home, line, told: 0, passed: 0 }],
+                ahead: VecDeque::new(),
+                now: EARLIEST + 1,
+                standing,
+                told: 0,
+                queued: None,
+            }));
+        }
+        true
+    }
+
+    /// Finds a place for a value, where readers stand in lines.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::channel::core) fn place_late(&mut self, value: &Parcel<T>) -> Placed<T> {
+        if self.ended.is_some() || self.away.is_some() || self.capacity != 0 {
+            return Placed::Nowhere;
+        }
+        if let Some(reader) = self.first_of_queue() {
+            self.hand(&reader, value);
+            return Placed::With(reader);
+        }
+        let Some(lines) = &mut self.late.lines else { return Placed::Nowhere };
+        if lines.surplus() == 0 && !is_planted("more values than readers") {
+            return Placed::Nowhere;
+        }
+        if let Some(reader) = lines.direct() {
+            self.hand(&reader, value);
+            return Placed::With(reader);
+        }
+        lines.keep(value);
+        Placed::InBuffer
+    }
+
+    /// Commits the first reader of the queue, if it came before those that stand in lines, or no value can go to these.
+    fn first_of_queue(&mut self) -> Option<Partner<T>> {
+        if self.readers.is_empty() {
+            return None;
+        }
+        let lines = self.late.lines.as_mut()?;
+        let queued = *lines.queued.get_or_insert(lines.now);
+        let has_turn = lines.oldest().is_none_or(|(oldest, _)| queued <= oldest);
+        if lines.surplus() > 0 && !has_turn {
+            return None;
+        }
+        lines.queued = None;
+        self.readers.commit_first()
+    }
+
+    /// Commits a reader for a value that is still to be made.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::channel::core) fn late_customer(&mut self) -> Option<Partner<T>> {
+        let first = self.first_of_queue();
+        if first.is_some() || self.capacity != 0 {
+            return first;
+        }
+        let lines = self.late.lines.as_mut()?;
+        match lines.oldest_of(OfScheduler::serves_first) {
+            // No value that is ahead is for it, because then a reader of its line would have been told.
+            Some((_, at)) => lines.commit_first(at),
+            None => self.readers.commit_first(),
+        }
+    }
+}
+
+/// Returns whether a channel has lines from the first reader on. That is so in most models.
+fn has_lines_at_once() -> bool {
+    #[cfg(all(test, loom))]
+    return crate::models::has_lines_at_once();
+    #[cfg(not(all(test, loom)))]
+    false
+}

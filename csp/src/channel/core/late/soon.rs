@@ -1,0 +1,46 @@
+//! The stand-in for late binding, where one thread has all coroutines: a value goes to the reader that has waited longest.
+
+use std::panic::Location;
+
+use super::super::Core;
+use super::super::state::{Placed, State};
+use crate::commit::offer::Partner;
+use crate::commit::parcel::Parcel;
+use crate::report::termination::Termination;
+use crate::sync::Guard;
+use crate::wait::park::Context;
+
+#[rustfmt::skip]
+#[allow(clippy::unused_self, reason = "as the other one")]
+impl<T> State<T> {
+    #[inline(always)]
+    pub(in crate::channel::core) fn has_line(&mut self, _: &'static Context) -> bool { false }
+    #[inline(always)]
+    pub(in crate::channel::core) fn place_late(&mut self, _: &Parcel<T>) -> Placed<T> { Placed::Nowhere }
+    #[inline(always)]
+    pub(in crate::channel::core) fn late_customer(&mut self) -> Option<Partner<T>> { None }
+}
+
+#[allow(clippy::unused_self, reason = "as the other one")]
+impl<T> Core<T> {
+    #[inline(always)]
+    pub(in crate::channel::core) fn go_on_told(
+        &self,
+        context: &'static Context,
+        _: &'static Location<'static>,
+        _: &Parcel<T>,
+    ) -> Result<(), Option<Termination>> {
+        Err(context.dismissed())
+    }
+
+    #[inline(always)]
+    pub(in crate::channel::core) fn wait_in_line<'a>(
+        &'a self,
+        context: &'static Context,
+        _: Guard<'a, State<T>>,
+        _: &'static Location<'static>,
+        _: &Parcel<T>,
+    ) -> Result<(), Option<Termination>> {
+        Err(context.dismissed())
+    }
+}

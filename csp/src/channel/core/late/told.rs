@@ -1,0 +1,114 @@
+//! Reads that stand in lines.
+
+use std::panic::Location;
+
+use super::super::Core;
+use super::super::state::State;
+use crate::commit::parcel::Parcel;
+use crate::commit::queue::line::{EARLIEST, Stamp};
+use crate::commit::stand;
+use crate::commit::waiter::Outcome;
+use crate::report::termination::Termination;
+use crate::sync::Guard;
+use crate::sync::planted::is_planted;
+use crate::wait::blocked::{Operation, Side};
+use crate::wait::park::Context;
+
+impl<T> Core<T> {
+    /// Waits for a value in the line of its scheduler. `Err(None)` says that nothing came of it, and the read begins anew.
+    #[inline(never)]
+    #[track_caller]
+    pub(in crate::channel::core) fn wait_in_line<'a>(
+        &'a self,
+        context: &'static Context,
+        mut state: Guard<'a, State<T>>,
+        place: &'static Location<'static>,
+        to: &Parcel<T>,
+    ) -> Result<(), Option<Termination>> {
+        let lines = state.late.lines();
+        let came = (lines.of(context.scheduler()), lines.now);
+        lines.now += 1;
+        self.stand_in_line(context, state, came, false, place, to)
+    }
+
+    /// Does the rest of a read that was told of a value. It stood in the queue before there were lines.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub(in crate::channel::core) fn go_on_told(
+        &self,
+        context: &'static Context,
+        place: &'static Location<'static>,
+        to: &Parcel<T>,
+    ) -> Result<(), Option<Termination>> {
+        let at = self.state.lock().late.lines().of(context.scheduler());
+        match self.take_ahead(context, (at, EARLIEST), to)? {
+            Some(state) => self.stand_in_line(context, state, (at, EARLIEST), true, place, to),
+            None => Ok(()),
+        }
+    }
+
+    fn stand_in_line<'a>(
+        &'a self,
+        context: &'static Context,
+        mut state: Guard<'a, State<T>>,
+        (at, stamp): (usize, Stamp),
+        mut again: bool,
+        place: &'static Location<'static>,
+        to: &Parcel<T>,
+    ) -> Result<(), Option<Termination>> {
+        let why = self.at(Operation::Read, place);
+        loop {
+            state.late.lines().standing += 1;
+            let outcome = stand::stand_in_line(
+                context,
+                state,
+                |state| &mut state.late.lines().lines[at].line,
+                (stamp, again),
+                to,
+                &why,
+            );
+            if to.is_full() {
+                context.communicated();
+                return Ok(());
+            }
+            if outcome == Outcome::Retry {
+                return Err(context.dismissed());
+            }
+            match self.take_ahead(context, (at, stamp), to)? {
+                Some(locked) => state = locked,
+                None => return Ok(()),
+            }
+            again = true;
+            if is_planted("told in vain, and gone") {
+                context.wait_otherwise(&why, None);
+            }
+        }
+    }
+
+    /// Takes a value that is ahead, for a reader that was told. Returns the state if there is none, and the reader stands again.
+    fn take_ahead(
+        &self,
+        context: &'static Context,
+        (at, stamp): (usize, Stamp),
+        to: &Parcel<T>,
+    ) -> Result<Option<Guard<'_, State<T>>>, Option<Termination>> {
+        let mut state = self.state.lock();
+        let writers = !state.writers.is_empty() && !is_planted("no look at writers");
+        if state.ended.is_some() && is_planted("the end is looked at first") {
+            drop(state);
+            return Err(Some(self.meet_end(context, Side::Reader)));
+        }
+        if state.late.lines().take(at, stamp, writers, to) {
+            drop(state);
+            context.communicated();
+            return Ok(None);
+        }
+        if state.ended.is_some() {
+            drop(state);
+            return Err(Some(self.meet_end(context, Side::Reader)));
+        }
+        let likely = state.is_likely(Side::Reader) && !is_planted("no look at writers");
+        if state.away.is_some() || likely { Err(None) } else { Ok(Some(state)) }
+    }
+}

@@ -1,0 +1,97 @@
+//! The readers of one scheduler that stand at a channel which several schedulers use, the longest waiting first.
+//!
+//! An offer stands here instead of in a [`Queue`]. It is a single one of a process that waits, so the lock of its
+//! channel decides, and no process withdraws it. Each has a stamp, which says when it came.
+#![allow(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::ptr::{self, NonNull};
+
+use super::Queue;
+use crate::commit::offer::{Offer, Partner};
+use crate::wait::park::SchedulerId;
+
+/// The moment at which a reader came.
+pub(crate) type Stamp = u64;
+
+/// The stamp of all that came before there were lines.
+pub(crate) const EARLIEST: Stamp = 0;
+
+pub(crate) struct ReaderLine<T>(VecDeque<(Stamp, NonNull<Offer<T>>)>);
+
+// SAFETY: as a queue.
+unsafe impl<T: Send> Send for ReaderLine<T> {}
+
+impl<T> ReaderLine<T> {
+    pub(crate) const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    /// Puts an offer at the end of the line, or at its head if its reader has been there before.
+    ///
+    /// # Safety
+    /// The offer is a single one of a process that waits. The offer and its waiter stay where they are until the waiter's `wait` has
+    /// returned.
+    pub(crate) unsafe fn push(&mut self, offer: &Offer<T>, stamp: Stamp, again: bool) {
+        let offer = NonNull::from(offer);
+        if again {
+            self.0.push_front((stamp, offer));
+        } else {
+            self.0.push_back((stamp, offer));
+        }
+    }
+
+    /// Takes the plain readers of this scheduler out of a queue. They came before all others.
+    pub(crate) fn take_from(&mut self, queue: &mut Queue<T>, scheduler: SchedulerId) {
+        let mut next = queue.head;
+        // SAFETY: what is in the queue is alive.
+        while let Some(offer) = unsafe { next.as_ref() } {
+            next = offer.next.get();
+            // SAFETY: a waiter lives as long as its offers.
+            let waiter = unsafe { offer.waiter.as_ref() };
+            let context = waiter.whom.get().context().filter(|_| waiter.is_single());
+            if !offer.extended && context.is_some_and(|it| it.scheduler() == scheduler) {
+                queue.remove(offer);
+                self.0.push_back((EARLIEST, NonNull::from(offer)));
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns when the reader came that waits longest.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<Stamp> {
+        self.0.front().map(|(stamp, _)| *stamp)
+    }
+
+    /// Commits the reader that waits longest.
+    #[inline]
+    pub(crate) fn commit_first(&mut self) -> Option<Partner<T>> {
+        let (_, offer) = self.0.pop_front()?;
+        Some(Self::commit(offer))
+    }
+
+    fn commit(offer: NonNull<Offer<T>>) -> Partner<T> {
+        // SAFETY: what stands here is alive while the lock is held, its waiter as long.
+        let (waiter, index) = unsafe { (offer.as_ref().waiter, offer.as_ref().index) };
+        // SAFETY: as above. A single waiter is always there.
+        let committed = unsafe { waiter.as_ref() }.commit(index);
+        debug_assert!(committed, "only the lock decides about it");
+        Partner { offer }
+    }
+
+    /// Takes out the reader with this context, and commits it.
+    pub(crate) fn commit_of(&mut self, context: usize) -> Option<Partner<T>> {
+        let is_it = |(_, offer): &(Stamp, NonNull<Offer<T>>)| {
+            // SAFETY: as in `commit`.
+            let waiter = unsafe { offer.as_ref().waiter.as_ref() };
+            waiter.whom.get().context().is_some_and(|of| ptr::from_ref(of).addr() == context)
+        };
+        let at = self.0.iter().position(is_it)?;
+        let (_, offer) = self.0.remove(at)?;
+        Some(Self::commit(offer))
+    }
+}
