@@ -73,7 +73,8 @@
 //! # What is guaranteed
 //!
 //! - A value is delivered to exactly one reader, or comes back to its writer in a [`WriteError`].
-//! - Readers and writers of a channel are served in the order in which they came.
+//! - Readers and writers of a channel are served in the order in which they came. With the feature `cores`, [`Channel`] says what holds for readers
+//!   on several cores.
 //! - A choice performs exactly one of its guards, whole. The other guards leave no trace.
 //! - A process ends only after every process it has spawned. [`parallel!`] returns only after all its processes have ended.
 //! - Processes that wait for one another for ever are poisoned with a [report] that says which process waits for which.

@@ -19,7 +19,8 @@ use crate::wait::seen::holders::Claim;
 ///
 /// Each end counts: `clone` makes one more, and dropping the last one retires the channel. A process that
 /// stops because of poison, panics or returns an error, poisons the ends it still holds instead. An end can be sent over a
-/// channel like any other value. Readers are served in the order in which they came.
+/// channel like any other value. Readers are served in the order in which they came. [`Channel`](crate::Channel) says what holds for readers on several
+/// cores.
 ///
 /// Idea: `ChannelEndRead` of PyCSP, `AltingChannelInput` of JCSP, `?` of occam.
 ///
