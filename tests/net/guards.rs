@@ -80,6 +80,22 @@ on_each_backend! {
         assert_eq!(chooses.join(), (true, true));
     }
 
+    fn who_has_only_borrowed_a_socket_chooses_it_too(backend) {
+        fn first(stream: &mut csp::net::TcpStream, listener: &mut TcpListener) -> u8 {
+            let byte = alt! {
+                ready = stream.readable()  => { ready.unwrap(); let mut byte = [0]; stream.read_exact(&mut byte).unwrap(); byte[0] },
+                _client = listener.accept() => 0,
+            };
+            byte.unwrap()
+        }
+        let chooses = backend.place(process(|| {
+            let ((mut one, mut other), (mut listener, _)) = (pair(), listener());
+            other.write_all(&[7]).unwrap();
+            first(&mut one, &mut listener)
+        }));
+        assert_eq!(parallel!(chooses).0, 7);
+    }
+
     fn a_timeout_is_chosen_if_nothing_comes(backend) {
         let (one, _other) = pair();
         let chooses = backend.place(process(move || {

@@ -86,7 +86,7 @@ pub(crate) mod sealed {
         )*};
     }
 
-    by_reference!(&D, Box<D>, std::rc::Rc<D>, std::sync::Arc<D>);
+    by_reference!(&D, &mut D, Box<D>, std::rc::Rc<D>, std::sync::Arc<D>);
 }
 
 #[allow(private_interfaces, reason = "the trait is sealed")]
