@@ -2,6 +2,8 @@
 
 #[cfg(all(target_os = "linux", feature = "coroutines", feature = "subprocess"))]
 mod refused;
+#[cfg(all(target_os = "linux", feature = "coroutines"))]
+mod resting;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
 mod trials;

@@ -1,5 +1,5 @@
 //! Floor 1. The services of the operating system: copies by `fork`, threads of our own, standard error, the count of awake threads, the
-//! number of cores.
+//! number of cores, whether any thread has run.
 
 pub(super) mod cores;
 pub(super) mod forked;
@@ -7,4 +7,5 @@ pub(super) mod helper;
 pub(super) mod quiet;
 pub(super) mod shared;
 pub(super) mod stderr;
+pub(super) mod stillness;
 pub(super) mod thread_id;

@@ -151,6 +151,35 @@ pub(crate) struct Busy {
     seen: HashMap<usize, (Turn, Instant)>,
     told: HashSet<String>,
     outside: Outside,
+    calm: Calm,
+}
+
+/// The looks while no other thread has run.
+#[derive(Default)]
+struct Calm {
+    since: Option<Instant>,
+    /// The first two looks, and the last one.
+    looks: [Option<Instant>; 3],
+}
+
+impl Calm {
+    /// Returns whether all that a look can find has been found. If it says no, the caller looks.
+    fn is_over(&mut self, now: Instant, since: Instant, limit: Duration) -> bool {
+        if self.since != Some(since) {
+            *self = Self { since: Some(since), looks: [None; 3] };
+        }
+        // The first look may find that somebody was woken, and the second is the first to see who sleeps.
+        let [first, second, last] = &mut self.looks;
+        if second.zip(*last).is_some_and(|(second, last)| last - second >= limit) {
+            return true;
+        }
+        if first.is_some() {
+            second.get_or_insert(now);
+        }
+        first.get_or_insert(now);
+        *last = Some(now);
+        false
+    }
 }
 
 impl Busy {
@@ -162,21 +191,21 @@ impl Busy {
         self.next
     }
 
-    pub(crate) fn look(&mut self, now: Instant) {
+    /// Looks, if it is time. `still`: since when no other thread has run.
+    pub(crate) fn look(&mut self, now: Instant, still: Instant) {
         let wish = Wish::now();
-        if wish == Wish::Nobody {
-            return;
-        }
+        let Some(limit) = wish.limit() else { return };
         if self.next.is_none_or(|next| now < next) {
             return;
         }
         self.next = None;
+        if self.calm.is_over(now, still, limit) {
+            return;
+        }
         let mut hogs = Vec::new();
         self.see(now, wish, agents::turns, |hog| hogs.push(hog));
         hogs.iter().for_each(|hog| stderr::say(hog.to_string()));
-        if let Some(limit) = wish.limit() {
-            self.outside.look(now, limit);
-        }
+        self.outside.look(now, limit);
     }
 
     /// Sees the turns that are under way.

@@ -43,6 +43,7 @@ use crate::report::termination::{Cause, Poison};
 use crate::report::{Deadlock, Link, ProcessState, Thing};
 use crate::system::helper::Helper;
 use crate::system::quiet::{self, Moment};
+use crate::system::stillness::Stillness;
 use crate::system::{forked, stderr};
 use crate::wait::blocked::Operation;
 use crate::wait::future::wakes::Wakes;
@@ -88,8 +89,8 @@ fn start_thread() {
         return;
     }
     let started = THREAD.need(move || {
-        let busy = Busy::default();
-        Watch { period, seen: 0, hopeless: None, all_hopeless: None, busy }.run()
+        let (busy, stillness) = (Busy::default(), Stillness::default());
+        Watch { period, seen: 0, hopeless: None, all_hopeless: None, busy, stillness }.run()
     });
     static TOLD: AtomicBool = AtomicBool::new(false);
     // Nothing but reports is missing, and the next start tries again.
@@ -129,6 +130,7 @@ struct Watch {
     /// The same of all OS processes.
     all_hopeless: Option<u64>,
     busy: Busy,
+    stillness: Stillness,
 }
 
 impl Watch {
@@ -149,9 +151,10 @@ impl Watch {
                 self.look_if_quiet();
             }
             let now = Instant::now();
-            self.busy.look(now);
+            let still = self.stillness.since(now);
+            self.busy.look(now, still);
             if now >= next {
-                let changed = self.look_at_all();
+                let changed = !self.would_look_in_vain(now) && self.look_at_all();
                 period =
                     if changed { self.period } else { (2 * period).min(LONGEST * self.period) };
                 let took = now.elapsed();
@@ -185,6 +188,11 @@ impl Watch {
         }
     }
 
+    /// Returns whether nothing has changed, because no thread has run. Other OS processes are another matter.
+    fn would_look_in_vain(&self, now: Instant) -> bool {
+        matches!(others::others(), Others::None) && self.stillness.makes_look_vain(now)
+    }
+
     /// Returns whether anything has changed.
     fn look_at_all(&mut self) -> bool {
         let moment = Moment::now();
@@ -201,11 +209,13 @@ impl Watch {
         let seen = glance.fingerprint();
         let changed = std::mem::replace(&mut self.seen, seen) != seen;
         let is_quiet = |unstarted: bool| quiet && !unstarted && Moment::now() == moment;
-        if glance.finds_dead(is_quiet(glance.unstarted)) {
+        let finds_dead = glance.finds_dead(is_quiet(glance.unstarted));
+        if finds_dead {
             drop(glance);
             let all = agents::survey(Numbers::default());
             self.judge(&all.evidence, is_quiet(all.unstarted).then_some(moment));
         }
+        self.stillness.looked(!finds_dead, self.period);
         changed
     }
 
