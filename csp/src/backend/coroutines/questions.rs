@@ -46,11 +46,18 @@ impl Questions {
 }
 
 impl Question {
+    /// Tells the other side of a change. The lock is free meanwhile, because the one who wakes wants it at once.
+    fn tell<'a>(&'a self, state: MutexGuard<'a, QuestionState>) -> MutexGuard<'a, QuestionState> {
+        drop(state);
+        self.changed.notify_all();
+        lock(&self.state)
+    }
+
     fn answer(&self, scheduler: &'static Scheduler) {
         let mut state = lock(&self.state);
         if matches!(*state, QuestionState::Asked) {
             *state = QuestionState::Here;
-            self.changed.notify_all();
+            state = self.tell(state);
         }
         loop {
             match std::mem::replace(&mut *state, QuestionState::Doing) {
@@ -62,7 +69,7 @@ impl Question {
                     if matches!(*state, QuestionState::Doing) {
                         *state = QuestionState::Here;
                     }
-                    self.changed.notify_all();
+                    state = self.tell(state);
                 }
                 QuestionState::Over => {
                     *state = QuestionState::Over;
@@ -124,7 +131,7 @@ impl HeldScheduler {
         let work: Instruction = Box::new(move |scheduler| *lock(&put) = Some(work(scheduler)));
         let mut state = lock(&question.state);
         *state = QuestionState::ToDo(work);
-        question.changed.notify_all();
+        state = question.tell(state);
         while !matches!(*state, QuestionState::Here) {
             state = question.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
