@@ -114,16 +114,19 @@ fn is_alone(moment: Moment) -> bool {
 /// the awake threads does not sleep so.
 fn sleepers() -> Option<Vec<Sleeper>> {
     let mut all = Some(Vec::new());
-    let mut add = |path: String, thread| {
-        let sleeper =
-            thread_id::sleeps_for_good(thread).map(|times| Sleeper { path, thread, times });
-        match (&mut all, sleeper) {
-            (Some(sleepers), Some(sleeper)) => sleepers.push(sleeper),
+    // The names are asked for last. To look at one costs a barrier, and mostly the first thread does not sleep so.
+    let mut add = |thread, path: &dyn Fn() -> String| {
+        let times = all.as_ref().and_then(|_| thread_id::sleeps_for_good(thread));
+        match (&mut all, times) {
+            (Some(all), Some(times)) => all.push(Sleeper { path: path(), thread, times }),
             _ => all = None,
         }
+        all.is_some()
     };
-    agents::awake().for_each(|(path, thread)| add(path, thread));
-    agents::turns(&mut |_, _, holder| add(holder.path(), holder.thread()));
+    agents::turns(&mut |_, _, holder| {
+        add(holder.thread(), &|| holder.path());
+    });
+    let _ = agents::awake().all(|(path, thread)| add(thread, &|| path.clone()));
     all.map(|mut all| {
         all.sort();
         all
