@@ -1,11 +1,13 @@
 //! The load generator: one thread, with an event queue of its own, or with blocking sockets where few connections are busy.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream as Polled;
 use mio::{Events, Interest, Poll, Token};
+use rustix::io::Errno;
+use socket2::{Domain, Socket, Type};
 
 /// The size of a message.
 const SIZE: usize = 64;
@@ -214,13 +216,31 @@ impl Client {
     }
 }
 
+/// Begins a connection from an address that few others had. Each connection that has ended keeps its port for a minute. From one address
+/// the system soon needs more time to find a port that is free than for all the rest.
+fn connect_from(number: u32, at: SocketAddr) -> io::Result<Polled> {
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    // Other systems have one address for this machine.
+    if cfg!(target_os = "linux") {
+        let [.., high, low] = number.to_be_bytes();
+        socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 1, high, low), 0)).into())?;
+    }
+    match socket.connect(&at.into()) {
+        Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(error),
+        _ => Ok(Polled::from_std(socket.into())),
+    }
+}
+
 /// Returns how many connections a second are made, have one answer, and end.
 pub(crate) fn connects(at: SocketAddr, counted: Duration) -> io::Result<f64> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(AT_ONCE);
     let both = Interest::READABLE | Interest::WRITABLE;
-    let new = |poll: &Poll, number| -> io::Result<Client> {
-        let mut stream = Polled::connect(at)?;
+    let mut made = 0;
+    let mut new = |poll: &Poll, number| -> io::Result<Client> {
+        made += 1;
+        let mut stream = connect_from(made, at)?;
         poll.registry().register(&mut stream, Token(number), both)?;
         Ok(Client { stream, to_send: SIZE, to_come: SIZE })
     };
