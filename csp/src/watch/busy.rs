@@ -93,15 +93,21 @@ struct Hog {
 impl Hog {
     /// Returns a hog, if the wish covers it. For suspects, that is only if it does harm.
     fn of(holder: &dyn Holder, long: Duration, wish: Wish) -> Option<Self> {
-        let (sleeps, ready) = (holder.sleeps(), holder.ready(NAMED));
+        let ready = holder.ready(NAMED);
+        // A thread may wait for anything, so it is reported only if others could run meanwhile. The system is not asked about others.
+        if holder.is_thread() && ready.is_empty() {
+            return None;
+        }
+        let sleeps = holder.sleeps();
         let is_told_of = match (holder.is_thread(), wish) {
-            // A thread may wait for anything, so it is reported only if others could run meanwhile.
-            (true, _) => sleeps && !ready.is_empty(),
+            (true, _) => sleeps,
             (false, Wish::Suspects) => sleeps || !ready.is_empty(),
             (false, _) => true,
         };
-        let (path, place, others) = (holder.path(), holder.place(), holder.others(NAMED));
-        is_told_of.then_some(Self { path, long, place, sleeps, ready, others })
+        is_told_of.then(|| {
+            let (path, place, others) = (holder.path(), holder.place(), holder.others(NAMED));
+            Self { path, long, place, sleeps, ready, others }
+        })
     }
 }
 
