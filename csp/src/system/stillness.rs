@@ -1,4 +1,4 @@
-//! Whether any other thread of this program has run since it was asked last. The thread of the watch asks, because what it has seen
+//! Whether any other thread of this program has run since it was asked last. The thread of the watch asks, because a finding
 //! cannot change while none runs.
 //!
 //! The system counts how often threads have given their cores away, and their CPU time. A thread that has run and sleeps again has given
