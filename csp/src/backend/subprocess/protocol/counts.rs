@@ -16,7 +16,7 @@ use super::table::Table;
 use super::{Departure, Direction, Ending, Message, NodeId, OpId, Out, Parcel, TransitId, Wild};
 
 #[cfg(test)]
-use super::faults::Fault;
+use super::proof::faults::Fault;
 
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Counts {

@@ -15,7 +15,7 @@ use super::{
 };
 
 #[cfg(test)]
-use super::faults::{Fault, post_one_by_one};
+use super::proof::faults::{Fault, post_one_by_one};
 
 /// The nodes that have died, as long as a question about them may still come. A message to or from
 /// a dead node comes before many more nodes have died. A node that speaks to a forgotten dead node

@@ -25,23 +25,15 @@
 //! messages that it had not read are handed back with the news. One rule binds the links together:
 //! a value with ends in it must not be published before the `MoveOut` of those ends.
 
-#[cfg(test)]
-mod checks;
 mod counts;
 mod ends;
-#[cfg(test)]
-mod faults;
 mod home;
 mod message;
-#[cfg(test)]
-mod model;
 mod out;
 mod owner;
 mod pairs;
 #[cfg(test)]
-mod sim;
-#[cfg(test)]
-mod stress;
+mod proof;
 mod table;
 
 use std::collections::BTreeMap;
@@ -59,6 +51,9 @@ pub(crate) use crate::channel::far::few::Few;
 
 use self::home::Home;
 use self::owner::{Claim, Owner};
+
+#[cfg(test)]
+use self::proof::faults;
 
 /// A node's part in the protocol. `V` is a value on the wire. `P` is a cause of poisoning.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -11,7 +11,7 @@ use super::{
 };
 
 #[cfg(test)]
-use super::faults::Fault;
+use super::proof::faults::Fault;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Owner<V, P> {

@@ -10,7 +10,7 @@ use super::home::{Home, HomeChannel, Leaving, WaitingWriter};
 use super::{Direction, Message, Offer, OpId, Out, Parcel, Wild};
 
 #[cfg(test)]
-use super::faults::Fault;
+use super::proof::faults::Fault;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Pair {

@@ -1,7 +1,7 @@
 //! Networks and schedules drawn at random, larger than what can be explored, with deaths. A seed is a run.
 
-use super::Direction;
 use super::sim::{Action, Guard, Move, Setup, Step};
+use crate::backend::subprocess::protocol::Direction;
 
 /// SplitMix64 (Steele, Lea, Flood).
 struct Random(u64);

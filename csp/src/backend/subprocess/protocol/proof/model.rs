@@ -2,9 +2,9 @@
 
 use stateright::{Checker, Model, Property};
 
-use super::Direction::{Read as R, Write as W};
 use super::faults::{self, Fault};
 use super::sim::{Action, Guard, Move, Setup, State};
+use crate::backend::subprocess::protocol::Direction::{Read as R, Write as W};
 use Action::{Communicate, Left as Abandons, Mixed, Poll, Timed};
 use Guard::{Extended, Late, Read, Retired, Send, Write};
 

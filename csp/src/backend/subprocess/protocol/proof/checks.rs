@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::home::{Home, HomeChannel};
 use super::sim::Value;
-use super::{Direction, Ending, Offer, OpId, Parcel};
+use crate::backend::subprocess::protocol::home::{Home, HomeChannel};
+use crate::backend::subprocess::protocol::{Direction, Ending, Offer, OpId, Parcel};
 
 impl Home<Value, ()> {
     fn free(&self, queue: &VecDeque<(OpId, u16)>) -> Vec<OpId> {
@@ -116,7 +116,9 @@ impl Home<Value, ()> {
 /// A home retires a channel and ends well. Later messages of its reader are heard by nobody.
 #[test]
 fn what_had_retired_before_its_home_ended_is_not_lost() {
-    use super::{Departure, Event, Machine, Message, NodeId, Out, Outcome};
+    use crate::backend::subprocess::protocol::{
+        Departure, Event, Few, Machine, Message, NodeId, Out, Outcome,
+    };
 
     let (there, here) = (NodeId(1), NodeId(2));
     for late in [false, true] {
@@ -152,7 +154,7 @@ fn what_had_retired_before_its_home_ended_is_not_lost() {
                 events.extend(ends(&mut reader, Vec::new()));
             }
             let mut asking = Out::new(here);
-            let op = reader.begin(super::Few::one((0, offer)), false, &mut asking);
+            let op = reader.begin(Few::one((0, offer)), false, &mut asking);
             let unread: Vec<_> = asking.send.drain(..).map(|(_, message)| message).collect();
             events.append(&mut asking.events);
             if !late {
@@ -171,7 +173,7 @@ fn what_had_retired_before_its_home_ended_is_not_lost() {
 /// Two values are with a node whose processes leave before they have read them.
 #[test]
 fn what_is_given_back_keeps_its_order() {
-    use super::{Event, Machine, NodeId, Out, Outcome};
+    use crate::backend::subprocess::protocol::{Event, Few, Machine, NodeId, Out, Outcome};
 
     let (here, there) = (NodeId(1), NodeId(2));
     let (mut home, mut out) = (Machine::<Value, ()>::new(here), Out::new(here));
@@ -182,7 +184,7 @@ fn what_is_given_back_keeps_its_order() {
     home.add_end(channel, Direction::Write);
     let token = home.depart(channel, Direction::Read, there, &mut out);
     leaver.arrive(token, &mut said);
-    let read = || super::Few::one((0, Offer::Read { channel, extended: false }));
+    let read = || Few::one((0, Offer::Read { channel, extended: false }));
     for _ in 0..2 {
         leaver.begin(read(), false, &mut said);
     }
@@ -195,7 +197,7 @@ fn what_is_given_back_keeps_its_order() {
     deliver(&mut home, &mut said, &mut out);
     for body in 1..=4 {
         let parcel = Parcel { body, tokens: Vec::new() };
-        home.begin(super::Few::one((0, Offer::Write { channel, parcel })), false, &mut out);
+        home.begin(Few::one((0, Offer::Write { channel, parcel })), false, &mut out);
     }
     // It leaves, and gives two values back.
     assert!(!leaver.leave(&mut said), "nobody needs it");

@@ -1,10 +1,10 @@
 //! Mistakes that can be planted, to see that the checks find them. Most were made once.
 
-use super::home::{Home, Leaving, Post};
-use super::{Few, OpId, Out, Wild};
+use crate::backend::subprocess::protocol::home::{Home, Leaving, Post};
+use crate::backend::subprocess::protocol::{Few, OpId, Out, Wild};
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) enum Fault {
+pub(in crate::backend::subprocess::protocol) enum Fault {
     #[default]
     None,
     /// Guards become visible one after another.
@@ -43,7 +43,7 @@ pub(super) enum Fault {
     KeepsPromise,
 }
 
-pub(super) const ALL: [Fault; 17] = [
+pub(in crate::backend::subprocess::protocol) const ALL: [Fault; 17] = [
     Fault::GuardsOneByOne,
     Fault::ClosesEngaged,
     Fault::CancelsEngaged,
@@ -63,7 +63,7 @@ pub(super) const ALL: [Fault; 17] = [
     Fault::KeepsPromise,
 ];
 
-pub(super) fn post_one_by_one<V: Clone, P: Clone>(
+pub(in crate::backend::subprocess::protocol) fn post_one_by_one<V: Clone, P: Clone>(
     home: &mut Home<V, P>,
     op: OpId,
     out: &mut Out<V, P>,

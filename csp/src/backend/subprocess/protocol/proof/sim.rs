@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use super::faults::Fault;
-use super::{
+use crate::backend::subprocess::protocol::{
     ChannelId, Departure, Direction, Event, Machine, Message, NodeId, Offer, OpId, Out, Outcome,
     Parcel, TakenPromise, Token,
 };
