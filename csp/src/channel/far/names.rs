@@ -29,12 +29,16 @@ pub(crate) enum Direction {
     Write,
 }
 
-/// One journey of one end from a node to another.
+/// One journey of one end from a node to another. A node that knows the name may end the journey, so
+/// the name has a part that nobody can guess.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct TransitId {
     pub(crate) origin: NodeId,
+    /// Counts the journeys from there.
     pub(crate) seq: u64,
+    /// Drawn at random.
+    pub(crate) key: u64,
 }
 
 /// Stands in a message for an end that is on its way.

@@ -126,7 +126,7 @@ fn serve(call: Call) -> ! {
     };
     let Start { entry, arguments, stack, passport, shared, ends } = *start;
     // It joins the network before the function runs.
-    let joined = shared.map_or(Ok(()), |shared| node::join(shared, tell_above));
+    let joined = shared.map_or(Ok(()), |shared| node::join(shared, tell_above, parent_is_wild));
     let _ = PASSPORT.set(passport);
     *ENDS.lock().unwrap_or_else(PoisonError::into_inner) = ends;
     let limited = joined.and_then(|()| watch(messages)).and_then(|()| limit(self::passport()));
@@ -239,6 +239,13 @@ fn receive(messages: &IpcReceiver<ToChild>) -> Option<ToChild> {
 fn die() -> ! {
     // SAFETY: ends the process, whatever its threads do.
     unsafe { libc::_exit(FAILED) }
+}
+
+/// Ends the process because nothing more can be had from its parent.
+fn parent_is_wild() {
+    let text = b"csp: the OS process that has started this one broke the protocol between them\n";
+    let _ = std::io::stderr().write_all(text);
+    die();
 }
 
 /// The notes that a test sends to a child that it has started.

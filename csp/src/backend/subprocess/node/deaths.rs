@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use super::estates::{Estates, Heir, Left};
 use super::peers::{Note, UnreadMessage, authors, said_by};
 use super::{Inner, Node, Numbers};
-use crate::backend::subprocess::protocol::{Departure, Last, Machine, NodeId};
+use crate::backend::subprocess::protocol::{Departure, Last, Machine, NodeId, Wild};
 use crate::backend::subprocess::transport::wire::{self, Wired};
 use crate::report::termination::{Cause, Poison};
 
@@ -64,6 +64,24 @@ impl Deaths {
         None
     }
 
+    /// Judges whether a peer may speak of this death: the peer that has told of it, or one that was
+    /// asked about it.
+    pub(super) fn judge(&self, from: NodeId, note: &Note) -> Result<(), Wild> {
+        let (Note::Closing(dead) | Note::Closed(dead) | Note::Dead { dead, .. }) = note else {
+            return Ok(());
+        };
+        let Some(wave) = dead.first().and_then(|name| self.waves.get(name)) else { return Ok(()) };
+        let is_right = match note {
+            Note::Closed(_) => wave.waits_for.contains(&from),
+            Note::Dead { .. } => wave.source.is(from),
+            _ => false,
+        };
+        match is_right {
+            true => Ok(()),
+            false => Err(Wild("a note about a death that others tell of")),
+        }
+    }
+
     /// Returns whether nobody is dying, as far as this node knows.
     pub(super) fn are_told(&self) -> bool {
         self.waves.is_empty()
@@ -97,6 +115,7 @@ impl Node {
         let Some(place) = place else { return };
         self.drain(&mut inner, place);
         let Some(mut peer) = inner.peers.remove(id) else { return };
+        let message = peer.cut.map_or(message, |wild| wild.to_string());
         let unread = peer.link.unread().unwrap_or_default();
         // A node whose home goes on is not dead.
         let moved = inner.estates.inherit(id, well, &process);
@@ -193,7 +212,8 @@ impl Node {
         let Some(wave) = inner.deaths.waves.remove(&name) else { return };
         if let NewsSource::Here { departure, process, message, retired } = wave.source {
             let peers = inner.peers.others(self.id);
-            self.bury(
+            // What the dead node's neighbours have said of the unread is theirs.
+            let _ = self.bury(
                 inner,
                 &peers,
                 Burial {
@@ -209,7 +229,13 @@ impl Node {
     }
 
     /// Tells the deaths to those peers and to the machine.
-    fn bury(&'static self, inner: &mut Inner, peers: &[NodeId], burial: Burial) {
+    fn bury(
+        &'static self,
+        inner: &mut Inner,
+        peers: &[NodeId],
+        burial: Burial,
+    ) -> Result<(), Wild> {
+        let mut forged = Ok(());
         let Burial { dead, departure, process, message, retired, mut unread } = burial;
         // Each peer gets the messages of the nodes behind it back.
         for peer in peers {
@@ -244,13 +270,22 @@ impl Node {
             inner.deaths.dead.insert(node, (departure, process.clone(), message.clone()));
             let Inner { machine, out, .. } = &mut *inner;
             let retired = if at == 0 { &*retired } else { &[] };
-            machine.lost(node, departure, retired, of(self.id), out);
-            inner.estates.lost(node, departure, retired, of);
+            forged = forged.and(machine.lost(node, departure, retired, of(self.id), out));
+            forged = forged.and(inner.estates.lost(node, departure, retired, of));
             self.told(inner);
         }
+        forged
     }
 
-    pub(super) fn noted(&'static self, inner: &mut Inner, from: NodeId, note: Note) {
+    pub(super) fn noted(
+        &'static self,
+        inner: &mut Inner,
+        from: NodeId,
+        note: Note,
+    ) -> Result<(), Wild> {
+        let is_mine = |node| node == self.id || inner.estates.answer_for(node);
+        inner.peers.judge(from, &note, is_mine)?;
+        inner.deaths.judge(from, &note)?;
         match note {
             Note::Up(node) => {
                 inner.peers.ways.insert(NodeId(node), from);
@@ -260,12 +295,11 @@ impl Node {
                     inner.peers.note(parent, &note);
                 }
             }
-            Note::Closing(dead) if !dead.is_empty() => {
+            Note::Closing(dead) => {
                 let waits_for = inner.peers.others(from).into_iter().collect();
                 let (source, unread) = (NewsSource::Peer(from), Vec::new());
                 self.begin_wave(inner, DeathWave { dead, waits_for, source, unread });
             }
-            Note::Closing(_) => {}
             Note::Closed(dead) => {
                 if let Some(name) = dead.first() {
                     self.closed(inner, from, *name);
@@ -285,9 +319,10 @@ impl Node {
                 inner.peers.ways.retain(|node, _| !dead.contains(&node.0));
                 let peers = inner.peers.others(from);
                 let burial = Burial { dead, departure, process, message, retired, unread };
-                self.bury(inner, &peers, burial);
+                self.bury(inner, &peers, burial)?;
             }
         }
+        Ok(())
     }
 
     /// Handles a message to which nobody knows the way: `to` is dead, and was before this node
@@ -304,7 +339,8 @@ impl Node {
         bytes.extend(tail.iter().flat_map(|tail| tail.iter()));
         let unread = vec![UnreadMessage { from: author.0, to: to.0, message: bytes }];
         let burial = inner.deaths.burial(to, unread);
-        self.bury(inner, &[], burial);
+        let heard = self.bury(inner, &[], burial);
+        debug_assert_eq!(heard, Ok(()), "it is this node's own message");
     }
 
     /// Tells the author of a message, which does not know it yet, that `to` is dead.
@@ -390,9 +426,11 @@ impl Node {
         // The homes handle their messages.
         while let Some((from, to, message)) = inner.estates.said.pop_front() {
             if let Some(heir) = inner.estates.heirs.get_mut(&to) {
-                // A message that breaks the rules has no effect.
-                let _ = heir.machine.handle(from, message, &mut heir.out);
+                let handled = heir.machine.handle(from, message, &mut heir.out);
                 inner.estates.stirred.push(to);
+                if let Err(wild) = handled {
+                    inner.peers.cut_way(from, wild);
+                }
             } else {
                 // The home was over meanwhile.
                 self.send_now(inner, from, to, message);
@@ -402,6 +440,7 @@ impl Node {
         for id in std::mem::take(&mut inner.estates.stirred) {
             let Some(heir) = inner.estates.heirs.get_mut(&id) else { continue };
             heir.out.events.clear();
+            inner.out.broken.append(&mut heir.out.broken);
             for (to, message) in std::mem::take(&mut heir.out.send) {
                 if to == self.id {
                     let handled = inner.machine.handle(id, message, &mut inner.out);
@@ -437,7 +476,8 @@ impl Node {
                 let departure = Departure::of(retires);
                 for (at, node) in dead.into_iter().enumerate() {
                     let retired = if at == 0 { &*retired } else { &[] };
-                    inner.estates.lost(NodeId(node), departure, retired, |author| {
+                    // This node has said all of it.
+                    let _ = inner.estates.lost(NodeId(node), departure, retired, |author| {
                         said_by(&unread, author, NodeId(node))
                     });
                 }

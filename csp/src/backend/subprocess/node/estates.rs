@@ -11,7 +11,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 
-use crate::backend::subprocess::protocol::{Departure, Estate, Machine, NodeId, Numbers, Out};
+use crate::backend::subprocess::protocol::{
+    Departure, Estate, Machine, NodeId, Numbers, Out, Wild,
+};
 use crate::backend::subprocess::transport::wire::Wired;
 use crate::channel::far::Bytes;
 
@@ -79,7 +81,7 @@ impl Estates {
         let estates = self.announced.remove(&id).filter(|_| well).unwrap_or_default();
         let mut moved = Vec::new();
         for Left { estate, process: whose } in estates {
-            let machine = Machine::heir(estate);
+            let Some(machine) = Machine::heir(estate) else { continue };
             let node = machine.id();
             let process = if node == id { process.to_owned() } else { whose };
             self.heirs.insert(node, Heir { machine, out: Out::new(node), process });
@@ -97,14 +99,17 @@ impl Estates {
         departure: Departure,
         retired: &[u64],
         unread: impl Fn(NodeId) -> Vec<Wired>,
-    ) {
+    ) -> Result<(), Wild> {
+        let mut forged = Ok(());
         let mut names: Vec<NodeId> = self.heirs.keys().copied().filter(|id| *id != node).collect();
         names.sort_unstable();
         for id in names {
             if let Some(heir) = self.heirs.get_mut(&id) {
-                heir.machine.lost(node, departure, retired, unread(id), &mut heir.out);
+                let heard = heir.machine.lost(node, departure, retired, unread(id), &mut heir.out);
+                forged = forged.and(heard);
                 self.stir(id);
             }
         }
+        forged
     }
 }

@@ -254,14 +254,14 @@ impl Node {
 
     fn links_have_news(&self) -> bool {
         let inner = self.lock();
-        inner.peers.all.iter().any(|peer: &Peer| !peer.cut && peer.link.has_news())
+        inner.peers.all.iter().any(|peer: &Peer| peer.cut.is_none() && peer.link.has_news())
     }
 
     #[cold]
     fn watch(&self, watched: &mut Watched) {
         let inner = self.lock();
         watched.round = Some(self.round.load(Ordering::SeqCst));
-        let listened = inner.peers.all.iter().filter(|peer| !peer.cut);
+        let listened = inner.peers.all.iter().filter(|peer| peer.cut.is_none());
         watched.links = listened
             .map(|peer| WatchedLink { peek: peer.link.peek(), mailbox: peer.mailbox.clone() })
             .collect();

@@ -225,7 +225,7 @@ impl Node {
         }
         let mut message = std::mem::take(&mut inner.message);
         // The peers may change meanwhile, so the place is looked up each time.
-        while let Some(peer) = inner.peers.all.get_mut(place).filter(|peer| !peer.cut) {
+        while let Some(peer) = inner.peers.all.get_mut(place).filter(|peer| peer.cut.is_none()) {
             let from = peer.id;
             let handled = match peer.link.receive(&mut message) {
                 Ok(true) => {
@@ -275,7 +275,8 @@ impl Node {
                     NodeId(u64::from_le_bytes(bytes))
                 };
                 let (author, to) = (number(1), number(9));
-                if author == self.id || inner.peers.way(author) != Some(from) {
+                let is_mine = author == self.id || inner.estates.answer_for(author);
+                if is_mine || inner.peers.way(author) != Some(from) {
                     return Err(Wild("a message in another's name"));
                 }
                 if to == self.id {
@@ -292,13 +293,12 @@ impl Node {
             }
             // From the peer itself.
             Some(&NOTE) => {
-                let note = codec::unpack(&mut &message[1..]);
+                let note = codec::unpack_whole(&message[1..]);
                 let note = note.map_err(|_| Wild("a note that can't be read"))?;
-                self.noted(inner, from, note);
-                Ok(())
+                self.noted(inner, from, note)
             }
             Some(&WAVE) => {
-                let wave = codec::unpack(&mut &message[1..]);
+                let wave = codec::unpack_whole(&message[1..]);
                 let wave = wave.map_err(|_| Wild("a wave that can't be read"))?;
                 self.waves.came(inner.peers.parent == Some(from), from, wave)
             }
@@ -326,6 +326,9 @@ impl Node {
             if inner.estates.are_stirred() {
                 self.answer(inner);
             }
+            while let Some((node, wild)) = inner.out.broken.pop() {
+                inner.peers.cut_way(node, wild);
+            }
             // A process that waits elsewhere waits longer for it, so messages go first.
             self.send_all(inner);
             if inner.estates.are_stirred() && !inner.estates.has_left() {
@@ -349,7 +352,9 @@ impl Node {
         if inner.deaths.bounce(author, to, &message[17..]) {
             return;
         }
-        let Some(place) = inner.peers.place(to) else {
+        // A message does not go back to where it came from: nobody there knows the way, either.
+        let from = inner.peers.place(author);
+        let Some(place) = inner.peers.place(to).filter(|place| Some(*place) != from) else {
             return self.bounce(inner, author, to, &message[17..]);
         };
         // A message for the peer itself still names its author, which is not this node.
@@ -362,7 +367,7 @@ impl Node {
         loop {
             self.pump(false);
             let inner = &mut *self.lock();
-            let waits = |peer: &Peer| !peer.cut && peer.link.is_backed_up();
+            let waits = |peer: &Peer| peer.cut.is_none() && peer.link.is_backed_up();
             // Messages that are withheld from the dying are not forgotten.
             if inner.held_back.is_empty()
                 && !inner.peers.all.iter().any(waits)

@@ -545,17 +545,21 @@ pub(crate) fn started(
     if let Some(peer) = inner.peers.get_mut(id) {
         peer.tell = Some(Arc::new(tell));
         peer.kill = Some(Box::new(kill));
-        if peer.cut {
+        if peer.cut.is_some() {
             peer.kill_it();
         }
     }
 }
 
 /// Joins the parent's network. This OS process is a child, and calls this before it uses channels.
-/// `above` tells its parent something.
-pub(crate) fn join(shared: Invitation, above: fn(Carried)) -> io::Result<()> {
+/// `above` tells its parent something. `end` ends this OS process if its parent breaks the rules.
+pub(crate) fn join(shared: Invitation, above: fn(Carried), end: fn()) -> io::Result<()> {
     memories::tell_above_by(above);
-    NODE.get_or_init(|| Node::joining(shared)).begin_routing()
+    let node = NODE.get_or_init(|| Node::joining(shared));
+    for peer in &mut node.lock().peers.all {
+        peer.kill = Some(Box::new(end));
+    }
+    node.begin_routing()
 }
 
 /// Returns the node that started this one.

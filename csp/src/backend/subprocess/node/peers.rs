@@ -34,7 +34,7 @@ pub(super) struct Peer {
     /// The last message was the answer to that operation, so it will be seen.
     pub(super) answered: bool,
     /// It broke the rules, and its messages are ignored.
-    pub(super) cut: bool,
+    pub(super) cut: Option<Wild>,
     pub(super) kill: Option<Box<dyn Fn() + Send>>,
     /// Messages for it, and from it, except waves.
     pub(super) said: u64,
@@ -75,6 +75,9 @@ pub(super) const NOTE: u8 = 101;
 /// The first byte of waves, the counting rounds of termination detection. Waves are not counted,
 /// because they wake no process.
 pub(super) const WAVE: u8 = 102;
+
+/// The most nodes that are reached by one peer.
+const MOST_BEHIND: usize = 65_536;
 
 /// The nodes' messages about themselves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -142,7 +145,7 @@ impl Peer {
             touched: false,
             leads: None,
             answered: false,
-            cut: false,
+            cut: None,
             kill: None,
             said: 0,
             heard: 0,
@@ -248,7 +251,7 @@ impl Peers {
             return;
         }
         let peer = &mut self.all[place];
-        if peer.cut {
+        if peer.cut.is_some() {
             return;
         }
         peer.said += u64::from(head.first() != Some(&WAVE));
@@ -262,12 +265,70 @@ impl Peers {
 
     /// Cuts a peer off whose messages are nonsense.
     #[cold]
-    pub(super) fn cut(&mut self, place: usize, _wild: Wild) {
+    pub(super) fn cut(&mut self, place: usize, wild: Wild) {
         let peer = &mut self.all[place];
-        if !std::mem::replace(&mut peer.cut, true) {
+        if peer.cut.is_none() {
+            peer.cut = Some(wild);
             peer.kill_it();
             self.round.fetch_add(1, Ordering::SeqCst);
         }
+    }
+
+    /// Cuts the peer off by which the messages of this node come.
+    #[cold]
+    pub(super) fn cut_way(&mut self, node: NodeId, wild: Wild) {
+        if let Some(place) = self.way(node).and_then(|way| self.places.get(&way)) {
+            self.cut(*place, wild);
+        }
+    }
+
+    /// Judges what a peer says of nodes. A peer speaks of the nodes that are reached by it, and of
+    /// the end of no other. Only a child brings new nodes, and leaves a home. `is_mine`: the node
+    /// is this one, or has left its home to this one.
+    pub(super) fn judge(
+        &self,
+        from: NodeId,
+        note: &Note,
+        is_mine: impl Fn(NodeId) -> bool,
+    ) -> Result<(), Wild> {
+        let is_below = self.parent != Some(from);
+        let is_behind = |node: &u64| {
+            let node = NodeId(*node);
+            node != from && !is_mine(node) && self.way(node) == Some(from)
+        };
+        let is_right = match note {
+            Note::Up(node) => {
+                let node = NodeId(*node);
+                let is_new = !is_mine(node)
+                    && self.parent != Some(node)
+                    && !self.is_peer(node)
+                    && !self.ways.contains_key(&node);
+                is_below && is_new && self.may_have_more(from)
+            }
+            Note::Closing(dead) | Note::Moved(dead) => {
+                !dead.is_empty() && dead.iter().all(is_behind)
+            }
+            Note::Dead { dead, unread, .. } => {
+                let is_for_dead = |one: &UnreadMessage| dead.contains(&one.to);
+                !dead.is_empty() && dead.iter().all(is_behind) && unread.iter().all(is_for_dead)
+            }
+            Note::Farewell(_) => is_below,
+            Note::Estates(estates) => {
+                let mut ids = estates.iter().map(|left| left.estate.id());
+                is_below && ids.all(|id| id == from || is_behind(&id.0))
+            }
+            // Compared with the question.
+            Note::Closed(_) => true,
+        };
+        match is_right {
+            true => Ok(()),
+            false => Err(Wild("a note about nodes that its sender does not speak for")),
+        }
+    }
+
+    fn may_have_more(&self, peer: NodeId) -> bool {
+        let behind = || self.ways.values().filter(|way| **way == peer);
+        self.ways.len() < MOST_BEHIND || behind().count() < MOST_BEHIND
     }
 
     pub(super) fn touch(&mut self, place: usize) {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::home::{Dead, Home, Leaving};
 use super::table::Table;
+use super::waiting::{Ahead, Statements};
 use super::{Departure, Direction, Ending, Message, NodeId, OpId, Out, Parcel, TransitId, Wild};
 
 #[cfg(test)]
@@ -23,21 +24,18 @@ pub(super) struct Counts {
     channels: Table<u64, Rows>,
     transits: BTreeMap<TransitId, Transit>,
     /// Journeys that ended before they were known to have begun. The two messages came by different
-    /// ways.
+    /// ways. Only this node and dead nodes are believed before the beginning is known.
     early: BTreeSet<TransitId>,
+    /// Journeys that are over without an arrival, as far as this home knows: channel and direction
+    /// of the end. Such an end may arrive all the same. Only the latest are remembered.
+    given_up: BTreeMap<TransitId, (u64, Direction)>,
     /// For each node, the number of its journeys up to which all are known to have begun. A link
     /// keeps their order.
     seen: BTreeMap<NodeId, u64>,
     /// Ends inside values that stand here, or that were given from here and have not been heard of.
     charge: BTreeMap<TransitId, Charge>,
     /// Statements about nodes that are not yet known to be dead here.
-    ahead: BTreeMap<NodeId, Vec<Ahead>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-enum Ahead {
-    Ask { from: NodeId, transit: TransitId },
-    Gone { transit: TransitId },
+    pub(super) ahead: Statements,
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -48,21 +46,26 @@ struct Rows {
     writers: u32,
     had_reader: bool,
     had_writer: bool,
+    /// The number of values that each node was given and has not given back.
+    given: BTreeMap<NodeId, u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-struct Transit {
-    channel: u64,
-    direction: Direction,
-    via: NodeId,
+pub(super) struct Transit {
+    pub(super) channel: u64,
+    pub(super) direction: Direction,
+    pub(super) via: NodeId,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-struct Charge {
-    home: NodeId,
+pub(super) struct Charge {
+    pub(super) home: NodeId,
     /// `None`: the value is here.
-    given_to: Option<NodeId>,
+    pub(super) given_to: Option<NodeId>,
 }
+
+/// The number of journeys that are remembered after they were given up.
+const REMEMBERED: usize = 65_536;
 
 impl Rows {
     fn add(&mut self, direction: Direction) {
@@ -116,6 +119,62 @@ impl Counts {
             .is_none_or(|rows| rows.readers == 0 && rows.writers == 0 && rows.handles == 0)
     }
 
+    /// Returns whether the node has an end of the channel: of this direction, or of any.
+    #[inline]
+    pub(super) fn holds(
+        &self,
+        index: u64,
+        node: NodeId,
+        direction: Option<Direction>,
+    ) -> Option<bool> {
+        let rows = &self.channels.get(&index)?.rows;
+        let has = |direction| rows.contains_key(&(node, direction));
+        Some(match direction {
+            Some(direction) => has(direction),
+            None => has(Direction::Read) || has(Direction::Write),
+        })
+    }
+
+    pub(super) fn transit(&self, transit: TransitId) -> Option<&Transit> {
+        self.transits.get(&transit)
+    }
+
+    pub(super) fn charge(&self, transit: TransitId) -> Option<&Charge> {
+        self.charge.get(&transit)
+    }
+
+    pub(super) fn given_up(&self, transit: TransitId) -> Option<(u64, Direction)> {
+        self.given_up.get(&transit).copied()
+    }
+
+    /// Returns the number of the next journey of this node, as far as is known.
+    pub(super) fn next_journey(&self, node: NodeId) -> u64 {
+        self.seen.get(&node).copied().unwrap_or(0)
+    }
+
+    /// Records that the journey is over without an arrival.
+    pub(super) fn give_up(&mut self, transit: TransitId, channel: u64, direction: Direction) {
+        self.given_up.insert(transit, (channel, direction));
+        if self.given_up.len() > REMEMBERED {
+            self.given_up.pop_first();
+        }
+    }
+
+    /// Returns whether the node was given a value of this channel that it has not given back.
+    pub(super) fn was_given(&self, index: u64, node: NodeId) -> bool {
+        let rows = self.channels.get(&index);
+        rows.is_none_or(|rows| rows.given.get(&node).is_some_and(|given| *given > 0))
+    }
+
+    /// Records that the node has given a value back.
+    pub(super) fn gives_back(&mut self, index: u64, node: NodeId) {
+        if let Some(given) =
+            self.channels.get_mut(&index).and_then(|rows| rows.given.get_mut(&node))
+        {
+            *given = given.saturating_sub(1);
+        }
+    }
+
     /// Takes charge of the ends in a value that has come here, or has come back.
     pub(super) fn take_charge<V>(&mut self, parcel: &Parcel<V>, dead: &Dead) {
         for token in &parcel.tokens {
@@ -128,7 +187,12 @@ impl Counts {
         }
     }
 
-    pub(super) fn hand_over<V>(&mut self, me: NodeId, to: NodeId, parcel: &Parcel<V>) {
+    pub(super) fn hand_over<V>(&mut self, me: NodeId, to: NodeId, index: u64, parcel: &Parcel<V>) {
+        if to != me
+            && let Some(rows) = self.channels.get_mut(&index)
+        {
+            *rows.given.entry(to).or_default() += 1;
+        }
         for token in &parcel.tokens {
             // If the value is given to this node itself, it has also arrived.
             if to == me {
@@ -225,30 +289,29 @@ impl<V: Clone, P: Clone> Home<V, P> {
         transit: TransitId,
         via: NodeId,
         out: &mut Out<V, P>,
-    ) -> Result<(), Wild> {
-        // The sender may only speak for itself, and its journeys begin in order.
-        if transit.origin != from {
-            return Err(Wild("an end sent out in another's name"));
-        }
-        self.counts.seen.insert(from, transit.seq + 1);
+    ) {
+        // The journeys of a node begin in order.
+        self.counts.seen.insert(from, transit.seq.saturating_add(1));
         #[cfg(test)]
         if self.fault == Fault::TransitUncounted {
-            return Ok(());
+            return;
         }
         if self.counts.early.remove(&transit) {
-            self.journey_over(transit, via, out);
-            return Ok(());
+            return self.journey_over(transit, via, out);
         }
         // The node that would have charge of it is dead, and so is the value that carries it.
         if self.dead.contains(&via) {
-            return Ok(());
+            self.counts.give_up(transit, channel, direction);
+            return;
         }
-        if let Some(rows) = self.counts.channels.get_mut(&channel) {
+        let Some(rows) = self.counts.channels.get_mut(&channel) else {
+            return self.counts.give_up(transit, channel, direction);
+        };
+        {
             rows.add(direction);
             let row = Transit { channel, direction, via };
             self.counts.transits.insert(transit, row);
         }
-        Ok(())
     }
 
     fn journey_over(&mut self, transit: TransitId, via: NodeId, out: &mut Out<V, P>) {
@@ -265,11 +328,11 @@ impl<V: Clone, P: Clone> Home<V, P> {
         direction: Direction,
         transit: TransitId,
         out: &mut Out<V, P>,
-    ) -> Result<(), Wild> {
+    ) {
         // Counted for its new holder before it is discounted as in transit.
         self.join(channel, from, direction);
         self.arrived(from, channel, transit, out);
-        Ok(())
+        self.counts.given_up.remove(&transit);
     }
 
     pub(super) fn dropped(
@@ -279,6 +342,11 @@ impl<V: Clone, P: Clone> Home<V, P> {
         transit: TransitId,
         out: &mut Out<V, P>,
     ) {
+        // An end that was destroyed before it left does not arrive, except by a mistake of the node
+        // that destroyed it. The node where it arrives has made none.
+        if let Some(row) = self.counts.transits.get(&transit) {
+            self.counts.give_up(transit, row.channel, row.direction);
+        }
         self.arrived(from, channel, transit, out);
     }
 
@@ -315,8 +383,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         out: &mut Out<V, P>,
     ) {
         if !self.dead.contains(&dead) {
-            let ahead = self.counts.ahead.entry(dead).or_default();
-            ahead.push(Ahead::Ask { from, transit });
+            self.counts.ahead.push(dead, Ahead::Ask { from, transit });
         } else if !self.counts.charge.contains_key(&transit) {
             out.to(from, Message::Gone { transit, dead });
         }
@@ -324,11 +391,17 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     /// Records that an end was lost with `dead`, unless the dead node itself has reported the
     /// arrival.
-    pub(super) fn gone(&mut self, transit: TransitId, dead: NodeId, out: &mut Out<V, P>) {
+    pub(super) fn gone(
+        &mut self,
+        from: NodeId,
+        transit: TransitId,
+        dead: NodeId,
+        out: &mut Out<V, P>,
+    ) {
         if !self.dead.contains(&dead) {
-            let ahead = self.counts.ahead.entry(dead).or_default();
-            ahead.push(Ahead::Gone { transit });
+            self.counts.ahead.push(dead, Ahead::Gone { from, transit });
         } else if let Some(row) = self.counts.transits.remove(&transit) {
+            self.counts.give_up(transit, row.channel, row.direction);
             self.counts.charge.remove(&transit);
             self.given_up(row.channel, dead, out);
             self.discount(row, out);
@@ -338,9 +411,9 @@ impl<V: Clone, P: Clone> Home<V, P> {
     }
 
     /// Returns whether the news that the end has set out is still to come.
-    fn may_be_early(&self, transit: TransitId) -> bool {
+    pub(super) fn may_be_early(&self, transit: TransitId) -> bool {
         !self.dead.contains(&transit.origin)
-            && self.counts.seen.get(&transit.origin) <= Some(&transit.seq)
+            && self.counts.next_journey(transit.origin) <= transit.seq
     }
 
     /// Poisons this channel if that is the dead node's departure: it held ends of the channel.
@@ -356,8 +429,9 @@ impl<V: Clone, P: Clone> Home<V, P> {
         departure: Departure,
         unread: Vec<Message<V, P>>,
         out: &mut Out<V, P>,
-    ) {
+    ) -> Result<(), Wild> {
         self.dead.insert(node, departure);
+        let mut forged = Ok(());
         // The value that was given last goes back first, so the value that was given first ends up
         // in front.
         let mut stirred = BTreeSet::new();
@@ -369,6 +443,11 @@ impl<V: Clone, P: Clone> Home<V, P> {
             if let Message::Done { channel, parcel: Some(parcel), .. }
             | Message::Commit { channel, parcel: Some(parcel), .. } = message
             {
+                if let Err(wild) = self.may_give_back(node, channel, &parcel) {
+                    forged = Err(wild);
+                    continue;
+                }
+                self.counts.gives_back(channel, node);
                 self.put_back(channel, parcel, out);
                 stirred.insert(channel);
             }
@@ -382,17 +461,21 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
         // The ends that it held, and the ends on their way to or from it.
         self.drop_rows(node, out);
+        for (_, rows) in self.counts.channels.each_mut() {
+            rows.given.remove(&node);
+        }
         self.drop_transits(node, out);
         self.counts.charge.retain(|_, charge| charge.home != node);
         self.counts.early.retain(|transit| transit.origin != node);
         self.counts.seen.remove(&node);
         // The statements about it that had come early.
-        for ahead in self.counts.ahead.remove(&node).unwrap_or_default() {
+        for ahead in self.counts.ahead.take(node) {
             match ahead {
                 Ahead::Ask { from, transit } => self.asked(from, transit, node, out),
-                Ahead::Gone { transit } => self.gone(transit, node, out),
+                Ahead::Gone { from, transit } => self.gone(from, transit, node, out),
             }
         }
+        forged
     }
 
     /// Gives up the offers and ends of a node whose processes have all ended. The node is not dead:
@@ -493,7 +576,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             .collect();
         for (transit, via) in open {
             if via == node {
-                self.gone(transit, node, out);
+                self.gone(self.id, transit, node, out);
             } else {
                 let dead = node;
                 out.to(via, Message::Ask { transit, dead });

@@ -20,6 +20,19 @@ struct EndCount {
     registered: u32,
 }
 
+/// Draws what nobody can guess, by a secret of this OS process (SipHash).
+#[cfg(not(test))]
+fn key(seq: u64) -> u64 {
+    use std::hash::BuildHasher;
+    std::hash::RandomState::new().hash_one(seq)
+}
+
+/// Models must do the same each time.
+#[cfg(test)]
+fn key(seq: u64) -> u64 {
+    seq.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 impl Ends {
     pub(super) fn new(me: NodeId) -> Self {
         Ends { me, next: 0, held: BTreeMap::new() }
@@ -28,12 +41,18 @@ impl Ends {
     pub(super) fn transit(&mut self) -> TransitId {
         let seq = self.next;
         self.next += 1;
-        TransitId { origin: self.me, seq }
+        TransitId { origin: self.me, seq, key: key(seq) }
     }
 
     /// Counts a clone of an end that is here.
     pub(super) fn add(&mut self, channel: ChannelId, direction: Direction) {
         self.held.entry((channel, direction)).or_default().here += 1;
+    }
+
+    /// Returns whether any end of this channel is here.
+    pub(super) fn holds(&self, channel: ChannelId) -> bool {
+        let has = |direction| self.held.contains_key(&(channel, direction));
+        has(Direction::Read) || has(Direction::Write)
     }
 
     pub(super) fn arrive<V, P>(&mut self, token: Token, out: &mut Out<V, P>) {

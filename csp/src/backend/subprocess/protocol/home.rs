@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::counts::Counts;
 use super::pairs::Pair;
 use super::table::{Last, Table};
+use super::waiting::Waiting;
 use super::{
-    ChannelId, Departure, Direction, Ending, Few, Message, NodeId, Offer, OpId, Out, Parcel, Wild,
+    ChannelId, Departure, Direction, Ending, Few, Message, NodeId, Offer, OpId, Out, Parcel,
+    TransitId, Wild,
 };
 
 #[cfg(test)]
@@ -26,7 +28,7 @@ pub(super) type Dead = Last<NodeId, Departure, 4096>;
 pub(super) struct Home<V, P> {
     pub(super) id: NodeId,
     pub(super) channels: Table<u64, HomeChannel<V, P>>,
-    next: u64,
+    pub(super) next: u64,
     pub(super) posts: Table<OpId, Post<V>>,
     /// Undecided pairs, by the operation that names them: the reader if there is one.
     pub(super) pairs: Table<OpId, Pair>,
@@ -36,6 +38,7 @@ pub(super) struct Home<V, P> {
     /// Extended reads that are done and not finished, each with the writer that waits for it.
     pub(super) extended: BTreeMap<OpId, WaitingWriter>,
     pub(super) counts: Counts,
+    pub(super) waiting: Waiting<V, P>,
     pub(super) dead: Dead,
     #[cfg(test)]
     #[serde(skip)]
@@ -137,6 +140,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             forgone: BTreeSet::new(),
             extended: BTreeMap::new(),
             counts: Counts::default(),
+            waiting: Waiting::default(),
             dead: Dead::default(),
             #[cfg(test)]
             fault: Fault::None,
@@ -532,8 +536,9 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     /// Keeps a late value for the next reader, because the reader that it was promised to is dead.
     /// Its writer waits no longer.
-    pub(super) fn returned(&mut self, index: u64, out: &mut Out<V, P>) {
-        if let Some(channel) = self.channels.get_mut(&index)
+    pub(super) fn returned(&mut self, index: u64, transit: TransitId, out: &mut Out<V, P>) {
+        if self.counts.transit(transit).is_some()
+            && let Some(channel) = self.channels.get_mut(&index)
             && channel.late
         {
             channel.capacity = 1;
@@ -568,6 +573,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         self.posts.is_empty()
             && self.pairs.is_empty()
             && self.extended.is_empty()
+            && self.waiting.is_empty()
             && self.channels.all(is_over)
     }
 

@@ -26,7 +26,33 @@ impl Departure {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// A guard that can still be performed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Standing {
+    pub(crate) home: NodeId,
+    pub(crate) kind: Kind,
+}
+
+impl Standing {
+    pub(super) fn of<V>(offer: &Offer<V>) -> Self {
+        let kind = match offer {
+            Offer::Read { .. } => Kind::Read,
+            Offer::Write { .. } => Kind::Write,
+            Offer::Retired { .. } => Kind::Retired,
+        };
+        Self { home: offer.channel().home, kind }
+    }
+}
+
+/// The kind of a guard.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Kind {
+    Read,
+    Write,
+    Retired,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(crate) enum Message<V, P> {
     // Owner to home.
     /// All guards of one operation that stand at this home, in order of preference. They become
@@ -152,6 +178,7 @@ pub(crate) enum Message<V, P> {
     /// A reading end has come back, inside a value that a dead reader had not taken.
     Returned {
         channel: u64,
+        transit: TransitId,
     },
 
     // Between the home of an end in transit and the home of the channel that carries it.

@@ -34,15 +34,17 @@ mod owner;
 mod pairs;
 #[cfg(test)]
 mod proof;
+mod rights;
 mod table;
+mod waiting;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::message::{
-    ChannelId, Departure, Direction, Ending, Message, NodeId, Offer, OpId, Parcel, TakenPromise,
-    Token, TransitId,
+    ChannelId, Departure, Direction, Ending, Kind, Message, NodeId, Offer, OpId, Parcel, Standing,
+    TakenPromise, Token, TransitId,
 };
 
 pub(crate) use self::out::{Event, Out, Outcome, Wild};
@@ -74,6 +76,13 @@ pub(crate) struct Machine<V, P> {
 pub(crate) struct Estate<V, P> {
     home: Home<V, P>,
     retired: Last<ChannelId, (), 4096>,
+}
+
+impl<V, P> Estate<V, P> {
+    /// Returns the node whose home it is.
+    pub(crate) fn id(&self) -> NodeId {
+        self.home.id
+    }
 }
 
 impl<V: Clone, P: Clone> Machine<V, P> {
@@ -127,8 +136,11 @@ impl<V: Clone, P: Clone> Machine<V, P> {
     }
 
     pub(crate) fn poison(&mut self, channel: ChannelId, cause: P, out: &mut Out<V, P>) {
-        let message = Message::Poison { channel: channel.index, cause };
-        self.send_home(channel, message, out);
+        // The last end may just have been dropped.
+        if channel.home == self.id || self.owner.ends.holds(channel) {
+            let message = Message::Poison { channel: channel.index, cause };
+            self.send_home(channel, message, out);
+        }
     }
 
     /// Stores a value that the channel had buffered before other nodes could reach the channel.
@@ -227,12 +239,16 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         Estate { home: self.home, retired: self.retired }
     }
 
-    /// Makes a machine that answers for a node whose processes have left.
-    pub(crate) fn heir(estate: Estate<V, P>) -> Self {
+    /// Makes a machine that answers for a node whose processes have left. Returns `None` if the
+    /// estate contradicts itself.
+    pub(crate) fn heir(estate: Estate<V, P>) -> Option<Self> {
         let Estate { home, retired } = estate;
+        if !home.is_sound() {
+            return None;
+        }
         let mut owner = Owner::new(home.id);
         owner.gone = true;
-        Machine { id: home.id, home, owner, abandoned: BTreeMap::new(), retired }
+        Some(Machine { id: home.id, home, owner, abandoned: BTreeMap::new(), retired })
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -401,24 +417,10 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.send_home(channel, Message::Finish { op: op.seq }, out);
     }
 
-    /// Handles a message from another node.
-    pub(crate) fn handle(
-        &mut self,
-        from: NodeId,
-        message: Message<V, P>,
-        out: &mut Out<V, P>,
-    ) -> Result<(), Wild> {
-        if self.is_dead(from) {
-            return Ok(());
-        }
-        let result = self.dispatch(from, message, out);
-        self.settle(out);
-        result
-    }
-
     /// Handles the death of a node, after all messages that it sent. `unread`: the messages that it
     /// had not read, oldest first. `retired`: its last words. Every node of a network is told of
-    /// every death, whether it knew the dead node or not.
+    /// every death, whether it knew the dead node or not. The error: some of the unread messages
+    /// were never sent. They have no effect.
     pub(crate) fn lost(
         &mut self,
         node: NodeId,
@@ -426,9 +428,13 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         retired: &[u64],
         unread: Vec<Message<V, P>>,
         out: &mut Out<V, P>,
-    ) {
+    ) -> Result<(), Wild> {
         if self.is_dead(node) {
-            return;
+            return Ok(());
+        }
+        let mut forged = Ok(());
+        if !self.home.waiting.is_empty() {
+            self.hear_dying(node, out);
         }
         for index in retired {
             self.retired.insert(ChannelId { home: node, index: *index }, ());
@@ -436,13 +442,17 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         if !retired.is_empty() {
             let had_retired = |channel| self.retired.contains(&channel);
             for message in &unread {
-                self.owner.unheard(node, message, had_retired, out);
+                forged = forged.and(self.owner.unheard(node, message, had_retired, out));
             }
         }
-        self.home.lost(node, departure, unread, out);
+        forged = forged.and(self.home.lost(node, departure, unread, out));
         self.settle(out);
         self.owner.lost(node, out);
         self.settle(out);
+        if !self.home.waiting.is_empty() {
+            self.release(out);
+        }
+        forged
     }
 
     #[cfg(test)]
@@ -494,17 +504,19 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                 Ok(())
             }
             Message::MoveOut { channel, direction, transit, via } => {
-                self.home.move_out(from, channel, direction, transit, via, out)
+                self.home.move_out(from, channel, direction, transit, via, out);
+                Ok(())
             }
             Message::MoveIn { channel, direction, transit } => {
-                self.home.move_in(from, channel, direction, transit, out)
+                self.home.move_in(from, channel, direction, transit, out);
+                Ok(())
             }
             Message::Drop { channel, transit } => {
                 self.home.dropped(from, channel, transit, out);
                 Ok(())
             }
-            Message::Returned { channel } => {
-                self.home.returned(channel, out);
+            Message::Returned { channel, transit } => {
+                self.home.returned(channel, transit, out);
                 Ok(())
             }
             Message::Settled { transit } => {
@@ -516,7 +528,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                 Ok(())
             }
             Message::Gone { transit, dead } => {
-                self.home.gone(transit, dead, out);
+                self.home.gone(from, transit, dead, out);
                 Ok(())
             }
             // To the home: a node whose processes have ended.
@@ -529,7 +541,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                 Ok(())
             }
             Message::Back { channel, parcel } => {
-                self.home.given_back(channel, parcel, out);
+                self.home.given_back(from, channel, parcel, out);
                 Ok(())
             }
             // To an owner whose processes have ended: it gives back and ignores.

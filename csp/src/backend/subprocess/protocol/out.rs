@@ -11,6 +11,8 @@ pub(crate) struct Out<V, P> {
     pub(super) local: VecDeque<Message<V, P>>,
     pub(crate) send: Vec<(NodeId, Message<V, P>)>,
     pub(crate) events: Vec<Event<V, P>>,
+    /// Nodes that have broken the protocol, other than the one that is being heard.
+    pub(crate) broken: Vec<(NodeId, Wild)>,
     /// Asked before a mixed operation is performed at a guard, or held (`None`): is its process
     /// still available? After a yes the process is reserved until the event.
     pub(crate) gate: Box<dyn FnMut(OpId, Option<u16>) -> bool + Send>,
@@ -61,6 +63,7 @@ impl<V, P> Out<V, P> {
             local: VecDeque::new(),
             send: Vec::new(),
             events: Vec::new(),
+            broken: Vec::new(),
             gate: Box::new(|_, _| true),
             #[cfg(test)]
             wild: false,

@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, VecDeque};
 use super::ends::Ends;
 use super::table::Table;
 use super::{
-    ChannelId, Ending, Event, Few, Message, NodeId, Offer, OpId, Out, Outcome, Parcel, Wild,
+    ChannelId, Ending, Event, Few, Kind, Message, NodeId, Offer, OpId, Out, Outcome, Parcel,
+    Standing, Wild,
 };
 
 #[cfg(test)]
@@ -27,22 +28,22 @@ pub(super) struct Owner<V, P> {
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Op<V, P> {
-    /// The home of each guard that can still be performed.
-    guards: Few<Option<NodeId>>,
-    multi: bool,
+    /// The guards that can still be performed.
+    pub(super) guards: Few<Option<Standing>>,
+    pub(super) multi: bool,
     /// Its process has other guards, and the gate asks it.
     mixed: bool,
-    state: OpState<V>,
+    pub(super) state: OpState<V>,
     /// Its process withdraws it, as soon as that is possible.
     withdrawing: bool,
     /// It has failed, and ends as soon as the home that holds it lets go.
     failing: Option<(u16, Ending<P>)>,
     /// Homes that have yet to say that nothing can be performed now.
-    probes: Vec<NodeId>,
+    pub(super) probes: Vec<NodeId>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum OpState<V> {
+pub(super) enum OpState<V> {
     Open,
     /// A home decides about it, for a pair whose other half that home asks. Questions of other
     /// homes wait meanwhile.
@@ -58,8 +59,8 @@ enum OpState<V> {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Query<V> {
-    home: NodeId,
+pub(super) struct Query<V> {
+    pub(super) home: NodeId,
     /// `None`: it is to be reserved.
     claim: Option<Claim<V>>,
 }
@@ -75,7 +76,7 @@ impl<V, P> Op<V, P> {
     /// Returns the homes at which it stands, each once.
     fn homes(&self) -> Vec<NodeId> {
         let mut homes: Vec<NodeId> = Vec::new();
-        for home in self.guards.iter().flatten() {
+        for Standing { home, .. } in self.guards.iter().flatten() {
             if !homes.contains(home) {
                 homes.push(*home);
             }
@@ -85,7 +86,7 @@ impl<V, P> Op<V, P> {
 
     fn leave(&mut self, home: NodeId) {
         for guard in &mut self.guards {
-            if *guard == Some(home) {
+            if guard.is_some_and(|guard| guard.home == home) {
                 *guard = None;
             }
         }
@@ -121,7 +122,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         self.next += 1;
         let home = |(_, offer): &(u16, Offer<V>)| offer.channel().home;
         let op = Op {
-            guards: offers.iter().map(|offer| Some(home(offer))).collect(),
+            guards: offers.iter().map(|(_, offer)| Some(Standing::of(offer))).collect(),
             multi: false,
             mixed,
             state: OpState::Open,
@@ -200,8 +201,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         let mut watcher = None;
         for (guard, offer) in over {
             let op = self.ops.get_mut(&id.seq);
-            if let Some(home) = op.and_then(|op| op.guards.get_mut(usize::from(guard))) {
-                *home = None;
+            if let Some(standing) = op.and_then(|op| op.guards.get_mut(usize::from(guard))) {
+                *standing = None;
             }
             match offer {
                 Offer::Write { parcel, .. } => parcel.destroy(out),
@@ -232,21 +233,22 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         message: &Message<V, P>,
         had_retired: impl Fn(ChannelId) -> bool,
         out: &mut Out<V, P>,
-    ) {
-        let Message::Post { op, guards, .. } = message else { return };
+    ) -> Result<(), Wild> {
+        let Message::Post { op, guards, .. } = message else { return Ok(()) };
         let id = OpId { node: self.id, seq: *op };
         for (guard, offer) in guards.iter().filter(|(_, offer)| had_retired(offer.channel())) {
             let open = self.ops.get(op).filter(|op| matches!(op.state, OpState::Open));
-            if let (Offer::Retired { .. }, Some(mixed)) = (offer, open.map(|op| op.mixed))
+            let watches = open.filter(|op| op.kind(*guard, home) == Some(Kind::Retired));
+            if let (Offer::Retired { .. }, Some(mixed)) = (offer, watches.map(|op| op.mixed))
                 && (!mixed || (out.gate)(id, Some(*guard)))
             {
                 let claim = Claim { guard: *guard, parcel: None, park: false };
                 self.perform(id.seq, home, claim, out);
-                return;
+                return Ok(());
             }
-            let told = self.closed(id, home, *guard, Ending::Retired, out);
-            debug_assert_eq!(told, Ok(()), "it was posted there");
+            self.closed(id, home, *guard, Ending::Retired, out)?;
         }
+        Ok(())
     }
 
     pub(super) fn withdraw(&mut self, id: OpId, out: &mut Out<V, P>) {
@@ -318,10 +320,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         out: &mut Out<V, P>,
     ) -> Result<(), Wild> {
         let op = self.stands(id.seq, guard, from)?;
-        match op.state {
-            OpState::Open if !op.multi => {}
-            OpState::Parked { guard: parked, .. } if guard == parked => {}
-            _ => return Err(Wild("done, but not by its home")),
+        if !op.may_be_done(guard) {
+            return Err(Wild("done, but not by its home"));
         }
         self.complete(id.seq, guard, parcel, out);
         Ok(())
@@ -334,7 +334,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         out: &mut Out<V, P>,
     ) -> Result<(), Wild> {
         let op = self.ops.get(&id.seq).ok_or(Wild("withdrawn twice"))?;
-        if op.multi || !op.withdrawing || !op.guards.contains(&Some(from)) {
+        if op.multi || !op.withdrawing || !op.is_at(from) {
             return Err(Wild("withdrawn, but not by its owner"));
         }
         self.finish(id.seq, Outcome::Withdrawn, out);
@@ -352,7 +352,7 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         let Some(op) = self.ops.get_mut(&id.seq) else {
             return Ok(());
         };
-        if op.guards.get(usize::from(guard)) != Some(&Some(from)) {
+        if op.kind(guard, from).is_none() {
             return Err(Wild("a guard closed that does not stand there"));
         }
         // A retired channel closes one guard. Every other ending fails the operation.
@@ -418,8 +418,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         };
         // Did the owner post this there?
         let stands = match &query.claim {
-            Some(claim) => op.guards.get(usize::from(claim.guard)) == Some(&Some(query.home)),
-            None => op.guards.contains(&Some(query.home)),
+            Some(claim) => op.kind(claim.guard, query.home).is_some(),
+            None => op.is_at(query.home),
         };
         if !stands || !op.multi {
             return Err(Wild("a question about a guard that does not stand there"));
@@ -482,9 +482,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         out: &mut Out<V, P>,
     ) -> Result<(), Wild> {
         let op = self.stands(id.seq, claim.guard, from)?;
-        match op.state {
-            OpState::Reserved { home, .. } if home == from => {}
-            _ => return Err(Wild("a commit of an operation that is not held")),
+        if !op.is_held_by(from) {
+            return Err(Wild("a commit of an operation that is not held"));
         }
         self.perform(id.seq, from, claim, out);
         Ok(())
@@ -593,10 +592,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
 
     fn stands(&self, seq: u64, guard: u16, home: NodeId) -> Result<&Op<V, P>, Wild> {
         let op = self.ops.get(&seq).ok_or(Wild("about an operation that is over"))?;
-        match op.guards.get(usize::from(guard)) == Some(&Some(home)) {
-            true => Ok(op),
-            false => Err(Wild("about a guard that does not stand there")),
-        }
+        op.kind(guard, home).ok_or(Wild("about a guard that does not stand there"))?;
+        Ok(op)
     }
 
     pub(super) fn lost(&mut self, node: NodeId, out: &mut Out<V, P>) {
@@ -605,7 +602,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             let Some(op) = self.ops.get_mut(&seq) else {
                 continue;
             };
-            let Some(guard) = op.guards.iter().position(|home| *home == Some(node)) else {
+            let Some(guard) = op.guards.iter().position(|at| at.is_some_and(|at| at.home == node))
+            else {
                 // All its guards there have closed: that home has nothing for it now.
                 self.probed(OpId { node: self.id, seq }, node, out);
                 continue;

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::home::{Home, HomeChannel, Leaving, WaitingWriter};
-use super::{Direction, Message, Offer, OpId, Out, Parcel, Wild};
+use super::{Direction, Message, NodeId, Offer, OpId, Out, Parcel, Token, Wild};
 
 #[cfg(test)]
 use super::proof::faults::Fault;
@@ -60,6 +60,25 @@ impl Pair {
 }
 
 impl<V: Clone, P: Clone> Home<V, P> {
+    /// Returns whether a home that was left can be relied on: each pair names operations that are
+    /// engaged in it, each engaged operation has its pair, and places in a store are in it.
+    pub(super) fn is_sound(&self) -> bool {
+        let is_in = |op: OpId, name: &OpId| {
+            self.posts.get(&op).is_some_and(|post| post.engaged.as_ref() == Some(name))
+        };
+        let pairs = self.pairs.iter().all(|(name, pair)| {
+            let partner = pair.partner().is_none_or(|(op, _)| is_in(op, name));
+            is_in(pair.asked, name) && partner
+        });
+        let engaged =
+            self.posts.all(|post| post.engaged.is_none_or(|name| self.pairs.contains_key(&name)));
+        let stores = self.channels.all(|channel| {
+            let length = channel.stored.len();
+            channel.back <= length && channel.on_offer.is_none_or(|at| at < length)
+        });
+        pairs && engaged && stores
+    }
+
     /// Engages or completes a reader and a writer, both free, that have met on a rendezvous
     /// channel.
     pub(super) fn meet(
@@ -156,7 +175,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         parcel: Parcel<V>,
         out: &mut Out<V, P>,
     ) {
-        self.counts.hand_over(self.id, op.node, &parcel);
+        self.counts.hand_over(self.id, op.node, channel, &parcel);
         out.to(op.node, Message::Done { op: op.seq, guard, channel, parcel: Some(parcel) });
     }
 
@@ -203,7 +222,14 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     /// Puts a value back that a node gives back. Such values come in the order in which they were
     /// given. The ends in a promise that was read have set out anew.
-    pub(super) fn given_back(&mut self, index: u64, parcel: Parcel<V>, out: &mut Out<V, P>) {
+    pub(super) fn given_back(
+        &mut self,
+        from: NodeId,
+        index: u64,
+        parcel: Parcel<V>,
+        out: &mut Out<V, P>,
+    ) {
+        self.counts.gives_back(index, from);
         self.put_back_behind(index, parcel, |channel| channel.back, out);
         self.stir(index, out);
     }
@@ -219,7 +245,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         // The ends in it are in this home's charge again. Reading ends are known to have come back.
         for token in &parcel.tokens {
             if token.direction == Direction::Read {
-                let message = Message::Returned { channel: token.channel.index };
+                let Token { channel, transit, .. } = *token;
+                let message = Message::Returned { channel: channel.index, transit };
                 out.to(token.channel.home, message);
             }
         }
@@ -332,7 +359,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 let parcel = self.perform(writer.0, writer.1, out);
                 self.perform(op, reader.1, out);
                 if let Some(parcel) = parcel {
-                    self.counts.hand_over(self.id, op.node, &parcel);
+                    self.counts.hand_over(self.id, op.node, index, &parcel);
                 }
                 if held {
                     self.commit(writer, index, None, extended, out);
@@ -357,7 +384,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                         self.stir(index, out);
                     }
                     Some(parcel) if held => {
-                        self.counts.hand_over(self.id, reader.0.node, &parcel);
+                        self.counts.hand_over(self.id, reader.0.node, index, &parcel);
                         self.commit(reader, index, Some(parcel), false, out);
                     }
                     Some(parcel) => self.deliver(reader, index, parcel, out),
@@ -373,7 +400,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                     && let Some(at) = channel.on_offer.take()
                     && let Some(parcel) = channel.take(at)
                 {
-                    self.counts.hand_over(self.id, op.node, &parcel);
+                    self.counts.hand_over(self.id, op.node, index, &parcel);
                 }
                 self.stir(index, out);
             }
@@ -543,7 +570,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
     }
 
     /// Answers for a dead node: every pair that waits for its answer gets a refusal.
-    pub(super) fn refuse_for(&mut self, dead: super::NodeId, out: &mut Out<V, P>) {
+    pub(super) fn refuse_for(&mut self, dead: NodeId, out: &mut Out<V, P>) {
         self.forgone.retain(|op| op.node != dead);
         let names = self.pairs.keys_of(|_, pair| pair.asked.node == dead);
         let waiting: Vec<OpId> =

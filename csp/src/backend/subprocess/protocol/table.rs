@@ -88,7 +88,7 @@ impl<K: Eq + Copy + Hash, V> Table<K, V> {
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.near.iter().map(|(key, value)| (key, value)).chain(&self.far)
     }
 

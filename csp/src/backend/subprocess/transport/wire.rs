@@ -128,23 +128,24 @@ pub(in crate::backend::subprocess) fn encode(message: Wired, head: &mut Vec<u8>)
         Message::MoveOut { channel, direction, transit, via } => {
             let flags = directed(direction);
             Front { channel, flags, ..of(kind::MOVE_OUT, transit.seq) }.put(head);
-            head.extend(transit.origin.0.to_le_bytes());
+            put_transit(transit, head);
             head.extend(via.0.to_le_bytes());
             None
         }
         Message::MoveIn { channel, direction, transit } => {
             let flags = directed(direction);
             Front { channel, flags, ..of(kind::MOVE_IN, transit.seq) }.put(head);
-            head.extend(transit.origin.0.to_le_bytes());
+            put_transit(transit, head);
             None
         }
         Message::Drop { channel, transit } => {
             Front { channel, ..of(kind::DROP, transit.seq) }.put(head);
-            head.extend(transit.origin.0.to_le_bytes());
+            put_transit(transit, head);
             None
         }
-        Message::Returned { channel } => {
-            Front { channel, ..of(kind::RETURNED, 0) }.put(head);
+        Message::Returned { channel, transit } => {
+            Front { channel, ..of(kind::RETURNED, transit.seq) }.put(head);
+            put_transit(transit, head);
             None
         }
         Message::Leaves => put_op(of(kind::LEAVES, 0), head),
@@ -153,17 +154,17 @@ pub(in crate::backend::subprocess) fn encode(message: Wired, head: &mut Vec<u8>)
         }
         Message::Settled { transit } => {
             of(kind::SETTLED, transit.seq).put(head);
-            head.extend(transit.origin.0.to_le_bytes());
+            put_transit(transit, head);
             None
         }
         Message::Ask { transit, dead } => {
             Front { channel: dead.0, ..of(kind::ASK, transit.seq) }.put(head);
-            head.extend(transit.origin.0.to_le_bytes());
+            put_transit(transit, head);
             None
         }
         Message::Gone { transit, dead } => {
             Front { channel: dead.0, ..of(kind::GONE, transit.seq) }.put(head);
-            head.extend(transit.origin.0.to_le_bytes());
+            put_transit(transit, head);
             None
         }
         // Kinds that consist of the number of an operation.
@@ -244,12 +245,19 @@ fn put_offer(guard: u16, offer: Offer<Bytes>, head: &mut Vec<u8>) -> Option<Byte
     Some(parcel.body)
 }
 
+/// Appends what the front has not said of a journey.
+fn put_transit(transit: TransitId, head: &mut Vec<u8>) {
+    head.extend(transit.origin.0.to_le_bytes());
+    head.extend(transit.key.to_le_bytes());
+}
+
 fn put_tokens(tokens: &[Token], head: &mut Vec<u8>) {
     for token in tokens {
         head.extend(token.channel.home.0.to_le_bytes());
         head.extend(token.channel.index.to_le_bytes());
         head.extend(token.transit.origin.0.to_le_bytes());
         head.extend(token.transit.seq.to_le_bytes());
+        head.extend(token.transit.key.to_le_bytes());
         head.push(match token.direction {
             Direction::Read => 0,
             Direction::Write => 1,
@@ -257,7 +265,7 @@ fn put_tokens(tokens: &[Token], head: &mut Vec<u8>) {
     }
 }
 
-const TOKEN: usize = 33;
+const TOKEN: usize = 41;
 
 /// The part of a message that has not been read.
 struct Rest<'a>(&'a [u8]);
@@ -294,7 +302,8 @@ impl<'a> Rest<'a> {
         (0..count)
             .map(|_| {
                 let channel = ChannelId { home: self.node()?, index: self.u64()? };
-                let transit = TransitId { origin: self.node()?, seq: self.u64()? };
+                let transit =
+                    TransitId { origin: self.node()?, seq: self.u64()?, key: self.u64()? };
                 let direction = direction(self.array::<1>()?[0]);
                 Ok(Token { channel, direction, transit })
             })
@@ -338,7 +347,8 @@ pub(in crate::backend::subprocess) fn decode(
     let front = front(&mut rest)?;
     let Front { flags, guard, channel, op, .. } = front;
     let on = |flag| flags & flag != 0;
-    let transit = |rest: &mut Rest<'_>| Ok(TransitId { origin: rest.node()?, seq: op });
+    let transit =
+        |rest: &mut Rest<'_>| Ok(TransitId { origin: rest.node()?, seq: op, key: rest.u64()? });
     Ok(match front.kind {
         // Operations, and the answers that carry values.
         kind::POST => {
@@ -393,7 +403,7 @@ pub(in crate::backend::subprocess) fn decode(
             Message::MoveIn { channel, direction: direction(flags), transit }
         }
         kind::DROP => Message::Drop { channel, transit: transit(&mut rest)? },
-        kind::RETURNED => Message::Returned { channel },
+        kind::RETURNED => Message::Returned { channel, transit: transit(&mut rest)? },
         kind::LEAVES => Message::Leaves,
         kind::BACK => {
             let tokens = rest.tokens(front.count)?;
@@ -457,7 +467,7 @@ mod tests {
     const ME: NodeId = NodeId(0x0123_4567_89ab_cdef);
 
     fn samples() -> Vec<Wired> {
-        let transit = TransitId { origin: NodeId(5), seq: 6 };
+        let transit = TransitId { origin: NodeId(5), seq: 6, key: 7 };
         let channel = ChannelId { home: ME, index: 3 };
         let token = |direction| Token { channel, direction, transit };
         let tokens = [token(Direction::Read), token(Direction::Write)];
@@ -496,6 +506,7 @@ mod tests {
             Message::MoveIn { channel: 1, direction: Direction::Write, transit },
             Message::Drop { channel: 1, transit },
             Message::Leaves,
+            Message::Returned { channel: 1, transit },
             Message::Back { channel: 1, parcel: parcel(2) },
             Message::Back { channel: 1, parcel: parcel(4000) },
             Message::Settled { transit },

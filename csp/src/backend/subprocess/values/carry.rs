@@ -405,6 +405,7 @@ struct Written {
     writes: bool,
     origin: u64,
     seq: u64,
+    key: u64,
 }
 
 impl From<&Token> for Written {
@@ -415,6 +416,7 @@ impl From<&Token> for Written {
             writes: token.direction == Direction::Write,
             origin: token.transit.origin.0,
             seq: token.transit.seq,
+            key: token.transit.key,
         }
     }
 }
@@ -424,7 +426,11 @@ impl From<Written> for Token {
         Self {
             channel: ChannelId { home: NodeId(written.home), index: written.index },
             direction: if written.writes { Direction::Write } else { Direction::Read },
-            transit: TransitId { origin: NodeId(written.origin), seq: written.seq },
+            transit: TransitId {
+                origin: NodeId(written.origin),
+                seq: written.seq,
+                key: written.key,
+            },
         }
     }
 }

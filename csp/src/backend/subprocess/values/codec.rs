@@ -99,6 +99,17 @@ pub(in crate::backend::subprocess) fn unpack<'de, T: de::Deserialize<'de>>(
     Ok(value)
 }
 
+/// Takes a value of which nothing is left.
+pub(in crate::backend::subprocess) fn unpack_whole<'de, T: de::Deserialize<'de>>(
+    mut from: &'de [u8],
+) -> Result<T, Failed> {
+    let value = unpack(&mut from)?;
+    match from.is_empty() {
+        true => Ok(value),
+        false => Err(Failed::new("bytes behind the value".to_owned())),
+    }
+}
+
 struct Packer {
     bytes: Vec<u8>,
     depth: Depth,

@@ -57,16 +57,18 @@ impl Home<Value, ()> {
                 return Some("a ghost offer");
             }
         }
-        let engaged = self.posts.values().filter_map(|post| post.engaged);
-        match engaged.into_iter().all(|pair| self.pairs.contains_key(&pair)) {
+        match self.is_sound() {
             true => None,
-            false => Some("engaged in no pair"),
+            false => Some("engaged in no pair, or a pair of nothing"),
         }
     }
 
     pub(super) fn check_quiet(&self) -> Option<&'static str> {
         if !self.pairs.is_empty() {
             return Some("a pair waits for an answer that will not come");
+        }
+        if !self.waiting.is_empty() {
+            return Some("a message waits for news that will not come");
         }
         if !self.extended.is_empty() {
             return Some("a writer waits for a reader that has finished");
@@ -146,7 +148,8 @@ fn what_had_retired_before_its_home_ended_is_not_lost() {
                 false => Offer::Read { channel, extended: false },
             };
             let mut ends = |reader: &mut Machine<Value, ()>, unread: Vec<Message<Value, ()>>| {
-                reader.lost(there, Departure::Retires, &farewell, unread, &mut out);
+                let heard = reader.lost(there, Departure::Retires, &farewell, unread, &mut out);
+                assert_eq!(heard, Ok(()));
                 std::mem::take(&mut out.events)
             };
             let mut events = Vec::new();

@@ -1,8 +1,9 @@
-//! Floor 5. What shows that the protocol keeps its promises: models, a simulation, random networks, planted
-//! mistakes and forged messages. All of it is compiled for tests only.
+//! Floor 5. The tests of the protocol: models, a simulation, random networks, planted mistakes and
+//! forged messages.
 
 mod checks;
 pub(super) mod faults;
+mod forgeries;
 mod model;
 mod sim;
 mod stress;

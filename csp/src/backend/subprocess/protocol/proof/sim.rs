@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::faults::Fault;
 use crate::backend::subprocess::protocol::{
     ChannelId, Departure, Direction, Event, Machine, Message, NodeId, Offer, OpId, Out, Outcome,
-    Parcel, TakenPromise, Token,
+    Parcel, TakenPromise, Token, Wild,
 };
 
 pub(super) type Value = u32;
@@ -525,8 +525,8 @@ impl Setup {
                 let message = state.links[self.link(from, to)].pop_front();
                 let message = message.expect("a message to deliver");
                 let result = machine.handle(node(from), message, &mut out);
-                if result.is_err() {
-                    state.broken = Some("a machine took another for wild");
+                if let Err(Wild(what)) = result {
+                    state.broken = Some(what);
                 }
             }
             Step::Notice(survivor, dead) => {
@@ -537,7 +537,10 @@ impl Setup {
                     false => Departure::Retires,
                 };
                 let farewell = &state.farewells[dead];
-                machine.lost(node(dead), departure, farewell, unread.into(), &mut out);
+                let heard = machine.lost(node(dead), departure, farewell, unread.into(), &mut out);
+                if heard.is_err() {
+                    state.broken = Some("a machine took what it had said itself for wild");
+                }
             }
         }
         // The processes learn which operations the gate has given away.
@@ -550,6 +553,9 @@ impl Setup {
             }
         }
         drop(asked);
+        if let Some((_, Wild(what))) = out.broken.first() {
+            state.broken = Some(what);
+        }
         if out.wild {
             state.broken = Some("a machine took itself for wild");
         }

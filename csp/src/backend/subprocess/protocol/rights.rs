@@ -1,0 +1,484 @@
+//! What a node may say. Each message of another node is judged here before it is handled. A node may
+//! speak of its own operations, of ends that it holds or that were given to it, and of operations that
+//! stand at it. A message that says more is an error of the link by which it came.
+//!
+//! A message may speak of an end that has set out, by another way, and is not known here yet. It then
+//! waits for the news, and so do all later messages of its sender. Such news was sent before, so no
+//! two nodes wait for each other.
+
+use std::collections::BTreeSet;
+
+use super::home::Home;
+use super::owner::{Op, OpState};
+use super::waiting::MOST;
+use super::{
+    Direction, Kind, Machine, Message, NodeId, Offer, Out, Parcel, Token, TransitId, Wild,
+};
+
+/// The answer to a message that breaks no rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Right {
+    Given,
+    /// The news of a journey is to come first.
+    Awaited,
+}
+
+impl<V: Clone, P: Clone> Machine<V, P> {
+    /// Handles a message from another node.
+    pub(crate) fn handle(
+        &mut self,
+        from: NodeId,
+        message: Message<V, P>,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        if self.is_dead(from) {
+            return Ok(());
+        }
+        if self.home.waiting.is_empty() {
+            if self.judge(from, &message)? == Right::Awaited {
+                return self.home.waiting.push(from, message);
+            }
+            let result = self.dispatch(from, message, out);
+            self.settle(out);
+            return result;
+        }
+        self.hear_waiting(from, message, out)
+    }
+
+    /// Judges a message of another node.
+    #[inline]
+    pub(super) fn judge(&self, from: NodeId, message: &Message<V, P>) -> Result<Right, Wild> {
+        match message {
+            Message::Post { guards, .. } => self.home.may_post(from, guards),
+            Message::Done { op, guard, parcel, .. } => {
+                self.may_answer(from, *op, *guard, parcel, false)
+            }
+            message => self.judge_others(from, message),
+        }
+    }
+
+    fn judge_others(&self, from: NodeId, message: &Message<V, P>) -> Result<Right, Wild> {
+        let home = &self.home;
+        let given = |is_right, wrong| if is_right { Ok(Right::Given) } else { Err(Wild(wrong)) };
+        match message {
+            Message::Post { .. } | Message::Done { .. } => self.judge(from, message),
+            // About the sender's own operations, which have its name. An answer to no question is an
+            // error where it is handled.
+            Message::Take { .. }
+            | Message::Refuse { .. }
+            | Message::Held { .. }
+            | Message::Cancel { .. }
+            | Message::Probe { .. }
+            | Message::Finish { .. }
+            | Message::Leaves => Ok(Right::Given),
+            // About this node's operations.
+            Message::Commit { op, guard, parcel, .. } => {
+                self.may_answer(from, *op, *guard, parcel, true)
+            }
+            Message::Claim { op, guard, parcel, park, .. } => {
+                let Some(of) = self.owner.ops.get(op) else { return Ok(Right::Given) };
+                let kind = of.kind(*guard, from);
+                if of.is_asked_by(from) || (*park && kind != Some(Kind::Write)) {
+                    return Err(Wild("a question that is open already, or that nobody asks"));
+                }
+                self.may_give(from, kind, parcel)
+            }
+            Message::Reserve { op } => {
+                let open = self.owner.ops.get(op).is_some_and(|of| of.is_asked_by(from));
+                given(!open, "a question that is open already")
+            }
+            Message::Probed { op } => {
+                let of = self.owner.ops.get(op);
+                given(of.is_none_or(|of| of.is_probed_by(from)), "an answer to no question")
+            }
+            // The guard, the withdrawal and the reservation are compared where they are handled.
+            Message::Closed { .. } | Message::Withdrawn { .. } | Message::Release { .. } => {
+                Ok(Right::Given)
+            }
+            // About ends that the sender holds. How many it has is compared where they retire.
+            Message::Retire { channel, direction, .. } => {
+                home.may_use(from, *channel, Some(*direction))
+            }
+            Message::Poison { channel, .. } => home.may_use(from, *channel, None),
+            Message::MoveOut { channel, direction, transit, .. } => {
+                if transit.origin != from || transit.seq < home.counts.next_journey(from) {
+                    return Err(Wild("an end sent out in another's name, or twice"));
+                }
+                home.may_use(from, *channel, Some(*direction))
+            }
+            // About ends on their way.
+            Message::MoveIn { channel, direction, transit } => {
+                home.may_arrive(from, *channel, *direction, *transit)
+            }
+            Message::Drop { channel, transit } => home.may_drop(from, *channel, *transit),
+            Message::Returned { channel, transit } => {
+                let read = (*channel, Direction::Read);
+                match home.counts.transit(*transit) {
+                    Some(row) => given(
+                        (row.channel, row.direction) == read && row.via == from,
+                        "an end returned that was not there",
+                    ),
+                    None => Ok(home.unless_early(from, *transit)),
+                }
+            }
+            Message::Settled { transit } => {
+                let charge = home.counts.charge(*transit);
+                given(charge.is_none_or(|charge| charge.home == from), "another's end settled")
+            }
+            Message::Ask { transit, dead } => {
+                let charge = home.counts.charge(*transit);
+                let may_ask =
+                    transit.origin == *dead && charge.is_none_or(|charge| charge.home == from);
+                given(may_ask && home.may_state(from), "a question about another's end")
+            }
+            Message::Gone { transit, .. } => match home.counts.transit(*transit) {
+                Some(row) => given(
+                    row.via == from && home.may_state(from),
+                    "the loss of an end that was not there",
+                ),
+                None if home.may_state(from) => Ok(home.unless_early(from, *transit)),
+                None => Err(Wild("too much about nodes that are not dead")),
+            },
+            Message::Back { channel, parcel } => {
+                home.may_give_back(from, *channel, parcel).map(|()| Right::Given)
+            }
+        }
+    }
+
+    /// Judges the end of an operation that stands at `from`, or of one that `from` holds.
+    #[inline]
+    fn may_answer(
+        &self,
+        from: NodeId,
+        op: u64,
+        guard: u16,
+        parcel: &Option<Parcel<V>>,
+        commits: bool,
+    ) -> Result<Right, Wild> {
+        // The processes have ended, so it goes back to the sender.
+        if self.owner.gone {
+            return Ok(Right::Given);
+        }
+        let of = self.owner.ops.get(&op).ok_or(Wild("about an operation that is over"))?;
+        let may = if commits { of.is_held_by(from) } else { of.may_be_done(guard) };
+        if !may {
+            return Err(Wild("the end of an operation that others decide about"));
+        }
+        self.may_give(from, of.kind(guard, from), parcel)
+    }
+
+    /// Judges what a guard of this kind is given: a value, if it reads.
+    #[inline]
+    fn may_give(
+        &self,
+        from: NodeId,
+        kind: Option<Kind>,
+        parcel: &Option<Parcel<V>>,
+    ) -> Result<Right, Wild> {
+        let kind = kind.ok_or(Wild("about a guard that does not stand there"))?;
+        if parcel.is_some() != (kind == Kind::Read) {
+            return Err(Wild("a value for a guard that takes none, or none for one that does"));
+        }
+        // The ends of this home must be with the node that gives them.
+        for token in parcel.iter().flat_map(|parcel| &parcel.tokens) {
+            let Token { channel, direction, transit } = *token;
+            if channel.home != self.id {
+                continue;
+            }
+            match self.home.counts.transit(transit) {
+                Some(row)
+                    if (row.channel, row.direction) == (channel.index, direction)
+                        && row.via == from => {}
+                Some(_) => return Err(Wild("a value with an end that its giver does not have")),
+                None => {
+                    let end = Some((channel.index, direction));
+                    if self.home.unknown(from, transit, end)? == Right::Awaited {
+                        return Ok(Right::Awaited);
+                    }
+                }
+            }
+        }
+        Ok(Right::Given)
+    }
+
+    /// Handles a message while messages of some nodes wait.
+    #[cold]
+    pub(super) fn hear_waiting(
+        &mut self,
+        from: NodeId,
+        message: Message<V, P>,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        if self.home.waiting.queues.contains_key(&from)
+            || self.judge(from, &message)? == Right::Awaited
+        {
+            return self.home.waiting.push(from, message);
+        }
+        let result = self.dispatch(from, message, out);
+        self.settle(out);
+        self.release(out);
+        result
+    }
+
+    /// Handles the waiting messages that need to wait no longer.
+    #[cold]
+    pub(super) fn release(&mut self, out: &mut Out<V, P>) {
+        let mut heard = true;
+        while std::mem::take(&mut heard) {
+            let nodes: Vec<NodeId> = self.home.waiting.queues.keys().copied().collect();
+            for node in nodes {
+                heard |= self.release_of(node, out);
+            }
+        }
+    }
+
+    /// Returns whether a message was handled.
+    fn release_of(&mut self, node: NodeId, out: &mut Out<V, P>) -> bool {
+        let mut queue = self.home.waiting.queues.remove(&node).unwrap_or_default();
+        let mut heard = false;
+        while let Some(message) = queue.pop_front() {
+            let handled = match self.judge(node, &message) {
+                Ok(Right::Awaited) => {
+                    queue.push_front(message);
+                    self.home.waiting.queues.insert(node, queue);
+                    return heard;
+                }
+                Ok(Right::Given) => self.dispatch(node, message, out),
+                Err(wild) => Err(wild),
+            };
+            self.settle(out);
+            heard = true;
+            if let Err(wild) = handled {
+                out.broken.push((node, wild));
+                break;
+            }
+        }
+        heard
+    }
+
+    /// Handles the waiting messages of a node that is dead. The news that one of them waits for may
+    /// still come, and other nodes may count on the rest.
+    #[cold]
+    pub(super) fn hear_dying(&mut self, node: NodeId, out: &mut Out<V, P>) {
+        for message in self.home.waiting.queues.remove(&node).unwrap_or_default() {
+            let message = match (self.judge(node, &message), message) {
+                // The end has arrived there, and is lost there.
+                (Ok(Right::Awaited), Message::MoveIn { channel, transit, .. }) => {
+                    Message::Drop { channel, transit }
+                }
+                (Ok(_), message) => message,
+                (Err(_), Message::MoveOut { channel, direction, transit, .. }) => {
+                    self.home.counts.give_up(transit, channel, direction);
+                    continue;
+                }
+                (Err(_), _) => continue,
+            };
+            // An error is the dead node's own.
+            let _ = self.dispatch(node, message, out);
+            self.settle(out);
+        }
+    }
+}
+
+impl<V, P> Op<V, P> {
+    /// Returns the kind of this guard, if it stands at that home.
+    #[inline]
+    pub(super) fn kind(&self, guard: u16, home: NodeId) -> Option<Kind> {
+        let standing = (*self.guards.get(usize::from(guard))?)?;
+        (standing.home == home).then_some(standing.kind)
+    }
+
+    pub(super) fn is_at(&self, home: NodeId) -> bool {
+        self.guards.iter().flatten().any(|standing| standing.home == home)
+    }
+
+    /// Returns whether its home may say that this guard has communicated.
+    #[inline]
+    pub(super) fn may_be_done(&self, guard: u16) -> bool {
+        match self.state {
+            OpState::Open => !self.multi,
+            OpState::Parked { guard: parked, .. } => guard == parked,
+            OpState::Reserved { .. } => false,
+        }
+    }
+
+    pub(super) fn is_held_by(&self, by: NodeId) -> bool {
+        matches!(self.state, OpState::Reserved { home, .. } if home == by)
+    }
+
+    /// Returns whether a question of this home is open.
+    pub(super) fn is_asked_by(&self, by: NodeId) -> bool {
+        match &self.state {
+            OpState::Reserved { home, queue } => {
+                *home == by || queue.iter().any(|query| query.home == by)
+            }
+            OpState::Open | OpState::Parked { .. } => false,
+        }
+    }
+
+    pub(super) fn is_probed_by(&self, by: NodeId) -> bool {
+        self.probes.contains(&by)
+    }
+}
+
+impl<V: Clone, P: Clone> Home<V, P> {
+    /// Judges whether the node holds an end of the channel: of this direction, or of any. A channel
+    /// that is forgotten has retired, and nothing that is said of it has an effect.
+    #[inline]
+    fn may_use(
+        &self,
+        from: NodeId,
+        channel: u64,
+        direction: Option<Direction>,
+    ) -> Result<Right, Wild> {
+        match self.counts.holds(channel, from, direction) {
+            Some(true) => Ok(Right::Given),
+            None if channel < self.next => Ok(Right::Given),
+            _ => Err(Wild("the use of a channel end that it does not hold")),
+        }
+    }
+
+    #[inline]
+    fn may_post(&self, from: NodeId, guards: &[(u16, Offer<V>)]) -> Result<Right, Wild> {
+        let mut last = None;
+        for (guard, offer) in guards {
+            if last >= Some(*guard) {
+                return Err(Wild("guards out of their order"));
+            }
+            last = Some(*guard);
+            let direction = match offer {
+                Offer::Read { .. } => Some(Direction::Read),
+                Offer::Write { .. } => Some(Direction::Write),
+                Offer::Retired { .. } => None,
+            };
+            self.may_use(from, offer.channel().index, direction)?;
+            if let Offer::Write { parcel, .. } = offer
+                && !parcel.tokens.is_empty()
+            {
+                self.may_send(from, parcel)?;
+            }
+        }
+        Ok(Right::Given)
+    }
+
+    /// Judges the ends in a value that was written: the node has sent each of them out, and in no
+    /// other value that is here.
+    fn may_send(&self, from: NodeId, parcel: &Parcel<V>) -> Result<(), Wild> {
+        let mut met = BTreeSet::new();
+        for token in &parcel.tokens {
+            if self.counts.charge(token.transit).is_some() || !met.insert(token.transit) {
+                return Err(Wild("an end in two values"));
+            }
+            self.has_sent(from, token)?;
+        }
+        Ok(())
+    }
+
+    /// Judges whether the node has sent this end out, to this home.
+    fn has_sent(&self, from: NodeId, token: &Token) -> Result<(), Wild> {
+        let Token { channel, direction, transit } = *token;
+        let end = (channel.index, direction);
+        let is_known = match self.counts.transit(transit) {
+            _ if channel.home != self.id => true,
+            Some(row) => (row.channel, row.direction) == end && row.via == self.id,
+            None => self.counts.given_up(transit) == Some(end),
+        };
+        match transit.origin == from && is_known {
+            true => Ok(()),
+            false => Err(Wild("a value with an end that its writer has not sent out")),
+        }
+    }
+
+    fn may_arrive(
+        &self,
+        from: NodeId,
+        channel: u64,
+        direction: Direction,
+        transit: TransitId,
+    ) -> Result<Right, Wild> {
+        let Some(row) = self.counts.transit(transit) else {
+            return self.unknown(from, transit, Some((channel, direction)));
+        };
+        // Of the ends in values that stand here, this home knows to which node they were given.
+        let given = || self.counts.charge(transit).and_then(|charge| charge.given_to);
+        let is_there = row.via != self.id || given() == Some(from);
+        match (row.channel, row.direction) == (channel, direction) && is_there {
+            true => Ok(Right::Given),
+            false => Err(Wild("an end that it was not given")),
+        }
+    }
+
+    fn may_drop(&self, from: NodeId, channel: u64, transit: TransitId) -> Result<Right, Wild> {
+        let Some(row) = self.counts.transit(transit) else {
+            return self.unknown(from, transit, None);
+        };
+        let is_there = match self.counts.charge(transit) {
+            _ if row.via != self.id => true,
+            Some(charge) => charge.given_to == Some(from),
+            None => transit.origin == from,
+        };
+        match row.channel == channel && is_there {
+            true => Ok(Right::Given),
+            false => Err(Wild("the drop of an end that it was not given")),
+        }
+    }
+
+    /// Judges a message about a journey that is not known here. It may not have begun, or was given
+    /// up because a node has died. `end`: the end must be this one.
+    fn unknown(
+        &self,
+        from: NodeId,
+        transit: TransitId,
+        end: Option<(u64, Direction)>,
+    ) -> Result<Right, Wild> {
+        let given_up = self.counts.given_up(transit);
+        if given_up.is_some() && (end.is_none() || given_up == end) {
+            return Ok(Right::Given);
+        }
+        match self.unless_early(from, transit) {
+            Right::Awaited => Ok(Right::Awaited),
+            Right::Given => Err(Wild("an end that is not on its way")),
+        }
+    }
+
+    /// Lets a message wait if the journey may not have begun. A message about a journey that is over
+    /// has no effect.
+    fn unless_early(&self, from: NodeId, transit: TransitId) -> Right {
+        // The sender's own journeys and this node's are known as soon as they begin.
+        let elsewhere = transit.origin != from && transit.origin != self.id;
+        match elsewhere && self.may_be_early(transit) {
+            true => Right::Awaited,
+            false => Right::Given,
+        }
+    }
+
+    /// Judges a value that comes back, or that a dead node has not read. The node was given as many
+    /// values of the channel. The ends in it went along, or the node has sent them out.
+    pub(super) fn may_give_back(
+        &self,
+        from: NodeId,
+        channel: u64,
+        parcel: &Parcel<V>,
+    ) -> Result<(), Wild> {
+        if !self.counts.was_given(channel, from) || channel >= self.next {
+            return Err(Wild("a value back that was not given"));
+        }
+        let mut met = BTreeSet::new();
+        for token in &parcel.tokens {
+            if !met.insert(token.transit) {
+                return Err(Wild("an end twice in a value"));
+            }
+            match self.counts.charge(token.transit) {
+                Some(charge) if charge.given_to == Some(from) => {}
+                Some(_) => return Err(Wild("a value back with an end that was not in it")),
+                None if self.dead.contains(&token.channel.home) => {}
+                None => self.has_sent(from, token)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn may_state(&self, from: NodeId) -> bool {
+        self.counts.ahead.of(from) < MOST
+    }
+}
