@@ -18,6 +18,8 @@
 mod absent;
 #[cfg(not(loom))]
 pub(super) mod boot;
+#[cfg(all(test, not(loom)))]
+mod fuzzed;
 #[cfg(not(loom))]
 mod node;
 #[cfg(not(loom))]

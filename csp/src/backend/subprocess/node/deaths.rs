@@ -212,7 +212,7 @@ impl Node {
         let Some(wave) = inner.deaths.waves.remove(&name) else { return };
         if let NewsSource::Here { departure, process, message, retired } = wave.source {
             let peers = inner.peers.others(self.id);
-            // What the dead node's neighbours have said of the unread is theirs.
+            // Peers have said what was unread. None of them speaks for the dead node.
             let _ = self.bury(
                 inner,
                 &peers,

@@ -63,6 +63,8 @@ use crate::system::forked;
 use crate::system::helper::Helper;
 use crate::wait::blocked::Dismissal;
 
+#[cfg(test)]
+pub(super) use self::peers::samples::{packed_notes, unpack_notes};
 pub(crate) use self::{memories::Carried, memories::Fetched, serving::Heard};
 
 /// All that a child needs to join its parent's network.

@@ -360,3 +360,72 @@ pub(super) fn authors(
         Some(_) => Some(UnreadMessage { from: me.0, to: dead.0, message }),
     })
 }
+
+/// Notes and waves as bytes.
+#[cfg(test)]
+pub(in crate::backend::subprocess) mod samples {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::backend::subprocess::protocol::{Direction, Few, Machine, Offer, Out};
+
+    pub(in crate::backend::subprocess) fn unpack_notes(bytes: &[u8]) {
+        match codec::unpack_whole(bytes) {
+            Ok(Note::Estates(estates)) => {
+                estates.into_iter().for_each(|left| drop(Machine::heir(left.estate)));
+            }
+            Ok(Note::Dead { dead, unread, .. }) => {
+                let dead = dead.first().map_or(NodeId(0), |dead| NodeId(*dead));
+                said_by(&unread, NodeId(1), dead);
+            }
+            _ => {}
+        }
+        let _ = codec::unpack_whole::<Wave>(bytes);
+        authors(NodeId(1), NodeId(2), vec![bytes.to_vec()]).for_each(drop);
+    }
+
+    /// Returns a home at which an operation stands.
+    fn left() -> Left {
+        let mut machine = Machine::new(NodeId(3));
+        let mut out = Out::new(NodeId(3));
+        let channel = machine.create(1);
+        machine.add_end(channel, Direction::Read);
+        machine.depart(channel, Direction::Write, NodeId(4), &mut out);
+        let offer = Offer::Read { channel, extended: false };
+        machine.begin(Few::one((0, offer)), false, &mut out);
+        Left { estate: machine.into_estate(), process: "worker".to_owned() }
+    }
+
+    pub(in crate::backend::subprocess) fn packed_notes() -> Vec<Vec<u8>> {
+        let unread = vec![UnreadMessage { from: 1, to: 5, message: vec![6; 24] }];
+        let notes = [
+            Note::Up(5),
+            Note::Closing(vec![5, 6]),
+            Note::Closed(vec![5, 6]),
+            Note::Dead {
+                dead: vec![5, 6],
+                retires: true,
+                process: "worker".to_owned(),
+                message: "killed".to_owned(),
+                retired: vec![0, 1],
+                unread,
+            },
+            Note::Farewell(vec![1]),
+            Note::Estates(vec![left()]),
+            Note::Moved(vec![5]),
+        ];
+        let second = Duration::from_secs(1);
+        let waves = [
+            Wave::Quiet,
+            Wave::Count(1, second),
+            Wave::Counted(1, Some([1, 2, 3]), true),
+            Wave::Show(2, second),
+            Wave::Shown(2, vec![("a".to_owned(), "b".to_owned())], Some(true)),
+            Wave::End { joins: true, poison: vec![1; 20] },
+        ];
+        let mut packed: Vec<Vec<u8>> =
+            notes.iter().map(|note| codec::pack(note, Vec::new()).expect("a note")).collect();
+        packed.extend(waves.iter().map(|wave| codec::pack(wave, Vec::new()).expect("a wave")));
+        packed
+    }
+}

@@ -60,8 +60,8 @@ impl Pair {
 }
 
 impl<V: Clone, P: Clone> Home<V, P> {
-    /// Returns whether a home that was left can be relied on: each pair names operations that are
-    /// engaged in it, each engaged operation has its pair, and places in a store are in it.
+    /// Returns whether a home that was left can be relied on. Each pair names operations that are
+    /// engaged in it, and each engaged operation has its pair. Places in a store are in it.
     pub(super) fn is_sound(&self) -> bool {
         let is_in = |op: OpId, name: &OpId| {
             self.posts.get(&op).is_some_and(|post| post.engaged.as_ref() == Some(name))

@@ -1,4 +1,4 @@
-//! What a node may say. Each message of another node is judged here before it is handled. A node may
+//! Each message of another node is judged here before it is handled. A node may
 //! speak of its own operations, of ends that it holds or that were given to it, and of operations that
 //! stand at it. A message that says more is an error of the link by which it came.
 //!
@@ -399,7 +399,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         let Some(row) = self.counts.transit(transit) else {
             return self.unknown(from, transit, Some((channel, direction)));
         };
-        // Of the ends in values that stand here, this home knows to which node they were given.
+        // This home knows to which node it gave the ends in values that stood here.
         let given = || self.counts.charge(transit).and_then(|charge| charge.given_to);
         let is_there = row.via != self.id || given() == Some(from);
         match (row.channel, row.direction) == (channel, direction) && is_there {

@@ -1,5 +1,5 @@
-//! What waits for news, and how much of it may wait: messages about ends whose setting out is not
-//! known here yet, and statements about nodes that are not known to be dead.
+//! Messages that wait for news, up to a limit. Some are about ends whose setting out is not known
+//! here yet. Others are statements about nodes that are not known to be dead.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -460,13 +460,14 @@ fn offer(me: NodeId, rest: &mut Rest<'_>) -> Result<(u16, Offered), Wild> {
     Ok((guard, offered))
 }
 
+/// Messages of every kind.
 #[cfg(test)]
-mod tests {
+pub(in crate::backend::subprocess) mod samples {
     use super::*;
 
-    const ME: NodeId = NodeId(0x0123_4567_89ab_cdef);
+    pub(super) const ME: NodeId = NodeId(0x0123_4567_89ab_cdef);
 
-    fn samples() -> Vec<Wired> {
+    pub(super) fn samples() -> Vec<Wired> {
         let transit = TransitId { origin: NodeId(5), seq: 6, key: 7 };
         let channel = ChannelId { home: ME, index: 3 };
         let token = |direction| Token { channel, direction, transit };
@@ -525,12 +526,22 @@ mod tests {
         samples
     }
 
-    fn bytes(message: Wired) -> Vec<u8> {
+    pub(super) fn bytes_of(message: Wired) -> Vec<u8> {
         let mut bytes = Vec::new();
         let tail = encode(message, &mut bytes);
         bytes.extend(tail.iter().flat_map(|tail| tail.iter()));
         bytes
     }
+
+    pub(in crate::backend::subprocess) fn bytes() -> Vec<Vec<u8>> {
+        samples().into_iter().map(bytes_of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::{ME, bytes_of as bytes, samples};
+    use super::*;
 
     #[test]
     fn every_message_comes_out_as_it_went_in() {

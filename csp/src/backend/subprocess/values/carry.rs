@@ -16,8 +16,9 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 
-use super::codec::{self, Failed, Fields};
+use super::codec::{self, Fields};
 use super::described;
+use super::failed::Failed;
 use super::probe::probe;
 use crate::backend::memory::store::Memory;
 use crate::backend::subprocess::node::Node;

@@ -11,52 +11,14 @@
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::ser::{self, Serialize};
 use std::collections::HashMap;
-use std::fmt;
 use std::rc::Rc;
 
+use super::failed::Failed;
 use crate::stack::depth::Depth;
 
-/// The reason why a value could not be packed or unpacked.
-#[derive(Debug)]
-pub(in crate::backend::subprocess) struct Failed {
-    text: String,
-    /// A field is missing that its reader would count. Such a value has to be
-    /// [described](super::described).
-    pub(super) left_out: bool,
-}
-
-impl Failed {
-    pub(super) fn new(text: String) -> Self {
-        Self { text, left_out: false }
-    }
-
-    #[cold]
-    fn left_out(name: &str) -> Self {
-        let text =
-            format!("a field of `{name}` is left out: then nobody knows which come after it");
-        Self { text, left_out: true }
-    }
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for Failed {}
-
-impl ser::Error for Failed {
-    fn custom<T: fmt::Display>(text: T) -> Self {
-        Self::new(text.to_string())
-    }
-}
-
-impl de::Error for Failed {
-    fn custom<T: fmt::Display>(text: T) -> Self {
-        Self::new(text.to_string())
-    }
-}
+/// The most parts of sequences and maps in one value that take no bytes. Without a limit, a length of
+/// eight bytes could announce any number of them.
+const MOST_WITHOUT_BYTES: usize = 65_536;
 
 type Done = Result<(), Failed>;
 
@@ -77,7 +39,7 @@ pub(super) fn pack_to<T: Serialize + ?Sized>(
     fields: Option<Fields>,
 ) -> Done {
     let start = to.len();
-    let mut packer = Packer { bytes: std::mem::take(to), depth: Depth::new(), fields };
+    let mut packer = Packer { bytes: std::mem::take(to), depth: Depth::new(), fields, empty: 0 };
     let done = value.serialize(&mut packer);
     *to = packer.bytes;
     if done.is_err() {
@@ -93,7 +55,7 @@ pub(super) type Fields = Rc<HashMap<&'static str, usize>>;
 pub(in crate::backend::subprocess) fn unpack<'de, T: de::Deserialize<'de>>(
     from: &mut &'de [u8],
 ) -> Result<T, Failed> {
-    let mut unpacker = Unpacker { rest: from, depth: Depth::new() };
+    let mut unpacker = Unpacker { rest: from, depth: Depth::new(), empty: 0 };
     let value = T::deserialize(&mut unpacker)?;
     *from = unpacker.rest;
     Ok(value)
@@ -114,6 +76,8 @@ struct Packer {
     bytes: Vec<u8>,
     depth: Depth,
     fields: Option<Fields>,
+    /// The number of parts that took no bytes.
+    empty: usize,
 }
 
 impl Packer {
@@ -177,7 +141,12 @@ impl Compound<'_> {
         if let Some((_, length)) = &mut self.length {
             *length += 1;
         }
-        self.part(value)
+        let before = self.packer.bytes.len();
+        self.part(value)?;
+        match self.packer.bytes.len() == before {
+            true => Failed::unless_few(&mut self.packer.empty, MOST_WITHOUT_BYTES),
+            false => Ok(()),
+        }
     }
 
     #[inline]
@@ -391,19 +360,21 @@ impl ser::SerializeMap for Compound<'_> {
 struct Unpacker<'de> {
     rest: &'de [u8],
     depth: Depth,
+    /// The number of parts that took no bytes.
+    empty: usize,
 }
 
 impl<'de> Unpacker<'de> {
     #[inline]
     fn bytes(&mut self, length: usize) -> Result<&'de [u8], Failed> {
-        let (bytes, rest) = self.rest.split_at_checked(length).ok_or_else(ends_early)?;
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or_else(Failed::ends_early)?;
         self.rest = rest;
         Ok(bytes)
     }
 
     #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Failed> {
-        let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(ends_early)?;
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(Failed::ends_early)?;
         self.rest = rest;
         Ok(*bytes)
     }
@@ -411,7 +382,18 @@ impl<'de> Unpacker<'de> {
     #[inline]
     fn length(&mut self) -> Result<usize, Failed> {
         let length = u64::from_le_bytes(self.array()?);
-        usize::try_from(length).map_err(|_| ends_early())
+        usize::try_from(length).map_err(|_| Failed::ends_early())
+    }
+
+    /// Takes the number of parts that follow: no more than there are bytes, or of parts without
+    /// bytes than are allowed.
+    #[inline]
+    fn count(&mut self) -> Result<usize, Failed> {
+        let count = self.length()?;
+        match count <= self.rest.len().max(MOST_WITHOUT_BYTES) {
+            true => Ok(count),
+            false => Err(Failed::ends_early()),
+        }
     }
 
     fn text(&mut self) -> Result<&'de str, Failed> {
@@ -429,19 +411,16 @@ impl<'de> Unpacker<'de> {
 
     #[inline]
     fn parts<V: Visitor<'de>>(&mut self, left: usize, visitor: V) -> Result<V::Value, Failed> {
-        self.deeper(|unpacker| visitor.visit_seq(Parts { unpacker, left }))
+        self.deeper(|unpacker| visitor.visit_seq(Parts { unpacker, left, is_counted: false }))
     }
-}
-
-#[cold]
-fn ends_early() -> Failed {
-    Failed::new("the value ends before it should".to_owned())
 }
 
 /// The parts that are left.
 struct Parts<'a, 'de> {
     unpacker: &'a mut Unpacker<'de>,
     left: usize,
+    /// Their number was announced. Otherwise it is the type's.
+    is_counted: bool,
 }
 
 impl Parts<'_, '_> {
@@ -463,7 +442,12 @@ impl<'de> de::SeqAccess<'de> for Parts<'_, 'de> {
             return Ok(None);
         }
         self.left -= 1;
-        seed.deserialize(&mut *self.unpacker).map(Some)
+        let before = self.unpacker.rest.len();
+        let part = seed.deserialize(&mut *self.unpacker)?;
+        if self.unpacker.rest.len() == before && self.is_counted {
+            Failed::unless_few(&mut self.unpacker.empty, MOST_WITHOUT_BYTES)?;
+        }
+        Ok(Some(part))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -622,8 +606,8 @@ impl<'de> de::Deserializer<'de> for &mut Unpacker<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
-        let length = self.length()?;
-        self.parts(length, visitor)
+        let left = self.count()?;
+        self.deeper(|unpacker| visitor.visit_seq(Parts { unpacker, left, is_counted: true }))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(
@@ -644,8 +628,8 @@ impl<'de> de::Deserializer<'de> for &mut Unpacker<'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
-        let left = self.length()?;
-        self.deeper(|unpacker| visitor.visit_map(Parts { unpacker, left }))
+        let left = self.count()?;
+        self.deeper(|unpacker| visitor.visit_map(Parts { unpacker, left, is_counted: true }))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -670,6 +654,7 @@ impl<'de> de::Deserializer<'de> for &mut Unpacker<'de> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fmt;
     use std::time::Duration;
 
     use serde::de::DeserializeOwned;
@@ -742,6 +727,23 @@ mod tests {
         assert!(unpack::<Vec<u64>>(&mut &bytes[..]).is_err());
         assert!(unpack::<String>(&mut &bytes[..]).is_err());
         assert!(unpack::<BTreeMap<u8, u8>>(&mut &bytes[..]).is_err());
+    }
+
+    /// The same for a value that is packed: its writer is told.
+    #[test]
+    fn parts_without_bytes_are_limited() {
+        let announced = |count: u64| unpack::<Vec<()>>(&mut &count.to_le_bytes()[..]);
+        assert!(announced(u64::MAX).is_err() && announced(1 << 40).is_err());
+        assert!(announced(65_537).is_err());
+        assert_eq!(announced(65_536).map(|units| units.len()).ok(), Some(65_536));
+        // All sequences of a value together.
+        let many = [65_536_u64; 3].map(u64::to_le_bytes).concat();
+        let many = [&2_u64.to_le_bytes()[..], &many].concat();
+        assert!(unpack::<Vec<Vec<()>>>(&mut &many[..]).is_err());
+        assert!(pack(&vec![(); 65_537], Vec::new()).is_err());
+        assert!(pack(&vec![(); 65_536], Vec::new()).is_ok());
+        assert!(pack(&vec![0_u8; 100_000], Vec::new()).is_ok());
+        there_and_back([vec![(); 3], vec![]]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Visitor};
 use serde::ser::{self, Serialize};
 
-use super::codec::Failed;
+use super::failed::Failed;
 use crate::stack::depth::Depth;
 
 type Done = Result<(), Failed>;
@@ -310,28 +310,33 @@ struct Unpacker<'de> {
     depth: Depth,
 }
 
-fn ends_early() -> Failed {
-    Failed::new("the value ends before it should".to_owned())
-}
-
 impl<'de> Unpacker<'de> {
     fn tag(&mut self) -> Result<u8, Failed> {
         self.array().map(|[tag]| tag)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Failed> {
-        let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(ends_early)?;
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(Failed::ends_early)?;
         self.rest = rest;
         Ok(*bytes)
     }
 
     fn length(&mut self) -> Result<usize, Failed> {
-        usize::try_from(u64::from_le_bytes(self.array()?)).map_err(|_| ends_early())
+        usize::try_from(u64::from_le_bytes(self.array()?)).map_err(|_| Failed::ends_early())
+    }
+
+    /// Takes the number of parts that follow. Each takes a byte or more.
+    fn count(&mut self) -> Result<usize, Failed> {
+        let count = self.length()?;
+        match count <= self.rest.len() {
+            true => Ok(count),
+            false => Err(Failed::ends_early()),
+        }
     }
 
     fn bytes(&mut self) -> Result<&'de [u8], Failed> {
         let length = self.length()?;
-        let (bytes, rest) = self.rest.split_at_checked(length).ok_or_else(ends_early)?;
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or_else(Failed::ends_early)?;
         self.rest = rest;
         Ok(bytes)
     }
@@ -508,11 +513,11 @@ impl<'de> de::Deserializer<'de> for &mut Unpacker<'de> {
             // Values with parts, each one level deeper.
             tag::SOME => self.deeper(|unpacker| visitor.visit_some(unpacker)),
             tag::SEQUENCE => {
-                let left = self.length()?;
+                let left = self.count()?;
                 self.deeper(|unpacker| visitor.visit_seq(Parts { unpacker, left }))
             }
             tag::MAP => {
-                let left = self.length()?;
+                let left = self.count()?;
                 self.deeper(|unpacker| visitor.visit_map(Parts { unpacker, left }))
             }
             tag::VARIANT => {
@@ -562,5 +567,22 @@ impl<'de> de::Deserializer<'de> for &mut Unpacker<'de> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
         tuple_struct map struct identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+pub(in crate::backend::subprocess) mod samples {
+    use super::*;
+
+    pub(in crate::backend::subprocess) fn unpack_described<T: de::DeserializeOwned>(
+        bytes: &[u8],
+    ) -> Result<T, Failed> {
+        unpack(&mut &bytes[..])
+    }
+
+    pub(in crate::backend::subprocess) fn pack_described<T: Serialize>(value: &T) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        pack(value, &mut bytes).expect("it can be packed");
+        bytes
     }
 }

@@ -11,8 +11,13 @@ pub(super) mod codec;
 #[cfg(not(loom))]
 mod described;
 #[cfg(not(loom))]
+mod failed;
+#[cfg(not(loom))]
 mod probe;
 #[cfg(not(loom))]
 mod sent;
 #[cfg(not(loom))]
 mod told;
+
+#[cfg(all(test, not(loom)))]
+pub(super) use self::described::samples::{pack_described, unpack_described};

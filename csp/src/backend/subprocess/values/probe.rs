@@ -11,7 +11,7 @@ use std::any::type_name;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-use super::codec::Failed;
+use super::failed::Failed;
 use crate::stack::depth::Depth;
 
 /// The facts that are known of a type.

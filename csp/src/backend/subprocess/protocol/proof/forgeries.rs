@@ -1,10 +1,12 @@
-//! Forged messages: a table of what a node may not say, by kind. Each forgery is an error of its
+//! Forged messages, by kind. Each forgery is an error of its
 //! sender, and has no effect. Each honest message beside it is none.
 
 use crate::backend::subprocess::protocol::{
     ChannelId, Departure, Direction, Ending, Event, Few, Machine, Message, NodeId, Offer, Out,
     Outcome, Parcel, Token, TransitId, Wild,
 };
+
+use super::stress::Random;
 
 type Said = Message<u32, ()>;
 
@@ -295,7 +297,7 @@ fn a_node_retires_poisons_and_sends_out_only_ends_that_it_holds() {
             (READER, Message::Retire { channel: 99, direction: Direction::Read, ends: 1 }),
             (PEER, poison(plain.index)),
             (READER, poison(99)),
-            // Of another's end, in another's name, twice, in the wrong order.
+            // The end or the name is another's, or the journey is told twice or too late.
             (READER, other(READER)),
             (PEER, other(PEER)),
             (WRITER, other(READER)),
@@ -415,7 +417,7 @@ fn an_end_that_has_not_set_out_gives_nothing() {
     let heard = scene.machine.lost(WRITER, Departure::Retires, &[], Vec::new(), &mut scene.out);
     assert_eq!(heard, Ok(()));
     assert!(matches!(scene.out.broken[..], [(PEER, Wild(_))]));
-    // What waits is limited.
+    // The number of messages that wait is limited.
     let mut scene = Scene::new();
     let first = arrives(&scene, 10);
     scene.waits(PEER, first);
@@ -472,7 +474,7 @@ fn only_the_homes_of_an_end_speak_of_its_journey() {
             (READER, gone(given, READER)),
         ]
     });
-    // What is said of nodes that are not dead is limited.
+    // The number of statements about nodes that are not dead is limited.
     let mut scene = Scene::new();
     let mut say = |seq: u64| {
         let dead = NodeId(seq + 100);
@@ -523,4 +525,103 @@ fn what_a_dead_node_had_not_read_was_said_to_it() {
         assert!(!scene.out.events.iter().any(done), "nothing was read");
         assert!(heard.is_err() || guard == 0);
     }
+}
+
+impl Scene {
+    /// Draws a message of any kind about what is here.
+    fn draw(&self, random: &mut Random) -> Said {
+        let Scene { sent, stored, given, away, reads, writes, chooses, .. } = *self;
+        let direction = |random: &mut Random| [Direction::Read, Direction::Write][random.below(2)];
+        let node = |random: &mut Random| [HERE, READER, WRITER, PEER, HOME][random.below(5)];
+        let drawn = transit(node(random), random.below(14) as u64);
+        let token = |random: &mut Random| {
+            let known = [sent, stored, given, away, Token { transit: drawn, ..sent }];
+            let mut token = known[random.below(5)];
+            if random.one_in(4) {
+                token.channel.index = random.below(4) as u64;
+            }
+            token
+        };
+        let parcel = |random: &mut Random| {
+            let tokens = (0..random.below(3)).map(|_| token(random)).collect();
+            Parcel { body: 7, tokens }
+        };
+        let channel = random.below(5) as u64;
+        let offer = |random: &mut Random| {
+            let channel = ChannelId { home: HERE, index: random.below(5) as u64 };
+            match random.below(3) {
+                0 => Offer::Read { channel, extended: random.one_in(3) },
+                1 => Offer::Write { channel, parcel: parcel(random) },
+                _ => Offer::Retired { channel },
+            }
+        };
+        let op = [reads, writes, chooses, 1, random.below(6) as u64][random.below(5)];
+        let (guard, park) = (random.below(3) as u16, random.one_in(3));
+        let Token { transit, .. } = token(random);
+        let value = random.one_in(2).then(|| parcel(random));
+        let dead = node(random);
+        match random.below(26) {
+            0..3 => {
+                let (count, multi) = (1 + random.below(2) as u16, random.one_in(2));
+                let guards = (0..count).map(|guard| (guard, offer(random))).collect();
+                Message::Post { op, multi, guards }
+            }
+            3 => Message::Take { op },
+            4 => Message::Refuse { op },
+            5 => Message::Held { op },
+            6 => Message::Cancel { op },
+            7 => Message::Probe { op },
+            8 => Message::Finish { op },
+            9 => Message::Done { op, guard, channel, parcel: value },
+            10 => Message::Closed { op, guard, ending: Ending::Retired },
+            11 => Message::Closed { op, guard, ending: Ending::Lost(dead) },
+            12 => Message::Withdrawn { op },
+            13 => Message::Probed { op },
+            14 => Message::Claim { op, guard, channel, parcel: value, park },
+            15 => Message::Reserve { op },
+            16 => Message::Commit { op, guard, channel, parcel: value, park },
+            17 => Message::Release { op },
+            18 => {
+                let ends = random.below(3) as u32;
+                Message::Retire { channel, direction: direction(random), ends }
+            }
+            19 => Message::MoveOut { channel, direction: direction(random), transit, via: dead },
+            20 => Message::MoveIn { channel, direction: direction(random), transit },
+            21 => Message::Drop { channel, transit },
+            22 => Message::Back { channel, parcel: parcel(random) },
+            23 => Message::Returned { channel, transit },
+            24 => Message::Settled { transit },
+            _ if random.one_in(2) => Message::Ask { transit, dead },
+            _ => Message::Gone { transit, dead },
+        }
+    }
+}
+
+/// Nodes say anything, until they are cut off and die. Nothing panics, and the home stays sound.
+#[test]
+fn no_message_breaks_a_home() {
+    let (mut believed, mut refused) = (0, 0);
+    for seed in 0..4_000 {
+        let mut random = Random(seed);
+        let mut scene = Scene::new();
+        for _ in 0..40 {
+            let from = [READER, WRITER, PEER, HOME][random.below(4)];
+            let message = scene.draw(&mut random);
+            let what = format!("{message:?}");
+            match scene.machine.handle(from, message, &mut scene.out) {
+                Ok(()) => believed += 1,
+                Err(_) => refused += 1,
+            }
+            assert_eq!(scene.machine.home.check(), None, "seed {seed}: {from:?} said {what}");
+            assert!(!scene.out.wild, "seed {seed}: {from:?} said {what}");
+            if random.one_in(30) {
+                let unread = (0..2).map(|_| scene.draw(&mut random)).collect();
+                let _ = scene.machine.lost(from, Departure::Poisons, &[], unread, &mut scene.out);
+                assert_eq!(scene.machine.home.check(), None, "seed {seed}: {from:?} died");
+            }
+            scene.out.send.clear();
+            scene.out.events.clear();
+        }
+    }
+    assert!(believed > 10_000 && refused > 10_000, "{believed} and {refused}");
 }
