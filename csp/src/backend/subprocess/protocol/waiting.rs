@@ -62,6 +62,7 @@ pub(super) struct Statements {
 }
 
 impl Statements {
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.about.is_empty()
     }
