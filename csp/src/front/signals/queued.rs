@@ -17,7 +17,7 @@ use crate::wait::event::{self, ReadyFor, Registrant};
 /// Has `deliver` called with the number of each signal that comes. Returns the way to say for which kinds.
 pub(super) fn hear(deliver: fn(i32)) -> io::Result<Handle> {
     let (read, write) = UnixStream::pair()?;
-    let signals = SignalDelivery::with_pipe(read, write, SignalOnly::default(), [0_i32; 0])?;
+    let signals = SignalDelivery::with_pipe(read, write, SignalOnly, [0_i32; 0])?;
     let (handle, descriptor) = (signals.handle(), signals.get_read().as_raw_fd());
     // It stays there until the program ends, so it has no need of its key.
     event::house()
