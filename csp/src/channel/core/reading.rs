@@ -243,18 +243,20 @@ impl<T> Core<T> {
             drop(state);
             park::refuse_to_wait("a read", "read_async().await", place);
         }
-        if !extended && self.capacity == 0 && state.has_line(context) {
-            return self.wait_in_line(context, state, place, to).map(|()| None);
+        if !extended && state.has_line(context) {
+            self.read_in_line(context, state, place, to)?;
+            return Ok(None);
         }
         let why = self.at(Operation::Read, place);
         let served = stand::stand(context, state, |state| &mut state.readers, to, extended, &why);
-        if to.is_full() {
+        if late::IS_POSSIBLE && !to.is_full() {
+            self.read_untold(context, served.outcome, place, to)?;
+        }
+        if late::IS_POSSIBLE || to.is_full() {
             context.communicated();
             Ok(served.held.map(Kept::Writer))
         } else if served.outcome == Outcome::Retry {
             Err(context.dismissed())
-        } else if late::IS_POSSIBLE && matches!(served.outcome, Outcome::Committed(_)) {
-            self.go_on_told(context, place, to).map(|()| None)
         } else {
             Err(Some(self.meet_end(context, Side::Reader)))
         }

@@ -360,7 +360,7 @@ fn suspend(suspender: Suspender) {
     unsafe { suspender.suspend() };
 }
 
-/// A scheduler, or none.
+/// A scheduler, none, or more than one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SchedulerId(*const Ready);
 
@@ -371,13 +371,15 @@ unsafe impl Send for SchedulerId {}
 #[allow(dead_code, reason = "for schedulers on several cores")]
 impl SchedulerId {
     pub(crate) const NONE: Self = Self(std::ptr::null());
+    /// More than one. No process has this.
+    pub(crate) const SEVERAL: Self = Self(std::ptr::without_provenance(1));
 
     /// Returns whether it has nothing to do. From then on it counts as having something.
     #[allow(unsafe_code)]
     pub(crate) fn take_spare(self) -> bool {
         #[cfg(all(test, loom))]
         return crate::models::take_spare(self.0);
-        // SAFETY: it was made of a reference that is good for ever.
+        // SAFETY: no line has `SEVERAL`. So it is null, or was made of a reference that is good for ever.
         #[cfg(not(all(test, loom)))]
         unsafe { self.0.as_ref() }.is_some_and(Ready::take_spare)
     }

@@ -16,7 +16,7 @@ const MOST_PASSED: u32 = 64;
 
 /// The lines of a channel, if it has some.
 pub(in crate::channel::core) struct Late<T> {
-    /// The scheduler of which alone plain readers have come up to now.
+    /// The scheduler of the plain readers that have come last, or [`SchedulerId::SEVERAL`] if there are lines.
     pub(super) home: SchedulerId,
     pub(super) lines: Option<Box<ReaderLines<T>>>,
 }
@@ -198,8 +198,8 @@ impl<T> ReaderLines<T> {
     }
 
     /// Keeps a value ahead, and tells one reader of each scheduler.
-    pub(super) fn keep(&mut self, value: &Parcel<T>) {
-        self.add_last(value);
+    pub(super) fn keep(&mut self, value: T) {
+        self.ahead.push_back((self.now, value));
         if is_planted("nobody is told") {
             return;
         }
@@ -210,13 +210,7 @@ impl<T> ReaderLines<T> {
         }
     }
 
-    /// Adds a value. It is a call of its own, because without optimisation it has room for the value.
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn add_last(&mut self, value: &Parcel<T>) {
-        self.ahead.push_back((self.now, value.open()));
-    }
-
-    /// Takes this value. It is a call of its own for the same reason.
+    /// Takes this value. It is a call of its own, because without optimisation it has room for the value.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn take_at(&mut self, at: usize, to: &Parcel<T>) -> bool {
         let Some((_, value)) = self.ahead.remove(at) else { return false };

@@ -15,20 +15,22 @@ impl<T> State<T> {
     #[inline(always)]
     pub(in crate::channel::core) fn has_line(&mut self, context: &'static Context) -> bool {
         let scheduler = context.scheduler();
-        if scheduler == self.late.home {
-            return self.late.is_on() && scheduler != SchedulerId::NONE;
-        }
-        scheduler != SchedulerId::NONE && self.begins(scheduler)
+        scheduler != self.late.home && self.begins(scheduler)
     }
 
     #[cold]
     fn begins(&mut self, scheduler: SchedulerId) -> bool {
+        if scheduler == SchedulerId::NONE {
+            return false;
+        }
         let home = self.late.home;
-        if home == SchedulerId::NONE && !has_lines_at_once() {
+        let is_first = home == SchedulerId::NONE && !has_lines_at_once();
+        if self.capacity != 0 || is_first {
             self.late.home = scheduler;
             return false;
         }
         if self.late.lines.is_none() {
+            self.late.home = SchedulerId::SEVERAL;
             let mut line = ReaderLine::new();
             let stay = is_planted("readers that stood before stay in the queue");
             if home != SchedulerId::NONE && !stay {
@@ -48,27 +50,40 @@ impl<T> State<T> {
         true
     }
 
-    /// Finds a place for a value, where readers stand in lines.
+    /// Finds a place for a value, where readers stand in lines. The parcel is passed only to calls that are inlined, as in
+    /// [`write`](super::super::Core::write).
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(in crate::channel::core) fn place_late(&mut self, value: &Parcel<T>) -> Placed<T> {
+        match self.place_in_lines(value.open()) {
+            Ok(placed) => placed,
+            Err(kept) => {
+                value.put(kept);
+                Placed::Nowhere
+            }
+        }
+    }
+
+    /// Does this. The error is the value that has no place.
     #[cold]
     #[inline(never)]
-    pub(in crate::channel::core) fn place_late(&mut self, value: &Parcel<T>) -> Placed<T> {
+    fn place_in_lines(&mut self, value: T) -> Result<Placed<T>, T> {
         if self.ended.is_some() || self.away.is_some() || self.capacity != 0 {
-            return Placed::Nowhere;
+            return Err(value);
         }
         if let Some(reader) = self.first_of_queue() {
-            self.hand(&reader, value);
-            return Placed::With(reader);
+            self.hand(&reader, &Parcel::full(value));
+            return Ok(Placed::With(reader));
         }
-        let Some(lines) = &mut self.late.lines else { return Placed::Nowhere };
+        let Some(lines) = &mut self.late.lines else { return Err(value) };
         if lines.surplus() == 0 && !is_planted("more values than readers") {
-            return Placed::Nowhere;
+            return Err(value);
         }
         if let Some(reader) = lines.direct() {
-            self.hand(&reader, value);
-            return Placed::With(reader);
+            self.hand(&reader, &Parcel::full(value));
+            return Ok(Placed::With(reader));
         }
         lines.keep(value);
-        Placed::InBuffer
+        Ok(Placed::InBuffer)
     }
 
     /// Commits the first reader of the queue, if it came before those that stand in lines, or no value can go to these.

@@ -6,6 +6,7 @@ use super::super::Core;
 use super::super::state::{Placed, State};
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
+use crate::commit::waiter::Outcome;
 use crate::report::termination::Termination;
 use crate::sync::Guard;
 use crate::wait::park::Context;
@@ -24,9 +25,10 @@ impl<T> State<T> {
 #[allow(clippy::unused_self, reason = "as the other one")]
 impl<T> Core<T> {
     #[inline(always)]
-    pub(in crate::channel::core) fn go_on_told(
+    pub(in crate::channel::core) fn read_untold(
         &self,
         context: &'static Context,
+        _: Outcome,
         _: &'static Location<'static>,
         _: &Parcel<T>,
     ) -> Result<(), Option<Termination>> {
@@ -34,7 +36,7 @@ impl<T> Core<T> {
     }
 
     #[inline(always)]
-    pub(in crate::channel::core) fn wait_in_line<'a>(
+    pub(in crate::channel::core) fn read_in_line<'a>(
         &'a self,
         context: &'static Context,
         _: Guard<'a, State<T>>,

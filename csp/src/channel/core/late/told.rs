@@ -15,37 +15,72 @@ use crate::wait::blocked::{Operation, Side};
 use crate::wait::park::Context;
 
 impl<T> Core<T> {
-    /// Waits for a value in the line of its scheduler. `Err(None)` says that nothing came of it, and the read begins anew.
+    /// Waits for a value in the line of its scheduler. `Err(None)` says that nothing came of it, and the read begins anew. The parcel is passed
+    /// only to calls that are inlined, as in [`read`](Core::read).
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[track_caller]
+    pub(in crate::channel::core) fn read_in_line<'a>(
+        &'a self,
+        context: &'static Context,
+        state: Guard<'a, State<T>>,
+        place: &'static Location<'static>,
+        to: &Parcel<T>,
+    ) -> Result<(), Option<Termination>> {
+        to.put(self.wait_in_line(context, state, place)?);
+        Ok(())
+    }
+
+    /// Does the rest of a read that has left the queue without a value. If it was told of one, it stood there before there were lines.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[track_caller]
+    pub(in crate::channel::core) fn read_untold(
+        &self,
+        context: &'static Context,
+        outcome: Outcome,
+        place: &'static Location<'static>,
+        to: &Parcel<T>,
+    ) -> Result<(), Option<Termination>> {
+        to.put(self.go_on_without(context, outcome, place)?);
+        Ok(())
+    }
+
+    #[cold]
     #[inline(never)]
     #[track_caller]
-    pub(in crate::channel::core) fn wait_in_line<'a>(
+    fn wait_in_line<'a>(
         &'a self,
         context: &'static Context,
         mut state: Guard<'a, State<T>>,
         place: &'static Location<'static>,
-        to: &Parcel<T>,
-    ) -> Result<(), Option<Termination>> {
-        let lines = state.late.lines();
+    ) -> Result<T, Option<Termination>> {
+        let (lines, to) = (state.late.lines(), Parcel::empty());
         let came = (lines.of(context.scheduler()), lines.now);
         lines.now += 1;
-        self.stand_in_line(context, state, came, false, place, to)
+        let read = self.stand_in_line(context, state, came, false, place, &to);
+        to.given(read)
     }
 
-    /// Does the rest of a read that was told of a value. It stood in the queue before there were lines.
     #[cold]
     #[inline(never)]
     #[track_caller]
-    pub(in crate::channel::core) fn go_on_told(
+    fn go_on_without(
         &self,
         context: &'static Context,
+        outcome: Outcome,
         place: &'static Location<'static>,
-        to: &Parcel<T>,
-    ) -> Result<(), Option<Termination>> {
-        let at = self.state.lock().late.lines().of(context.scheduler());
-        match self.take_ahead(context, (at, EARLIEST), to)? {
-            Some(state) => self.stand_in_line(context, state, (at, EARLIEST), true, place, to),
-            None => Ok(()),
+    ) -> Result<T, Option<Termination>> {
+        match outcome {
+            Outcome::Committed(_) => {}
+            Outcome::Retry => return Err(context.dismissed()),
+            _ => return Err(Some(self.meet_end(context, Side::Reader))),
         }
+        let at = self.state.lock().late.lines().of(context.scheduler());
+        let to = Parcel::empty();
+        let read = match self.take_ahead(context, (at, EARLIEST), &to)? {
+            Some(state) => self.stand_in_line(context, state, (at, EARLIEST), true, place, &to),
+            None => Ok(()),
+        };
+        to.given(read)
     }
 
     fn stand_in_line<'a>(
