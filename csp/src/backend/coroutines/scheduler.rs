@@ -187,11 +187,21 @@ impl Scheduler {
     /// which the coroutine took its last process.
     ///
     /// The jobs take turns, so one writer does not wait until a million replicas of a reader have started.
+    #[inline(always)]
     pub(super) fn take_unstarted(
         &self,
         stack: usize,
         held: &mut Option<Arc<dyn Work>>,
     ) -> Option<usize> {
+        if self.share.knows_none() {
+            return self.take_first(stack, held);
+        }
+        self.take_known_or_first(stack, held)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_known_or_first(&self, stack: usize, held: &mut Option<Arc<dyn Work>>) -> Option<usize> {
         self.share.take_next(stack, held, |held| self.take_first(stack, held))
     }
 
