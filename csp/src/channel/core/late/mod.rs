@@ -19,7 +19,7 @@
 //!
 //! To tell a reader is always right, because it comes back to the head of its line if there is nothing for it. Until then no other
 //! reader of its line is given a value. So readers of one scheduler are served in the order in which they came. No reader waits for ever
-//! while values come: after [`MOST_PASSED`] values that went to other lines the next one goes to its line.
+//! while values come: after 64 values that went to other lines (`MOST_PASSED`) the next one goes to its line.
 
 #[cfg(feature = "cores")]
 mod lines;
