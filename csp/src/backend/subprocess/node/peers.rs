@@ -429,3 +429,65 @@ pub(in crate::backend::subprocess) mod samples {
         packed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
+
+    const ME: NodeId = NodeId(9);
+    const PARENT: NodeId = NodeId(1);
+    const CHILD: NodeId = NodeId(2);
+
+    /// Returns a node with a parent, a child, and node 3 behind the child.
+    fn peers() -> Peers {
+        let mut peers = Peers { parent: Some(PARENT), ..Peers::default() };
+        for id in [PARENT, CHILD] {
+            let link = RingLink::new(&Region::private(LINK), LinkSide::Parent).expect("a link");
+            let mailbox = Region::private(size_of::<Mailbox>());
+            peers.add(Peer::new(id, Box::new(link), mailbox).expect("a peer"));
+        }
+        peers.ways.insert(NodeId(3), CHILD);
+        peers
+    }
+
+    fn dead(dead: Vec<u64>, to: u64) -> Note {
+        Note::Dead {
+            dead,
+            retires: true,
+            process: String::new(),
+            message: String::new(),
+            retired: Vec::new(),
+            unread: vec![UnreadMessage { from: 9, to, message: Vec::new() }],
+        }
+    }
+
+    #[test]
+    fn a_peer_speaks_only_of_nodes_that_are_reached_by_it() {
+        let peers = peers();
+        let may = |from, note: &Note| peers.judge(from, note, |node| node == ME).is_ok();
+        for note in [Note::Closing(vec![3]), Note::Moved(vec![3]), dead(vec![3], 3)] {
+            assert!(may(CHILD, &note) && !may(PARENT, &note), "{note:?}");
+        }
+        // Unknown nodes are reached by the parent.
+        for note in [Note::Closing(vec![5]), Note::Moved(vec![5]), dead(vec![5], 5)] {
+            assert!(!may(CHILD, &note) && may(PARENT, &note), "{note:?}");
+        }
+        // This node, the peers, and nobody.
+        for nodes in [vec![9], vec![1], vec![2], vec![3, 9], vec![]] {
+            for from in [PARENT, CHILD] {
+                assert!(!may(from, &Note::Closing(nodes.clone())), "{from:?} {nodes:?}");
+                assert!(!may(from, &Note::Moved(nodes.clone())), "{from:?} {nodes:?}");
+                assert!(!may(from, &dead(nodes.clone(), 3)), "{from:?} {nodes:?}");
+            }
+        }
+        assert!(!may(CHILD, &dead(vec![3], 5)), "unread by another");
+        // A child brings new nodes only, and it alone leaves something.
+        for known in [1, 2, 3, 9] {
+            assert!(!may(CHILD, &Note::Up(known)), "{known}");
+        }
+        assert!(may(CHILD, &Note::Up(5)) && !may(PARENT, &Note::Up(5)));
+        let farewell = Note::Farewell(vec![0]);
+        assert!(may(CHILD, &farewell) && !may(PARENT, &farewell));
+    }
+}
