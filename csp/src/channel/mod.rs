@@ -37,8 +37,8 @@ pub use self::writer::Writer;
 /// writers are served first come, first served. The two sides may run on different backends.
 ///
 /// With the feature `cores`, the readers of a rendezvous may be on several cores. Then a reader whose core has nothing to do may be served before
-/// one that came earlier. Among the readers of one core it stays first come, first served. Between cores no reader waits for ever while
-/// values come.
+/// one that came earlier. Among the readers of one core that only read it stays first come, first served. Between cores no reader waits for ever
+/// while values come.
 ///
 /// A `Channel` is only a handle to make [`Reader`]s and [`Writer`]s from. The channel is retired for good when
 /// the last end of either side goes, whether there are handles or not. A side that has no end counts as gone

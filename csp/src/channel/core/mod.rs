@@ -32,7 +32,7 @@ use crate::wait::blocked::{self, Blocked, Dismissal, Needs, Object, Operation, S
 use crate::wait::future;
 use crate::wait::future::wakes::Wakes;
 use crate::wait::park::{self, Context};
-use crate::wait::quietly::{drop_all, drop_each};
+use crate::wait::quietly::{drop_all, drop_each, drop_quietly};
 use crate::wait::seen::holders::{Claim, Held as Holding, Holder, Runs};
 use crate::watch::registry::{Listed, Listing};
 use crate::watch::usage::{self, Use};
@@ -328,12 +328,23 @@ impl<T> Object for Core<T> {
     }
 
     fn dismiss(&self, context: usize, last: bool) -> Dismissal {
+        let mut later = Wakes::new();
         let mut state = self.state.lock();
         let here = state.readers.dismiss(context)
             || state.writers.dismiss(context)
-            || state.watchers.dismiss(context)
-            || state.late.dismiss(context);
-        if here { Dismissal::Done } else { Away::dismiss(&state.away, context, last) }
+            || state.watchers.dismiss(context);
+        let (in_line, unread) = match here {
+            true => (false, None),
+            false => state.dismiss_late(context, last, &mut later),
+        };
+        let found = match here || in_line {
+            true => Dismissal::Done,
+            false => Away::dismiss(&state.away, context, last),
+        };
+        drop(state);
+        drop(later);
+        unread.into_iter().for_each(|value| drop_quietly(value.take()));
+        found
     }
 
     fn break_off(&self, poison: &Poison, later: &mut Wakes) {

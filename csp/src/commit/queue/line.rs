@@ -83,15 +83,15 @@ impl<T> ReaderLine<T> {
         Partner { offer }
     }
 
-    /// Takes out the reader with this context, and commits it.
-    pub(crate) fn commit_of(&mut self, context: usize) -> Option<Partner<T>> {
+    /// Takes out the reader with this context, and commits it. Returns also when it came.
+    pub(crate) fn commit_of(&mut self, context: usize) -> Option<(Stamp, Partner<T>)> {
         let is_it = |(_, offer): &(Stamp, NonNull<Offer<T>>)| {
             // SAFETY: as in `commit`.
             let waiter = unsafe { offer.as_ref().waiter.as_ref() };
             waiter.whom.get().context().is_some_and(|of| ptr::from_ref(of).addr() == context)
         };
         let at = self.0.iter().position(is_it)?;
-        let (_, offer) = self.0.remove(at)?;
-        Some(Self::commit(offer))
+        let (stamp, offer) = self.0.remove(at)?;
+        Some((stamp, Self::commit(offer)))
     }
 }

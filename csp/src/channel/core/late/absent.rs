@@ -20,6 +20,4 @@ impl<T> Late<T> {
     pub(in crate::channel::core) fn is_awaited(&self) -> bool { false }
     #[inline(always)]
     pub(in crate::channel::core) fn tell_all(&mut self) {}
-    #[inline(always)]
-    pub(in crate::channel::core) fn dismiss(&mut self, _: usize) -> bool { false }
 }

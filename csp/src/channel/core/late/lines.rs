@@ -78,22 +78,28 @@ impl<T> Late<T> {
     }
 
     /// Makes the process with this context look again, if it stands here. A process for which a value may be ahead takes that first.
-    pub(in crate::channel::core) fn dismiss(&mut self, context: usize) -> bool {
-        let Some(lines) = &mut self.lines else { return false };
+    /// `last` says that it does not go on. Then its value is returned, which another reader may have.
+    pub(in crate::channel::core) fn dismiss(
+        &mut self,
+        context: usize,
+        last: bool,
+    ) -> (bool, Option<T>) {
+        let Some(lines) = &mut self.lines else { return (false, None) };
         let ahead = !lines.ahead.is_empty();
         for of in &mut lines.lines {
-            let Some(reader) = of.line.commit_of(context) else { continue };
+            let Some((stamp, reader)) = of.line.commit_of(context) else { continue };
             lines.standing -= 1;
-            if ahead {
+            if ahead && !last {
                 of.told += 1;
                 lines.told += 1;
                 reader.wake();
-            } else {
-                reader.disappoint();
+                return (true, None);
             }
-            return true;
+            reader.disappoint();
+            let first = lines.first_after(stamp);
+            return (true, lines.ahead.remove(first).map(|(_, value)| value));
         }
-        false
+        (false, None)
     }
 }
 
@@ -210,6 +216,11 @@ impl<T> ReaderLines<T> {
         }
     }
 
+    /// Returns the place of the first value that came after this moment.
+    fn first_after(&self, stamp: Stamp) -> usize {
+        self.ahead.partition_point(|(moment, _)| *moment <= stamp)
+    }
+
     /// Takes this value. It is a call of its own, because without optimisation it has room for the value.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn take_at(&mut self, at: usize, to: &Parcel<T>) -> bool {
@@ -227,7 +238,7 @@ impl<T> ReaderLines<T> {
         }
         let first = match is_planted("a value for a later reader") {
             true => 0,
-            false => self.ahead.partition_point(|(moment, _)| *moment <= stamp),
+            false => self.first_after(stamp),
         };
         let found = self.take_at(first, to);
         if found {
@@ -237,7 +248,9 @@ impl<T> ReaderLines<T> {
             let newest = self.ahead.back().map(|(moment, _)| *moment);
             let of = &self.lines[at];
             let next = of.line.first();
-            if of.told == 0 && next.is_some_and(|next| newest.is_some_and(|it| it > next)) {
+            // A writer that waits may be for any reader, as long as its line has none that came before.
+            let is_for = |next| writers || newest.is_some_and(|it| it > next);
+            if of.told == 0 && next.is_some_and(is_for) {
                 self.tell(at);
             }
             if self.told == 0

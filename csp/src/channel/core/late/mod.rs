@@ -6,7 +6,7 @@
 //! the next reader of its scheduler.
 //!
 //! A channel has lines from the moment at which a reader of a second scheduler stands. Then plain reads of coroutines stand in the line
-//! of their scheduler. All other readers stand in the queue, and are served as ever.
+//! of their scheduler. All other readers stand in the queue. The first of them has its turn when it came before all in lines that can be served.
 //!
 //! The write has returned, so a value that is ahead counts as read. Hence these invariants, whenever the lock is free:
 //!
@@ -14,10 +14,11 @@
 //!   *n*th value that is ahead. A reader keeps that if it takes the first value that came after it. If there are more readers than
 //!   values, the next value may be ahead.
 //! - If a line has a reader that came before the last value that is ahead, a reader of that line has been told.
-//! - If a writer waits, and there are more readers than values, a reader has been told.
+//! - If a writer waits and there are more readers than values, a reader has been told. One that finds no value ahead takes that of a writer.
 //! - Poison, retirement and the way to another OS process tell all readers. They take what is ahead before they look at anything else.
 //!
-//! To tell a reader is always right, because it comes back to the head of its line if there is nothing for it. Until then no other
+//! To tell a reader is always right, because it comes back to the head of its line if there is nothing for it. If its thread ends, it leaves
+//! instead, since no value that is ahead is for it then. Until then no other
 //! reader of its line is given a value. So readers of one scheduler are served in the order in which they came. No reader waits for ever
 //! while values come: after 64 values that went to other lines (`MOST_PASSED`) the next one goes to its line.
 

@@ -6,8 +6,9 @@ use super::super::state::{Placed, State};
 use super::lines::{OfScheduler, ReaderLines};
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
-use crate::commit::queue::line::{EARLIEST, ReaderLine};
+use crate::commit::queue::line::{EARLIEST, ReaderLine, Stamp};
 use crate::sync::planted::is_planted;
+use crate::wait::future::wakes::Wakes;
 use crate::wait::park::{Context, SchedulerId};
 
 impl<T> State<T> {
@@ -50,6 +51,20 @@ impl<T> State<T> {
         true
     }
 
+    /// Returns the line of a plain reader that comes, and the moment.
+    pub(super) fn comes_to_line(&mut self, scheduler: SchedulerId) -> (usize, Stamp) {
+        let queue_is_empty = self.readers.is_empty();
+        let lines = self.late.lines();
+        let now = lines.now;
+        match queue_is_empty {
+            true => lines.queued = None,
+            // Those of the queue came before this one.
+            false => drop(lines.queued.get_or_insert(now)),
+        }
+        lines.now += 1;
+        (lines.of(scheduler), now)
+    }
+
     /// Finds a place for a value, where readers stand in lines. The parcel is passed only to calls that are inlined, as in
     /// [`write`](super::super::Core::write).
     #[cfg_attr(not(debug_assertions), inline(always))]
@@ -88,17 +103,34 @@ impl<T> State<T> {
 
     /// Commits the first reader of the queue, if it came before those that stand in lines, or no value can go to these.
     fn first_of_queue(&mut self) -> Option<Partner<T>> {
+        let lines = self.late.lines.as_mut()?;
         if self.readers.is_empty() {
+            lines.queued = None;
             return None;
         }
-        let lines = self.late.lines.as_mut()?;
         let queued = *lines.queued.get_or_insert(lines.now);
-        let has_turn = lines.oldest().is_none_or(|(oldest, _)| queued <= oldest);
+        // A reader behind one that was told can't be served yet, so it holds up nobody.
+        let oldest = lines.oldest_of(OfScheduler::serves_first);
+        let has_turn = oldest.is_none_or(|(oldest, _)| queued <= oldest);
         if lines.surplus() > 0 && !has_turn {
             return None;
         }
         lines.queued = None;
         self.readers.commit_first()
+    }
+
+    /// Makes the process with this context look again, if it stands in a line. `last` says that it does not go on. The parcel has its
+    /// value, if nobody else may have that.
+    pub(in crate::channel::core) fn dismiss_late(
+        &mut self,
+        context: usize,
+        last: bool,
+        later: &mut Wakes,
+    ) -> (bool, Option<Parcel<T>>) {
+        let (here, value) = self.late.dismiss(context, last);
+        let value = value.map(Parcel::full);
+        value.iter().for_each(|value| self.take_back(value, later));
+        (here, value)
     }
 
     /// Commits a reader for a value that is still to be made.

@@ -9,6 +9,7 @@ use crate::commit::parcel::Parcel;
 use crate::commit::waiter::Outcome;
 use crate::report::termination::Termination;
 use crate::sync::Guard;
+use crate::wait::future::wakes::Wakes;
 use crate::wait::park::Context;
 
 #[rustfmt::skip]
@@ -18,6 +19,8 @@ impl<T> State<T> {
     pub(in crate::channel::core) fn has_line(&mut self, _: &'static Context) -> bool { false }
     #[inline(always)]
     pub(in crate::channel::core) fn place_late(&mut self, _: &Parcel<T>) -> Placed<T> { Placed::Nowhere }
+    #[inline(always)]
+    pub(in crate::channel::core) fn dismiss_late(&mut self, _: usize, _: bool, _: &mut Wakes) -> (bool, Option<Parcel<T>>) { (false, None) }
     #[inline(always)]
     pub(in crate::channel::core) fn late_customer(&mut self) -> Option<Partner<T>> { None }
 }

@@ -6,31 +6,36 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::super::state::{Placed, State};
+use super::super::state::{Found, Placed, State};
 use crate::commit::offer::Offer;
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp};
 use crate::commit::waiter::Waiter;
 use crate::models::{all_are_found, begin_schedulers, is_on_scheduler, lines_come_later};
 use crate::report::termination::Termination;
+use crate::sync::planted::is_planted;
 use crate::wait::blocked::Blocked;
 use crate::wait::future::wakes::Wakes;
 use crate::wait::park::{Context, Park};
 
 /// A mistake, and a test that finds it.
-const MISTAKES: [(&str, &str); 8] = [
+const MISTAKES: [(&str, &str); 9] = [
     ("the next is not told", "short_histories"),
     ("nobody is told", "short_histories"),
     ("more values than readers", "short_histories"),
     ("a value for a later reader", "short_histories"),
     ("an end tells nobody", "short_histories"),
     ("a reader goes before one that was told", "long_histories"),
+    ("one whose thread ends stands again", "long_histories"),
     ("readers that stood before stay in the queue", "short_histories_before_there_are_lines"),
     ("readers that stood before are not counted", "short_histories_before_there_are_lines"),
 ];
 
 /// The schedulers of the readers.
 const READERS: [usize; 5] = [1, 1, 1, 2, 3];
+
+/// Threads end in the last steps only, because there are too many histories otherwise.
+const SHORTEST: usize = 1;
 
 /// A step of a history: the reader of this number reads, or goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +45,11 @@ enum Step {
     Write,
     /// A reader is committed to a value that is made later. It gets that at once here.
     Make,
+    /// The thread of the reader ends. `last` says that the reader does not go on.
+    Dismiss {
+        reader: usize,
+        last: bool,
+    },
     End,
 }
 
@@ -60,6 +70,9 @@ impl Park for Unparked {
 struct Reading {
     offer: Box<Offer<u32>>,
     _waiter: Box<Waiter>,
+    context: &'static Context,
+    /// Its thread ends.
+    dismissed: bool,
     park: &'static Unparked,
     /// Its line, and when it came there. `None` if it stood before there were lines.
     line: Option<(usize, Stamp)>,
@@ -87,6 +100,8 @@ struct World {
     /// The number of reads that have come.
     came: usize,
     got: Vec<u32>,
+    /// The values that came back from readers whose thread has ended.
+    returned: Vec<u32>,
 }
 
 /// The reader with which lines begin: the first one, or the first one of a second scheduler.
@@ -104,7 +119,8 @@ impl World {
         }
         let mut state = State::new(0);
         *state.ends(crate::wait::blocked::Side::Reader) = 1;
-        Self { state, reads: READERS.map(|_| None).into(), written: 0, came: 0, got: Vec::new() }
+        let (reads, got, returned) = (READERS.map(|_| None).into(), Vec::new(), Vec::new());
+        Self { state, reads, written: 0, came: 0, got, returned }
     }
 
     /// Stands, again if it was told in vain.
@@ -117,10 +133,7 @@ impl World {
         let line = match &again {
             Some(before) => Some(before.line()),
             None if self.state.has_line(context) => {
-                let lines = self.state.late.lines();
-                let line = (lines.of(context.scheduler()), lines.now);
-                lines.now += 1;
-                Some(line)
+                Some(self.state.comes_to_line(context.scheduler()))
             }
             None => None,
         };
@@ -136,7 +149,9 @@ impl World {
         }
         let (came, began) = again.map_or((self.came, self.written), |it| (it.came, it.began));
         self.came += 1;
-        self.reads[reader] = Some(Reading { offer, _waiter: waiter, park, line, came, began });
+        let (dismissed, _waiter) = (false, waiter);
+        self.reads[reader] =
+            Some(Reading { offer, _waiter, context, dismissed, park, line, came, began });
     }
 
     fn possible(&self) -> Vec<Step> {
@@ -149,12 +164,25 @@ impl World {
         if !ended {
             steps.extend([Step::Write, Step::Make, Step::End]);
         }
+        if self.state.late.is_on() && !ended {
+            let stands = |read: &Reading| !read.is_woken();
+            let standing =
+                (0..READERS.len()).filter(|it| self.reads[*it].as_ref().is_some_and(stands));
+            let dismissals = |reader| [false, true].map(|last| Step::Dismiss { reader, last });
+            steps.extend(standing.flat_map(dismissals));
+        }
         steps
     }
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Read(reader) => self.stand(reader, None),
+            Step::Read(reader) => {
+                let to = Parcel::empty();
+                match self.state.find(false, || &to) {
+                    Found::InBuffer(_) => self.got.extend(to.take()),
+                    _ => self.stand(reader, None),
+                }
+            }
             Step::GoOn(reader) => self.go_on(reader),
             Step::Write => {
                 let value = Parcel::full(self.written);
@@ -172,9 +200,26 @@ impl World {
                     self.written += 1;
                 }
             }
+            Step::Dismiss { reader, last } => self.dismiss(reader, last),
             Step::End => self.state.end(Termination::Retired, &mut Wakes::new()),
         }
         self.check();
+    }
+
+    fn dismiss(&mut self, reader: usize, last: bool) {
+        let read = self.reads[reader].as_mut().expect("it reads");
+        let context = std::ptr::from_ref(read.context).addr();
+        let told = self.state.late.lines().told;
+        let (here, value) = self.state.late.dismiss(context, last);
+        assert!(here, "it stands in a line");
+        read.dismissed = true;
+        if self.state.late.lines().told == told {
+            self.reads[reader] = None;
+        }
+        if let Some(value) = value {
+            self.returned.push(value);
+            self.state.take_back(&Parcel::full(value), &mut Wakes::new());
+        }
     }
 
     fn go_on(&mut self, reader: usize) {
@@ -190,14 +235,19 @@ impl World {
             }
             let (at, stamp) = read.line();
             if !self.state.late.lines().take(at, stamp, false, &to) {
-                if !ended {
+                if read.dismissed && is_planted("one whose thread ends stands again") {
+                    // It is told so again and again, until it goes on no more.
+                    self.state.late.lines().told += 1;
+                    self.state.late.lines().lines[at].told += 1;
+                } else if !ended && !read.dismissed {
                     self.stand(reader, Some(read));
                 }
                 return;
             }
         }
         let value = to.take().expect("it has one");
-        assert!(value >= read.began, "a value that was written before the read began");
+        let in_time = value >= read.began || self.returned.contains(&value);
+        assert!(in_time, "a value that was written before the read began");
         self.got.push(value);
         // An end wakes all, which go on in the order of their scheduler.
         let goes_before = |(number, other): (usize, &Option<Reading>)| {
@@ -205,7 +255,9 @@ impl World {
             other.is_some_and(|it| it.came < read.came && !it.offer.value().is_full())
         };
         let first = !self.reads.iter().enumerate().any(goes_before);
-        assert!(first || self.state.ended.is_some(), "served before one that came first");
+        // The readers of a thread that ends are told one after another, and take what is there.
+        let in_turn = first || read.dismissed || self.state.ended.is_some();
+        assert!(in_turn, "served before one that came first");
     }
 
     /// Checks what must hold whenever the lock is free.
@@ -239,6 +291,7 @@ impl World {
         if self.state.ended.is_some() {
             assert!(self.reads.iter().all(Option::is_none), "a reader waits at an ended channel");
         }
+        self.got.extend(self.state.buffer.drain(..));
         self.got.sort_unstable();
         assert_eq!(self.got, (0..self.written).collect::<Vec<_>>(), "each is read once");
     }
@@ -272,6 +325,9 @@ fn explore(begun: Begun, history: &mut Vec<Step>, depth: usize) {
         return;
     }
     for step in next {
+        if matches!(step, Step::Dismiss { .. }) && depth > SHORTEST {
+            continue;
+        }
         // The readers of one scheduler are alike, so they begin in their order.
         let alike = |reader: usize| reader > 0 && READERS[reader - 1] == READERS[reader];
         if matches!(step, Step::Read(n) if alike(n) && !history.contains(&Step::Read(n - 1))) {
@@ -308,6 +364,8 @@ fn long_histories() {
                 let mut steps = world.possible();
                 // An end would make the rest short.
                 steps.retain(|step| *step != Step::End || random % 64 == 0);
+                let ends = (random >> 40) % 8 == 0;
+                steps.retain(|step| ends || !matches!(step, Step::Dismiss { .. }));
                 if steps.is_empty() {
                     break;
                 }

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use super::super::Core;
-use super::super::state::State;
+use super::super::state::{Found, State};
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp};
 use crate::commit::stand;
@@ -53,9 +53,8 @@ impl<T> Core<T> {
         mut state: Guard<'a, State<T>>,
         place: &'static Location<'static>,
     ) -> Result<T, Option<Termination>> {
-        let (lines, to) = (state.late.lines(), Parcel::empty());
-        let came = (lines.of(context.scheduler()), lines.now);
-        lines.now += 1;
+        let to = Parcel::empty();
+        let came = state.comes_to_line(context.scheduler());
         let read = self.stand_in_line(context, state, came, false, place, &to);
         to.given(read)
     }
@@ -76,7 +75,7 @@ impl<T> Core<T> {
         }
         let at = self.state.lock().late.lines().of(context.scheduler());
         let to = Parcel::empty();
-        let read = match self.take_ahead(context, (at, EARLIEST), &to)? {
+        let read = match self.take_ahead(context, (at, EARLIEST), place, &to)? {
             Some(state) => self.stand_in_line(context, state, (at, EARLIEST), true, place, &to),
             None => Ok(()),
         };
@@ -110,7 +109,7 @@ impl<T> Core<T> {
             if outcome == Outcome::Retry {
                 return Err(context.dismissed());
             }
-            match self.take_ahead(context, (at, stamp), to)? {
+            match self.take_ahead(context, (at, stamp), place, to)? {
                 Some(locked) => state = locked,
                 None => return Ok(()),
             }
@@ -126,8 +125,11 @@ impl<T> Core<T> {
         &self,
         context: &'static Context,
         (at, stamp): (usize, Stamp),
+        place: &'static Location<'static>,
         to: &Parcel<T>,
     ) -> Result<Option<Guard<'_, State<T>>>, Option<Termination>> {
+        // Its thread ends, if that is so. It takes what is ahead for it all the same.
+        let dismissed = context.dismissed();
         let mut state = self.state.lock();
         let writers = !state.writers.is_empty() && !is_planted("no look at writers");
         if state.ended.is_some() && is_planted("the end is looked at first") {
@@ -139,11 +141,37 @@ impl<T> Core<T> {
             context.communicated();
             return Ok(None);
         }
-        if state.ended.is_some() {
+        if dismissed.is_some() && !is_planted("one whose thread ends stands again") {
             drop(state);
-            return Err(Some(self.meet_end(context, Side::Reader)));
+            return Err(dismissed);
         }
-        let likely = state.is_likely(Side::Reader) && !is_planted("no look at writers");
-        if state.away.is_some() || likely { Err(None) } else { Ok(Some(state)) }
+        // It is served before those that came later, so it looks for a writer before they can.
+        loop {
+            let found = match is_planted("no look at writers") {
+                true => Found::Nothing,
+                false => state.find(false, || to),
+            };
+            match found {
+                Found::InBuffer(later) => {
+                    drop(state);
+                    drop(later);
+                }
+                Found::With(writer) => {
+                    drop(state);
+                    if self.receive(context, writer, false, place, to).is_none() {
+                        state = self.state.lock();
+                        continue;
+                    }
+                }
+                Found::Nothing if state.ended.is_some() => {
+                    drop(state);
+                    return Err(Some(self.meet_end(context, Side::Reader)));
+                }
+                Found::Nothing if state.away.is_some() => return Err(None),
+                Found::Nothing => return Ok(Some(state)),
+            }
+            context.communicated();
+            return Ok(None);
+        }
     }
 }
