@@ -121,6 +121,15 @@ fn rest(took: Duration) -> Duration {
     took.saturating_mul(SHARE).min(BLIND).max(took.saturating_mul(LARGER_SHARE))
 }
 
+/// The result of a look.
+#[derive(Default)]
+struct Look {
+    /// Anything has changed.
+    changed: bool,
+    /// The time that was no work.
+    slept: Duration,
+}
+
 struct Watch {
     period: Duration,
     /// The last state that the watch saw, in one number.
@@ -154,10 +163,15 @@ impl Watch {
             let still = self.stillness.since(now);
             self.busy.look(now, still);
             if now >= next {
-                let changed = !self.would_look_in_vain(now) && self.look_at_all();
-                period =
-                    if changed { self.period } else { (2 * period).min(LONGEST * self.period) };
-                let took = now.elapsed();
+                let look = match self.would_look_in_vain(now) {
+                    true => Look::default(),
+                    false => self.look_at_all(),
+                };
+                period = match look.changed {
+                    true => self.period,
+                    false => (2 * period).min(LONGEST * self.period),
+                };
+                let took = now.elapsed().saturating_sub(look.slept);
                 let rest = if self.period < PERIOD { took } else { rest(took) };
                 next = Instant::now() + period.max(rest);
             }
@@ -176,7 +190,11 @@ impl Watch {
             }
             if !quiet::may_be_woken() {
                 match others::others() {
-                    Others::None => drop(self.look_at_all()),
+                    Others::None => {
+                        // Threads have run, because somebody was awake before.
+                        self.stillness.since(Instant::now());
+                        self.look_at_all();
+                    }
                     Others::Below => everywhere::look(&mut self.all_hopeless),
                     Others::Above => {
                         others::waves().into_iter().for_each(others::Waves::tell_quiet)
@@ -193,8 +211,7 @@ impl Watch {
         matches!(others::others(), Others::None) && self.stillness.makes_look_vain(now)
     }
 
-    /// Returns whether anything has changed.
-    fn look_at_all(&mut self) -> bool {
+    fn look_at_all(&mut self) -> Look {
         let moment = Moment::now();
         let mut quiet = is_quiet(moment);
         match others::others() {
@@ -215,8 +232,7 @@ impl Watch {
             let all = agents::survey(Numbers::default());
             self.judge(&all.evidence, is_quiet(all.unstarted).then_some(moment));
         }
-        self.stillness.looked(!finds_dead, self.period);
-        changed
+        Look { changed, slept: self.stillness.looked(!finds_dead, self.period) }
     }
 
     /// Judges the evidence. `quiet` is given if nobody is awake and there are no strangers.
