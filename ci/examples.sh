@@ -99,6 +99,8 @@ on_each() {
 }
 
 on_each Coroutine
+# The command line client and server of OpenSSL are the peers.
+run cargo test --release -p csp-examples --test https
 
 echo "== OS processes"
 expect '^π ≈ 3\.14' "$programs/monte_carlo_pi" --on subprocess --bags 200
