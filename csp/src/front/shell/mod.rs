@@ -82,7 +82,8 @@ pub fn read_lines(path: PathBuf, lines: Writer<String>) -> io::Result<u64> {
 /// Writes the lines of standard input. Returns how many they were.
 ///
 /// It ends, and so retires its end, at the end of the input or when nobody reads any more. Lines may
-/// have been read by then that nobody has taken. So do not use [`std::io::stdin`] beside it. If
+/// have been read by then that nobody has taken. So do not use [`std::io::stdin`] before it or
+/// beside it, because what that one has buffered does not come here. If
 /// another program reads the same terminal, each line comes to one of the two.
 ///
 /// # Errors
