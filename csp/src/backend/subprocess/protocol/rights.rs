@@ -118,7 +118,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                         (row.channel, row.direction) == read && row.via == from,
                         "an end returned that was not there",
                     ),
-                    None => Ok(home.unless_early(from, *transit)),
+                    None => home.unless_early(from, *transit),
                 }
             }
             Message::Settled { transit } => {
@@ -136,7 +136,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                     row.via == from && home.may_state(from),
                     "the loss of an end that was not there",
                 ),
-                None if home.may_state(from) => Ok(home.unless_early(from, *transit)),
+                None if home.may_state(from) => home.unless_early(from, *transit),
                 None => Err(Wild("too much about nodes that are not dead")),
             },
             Message::Back { channel, parcel } => {
@@ -435,7 +435,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         if given_up.is_some() && (end.is_none() || given_up == end) {
             return Ok(Right::Given);
         }
-        match self.unless_early(from, transit) {
+        match self.unless_early(from, transit)? {
             Right::Awaited => Ok(Right::Awaited),
             Right::Given => Err(Wild("an end that is not on its way")),
         }
@@ -443,12 +443,14 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     /// Lets a message wait if the journey may not have begun. A message about a journey that is over
     /// has no effect.
-    fn unless_early(&self, from: NodeId, transit: TransitId) -> Right {
+    fn unless_early(&self, from: NodeId, transit: TransitId) -> Result<Right, Wild> {
+        if !self.may_be_early(transit) {
+            return Ok(Right::Given);
+        }
         // The sender's own journeys and this node's are known as soon as they begin.
-        let elsewhere = transit.origin != from && transit.origin != self.id;
-        match elsewhere && self.may_be_early(transit) {
-            true => Right::Awaited,
-            false => Right::Given,
+        match transit.origin != from && transit.origin != self.id {
+            true => Ok(Right::Awaited),
+            false => Err(Wild("about a journey that has not begun")),
         }
     }
 

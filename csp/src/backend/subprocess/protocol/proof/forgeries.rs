@@ -474,6 +474,15 @@ fn only_the_homes_of_an_end_speak_of_its_journey() {
             (READER, gone(given, READER)),
         ]
     });
+    // Nothing is remembered of journeys that the sender or this home would have begun.
+    let mut scene = Scene::new();
+    let died = scene.machine.lost(PEER, Departure::Retires, &[], Vec::new(), &mut scene.out);
+    assert_eq!(died, Ok(()));
+    scene.out.send.clear();
+    scene.out.events.clear();
+    for origin in [HOME, HERE] {
+        scene.forged(HOME, Message::Gone { transit: transit(origin, 50), dead: PEER });
+    }
     // The number of statements about nodes that are not dead is limited.
     let mut scene = Scene::new();
     let mut say = |seq: u64| {
