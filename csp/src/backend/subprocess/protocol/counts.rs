@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::home::{Dead, Home, Leaving};
-use super::table::Table;
+use super::table::{Latest, Table};
 use super::waiting::{Ahead, Statements};
 use super::{Departure, Direction, Ending, Message, NodeId, OpId, Out, Parcel, TransitId, Wild};
 
@@ -27,8 +27,9 @@ pub(super) struct Counts {
     /// ways. Only this node and dead nodes are believed before the beginning is known.
     early: BTreeSet<TransitId>,
     /// Journeys that are over without an arrival, as far as this home knows: channel and direction
-    /// of the end. Such an end may arrive all the same. Only the latest are remembered.
-    given_up: BTreeMap<TransitId, (u64, Direction)>,
+    /// of the end. Such an end may arrive all the same. Only those that were given up last are
+    /// remembered.
+    given_up: Latest<TransitId, (u64, Direction), REMEMBERED>,
     /// For each node, the number of its journeys up to which all are known to have begun. A link
     /// keeps their order.
     seen: BTreeMap<NodeId, u64>,
@@ -155,9 +156,11 @@ impl Counts {
     /// Records that the journey is over without an arrival.
     pub(super) fn give_up(&mut self, transit: TransitId, channel: u64, direction: Direction) {
         self.given_up.insert(transit, (channel, direction));
-        if self.given_up.len() > REMEMBERED {
-            self.given_up.pop_first();
-        }
+    }
+
+    /// Returns whether counts that were left can be relied on: they forget what is old.
+    pub(super) fn are_sound(&self) -> bool {
+        self.given_up.is_sound()
     }
 
     /// Returns whether the node was given a value of this channel that it has not given back.
@@ -307,11 +310,9 @@ impl<V: Clone, P: Clone> Home<V, P> {
         let Some(rows) = self.counts.channels.get_mut(&channel) else {
             return self.counts.give_up(transit, channel, direction);
         };
-        {
-            rows.add(direction);
-            let row = Transit { channel, direction, via };
-            self.counts.transits.insert(transit, row);
-        }
+        rows.add(direction);
+        let row = Transit { channel, direction, via };
+        self.counts.transits.insert(transit, row);
     }
 
     fn journey_over(&mut self, transit: TransitId, via: NodeId, out: &mut Out<V, P>) {
@@ -342,10 +343,15 @@ impl<V: Clone, P: Clone> Home<V, P> {
         transit: TransitId,
         out: &mut Out<V, P>,
     ) {
-        // An end that was destroyed before it left does not arrive, except by a mistake of the node
-        // that destroyed it. The node where it arrives has made none.
-        if let Some(row) = self.counts.transits.get(&transit) {
-            self.counts.give_up(transit, row.channel, row.direction);
+        match self.counts.transits.get(&transit).copied() {
+            // An end that was destroyed before it left does not arrive, except by a mistake of the
+            // node that destroyed it. The node where it arrives has made none.
+            Some(row) if transit.origin == from => {
+                self.counts.give_up(transit, row.channel, row.direction);
+            }
+            Some(_) => {}
+            // It was given up, and does not arrive any more.
+            None => self.counts.given_up.remove(&transit),
         }
         self.arrived(from, channel, transit, out);
     }

@@ -61,7 +61,8 @@ impl Pair {
 
 impl<V: Clone, P: Clone> Home<V, P> {
     /// Returns whether a home that was left can be relied on. Each pair names operations that are
-    /// engaged in it, and each engaged operation has its pair. Places in a store are in it.
+    /// engaged in it, and each engaged operation has its pair. Places in a store are in it. The
+    /// counts forget what is old.
     pub(super) fn is_sound(&self) -> bool {
         let is_in = |op: OpId, name: &OpId| {
             self.posts.get(&op).is_some_and(|post| post.engaged.as_ref() == Some(name))
@@ -76,7 +77,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             let length = channel.stored.len();
             channel.back <= length && channel.on_offer.is_none_or(|at| at < length)
         });
-        pairs && engaged && stores
+        pairs && engaged && stores && self.counts.are_sound()
     }
 
     /// Engages or completes a reader and a writer, both free, that have met on a rendezvous

@@ -191,7 +191,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                         && row.via == from => {}
                 Some(_) => return Err(Wild("a value with an end that its giver does not have")),
                 None => {
-                    let end = Some((channel.index, direction));
+                    let end = (channel.index, direction);
                     if self.home.unknown(from, transit, end)? == Right::Awaited {
                         return Ok(Right::Awaited);
                     }
@@ -397,7 +397,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         transit: TransitId,
     ) -> Result<Right, Wild> {
         let Some(row) = self.counts.transit(transit) else {
-            return self.unknown(from, transit, Some((channel, direction)));
+            return self.unknown(from, transit, (channel, direction));
         };
         // This home knows to which node it gave the ends in values that stood here.
         let given = || self.counts.charge(transit).and_then(|charge| charge.given_to);
@@ -410,7 +410,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     fn may_drop(&self, from: NodeId, channel: u64, transit: TransitId) -> Result<Right, Wild> {
         let Some(row) = self.counts.transit(transit) else {
-            return self.unknown(from, transit, None);
+            return self.unless_early(from, transit);
         };
         let is_there = match self.counts.charge(transit) {
             _ if row.via != self.id => true,
@@ -423,16 +423,15 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// Judges a message about a journey that is not known here. It may not have begun, or was given
-    /// up because a node has died. `end`: the end must be this one.
+    /// Judges the arrival of an end whose journey is not known here. The journey may not have begun,
+    /// or was given up because a node has died.
     fn unknown(
         &self,
         from: NodeId,
         transit: TransitId,
-        end: Option<(u64, Direction)>,
+        end: (u64, Direction),
     ) -> Result<Right, Wild> {
-        let given_up = self.counts.given_up(transit);
-        if given_up.is_some() && (end.is_none() || given_up == end) {
+        if self.counts.given_up(transit) == Some(end) {
             return Ok(Right::Given);
         }
         match self.unless_early(from, transit)? {
@@ -441,8 +440,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// Lets a message wait if the journey may not have begun. A message about a journey that is over
-    /// has no effect.
+    /// Lets a message wait if the journey may not have begun. The loss, the return or the drop of an
+    /// end has no effect if its journey is over.
     fn unless_early(&self, from: NodeId, transit: TransitId) -> Result<Right, Wild> {
         if !self.may_be_early(transit) {
             return Ok(Right::Given);

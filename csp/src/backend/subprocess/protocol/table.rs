@@ -2,7 +2,7 @@
 //! action on several entries is done in the order of their keys. Also a table that forgets its
 //! oldest entries.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
@@ -196,5 +196,50 @@ impl<K: Copy + Eq + Hash, V, const MOST: usize> Last<K, V, MOST> {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+}
+
+/// The last `MOST` entries that came in, those included that were removed since. Other nodes may
+/// choose the keys, because no key makes a search long.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(bound(
+    serialize = "K: Serialize, V: Serialize",
+    deserialize = "K: Deserialize<'de> + Ord, V: Deserialize<'de>"
+))]
+pub(super) struct Latest<K: Ord, V, const MOST: usize> {
+    entries: BTreeMap<K, V>,
+    order: VecDeque<K>,
+}
+
+impl<K: Ord, V, const MOST: usize> Default for Latest<K, V, MOST> {
+    fn default() -> Self {
+        Self { entries: BTreeMap::new(), order: VecDeque::new() }
+    }
+}
+
+impl<K: Copy + Ord, V, const MOST: usize> Latest<K, V, MOST> {
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        self.entries.get(key)
+    }
+
+    pub(super) fn insert(&mut self, key: K, value: V) {
+        if self.entries.insert(key, value).is_none() {
+            self.order.push_back(key);
+            if self.order.len() > MOST
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.entries.remove(&oldest);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &K) {
+        self.entries.remove(key);
+    }
+
+    /// Returns whether each entry will be forgotten at some time.
+    pub(super) fn is_sound(&self) -> bool {
+        let order: BTreeSet<&K> = self.order.iter().collect();
+        self.order.len() <= MOST && self.entries.keys().all(|key| order.contains(key))
     }
 }

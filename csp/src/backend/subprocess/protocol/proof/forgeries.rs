@@ -358,7 +358,6 @@ fn an_end_arrives_only_where_it_was_given() {
             (WRITER, drops(mobile, given)),
             (PEER, drops(mobile, sent)),
             (READER, drops(plain, given)),
-            (PEER, drops(mobile, guessed(away))),
             (PEER, drops(mobile, Token { transit: transit(HERE, 50), ..sent })),
             // And of one that came back.
             (HOME, returned(away)),
@@ -378,6 +377,57 @@ fn an_end_arrives_only_where_it_was_given() {
     let mut scene = Scene::new();
     let Token { channel, transit, .. } = scene.sent;
     scene.honest(WRITER, Message::Drop { channel: channel.index, transit });
+    // An end that is on its way no more is dropped without an effect.
+    let Token { channel, transit, .. } = scene.away;
+    let guessed = TransitId { key: transit.key + 1, ..transit };
+    let before = scene.machine.clone();
+    scene.honest(PEER, Message::Drop { channel: channel.index, transit: guessed });
+    assert!(scene.machine == before);
+}
+
+/// The journeys that one node gives up do not push out those of another that are younger.
+#[test]
+fn the_journeys_that_were_given_up_last_are_remembered() {
+    let mut scene = Scene::new();
+    let Scene { plain, mobile, .. } = scene;
+    assert!(READER < WRITER, "the names of the older journeys are the greater ones");
+    let died = scene.machine.lost(PEER, Departure::Retires, &[], Vec::new(), &mut scene.out);
+    assert_eq!(died, Ok(()));
+    // A journey by a dead node is given up.
+    for seq in 100..70_000 {
+        scene.honest(WRITER, move_out(mobile, transit(WRITER, seq), PEER));
+    }
+    let read = |seq| (plain.index, Direction::Read, transit(READER, seq));
+    for seq in [0, 1] {
+        let (channel, direction, transit) = read(seq);
+        scene.honest(READER, Message::MoveOut { channel, direction, transit, via: PEER });
+    }
+    let (channel, direction, first) = read(0);
+    scene.honest(HOME, Message::MoveIn { channel, direction, transit: first });
+    let (channel, _, second) = read(1);
+    scene.honest(READER, Message::Drop { channel, transit: second });
+    // Neither is remembered any longer.
+    scene.forged(HOME, Message::MoveIn { channel, direction, transit: first });
+    scene.forged(HOME, Message::MoveIn { channel, direction, transit: second });
+}
+
+/// Nobody is cut off because of a drop that comes when the home has forgotten the journey.
+#[test]
+fn a_drop_of_a_forgotten_journey_is_no_error() {
+    let mut scene = Scene::new();
+    let Scene { plain, mobile, .. } = scene;
+    for seq in 100..70_000 {
+        let transit = transit(WRITER, seq);
+        scene.honest(WRITER, move_out(mobile, transit, HERE));
+        scene.honest(WRITER, Message::Drop { channel: mobile.index, transit });
+    }
+    let died = scene.machine.lost(PEER, Departure::Retires, &[], Vec::new(), &mut scene.out);
+    assert_eq!(died, Ok(()));
+    let (channel, transit) = (plain.index, transit(READER, 0));
+    let direction = Direction::Read;
+    scene.honest(READER, Message::MoveOut { channel, direction, transit, via: PEER });
+    scene.honest(READER, Message::Drop { channel, transit });
+    scene.honest(READER, Message::Drop { channel, transit });
 }
 
 #[test]
