@@ -87,6 +87,15 @@ impl Deaths {
         self.waves.is_empty()
     }
 
+    /// Ends the waves of these nodes, because their death is told. Returns the messages that were
+    /// withheld. Nodes that were dying one by one may be told of together, because the node between
+    /// them and this one has died, too. Each of them then has a wave of its own.
+    fn withheld(&mut self, dead: &[u64]) -> Vec<UnreadMessage> {
+        // The wave of the first one was the last to begin.
+        let waves = dead.iter().rev().filter_map(|name| self.waves.remove(name));
+        waves.flat_map(|wave| wave.unread).collect()
+    }
+
     /// Keeps another node's message for a dying node, if this node tells of that death.
     pub(super) fn bounce(&mut self, author: NodeId, to: NodeId, message: &[u8]) -> bool {
         let Some(wave) = self.closing.get(&to).and_then(|wave| self.waves.get_mut(wave)) else {
@@ -311,10 +320,8 @@ impl Node {
                 inner.deaths.farewells.insert(from, retired);
             }
             Note::Dead { dead, retires, process, message, retired, mut unread } => {
-                if let Some(wave) = dead.first().and_then(|name| inner.deaths.waves.remove(name)) {
-                    // The messages that were withheld came after those that were on their way.
-                    unread.extend(wave.unread);
-                }
+                // The messages that were withheld came after those that were on their way.
+                unread.extend(inner.deaths.withheld(&dead));
                 let departure = Departure::of(retires);
                 inner.peers.ways.retain(|node, _| !dead.contains(&node.0));
                 let peers = inner.peers.others(from);
@@ -501,5 +508,39 @@ impl Node {
         for peer in inner.peers.others(from) {
             inner.peers.note(peer, &note);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: NodeId = NodeId(1);
+    const CHILD: NodeId = NodeId(2);
+
+    /// Returns waves of which a peer has told, each with a message that was withheld. A child has
+    /// not answered.
+    fn deaths(waves: &[&[u64]]) -> Deaths {
+        let mut deaths = Deaths::default();
+        for (at, dead) in waves.iter().enumerate() {
+            let unread = vec![UnreadMessage { from: 9, to: dead[0], message: vec![at as u8] }];
+            for node in *dead {
+                deaths.closing.insert(NodeId(*node), dead[0]);
+            }
+            let (waits_for, source) = (HashSet::from([CHILD]), NewsSource::Peer(SOURCE));
+            let wave = DeathWave { dead: dead.to_vec(), waits_for, source, unread };
+            deaths.waves.insert(dead[0], wave);
+        }
+        deaths
+    }
+
+    /// Node 6 was dying when the node before it died as well.
+    #[test]
+    fn nodes_that_are_dead_together_have_no_wave_any_more() {
+        let mut deaths = deaths(&[&[6], &[5, 6]]);
+        let withheld = deaths.withheld(&[5, 6]);
+        let order: Vec<u8> = withheld.iter().map(|one| one.message[0]).collect();
+        assert_eq!(order, [0, 1], "the older message comes first");
+        assert!(deaths.are_told());
     }
 }
