@@ -96,12 +96,15 @@ impl Deaths {
         waves.flat_map(|wave| wave.unread).collect()
     }
 
-    /// Keeps another node's message for a dying node, if this node tells of that death.
+    /// Keeps another node's message for a dying node, if this node tells of that death, or has said
+    /// that no more will come by it.
     pub(super) fn bounce(&mut self, author: NodeId, to: NodeId, message: &[u8]) -> bool {
         let Some(wave) = self.closing.get(&to).and_then(|wave| self.waves.get_mut(wave)) else {
             return false;
         };
-        if let NewsSource::Peer(_) = wave.source {
+        if let NewsSource::Peer(_) = wave.source
+            && !wave.waits_for.is_empty()
+        {
             return false;
         }
         wave.unread.push(UnreadMessage { from: author.0, to: to.0, message: message.to_vec() });
@@ -542,5 +545,15 @@ mod tests {
         let order: Vec<u8> = withheld.iter().map(|one| one.message[0]).collect();
         assert_eq!(order, [0, 1], "the older message comes first");
         assert!(deaths.are_told());
+    }
+
+    #[test]
+    fn a_node_passes_nothing_on_after_it_has_said_so() {
+        let mut deaths = deaths(&[&[5]]);
+        assert!(!deaths.bounce(CHILD, NodeId(5), &[1]), "it is passed on");
+        deaths.waves.get_mut(&5).expect("a wave").waits_for.clear();
+        assert!(deaths.bounce(CHILD, NodeId(5), &[2]), "it is kept");
+        let withheld = deaths.withheld(&[5]);
+        assert!(withheld.iter().any(|one| (one.from, one.to, &*one.message) == (2, 5, &[2])));
     }
 }
