@@ -70,7 +70,10 @@ impl Node {
         }
         let waits = |inner: &Inner, token: &Token| {
             let (home, way) = (inner.peers.place(token.channel.home), inner.peers.place(to));
-            home != way && home.is_some_and(|home| inner.peers.all[home].link.is_backed_up())
+            let backed_up = |home: usize| inner.peers.all[home].link.is_backed_up();
+            // The news that the end sets out goes first.
+            (home != way && home.is_some_and(backed_up))
+                || inner.held_back.iter().any(|(other, _)| *other == token.channel.home)
         };
         let held_back = inner.held_back.iter().any(|(other, _)| *other == to)
             || departing(&message).any(|token| waits(inner, token));
@@ -439,5 +442,39 @@ impl Node {
     /// Returns the poison of that identity.
     pub(crate) fn met(&'static self, identity: [u8; IDENTITY], cause: Cause) -> Poison {
         self.lock().causes.met(identity, cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::subprocess::protocol::{ChannelId, Direction, Parcel, TransitId};
+    use crate::channel::far::Bytes;
+    use ipc_channel::ipc::IpcSharedMemory;
+
+    /// The news that an end sets out waits behind a message to its home. The value with the end
+    /// waits for the news.
+    #[test]
+    fn no_value_overtakes_the_news_of_its_ends() {
+        let memory = IpcSharedMemory::from_byte(0, size_of::<Mailbox>());
+        let here = Node::new(draw(), None, memory);
+        // Nobody reads these links.
+        let [full, home, other] = [(); 3].map(|()| here.prepare().expect("memory").id);
+        let token = |home| {
+            let transit = TransitId { origin: here.id, seq: 0, key: 0 };
+            Token { channel: ChannelId { home, index: 0 }, direction: Direction::Read, transit }
+        };
+        let value = |length, tokens| {
+            let parcel = Parcel { body: Bytes::from(vec![0; length]), tokens };
+            Message::Back { channel: 0, parcel }
+        };
+        let inner = &mut *here.lock();
+        here.send(inner, full, value(1_000_000, Vec::new()));
+        here.send(inner, home, value(0, vec![token(full)]));
+        let Token { transit, direction, .. } = token(home);
+        here.send(inner, home, Message::MoveOut { channel: 0, direction, transit, via: other });
+        here.send(inner, other, value(0, vec![token(home)]));
+        let held: Vec<NodeId> = inner.held_back.iter().map(|(to, _)| *to).collect();
+        assert_eq!(held, [home, home, other]);
     }
 }
