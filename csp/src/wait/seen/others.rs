@@ -22,8 +22,9 @@ impl Count {
     pub(crate) fn with(self, other: Self) -> Self {
         Self {
             stamp: self.stamp ^ other.stamp,
-            said: self.said + other.said,
-            heard: self.heard + other.heard,
+            // Another OS process may say any number.
+            said: self.said.wrapping_add(other.said),
+            heard: self.heard.wrapping_add(other.heard),
             awaited: self.awaited || other.awaited,
         }
     }
@@ -104,4 +105,16 @@ pub(crate) fn waves() -> Option<&'static dyn Waves> {
 
 pub(crate) fn others() -> Others {
     waves().map_or(Others::None, Waves::others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_counts_can_be_added() {
+        let most = Count { said: u64::MAX, heard: u64::MAX, ..Count::default() };
+        let one = Count { said: 1, heard: 1, ..Count::default() };
+        assert_eq!([most, one].into_iter().sum::<Count>(), Count::default());
+    }
 }
