@@ -214,9 +214,13 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         {
             return self.home.waiting.push(from, message);
         }
+        // Only the news of a journey, or a death, ends a wait.
+        let is_news = matches!(message, Message::MoveOut { .. });
         let result = self.dispatch(from, message, out);
         self.settle(out);
-        self.release(out);
+        if is_news {
+            self.release(out);
+        }
         result
     }
 
