@@ -61,27 +61,19 @@ fn each_reader_of_two_schedulers_gets_a_value() {
 
 #[test]
 fn of_one_scheduler_each_tells_the_next() {
-    let seen = explore(|| {
-        let channel = Channel::new();
-        let (one, other, third) = (channel.reader(), channel.reader(), channel.reader());
-        let writer = Rc::new(channel.writer());
-        let kept = [(); 3].map(|()| Rc::clone(&writer));
-        let [first, second, last] = kept;
-        (
-            move || (read_on(1, &one), drop(first)).0.is_ok(),
-            move || (read_on(1, &other), drop(second)).0.is_ok(),
-            move || (read_on(2, &third), drop(last)).0.is_ok(),
-            move || [1, 2, 3].map(|n| write(&writer, n).is_ok()),
-        )
-    });
-    assert_eq!(seen, BTreeSet::from([(true, true, true, [true; 3])]));
+    three_readers_get_a_value_each(|| ());
 }
 
 /// Readers of one scheduler stand in the queue until one of another scheduler comes.
 #[test]
 fn readers_stood_before_there_were_lines() {
-    let seen = explore(|| {
-        lines_come_later();
+    three_readers_get_a_value_each(lines_come_later);
+}
+
+/// Two readers are of one scheduler, and the third is of another. `begins` is called first.
+fn three_readers_get_a_value_each(begins: fn()) {
+    let seen = explore(move || {
+        begins();
         let channel = Channel::new();
         let (one, other, third) = (channel.reader(), channel.reader(), channel.reader());
         let writer = Rc::new(channel.writer());

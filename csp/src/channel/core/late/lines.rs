@@ -126,12 +126,7 @@ impl<T> ReaderLines<T> {
         })
     }
 
-    /// Returns the line of the reader that has waited longest, and when that came.
-    pub(super) fn oldest(&self) -> Option<(Stamp, usize)> {
-        self.oldest_of(|_| true)
-    }
-
-    /// Does the same for some of the lines.
+    /// Returns the line of the reader that has waited longest in some of the lines, and when it came.
     pub(super) fn oldest_of(
         &self,
         which: impl Fn(&OfScheduler<T>) -> bool,
@@ -255,7 +250,7 @@ impl<T> ReaderLines<T> {
             }
             if self.told == 0
                 && (writers || newest.is_some())
-                && let Some((_, at)) = self.oldest()
+                && let Some((_, at)) = self.oldest_of(|_| true)
             {
                 self.tell(at);
             }

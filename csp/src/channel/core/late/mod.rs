@@ -17,10 +17,10 @@
 //! - If a writer waits and there are more readers than values, a reader has been told. One that finds no value ahead takes that of a writer.
 //! - Poison, retirement and the way to another OS process tell all readers. They take what is ahead before they look at anything else.
 //!
-//! To tell a reader is always right, because it comes back to the head of its line if there is nothing for it. If its thread ends, it leaves
-//! instead, since no value that is ahead is for it then. Until then no other
-//! reader of its line is given a value. So readers of one scheduler are served in the order in which they came. No reader waits for ever
-//! while values come: after 64 values that went to other lines (`MOST_PASSED`) the next one goes to its line.
+//! To tell a reader is always right, because it comes back to the head of its line if there is nothing for it. Until then no other
+//! reader of its line is given a value. So readers of one scheduler are served in the order in which they came. A reader whose thread
+//! ends does not come back. It leaves, because no value that is ahead is for it then. No reader waits for ever while values come: after
+//! 64 values that went to other lines (`MOST_PASSED`) the next one goes to its line.
 
 #[cfg(feature = "cores")]
 mod lines;

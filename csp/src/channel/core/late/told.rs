@@ -141,7 +141,7 @@ impl<T> Core<T> {
             context.communicated();
             return Ok(None);
         }
-        if dismissed.is_some() && !is_planted("one whose thread ends stands again") {
+        if dismissed.is_some() {
             drop(state);
             return Err(dismissed);
         }
