@@ -282,3 +282,7 @@ pub mod alt {
 pub fn shared_writes() -> u64 {
     crate::system::shared::writes()
 }
+
+/// The decoders of all that comes from other OS processes, for the targets of `fuzz/`.
+#[cfg(csp_fuzz)]
+pub use crate::backend::subprocess::fuzzed;

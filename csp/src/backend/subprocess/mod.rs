@@ -19,7 +19,10 @@ mod absent;
 #[cfg(not(loom))]
 pub(super) mod boot;
 #[cfg(all(test, not(loom)))]
-mod fuzzed;
+mod forging;
+#[cfg(all(any(test, csp_fuzz), not(loom)))]
+#[allow(unreachable_pub, reason = "`__private` has it in a build for `fuzz/`")]
+pub mod fuzzed;
 #[cfg(not(loom))]
 mod node;
 #[cfg(not(loom))]

@@ -3,6 +3,7 @@
 
 use ipc_channel::IpcError;
 use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -241,11 +242,24 @@ fn die() -> ! {
     unsafe { libc::_exit(FAILED) }
 }
 
-/// Ends the process because nothing more can be had from its parent.
-fn parent_is_wild() {
-    let text = b"csp: the OS process that has started this one broke the protocol between them\n";
-    let _ = std::io::stderr().write_all(text);
-    die();
+/// Ends the process because its parent has broken a rule. The caller holds the node's lock, so a thread
+/// of its own says why.
+fn parent_is_wild(reason: &str) {
+    let text =
+        format!("csp: this OS process ends because of the one that has started it: {reason}\n");
+    let say = move || {
+        // A parent that does not read must not keep it.
+        let error = std::io::stderr();
+        let mut polled = [PollFd::new(&error, PollFlags::OUT)];
+        let soon = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        if poll(&mut polled, Some(&soon)).is_ok_and(|ready| ready > 0) {
+            let _ = (&error).write_all(text.as_bytes());
+        }
+        die();
+    };
+    if thread::Builder::new().name("csp farewell".to_owned()).spawn(say).is_err() {
+        die();
+    }
 }
 
 /// The notes that a test sends to a child that it has started.

@@ -14,7 +14,7 @@ use super::{Blob, Ended, Passport, Start, ToChild};
 use crate::backend::subprocess::node::{self, Invitation, PreparedChild};
 use crate::backend::subprocess::protocol::{Departure, NodeId};
 use crate::backend::subprocess::values::carry::{Packing, Unpacking};
-use crate::backend::subprocess::values::codec;
+use crate::backend::subprocess::values::{codec, text};
 use crate::process::code::Entry;
 use crate::process::definition::Limits;
 use crate::process::work::{Grip, Outcome, There, Work};
@@ -115,15 +115,15 @@ impl Child {
     }
 
     /// Gives up everything that it held in the network, because it has ended or was never started.
-    fn leave(&mut self, well: bool, message: &str) {
+    /// Returns the rule that it has broken, if that is why it has ended.
+    fn leave(&mut self, well: bool, message: &str) -> Option<String> {
         self.alive = None;
-        if let Some(node) = self.node.take() {
-            let departure = match well || self.passport.retires_on_panic {
-                true => Departure::Retires,
-                false => Departure::Poisons,
-            };
-            node::ended(node, well, departure, self.passport.path.clone(), message.to_owned());
-        }
+        let node = self.node.take()?;
+        let departure = match well || self.passport.retires_on_panic {
+            true => Departure::Retires,
+            false => Departure::Poisons,
+        };
+        node::ended(node, well, departure, self.passport.path.clone(), message.to_owned())
     }
 
     fn lost(&self, message: String) -> Failure {
@@ -181,7 +181,7 @@ impl There for Child {
             let (killed, told) = (Arc::clone(&launched), Arc::clone(&launched));
             node::started(
                 node,
-                move || killed.kill(),
+                move |_| killed.kill(),
                 move |carried| told.tell(ToChild::Memory(carried)),
             );
         }
@@ -209,8 +209,11 @@ impl There for Child {
         let well = matches!(told, Some(Ended::Returned(_)));
         let outcome = self.outcome(told, exit);
         let message = outcome.as_ref().err().map(|failure| failure.message().to_owned());
-        self.leave(well, message.as_deref().unwrap_or("it has ended"));
-        outcome
+        match self.leave(well, message.as_deref().unwrap_or("it has ended")) {
+            None => outcome,
+            // Its last words are not believed, either.
+            Some(reason) => Err(self.lost(reason)),
+        }
     }
 }
 
@@ -229,11 +232,11 @@ impl Child {
                 }
             },
             Some(Ended::Panicked(message)) => {
-                let process = self.passport.path.clone();
+                let (process, message) = (self.passport.path.clone(), text::reason(message));
                 Err(Failure::told(Cause::Panic { process, message, place: None }))
             }
             Some(Ended::Refused(reason)) => {
-                Err(Failure::unstarted(self.passport.path.clone(), reason))
+                Err(Failure::unstarted(self.passport.path.clone(), text::reason(reason)))
             }
             None => {
                 let how = exit

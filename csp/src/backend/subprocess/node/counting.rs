@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Node;
 use super::waves::{Answers, Wave, lock};
 use crate::backend::subprocess::protocol::Ending;
+use crate::backend::subprocess::values::text;
 use crate::channel::far::{Bytes, Remote as _};
 use crate::report::termination::{Poison, Termination};
 use crate::wait::seen::others::{self, Asked, Count, Others, Shown};
@@ -104,7 +105,10 @@ impl others::Waves for Below {
     fn show(&self, limit: Duration) -> Option<Vec<Shown>> {
         let answers = Node::linked()?.ask(limit, Wave::Show)?;
         let shown = answers.into_iter().filter_map(|answer| match answer {
-            Wave::Shown(_, blocked, remedy) => Some(Shown { blocked, remedy }),
+            Wave::Shown(_, blocked, remedy) => {
+                let tame = |(name, why)| (text::name(name), text::reason(why));
+                Some(Shown { blocked: blocked.into_iter().map(tame).collect(), remedy })
+            }
             _ => None,
         });
         Some(shown.collect())

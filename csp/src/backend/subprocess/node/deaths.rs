@@ -8,10 +8,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::estates::{Estates, Heir, Left};
-use super::peers::{Note, UnreadMessage, authors, said_by};
+use super::peers::{Note, Peers, UnreadMessage, authors, said_by};
 use super::{Inner, Node, Numbers};
 use crate::backend::subprocess::protocol::{Departure, Last, Machine, NodeId, Wild};
 use crate::backend::subprocess::transport::wire::{self, Wired};
+use crate::backend::subprocess::values::text;
 use crate::report::termination::{Cause, Poison};
 
 #[derive(Default)]
@@ -113,6 +114,7 @@ impl Deaths {
 }
 
 impl Node {
+    /// Handles the end of a child. Returns the rule that it has broken, if it was cut off.
     pub(super) fn ended(
         &'static self,
         id: NodeId,
@@ -120,21 +122,25 @@ impl Node {
         departure: Departure,
         process: String,
         message: String,
-    ) {
+    ) -> Option<String> {
         let mut inner = self.lock();
         // Everything that the child has sent is handled first.
         let place = inner.peers.all.iter().position(|peer| peer.id == id);
-        let Some(place) = place else { return };
+        let place = place?;
         self.drain(&mut inner, place);
-        let Some(mut peer) = inner.peers.remove(id) else { return };
-        let message = peer.cut.map_or(message, |wild| wild.to_string());
+        let mut peer = inner.peers.remove(id)?;
+        // A child that has broken the rules leaves nothing.
+        let broken = peer.cut.take();
+        let well = well && broken.is_none();
+        let departure = if broken.is_none() { departure } else { Departure::Poisons };
+        let message = broken.clone().unwrap_or(message);
         let unread = peer.link.unread().unwrap_or_default();
         // A node whose home goes on is not dead.
         let moved = inner.estates.inherit(id, well, &process);
         let behind = inner.peers.ways.iter().filter(|(_, way)| **way == id);
         let behind = std::iter::once(id.0).chain(behind.map(|(node, _)| node.0));
         let dead: Vec<u64> = behind.filter(|node| !moved.contains(node)).collect();
-        inner.peers.ways.retain(|_, way| *way != id);
+        inner.peers.forget(|_, way| way == id);
         if !moved.is_empty() {
             self.moved(&mut inner, id, moved);
             self.read_for_heirs(&mut inner, id, &unread);
@@ -171,6 +177,7 @@ impl Node {
         // sleeper as awake and not woken it.
         self.mailbox().shake();
         self.forget_gone();
+        broken
     }
 
     /// Tells the death of a home for which this node has answered, and which nobody needs any more.
@@ -182,10 +189,23 @@ impl Node {
         retired: Vec<u64>,
     ) {
         let (departure, message) = (Departure::Retires, "it has ended".to_owned());
+        self.dies(inner, id, NewsSource::Here { departure, process, message, retired });
+    }
+
+    /// Gives up a home that breaks the rules, and for which this node has answered.
+    #[cold]
+    pub(super) fn disown(&'static self, inner: &mut Inner, id: NodeId, message: String) {
+        let Some(heir) = inner.estates.heirs.remove(&id) else { return };
+        let (departure, retired) = (Departure::Poisons, Vec::new());
+        let process = heir.process;
+        self.dies(inner, id, NewsSource::Here { departure, process, message, retired });
+    }
+
+    fn dies(&'static self, inner: &mut Inner, id: NodeId, source: NewsSource) {
         let wave = DeathWave {
             dead: vec![id.0],
             waits_for: inner.peers.others(id).into_iter().collect(),
-            source: NewsSource::Here { departure, process, message, retired },
+            source,
             unread: Vec::new(),
         };
         self.begin_wave(inner, wave);
@@ -224,31 +244,18 @@ impl Node {
         let Some(wave) = inner.deaths.waves.remove(&name) else { return };
         if let NewsSource::Here { departure, process, message, retired } = wave.source {
             let peers = inner.peers.others(self.id);
-            // Peers have said what was unread. None of them speaks for the dead node.
-            let _ = self.bury(
-                inner,
-                &peers,
-                Burial {
-                    dead: wave.dead,
-                    departure,
-                    process,
-                    message,
-                    retired,
-                    unread: wave.unread,
-                },
-            );
+            let DeathWave { dead, unread, .. } = wave;
+            let is_told = true;
+            let burial = Burial { dead, departure, process, message, retired, unread, is_told };
+            self.bury(inner, &peers, burial);
         }
     }
 
-    /// Tells the deaths to those peers and to the machine.
-    fn bury(
-        &'static self,
-        inner: &mut Inner,
-        peers: &[NodeId],
-        burial: Burial,
-    ) -> Result<(), Wild> {
-        let mut forged = Ok(());
-        let Burial { dead, departure, process, message, retired, mut unread } = burial;
+    /// Tells the deaths to those peers and to the machine. A message that is said to be unread, and that
+    /// was never sent, has no effect. Nobody is cut off because of it, because no node on the way from
+    /// the dead node's parent can know.
+    fn bury(&'static self, inner: &mut Inner, peers: &[NodeId], burial: Burial) {
+        let Burial { dead, departure, process, message, retired, mut unread, is_told } = burial;
         // Each peer gets the messages of the nodes behind it back.
         for peer in peers {
             let here = |id| id == self.id || inner.estates.answer_for(id);
@@ -272,21 +279,28 @@ impl Node {
         let poison = Poison::new(cause);
         self.ask_again(inner, &dead);
         for node in &dead {
-            inner.causes.lost(NodeId(*node), poison.clone());
+            match is_told {
+                true => inner.causes.lost(NodeId(*node), poison.clone()),
+                false => inner.causes.unreached(NodeId(*node), poison.clone()),
+            }
         }
         // The machine and the homes that this node answers for.
         for (at, node) in dead.into_iter().enumerate() {
             let node = NodeId(node);
             let of = |author| said_by(&unread, author, node);
             inner.deaths.closing.remove(&node);
-            inner.deaths.dead.insert(node, (departure, process.clone(), message.clone()));
             let Inner { machine, out, .. } = &mut *inner;
             let retired = if at == 0 { &*retired } else { &[] };
-            forged = forged.and(machine.lost(node, departure, retired, of(self.id), out));
-            forged = forged.and(inner.estates.lost(node, departure, retired, of));
+            let _ = match is_told {
+                true => machine.lost(node, departure, retired, of(self.id), out),
+                false => machine.unreached(node, departure, of(self.id), out),
+            };
+            inner.estates.lost(node, departure, retired, is_told, of);
+            if is_told {
+                inner.deaths.dead.insert(node, (departure, process.clone(), message.clone()));
+            }
             self.told(inner);
         }
-        forged
     }
 
     pub(super) fn noted(
@@ -318,21 +332,46 @@ impl Node {
                 }
             }
             Note::Estates(estates) => inner.estates.are_announced(from, estates),
-            Note::Moved(moved) => self.moved(inner, from, moved),
+            Note::Moved(moved) => {
+                let Peers { ways, moved: left, .. } = &mut inner.peers;
+                let behind = moved.iter().copied().map(NodeId);
+                left.extend(behind.filter(|node| ways.contains_key(node)));
+                self.moved(inner, from, moved);
+            }
+            Note::Blamed(node, reason) => {
+                self.blamed(inner, NodeId(node), text::reason(reason));
+            }
             Note::Farewell(retired) => {
                 inner.deaths.farewells.insert(from, retired);
             }
             Note::Dead { dead, retires, process, message, retired, mut unread } => {
+                let (process, message) = (text::name(process), text::reason(message));
+                // A node that could not be reached has died without a wave.
+                let is_told =
+                    dead.first().is_some_and(|name| inner.deaths.waves.contains_key(name));
                 // The messages that were withheld came after those that were on their way.
                 unread.extend(inner.deaths.withheld(&dead));
                 let departure = Departure::of(retires);
-                inner.peers.ways.retain(|node, _| !dead.contains(&node.0));
+                inner.peers.forget(|node, _| dead.contains(&node.0));
                 let peers = inner.peers.others(from);
-                let burial = Burial { dead, departure, process, message, retired, unread };
-                self.bury(inner, &peers, burial)?;
+                let burial = Burial { dead, departure, process, message, retired, unread, is_told };
+                self.bury(inner, &peers, burial);
             }
         }
         Ok(())
+    }
+
+    /// Ends a node behind this one, or passes that on. The node may be gone by now.
+    fn blamed(&'static self, inner: &mut Inner, node: NodeId, reason: String) {
+        if inner.estates.answer_for(node) {
+            self.disown(inner, node, reason);
+        } else if let Some(place) = inner.peers.places.get(&node)
+            && self.parent != Some(node)
+        {
+            inner.peers.cut(*place, reason);
+        } else if let Some(way) = inner.peers.ways.get(&node).copied() {
+            inner.peers.note(way, &Note::Blamed(node.0, reason));
+        }
     }
 
     /// Handles a message to which nobody knows the way: `to` is dead, and was before this node
@@ -349,8 +388,7 @@ impl Node {
         bytes.extend(tail.iter().flat_map(|tail| tail.iter()));
         let unread = vec![UnreadMessage { from: author.0, to: to.0, message: bytes }];
         let burial = inner.deaths.burial(to, unread);
-        let heard = self.bury(inner, &[], burial);
-        debug_assert_eq!(heard, Ok(()), "it is this node's own message");
+        self.bury(inner, &[], burial);
     }
 
     /// Tells the author of a message, which does not know it yet, that `to` is dead.
@@ -362,7 +400,7 @@ impl Node {
         message: &[u8],
     ) {
         let unread = vec![UnreadMessage { from: author.0, to: to.0, message: message.to_vec() }];
-        let Burial { dead, departure, process, message, retired, unread } =
+        let Burial { dead, departure, process, message, retired, unread, .. } =
             inner.deaths.burial(to, unread);
         let retires = departure == Departure::Retires;
         if let Some(way) = inner.peers.way(author) {
@@ -379,6 +417,8 @@ struct Burial {
     /// The channels of the first dead node that had retired.
     retired: Vec<u64>,
     unread: Vec<UnreadMessage>,
+    /// Its death was told, and is not only concluded.
+    is_told: bool,
 }
 
 impl Deaths {
@@ -388,8 +428,8 @@ impl Deaths {
             (Departure::Poisons, "unknown".to_owned(), message.to_owned())
         };
         let (departure, process, message) = self.dead.get(&node).cloned().unwrap_or_else(unknown);
-        let retired = Vec::new();
-        Burial { dead: vec![node.0], departure, process, message, retired, unread }
+        let (dead, retired, is_told) = (vec![node.0], Vec::new(), self.dead.contains(&node));
+        Burial { dead, departure, process, message, retired, unread, is_told }
     }
 }
 
@@ -438,8 +478,13 @@ impl Node {
             if let Some(heir) = inner.estates.heirs.get_mut(&to) {
                 let handled = heir.machine.handle(from, message, &mut heir.out);
                 inner.estates.stirred.push(to);
-                if let Err(wild) = handled {
-                    inner.peers.cut_way(from, wild);
+                match handled {
+                    Ok(()) => {}
+                    // This node keeps the rules, so that home was forged.
+                    Err(wild) if from == self.id => self.disown(inner, to, wild.to_string()),
+                    // Neither of two homes here is heard by the other, and one may have been forged.
+                    Err(_) if inner.estates.answer_for(from) => {}
+                    Err(wild) => self.blame(inner, to, from, wild),
                 }
             } else {
                 // The home was over meanwhile.
@@ -450,11 +495,18 @@ impl Node {
         for id in std::mem::take(&mut inner.estates.stirred) {
             let Some(heir) = inner.estates.heirs.get_mut(&id) else { continue };
             heir.out.events.clear();
-            inner.out.broken.append(&mut heir.out.broken);
-            for (to, message) in std::mem::take(&mut heir.out.send) {
+            let (broken, said) = (std::mem::take(&mut heir.out.broken), &mut heir.out.send);
+            let said = std::mem::take(said);
+            for (node, wild) in broken {
+                self.blame(inner, id, node, wild);
+            }
+            for (to, message) in said {
                 if to == self.id {
                     let handled = inner.machine.handle(id, message, &mut inner.out);
-                    debug_assert_eq!(handled, Ok(()), "a home keeps the rules");
+                    // A home keeps the rules, except if it was forged.
+                    if let Err(wild) = handled {
+                        self.disown(inner, id, wild.to_string());
+                    }
                 } else if inner.estates.answer_for(to) {
                     inner.estates.queue(id, to, message);
                 } else {
@@ -486,9 +538,9 @@ impl Node {
                 let departure = Departure::of(retires);
                 for (at, node) in dead.into_iter().enumerate() {
                     let retired = if at == 0 { &*retired } else { &[] };
-                    // This node has said all of it.
-                    let _ = inner.estates.lost(NodeId(node), departure, retired, |author| {
-                        said_by(&unread, author, NodeId(node))
+                    let node = NodeId(node);
+                    inner.estates.lost(node, departure, retired, true, |author| {
+                        said_by(&unread, author, node)
                     });
                 }
             }

@@ -11,10 +11,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 
-use crate::backend::subprocess::protocol::{
-    Departure, Estate, Machine, NodeId, Numbers, Out, Wild,
-};
+use crate::backend::subprocess::protocol::{Departure, Estate, Machine, NodeId, Numbers, Out};
 use crate::backend::subprocess::transport::wire::Wired;
+use crate::backend::subprocess::values::text;
 use crate::channel::far::Bytes;
 
 /// A home that is left, and its former process.
@@ -83,7 +82,7 @@ impl Estates {
         for Left { estate, process: whose } in estates {
             let Some(machine) = Machine::heir(estate) else { continue };
             let node = machine.id();
-            let process = if node == id { process.to_owned() } else { whose };
+            let process = if node == id { process.to_owned() } else { text::name(whose) };
             self.heirs.insert(node, Heir { machine, out: Out::new(node), process });
             self.stir(node);
             moved.push(node.0);
@@ -91,25 +90,27 @@ impl Estates {
         moved
     }
 
-    /// Tells the homes that a node is dead. `unread`: the messages of each author to it that were
-    /// not read.
+    /// Tells the homes that a node is dead, or concludes it if that is not told. `unread`: the messages
+    /// of each author to it that were not read. A message that was never sent has no effect.
     pub(super) fn lost(
         &mut self,
         node: NodeId,
         departure: Departure,
         retired: &[u64],
+        is_told: bool,
         unread: impl Fn(NodeId) -> Vec<Wired>,
-    ) -> Result<(), Wild> {
-        let mut forged = Ok(());
+    ) {
         let mut names: Vec<NodeId> = self.heirs.keys().copied().filter(|id| *id != node).collect();
         names.sort_unstable();
         for id in names {
             if let Some(heir) = self.heirs.get_mut(&id) {
-                let heard = heir.machine.lost(node, departure, retired, unread(id), &mut heir.out);
-                forged = forged.and(heard);
+                let (machine, out) = (&mut heir.machine, &mut heir.out);
+                let _ = match is_told {
+                    true => machine.lost(node, departure, retired, unread(id), out),
+                    false => machine.unreached(node, departure, unread(id), out),
+                };
                 self.stir(id);
             }
         }
-        forged
     }
 }

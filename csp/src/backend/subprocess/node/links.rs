@@ -18,6 +18,15 @@ use crate::report::termination::{Cause, Poison};
 /// The room that is kept for the next message.
 const KEPT: usize = 512;
 
+/// Takes a relayed message apart: author, receiver, and the message.
+fn relayed(message: &[u8]) -> Option<(NodeId, NodeId, &[u8])> {
+    let (_, rest) = message.split_first()?;
+    let (author, rest) = rest.split_first_chunk()?;
+    let (to, rest) = rest.split_first_chunk()?;
+    let node = |bytes: &[u8; 8]| NodeId(u64::from_le_bytes(*bytes));
+    Some((node(author), node(to), rest))
+}
+
 /// Returns the ends that a message carries away from the node that sends it.
 fn departing(message: &Wired) -> impl Iterator<Item = &Token> {
     let (guards, back) = match message {
@@ -210,7 +219,7 @@ impl Node {
                 let flushed = link.flush();
                 inner.peers.touch(place);
                 if let Err(wild) = flushed {
-                    inner.peers.cut(place, wild);
+                    inner.peers.cut(place, wild.to_string());
                 }
             }
         }
@@ -251,7 +260,7 @@ impl Node {
             if let Err(wild) = handled
                 && let Some(place) = inner.peers.places.get(&from)
             {
-                inner.peers.cut(*place, wild);
+                inner.peers.cut(*place, wild.to_string());
             }
         }
         if message.capacity() <= KEPT {
@@ -269,21 +278,19 @@ impl Node {
         match message.first() {
             // For another node, or from one: the addresses come first.
             Some(&RELAYED) => {
-                let Some((head, rest)) = message.split_at_checked(17) else {
-                    return Err(Wild("half an address"));
-                };
-                let number = |at: usize| {
-                    let mut bytes = [0; 8];
-                    bytes.copy_from_slice(&head[at..at + 8]);
-                    NodeId(u64::from_le_bytes(bytes))
-                };
-                let (author, to) = (number(1), number(9));
+                let (author, to, rest) = relayed(message).ok_or(Wild("half an address"))?;
                 let is_mine = author == self.id || inner.estates.answer_for(author);
                 if is_mine || inner.peers.way(author) != Some(from) {
                     return Err(Wild("a message in another's name"));
                 }
+                // A node that passes a message on has judged it so far.
+                wire::judge_passing(author, rest)?;
                 if to == self.id {
-                    return self.handle(inner, author, &mut rest.to_vec());
+                    if let Err(wild) = self.handle(inner, author, &mut rest.to_vec()) {
+                        self.blame(inner, to, author, wild);
+                        self.told(inner);
+                    }
+                    return Ok(());
                 }
                 if inner.estates.answer_for(to) {
                     let message = wire::decode(to, &mut rest.to_vec())?;
@@ -330,7 +337,7 @@ impl Node {
                 self.answer(inner);
             }
             while let Some((node, wild)) = inner.out.broken.pop() {
-                inner.peers.cut_way(node, wild);
+                self.blame(inner, self.id, node, wild);
             }
             // A process that waits elsewhere waits longer for it, so messages go first.
             self.send_all(inner);
@@ -346,6 +353,45 @@ impl Node {
             }
             if inner.out.events.is_empty() {
                 inner.out.events = events;
+            }
+        }
+    }
+
+    /// Lets a node be cut off that has said more than it may, and nobody else. `home` is the machine
+    /// that has judged it. A node behind a child is ended by its parent, which hears of it by the way
+    /// there. Nobody here can end any other node, so it is only heard no more.
+    #[cold]
+    pub(super) fn blame(
+        &'static self,
+        inner: &mut Inner,
+        home: NodeId,
+        author: NodeId,
+        wild: Wild,
+    ) {
+        let way = inner.peers.ways.get(&author).copied();
+        if let Some(place) = inner.peers.places.get(&author) {
+            return inner.peers.cut(*place, wild.to_string());
+        }
+        if inner.estates.answer_for(author) {
+            return self.disown(inner, author, wild.to_string());
+        }
+        let Inner { machine, out, estates, causes, peers, .. } = &mut *inner;
+        let (machine, out) = match estates.heirs.get_mut(&home) {
+            Some(heir) => (&mut heir.machine, &mut heir.out),
+            None => (machine, out),
+        };
+        match way {
+            Some(way) => {
+                machine.ignore(author);
+                peers.note(way, &Note::Blamed(author.0, wild.to_string()));
+            }
+            None => {
+                let process = "unknown".to_owned();
+                let cause = Cause::Lost { process, message: wild.to_string() };
+                causes.unreached(author, Poison::new(cause));
+                machine.shun(author, out);
+                // An heir's messages go out with the others.
+                estates.stir(home);
             }
         }
     }

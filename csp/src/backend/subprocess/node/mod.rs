@@ -63,9 +63,11 @@ use crate::system::forked;
 use crate::system::helper::Helper;
 use crate::wait::blocked::Dismissal;
 
-#[cfg(test)]
-pub(super) use self::peers::samples::{packed_notes, unpack_notes};
+#[cfg(any(test, csp_fuzz))]
+pub(super) use self::peers::unpack_notes;
 pub(crate) use self::{memories::Carried, memories::Fetched, serving::Heard};
+#[cfg(test)]
+pub(super) use self::{peers::samples::packed_notes, tests::forged};
 
 /// All that a child needs to join its parent's network.
 #[derive(Debug, Serialize, Deserialize)]
@@ -291,7 +293,6 @@ impl Node {
                 return;
             }
             if let Outcome::Done { parcel: Some(parcel), .. } = event.outcome {
-                debug_assert!(false, "what is done is waited for");
                 let Inner { machine, out, .. } = inner;
                 for token in parcel.tokens {
                     machine.drop_end(token.channel, token.direction, out);
@@ -540,22 +541,20 @@ pub(crate) fn prepare() -> io::Result<PreparedChild> {
 /// something.
 pub(crate) fn started(
     id: NodeId,
-    kill: impl Fn() + Send + 'static,
+    kill: impl Fn(&str) + Send + 'static,
     tell: impl Fn(Carried) -> bool + Send + Sync + 'static,
 ) {
     let mut inner = Node::here().lock();
     if let Some(peer) = inner.peers.get_mut(id) {
         peer.tell = Some(Arc::new(tell));
         peer.kill = Some(Box::new(kill));
-        if peer.cut.is_some() {
-            peer.kill_it();
-        }
+        peer.kill_if_cut();
     }
 }
 
 /// Joins the parent's network. This OS process is a child, and calls this before it uses channels.
 /// `above` tells its parent something. `end` ends this OS process if its parent breaks the rules.
-pub(crate) fn join(shared: Invitation, above: fn(Carried), end: fn()) -> io::Result<()> {
+pub(crate) fn join(shared: Invitation, above: fn(Carried), end: fn(&str)) -> io::Result<()> {
     memories::tell_above_by(above);
     let node = NODE.get_or_init(|| Node::joining(shared));
     for peer in &mut node.lock().peers.all {
@@ -579,15 +578,16 @@ pub(crate) fn settle() {
 
 /// Handles the end of the child `id`, which will send nothing more. Also ends a node that was
 /// prepared for a child that could not be started. `process` and `message` name the loss to the
-/// processes that wait for it in vain. `well`: it was not killed.
+/// processes that wait for it in vain. `well`: it was not killed. Returns the rule that it has broken, if
+/// that is why it has ended.
 pub(crate) fn ended(
     id: NodeId,
     well: bool,
     departure: Departure,
     process: String,
     message: String,
-) {
-    Node::here().ended(id, well, departure, process, message);
+) -> Option<String> {
+    Node::here().ended(id, well, departure, process, message)
 }
 
 impl Node {

@@ -4,7 +4,7 @@
 //! them. A message for a node without a link of its own goes to the nearer peer.
 
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,6 +20,9 @@ use crate::backend::subprocess::values::codec;
 use crate::channel::far::Bytes;
 use crate::system::forked;
 
+/// Ends a peer, for a reason.
+pub(super) type Kill = Box<dyn Fn(&str) + Send>;
+
 pub(super) struct Peer {
     pub(super) id: NodeId,
     pub(super) link: Box<dyn Link>,
@@ -34,8 +37,9 @@ pub(super) struct Peer {
     /// The last message was the answer to that operation, so it will be seen.
     pub(super) answered: bool,
     /// It broke the rules, and its messages are ignored.
-    pub(super) cut: Option<Wild>,
-    pub(super) kill: Option<Box<dyn Fn() + Send>>,
+    pub(super) cut: Option<String>,
+    /// Ends it, for this reason. It is called under the node's lock, so it waits for nothing.
+    pub(super) kill: Option<Kill>,
     /// Messages for it, and from it, except waves.
     pub(super) said: u64,
     pub(super) heard: u64,
@@ -51,6 +55,8 @@ pub(super) struct Peers {
     pub(super) touched: Vec<(usize, NodeId)>,
     /// For each node without a link, the peer by which it is reached.
     pub(super) ways: HashMap<NodeId, NodeId, Numbers>,
+    /// Those of them that have ended, and whose homes go on.
+    pub(super) moved: HashSet<NodeId, Numbers>,
     pub(super) parent: Option<NodeId>,
     /// Counts the changes of the set of peers.
     pub(super) round: Arc<AtomicU32>,
@@ -76,8 +82,10 @@ pub(super) const NOTE: u8 = 101;
 /// because they wake no process.
 pub(super) const WAVE: u8 = 102;
 
-/// The most nodes that are reached by one peer.
+/// The most nodes that run behind one peer, and the most homes there that nodes have left. The second
+/// are more, because a home that is needed may stay for as long as the program runs.
 const MOST_BEHIND: usize = 65_536;
+const MOST_LEFT: usize = 1 << 20;
 
 /// The nodes' messages about themselves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -106,6 +114,9 @@ pub(super) enum Note {
     Estates(Vec<Left>),
     /// These nodes have ended, and their homes go on. The root has the memory that they had kept.
     Moved(Vec<u64>),
+    /// This node behind the receiver, or a home there, has broken the rules, for this reason. The receiver
+    /// passes it on, or ends the node.
+    Blamed(u64, String),
 }
 
 /// A message that the dead node has not read: author, receiver, and bytes.
@@ -162,9 +173,10 @@ impl Peer {
         unsafe { memory.header() }
     }
 
-    pub(super) fn kill_it(&self) {
-        if let Some(kill) = &self.kill {
-            kill();
+    /// Ends it if it was cut off.
+    pub(super) fn kill_if_cut(&self) {
+        if let (Some(kill), Some(reason)) = (&self.kill, &self.cut) {
+            kill(reason);
         }
     }
 
@@ -259,26 +271,18 @@ impl Peers {
         let sent = peer.link.send(head, tail);
         self.touch(place);
         if let Err(wild) = sent {
-            self.cut(place, wild);
+            self.cut(place, wild.to_string());
         }
     }
 
-    /// Cuts a peer off whose messages are nonsense.
+    /// Cuts a peer off that breaks the rules.
     #[cold]
-    pub(super) fn cut(&mut self, place: usize, wild: Wild) {
+    pub(super) fn cut(&mut self, place: usize, reason: String) {
         let peer = &mut self.all[place];
         if peer.cut.is_none() {
-            peer.cut = Some(wild);
-            peer.kill_it();
+            peer.cut = Some(reason);
+            peer.kill_if_cut();
             self.round.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    /// Cuts the peer off by which the messages of this node come.
-    #[cold]
-    pub(super) fn cut_way(&mut self, node: NodeId, wild: Wild) {
-        if let Some(place) = self.way(node).and_then(|way| self.places.get(&way)) {
-            self.cut(*place, wild);
         }
     }
 
@@ -317,6 +321,8 @@ impl Peers {
                 let mut ids = estates.iter().map(|left| left.estate.id());
                 is_below && ids.all(|id| id == from || is_behind(&id.0))
             }
+            // It may be over by now.
+            Note::Blamed(..) => !is_below,
             // Compared with the question.
             Note::Closed(_) => true,
         };
@@ -327,8 +333,18 @@ impl Peers {
     }
 
     fn may_have_more(&self, peer: NodeId) -> bool {
-        let behind = || self.ways.values().filter(|way| **way == peer);
-        self.ways.len() < MOST_BEHIND || behind().count() < MOST_BEHIND
+        self.ways.len() < MOST_BEHIND || {
+            let behind = self.ways.iter().filter(|(_, way)| **way == peer);
+            let (left, run): (Vec<_>, Vec<_>) =
+                behind.partition(|(node, _)| self.moved.contains(*node));
+            run.len() < MOST_BEHIND && left.len() < MOST_LEFT
+        }
+    }
+
+    /// Forgets the ways to dead nodes.
+    pub(super) fn forget(&mut self, is_dead: impl Fn(NodeId, NodeId) -> bool) {
+        self.ways.retain(|node, way| !is_dead(*node, *way));
+        self.moved.retain(|node| self.ways.contains_key(node));
     }
 
     pub(super) fn touch(&mut self, place: usize) {
@@ -361,6 +377,32 @@ pub(super) fn authors(
     })
 }
 
+/// Reads bytes that follow no rule as all that a peer may say of nodes. A home that could be taken over
+/// lives on until all others are dead.
+#[cfg(any(test, csp_fuzz))]
+pub(in crate::backend::subprocess) fn unpack_notes(bytes: &[u8]) {
+    use crate::backend::subprocess::protocol::{Departure, Machine, Out};
+
+    match codec::unpack_whole(bytes) {
+        Ok(Note::Estates(estates)) => {
+            for mut heir in estates.into_iter().filter_map(|left| Machine::heir(left.estate)) {
+                let mut out = Out::new(heir.id());
+                for node in 0..8 {
+                    let lost = (NodeId(node), Departure::Poisons);
+                    let _ = heir.lost(lost.0, lost.1, &[0], Vec::new(), &mut out);
+                }
+            }
+        }
+        Ok(Note::Dead { dead, unread, .. }) => {
+            let dead = dead.first().map_or(NodeId(0), |dead| NodeId(*dead));
+            said_by(&unread, NodeId(1), dead);
+        }
+        _ => {}
+    }
+    let _ = codec::unpack_whole::<Wave>(bytes);
+    authors(NodeId(1), NodeId(2), vec![bytes.to_vec()]).for_each(drop);
+}
+
 /// Notes and waves as bytes.
 #[cfg(test)]
 pub(in crate::backend::subprocess) mod samples {
@@ -368,21 +410,6 @@ pub(in crate::backend::subprocess) mod samples {
 
     use super::*;
     use crate::backend::subprocess::protocol::{Direction, Few, Machine, Offer, Out};
-
-    pub(in crate::backend::subprocess) fn unpack_notes(bytes: &[u8]) {
-        match codec::unpack_whole(bytes) {
-            Ok(Note::Estates(estates)) => {
-                estates.into_iter().for_each(|left| drop(Machine::heir(left.estate)));
-            }
-            Ok(Note::Dead { dead, unread, .. }) => {
-                let dead = dead.first().map_or(NodeId(0), |dead| NodeId(*dead));
-                said_by(&unread, NodeId(1), dead);
-            }
-            _ => {}
-        }
-        let _ = codec::unpack_whole::<Wave>(bytes);
-        authors(NodeId(1), NodeId(2), vec![bytes.to_vec()]).for_each(drop);
-    }
 
     /// Returns a home at which an operation stands.
     fn left() -> Left {
@@ -413,6 +440,7 @@ pub(in crate::backend::subprocess) mod samples {
             Note::Farewell(vec![1]),
             Note::Estates(vec![left()]),
             Note::Moved(vec![5]),
+            Note::Blamed(5, "a peer broke the protocol".to_owned()),
         ];
         let second = Duration::from_secs(1);
         let waves = [
@@ -487,7 +515,29 @@ mod tests {
             assert!(!may(CHILD, &Note::Up(known)), "{known}");
         }
         assert!(may(CHILD, &Note::Up(5)) && !may(PARENT, &Note::Up(5)));
+        // One that is above blames.
+        let blamed = Note::Blamed(3, String::new());
+        assert!(!may(CHILD, &blamed) && may(PARENT, &blamed));
         let farewell = Note::Farewell(vec![0]);
         assert!(may(CHILD, &farewell) && !may(PARENT, &farewell));
+    }
+    /// Homes that nodes have left may be any number. They do not count as nodes that run.
+    #[test]
+    fn homes_that_were_left_are_no_nodes_that_run() {
+        let mut peers = peers();
+        let up = Note::Up(5);
+        let may = |peers: &Peers| peers.judge(CHILD, &up, |node| node == ME).is_ok();
+        for node in 100..100 + MOST_BEHIND as u64 {
+            peers.ways.insert(NodeId(node), CHILD);
+        }
+        assert!(!may(&peers), "they run");
+        for node in 100..200 {
+            peers.moved.insert(NodeId(node));
+        }
+        assert!(may(&peers), "some have ended");
+        peers.forget(|node, _| node.0 >= 200);
+        assert!(peers.ways.len() == 101 && peers.moved.len() == 100);
+        peers.forget(|node, _| node.0 >= 100);
+        assert!(peers.moved.is_empty());
     }
 }

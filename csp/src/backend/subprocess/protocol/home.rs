@@ -9,20 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::counts::Counts;
 use super::pairs::Pair;
-use super::table::{Last, Table};
-use super::waiting::Waiting;
+use super::rights::dead::Dead;
+use super::rights::waiting::Waiting;
+use super::table::Table;
 use super::{
-    ChannelId, Departure, Direction, Ending, Few, Message, NodeId, Offer, OpId, Out, Parcel,
-    TransitId, Wild,
+    ChannelId, Direction, Ending, Few, Message, NodeId, Offer, OpId, Out, Parcel, TransitId, Wild,
 };
 
 #[cfg(test)]
 use super::proof::faults::{Fault, post_one_by_one};
-
-/// The nodes that have died, as long as a question about them may still come. A message to or from
-/// a dead node comes before many more nodes have died. A node that speaks to a forgotten dead node
-/// finds no way there, and is told of the death once more.
-pub(super) type Dead = Last<NodeId, Departure, 4096>;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Home<V, P> {

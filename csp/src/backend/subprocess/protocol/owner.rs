@@ -319,8 +319,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         parcel: Option<Parcel<V>>,
         out: &mut Out<V, P>,
     ) -> Result<(), Wild> {
-        let op = self.stands(id.seq, guard, from)?;
-        if !op.may_be_done(guard) {
+        // Messages of others were judged.
+        if from == self.id && !self.stands(id.seq, guard, from)?.may_be_done(guard) {
             return Err(Wild("done, but not by its home"));
         }
         self.complete(id.seq, guard, parcel, out);

@@ -14,14 +14,14 @@ use super::proof::faults::Fault;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Pair {
-    channel: u64,
-    kind: PairKind,
-    asked: OpId,
-    phase: Phase,
+    pub(super) channel: u64,
+    pub(super) kind: PairKind,
+    pub(super) asked: OpId,
+    pub(super) phase: Phase,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-enum PairKind {
+pub(super) enum PairKind {
     Meeting {
         reader: (OpId, u16),
         writer: (OpId, u16),
@@ -41,7 +41,7 @@ enum PairKind {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-enum Phase {
+pub(super) enum Phase {
     /// `asked` is the lower of two operations, to be held.
     Reserving,
     /// `asked` decides. The other operation, if `held`, is reserved.
@@ -50,7 +50,7 @@ enum Phase {
 
 impl Pair {
     /// Returns the other of the two, if there is one.
-    fn partner(&self) -> Option<(OpId, u16)> {
+    pub(super) fn partner(&self) -> Option<(OpId, u16)> {
         match self.kind {
             PairKind::Meeting { reader, writer } if reader.0 == self.asked => Some(writer),
             PairKind::Meeting { reader, .. } => Some(reader),
@@ -60,26 +60,6 @@ impl Pair {
 }
 
 impl<V: Clone, P: Clone> Home<V, P> {
-    /// Returns whether a home that was left can be relied on. Each pair names operations that are
-    /// engaged in it, and each engaged operation has its pair. Places in a store are in it. The
-    /// counts forget what is old.
-    pub(super) fn is_sound(&self) -> bool {
-        let is_in = |op: OpId, name: &OpId| {
-            self.posts.get(&op).is_some_and(|post| post.engaged.as_ref() == Some(name))
-        };
-        let pairs = self.pairs.iter().all(|(name, pair)| {
-            let partner = pair.partner().is_none_or(|(op, _)| is_in(op, name));
-            is_in(pair.asked, name) && partner
-        });
-        let engaged =
-            self.posts.all(|post| post.engaged.is_none_or(|name| self.pairs.contains_key(&name)));
-        let stores = self.channels.all(|channel| {
-            let length = channel.stored.len();
-            channel.back <= length && channel.on_offer.is_none_or(|at| at < length)
-        });
-        pairs && engaged && stores && self.counts.are_sound()
-    }
-
     /// Engages or completes a reader and a writer, both free, that have met on a rendezvous
     /// channel.
     pub(super) fn meet(
@@ -577,8 +557,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
         let waiting: Vec<OpId> =
             names.iter().filter_map(|name| Some(self.pairs.get(name)?.asked)).collect();
         for op in waiting {
-            let refused = self.refused(op, out);
-            debug_assert!(refused.is_ok(), "a pair names the question it waits for");
+            // A pair names the question that it waits for, so this is no error.
+            let _ = self.refused(op, out);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! action on several entries is done in the order of their keys. Also a table that forgets its
 //! oldest entries.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,11 @@ impl<K: Eq + Copy + Hash, V> Table<K, V> {
         self.far.len() + usize::from(self.near.is_some())
     }
 
+    /// Returns whether each key stands in it once.
+    pub(super) fn is_sound(&self) -> bool {
+        self.near.as_ref().is_none_or(|(near, _)| !self.far.contains_key(near))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -196,6 +201,14 @@ impl<K: Copy + Eq + Hash, V, const MOST: usize> Last<K, V, MOST> {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Returns whether each entry will be forgotten at some time.
+    pub(super) fn is_sound(&self) -> bool {
+        let order: HashSet<&K> = self.order.iter().collect();
+        self.entries.is_sound()
+            && self.order.len() <= MOST
+            && self.entries.iter().all(|(key, _)| order.contains(key))
     }
 }
 

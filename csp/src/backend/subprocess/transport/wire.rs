@@ -311,6 +311,13 @@ impl<'a> Rest<'a> {
     }
 }
 
+impl Rest<'_> {
+    fn skip_tokens(&mut self, count: u32) -> Result<(), Wild> {
+        let length = (count as usize).checked_mul(TOKEN).ok_or(SHORT)?;
+        self.bytes(length).map(drop)
+    }
+}
+
 fn direction(flag: u8) -> Direction {
     match flag & WRITE {
         0 => Direction::Read,
@@ -428,6 +435,70 @@ pub(in crate::backend::subprocess) fn decode(
     })
 }
 
+/// Judges a message that is passed on, as far as that needs no knowledge of its receiver: it is whole,
+/// and its author speaks of its own journeys only. A node that passes a message on has to judge it so.
+pub(in crate::backend::subprocess) fn judge_passing(
+    author: NodeId,
+    message: &[u8],
+) -> Result<(), Wild> {
+    let mut rest = Rest(message);
+    let Front { kind, flags, count, channel, .. } = front(&mut rest)?;
+    match kind {
+        kind::POST => judge_offers(author, count, &mut rest)?,
+        kind::DONE | kind::CLAIM | kind::COMMIT if flags & PARCEL != 0 => {
+            rest.skip_tokens(count)?
+        }
+        kind::BACK => rest.skip_tokens(count)?,
+        kind::CLOSED if flags > 2 => return Err(Wild("an ending of no kind")),
+        kind::MOVE_OUT | kind::ASK => {
+            let origin = rest.node()?;
+            rest.u64()?;
+            let of = if kind == kind::ASK { NodeId(channel) } else { author };
+            if origin != of {
+                return Err(Wild("about the journey of another"));
+            }
+            if kind == kind::MOVE_OUT {
+                rest.node()?;
+            }
+        }
+        kind::MOVE_IN | kind::DROP | kind::RETURNED | kind::SETTLED | kind::GONE => {
+            rest.bytes(16).map(drop)?;
+        }
+        kind::TAKE | kind::REFUSE | kind::HELD | kind::CANCEL | kind::PROBE | kind::FINISH => {}
+        kind::DONE | kind::CLAIM | kind::COMMIT | kind::CLOSED | kind::WITHDRAWN => {}
+        kind::PROBED | kind::RESERVE | kind::RELEASE => {}
+        kind::RETIRE | kind::POISON | kind::LEAVES => {}
+        _ => return Err(Wild("a message of no kind")),
+    }
+    Ok(())
+}
+
+fn judge_offers(author: NodeId, count: u32, rest: &mut Rest<'_>) -> Result<(), Wild> {
+    let mut last = None;
+    for _ in 0..count {
+        let (guard, offered) = offer(author, rest)?;
+        if last >= Some(guard) {
+            return Err(Wild("guards out of their order"));
+        }
+        last = Some(guard);
+        if let Offered::Write { tokens, length, .. } = offered {
+            let mut met: Vec<TransitId> = tokens.iter().map(|token| token.transit).collect();
+            met.sort_unstable();
+            if met.iter().any(|transit| transit.origin != author) {
+                return Err(Wild("a value with an end that its writer has not sent out"));
+            }
+            if met.windows(2).any(|pair| pair[0] == pair[1]) {
+                return Err(Wild("an end twice in a value"));
+            }
+            rest.bytes(length)?;
+        }
+    }
+    match last {
+        Some(_) => Ok(()),
+        None => Err(Wild("an operation of nothing")),
+    }
+}
+
 /// A guard without its value, which comes next.
 enum Offered {
     Plain(Offer<Bytes>),
@@ -526,7 +597,7 @@ pub(in crate::backend::subprocess) mod samples {
         samples
     }
 
-    pub(super) fn bytes_of(message: Wired) -> Vec<u8> {
+    pub(in crate::backend::subprocess) fn bytes_of(message: Wired) -> Vec<u8> {
         let mut bytes = Vec::new();
         let tail = encode(message, &mut bytes);
         bytes.extend(tail.iter().flat_map(|tail| tail.iter()));
@@ -561,6 +632,24 @@ mod tests {
                 _ => assert_eq!(leads(&bytes), None),
             }
             assert_eq!(decode(ME, &mut bytes), Ok(message));
+        }
+    }
+
+    /// A message that may be passed on can be read, and an honest one may be passed on.
+    #[test]
+    fn a_message_that_is_passed_on_is_whole() {
+        let author = NodeId(5);
+        for message in samples() {
+            let honest = !matches!(&message, Message::Post { .. } | Message::Ask { .. });
+            let bytes = bytes(message);
+            assert!(judge_passing(author, &bytes).is_ok() || !honest);
+            assert!(bytes[0] != kind::MOVE_OUT || judge_passing(NodeId(6), &bytes).is_err());
+            for length in 0..bytes.len().min(200) {
+                let cut = &bytes[..length];
+                assert!(
+                    judge_passing(author, cut).is_err() || decode(ME, &mut cut.to_vec()).is_ok()
+                );
+            }
         }
     }
 

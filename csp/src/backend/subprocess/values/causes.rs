@@ -17,11 +17,13 @@ pub(crate) struct Causes {
     next: u64,
     known: Vec<(Poison, Bytes)>,
     pub(in crate::backend::subprocess) lost: Last<NodeId, Poison, KNOWN>,
+    /// Nodes of which only the name is known, which a peer may have invented.
+    unknown: Last<NodeId, Poison, 64>,
 }
 
 impl Causes {
     pub(crate) fn new(me: NodeId) -> Self {
-        Self { me, next: 0, known: Vec::new(), lost: Last::default() }
+        Self { me, next: 0, known: Vec::new(), lost: Last::default(), unknown: Last::default() }
     }
 
     pub(crate) fn encode(&mut self, poison: &Poison) -> Bytes {
@@ -69,14 +71,24 @@ impl Causes {
         }
         let cause = sent::decode(bytes.get(IDENTITY..).unwrap_or_default());
         let poison = Poison::new(cause);
-        self.know(poison.clone(), bytes.clone());
+        // Without an identity it gets one here, when it is sent on.
+        if bytes.len() >= IDENTITY {
+            self.know(poison.clone(), bytes.clone());
+        }
         poison
     }
 
     /// Records the poison of a dead node's channels.
     pub(crate) fn lost(&mut self, node: NodeId, poison: Poison) {
         if !self.lost.contains(&node) {
-            self.lost.insert(node, poison);
+            self.lost.insert(node, self.unknown.get(&node).cloned().unwrap_or(poison));
+        }
+    }
+
+    /// Records the same for a node of which only the name is known.
+    pub(crate) fn unreached(&mut self, node: NodeId, poison: Poison) {
+        if !self.lost.contains(&node) && !self.unknown.contains(&node) {
+            self.unknown.insert(node, poison);
         }
     }
 
@@ -86,15 +98,46 @@ impl Causes {
             Ending::Retired => return Termination::Retired,
             Ending::Poisoned(bytes) => self.decode(bytes),
             Ending::Lost(node) => {
-                if let Some(poison) = self.lost.get(node) {
+                if let Some(poison) = self.lost.get(node).or_else(|| self.unknown.get(node)) {
                     return Termination::Poisoned(poison.clone());
                 }
                 // The news of the dead node's name is still on its way.
                 let message = "the OS process that the channel depended on has ended".to_owned();
                 let poison = Poison::new(Cause::Lost { process: "unknown".to_owned(), message });
-                self.lost.insert(*node, poison.clone());
+                self.unknown.insert(*node, poison.clone());
                 poison
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peer may send a cause without an identity. It can be sent on.
+    #[test]
+    fn a_poison_without_an_identity_gets_one() {
+        for length in 0..IDENTITY {
+            let mut causes = Causes::new(NodeId(1));
+            let came = Ending::Poisoned(Bytes::copy(&vec![7; length]));
+            let Termination::Poisoned(poison) = causes.termination(&came) else {
+                panic!("it is poison");
+            };
+            assert_eq!(causes.identity(&poison), causes.identity(&poison));
+        }
+    }
+
+    /// The reasons of deaths that were told outlast any number of names.
+    #[test]
+    fn invented_nodes_do_not_push_out_the_dead() {
+        let mut causes = Causes::new(NodeId(1));
+        let cause = Cause::Lost { process: "worker".to_owned(), message: "killed".to_owned() };
+        causes.lost(NodeId(2), Poison::new(cause));
+        for node in 100..10_000 {
+            causes.termination(&Ending::Lost(NodeId(node)));
+        }
+        let told = causes.termination(&Ending::Lost(NodeId(2))).to_string();
+        assert!(told.contains("worker"), "{told}");
     }
 }

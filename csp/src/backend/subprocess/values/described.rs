@@ -10,6 +10,7 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Visitor};
 use serde::ser::{self, Serialize};
 
+use super::codec::most_memory;
 use super::failed::Failed;
 use crate::stack::depth::Depth;
 
@@ -44,7 +45,10 @@ mod tag {
 }
 
 /// Appends a value.
-pub(super) fn pack<T: Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) -> Done {
+pub(in crate::backend::subprocess) fn pack<T: Serialize + ?Sized>(
+    value: &T,
+    to: &mut Vec<u8>,
+) -> Done {
     let start = to.len();
     let mut packer = Packer { bytes: std::mem::take(to), depth: Depth::new() };
     let done = value.serialize(&mut packer);
@@ -56,8 +60,11 @@ pub(super) fn pack<T: Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) -> Done {
 }
 
 /// Takes the value in front.
-pub(super) fn unpack<'de, T: de::Deserialize<'de>>(from: &mut &'de [u8]) -> Result<T, Failed> {
-    let mut unpacker = Unpacker { rest: from, depth: Depth::new() };
+pub(in crate::backend::subprocess) fn unpack<'de, T: de::Deserialize<'de>>(
+    from: &mut &'de [u8],
+) -> Result<T, Failed> {
+    let room = most_memory(from.len());
+    let mut unpacker = Unpacker { rest: from, depth: Depth::new(), room };
     let value = T::deserialize(&mut unpacker)?;
     *from = unpacker.rest;
     Ok(value)
@@ -308,6 +315,8 @@ impl ser::SerializeMap for Compound<'_> {
 struct Unpacker<'de> {
     rest: &'de [u8],
     depth: Depth,
+    /// The bytes of memory that the parts of sequences and maps may still take.
+    room: usize,
 }
 
 impl<'de> Unpacker<'de> {
@@ -366,6 +375,19 @@ impl<'de> Unpacker<'de> {
 struct Parts<'a, 'de> {
     unpacker: &'a mut Unpacker<'de>,
     left: usize,
+    /// The first part is to come, and the first value that belongs to a key.
+    first: [bool; 2],
+}
+
+impl Parts<'_, '_> {
+    /// Counts the memory of all parts before the first of them.
+    fn count(&mut self, which: usize, parts: usize, size: usize) -> Done {
+        if std::mem::take(&mut self.first[which]) {
+            let room = self.unpacker.room.checked_sub(parts.saturating_mul(size));
+            self.unpacker.room = room.ok_or_else(Failed::too_large)?;
+        }
+        Ok(())
+    }
 }
 
 impl<'de> de::SeqAccess<'de> for Parts<'_, 'de> {
@@ -378,6 +400,7 @@ impl<'de> de::SeqAccess<'de> for Parts<'_, 'de> {
         if self.left == 0 {
             return Ok(None);
         }
+        self.count(0, self.left, size_of::<T::Value>())?;
         self.left -= 1;
         seed.deserialize(&mut *self.unpacker).map(Some)
     }
@@ -399,6 +422,7 @@ impl<'de> de::MapAccess<'de> for Parts<'_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failed> {
+        self.count(1, self.left.saturating_add(1), size_of::<V::Value>())?;
         seed.deserialize(&mut *self.unpacker)
     }
 
@@ -514,11 +538,15 @@ impl<'de> de::Deserializer<'de> for &mut Unpacker<'de> {
             tag::SOME => self.deeper(|unpacker| visitor.visit_some(unpacker)),
             tag::SEQUENCE => {
                 let left = self.count()?;
-                self.deeper(|unpacker| visitor.visit_seq(Parts { unpacker, left }))
+                self.deeper(|unpacker| {
+                    visitor.visit_seq(Parts { unpacker, left, first: [true; 2] })
+                })
             }
             tag::MAP => {
                 let left = self.count()?;
-                self.deeper(|unpacker| visitor.visit_map(Parts { unpacker, left }))
+                self.deeper(|unpacker| {
+                    visitor.visit_map(Parts { unpacker, left, first: [true; 2] })
+                })
             }
             tag::VARIANT => {
                 let name = self.text()?;
@@ -567,22 +595,5 @@ impl<'de> de::Deserializer<'de> for &mut Unpacker<'de> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
         tuple_struct map struct identifier ignored_any
-    }
-}
-
-#[cfg(test)]
-pub(in crate::backend::subprocess) mod samples {
-    use super::*;
-
-    pub(in crate::backend::subprocess) fn unpack_described<T: de::DeserializeOwned>(
-        bytes: &[u8],
-    ) -> Result<T, Failed> {
-        unpack(&mut &bytes[..])
-    }
-
-    pub(in crate::backend::subprocess) fn pack_described<T: Serialize>(value: &T) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        pack(value, &mut bytes).expect("it can be packed");
-        bytes
     }
 }

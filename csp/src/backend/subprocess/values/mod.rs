@@ -9,7 +9,7 @@ pub(super) mod causes;
 #[cfg(not(loom))]
 pub(super) mod codec;
 #[cfg(not(loom))]
-mod described;
+pub(super) mod described;
 #[cfg(not(loom))]
 mod failed;
 #[cfg(not(loom))]
@@ -17,7 +17,6 @@ mod probe;
 #[cfg(not(loom))]
 mod sent;
 #[cfg(not(loom))]
+pub(super) mod text;
+#[cfg(not(loom))]
 mod told;
-
-#[cfg(all(test, not(loom)))]
-pub(super) use self::described::samples::{pack_described, unpack_described};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-use super::codec;
+use super::{codec, text};
 use crate::report::termination::Cause;
 use crate::report::{Deadlock, Told};
 
@@ -54,32 +54,36 @@ impl<'a> Sent<'a> {
     }
 
     pub(super) fn arrived(self) -> Cause {
-        let text = Cow::into_owned;
+        let name = |text: Cow<'_, str>| text::name(text.into_owned());
+        let reason = |text: Cow<'_, str>| text::reason(text.into_owned());
         match self {
-            Sent::Explicit { process, reason } => {
-                Cause::Explicit { process: text(process), reason: text(reason) }
+            Sent::Explicit { process, reason: why } => {
+                Cause::Explicit { process: name(process), reason: reason(why) }
             }
             Sent::Panic { process, message, place } => Cause::Panic {
-                process: text(process),
-                message: text(message),
-                place: place.map(text),
+                process: name(process),
+                message: reason(message),
+                place: place.map(name),
             },
             Sent::NoGuard { process, place } => {
-                Cause::NoGuard { process: text(process), place: text(place) }
+                Cause::NoGuard { process: name(process), place: name(place) }
             }
-            Sent::Unstarted { process, reason } => {
-                Cause::Unstarted { process: text(process), reason: text(reason) }
+            Sent::Unstarted { process, reason: why } => {
+                Cause::Unstarted { process: name(process), reason: reason(why) }
             }
             Sent::Lost { process, message } => {
-                Cause::Lost { process: text(process), message: text(message) }
+                Cause::Lost { process: name(process), message: reason(message) }
             }
-            Sent::Serialization { process, reason } => {
-                Cause::Serialization { process: text(process), reason: text(reason) }
+            Sent::Serialization { process, reason: why } => {
+                Cause::Serialization { process: name(process), reason: reason(why) }
             }
             Sent::Error { process, message } => {
-                Cause::Error { process: text(process), message: text(message) }
+                Cause::Error { process: name(process), message: reason(message) }
             }
             Sent::Deadlock { summary, first, paths, text, total } => {
+                let (summary, first) = (text::reason(summary), text::name(first));
+                let paths = paths.into_iter().map(text::name).collect();
+                let text = text::report(text);
                 Cause::Deadlock(Deadlock::told(Told { summary, first, paths, text, total }))
             }
         }

@@ -57,7 +57,7 @@ impl Home<Value, ()> {
                 return Some("a ghost offer");
             }
         }
-        match self.is_sound() {
+        match self.pairs_are_sound() {
             true => None,
             false => Some("engaged in no pair, or a pair of nothing"),
         }
@@ -72,6 +72,9 @@ impl Home<Value, ()> {
         }
         if !self.extended.is_empty() {
             return Some("a writer waits for a reader that has finished");
+        }
+        if !self.is_sound() {
+            return Some("a home that nobody would take over");
         }
         let tokens = self.values().map(|parcel| parcel.tokens.len()).sum();
         self.counts.check_quiet(tokens)

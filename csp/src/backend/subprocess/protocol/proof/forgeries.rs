@@ -2,125 +2,17 @@
 //! sender, and has no effect. Each honest message beside it is none.
 
 use crate::backend::subprocess::protocol::{
-    ChannelId, Departure, Direction, Ending, Event, Few, Machine, Message, NodeId, Offer, Out,
-    Outcome, Parcel, Token, TransitId, Wild,
+    ChannelId, Departure, Direction, Ending, Event, Few, Message, NodeId, Offer, Outcome, Token,
+    TransitId,
 };
 
+use super::scene::{
+    Chance, HERE, HOME, PEER, READER, Said, Scene, WRITER, move_out, parcel, post, read, transit,
+    write,
+};
 use super::stress::Random;
 
-type Said = Message<u32, ()>;
-
-/// This node, and four others. The reader and the writer each hold one end of the channels here. The
-/// peer holds nothing. The home is that of a channel of which this node holds both ends.
-const HERE: NodeId = NodeId(1);
-const READER: NodeId = NodeId(2);
-const WRITER: NodeId = NodeId(3);
-const PEER: NodeId = NodeId(4);
-const HOME: NodeId = NodeId(5);
-
-/// A machine in the middle of all that others can speak about.
-struct Scene {
-    machine: Machine<u32, ()>,
-    out: Out<u32, ()>,
-    /// A rendezvous channel, one with two places, and a third one whose ends travel.
-    plain: ChannelId,
-    buffered: ChannelId,
-    mobile: ChannelId,
-    /// A channel of the other home, and this node's operations there.
-    far: ChannelId,
-    reads: u64,
-    writes: u64,
-    /// An operation with guards at two homes.
-    chooses: u64,
-    /// An end of the mobile channel: on its way in no value yet, in a value that is here, given to
-    /// the reader, and on its way by the other home.
-    sent: Token,
-    stored: Token,
-    given: Token,
-    away: Token,
-}
-
-fn parcel(body: u32, tokens: &[Token]) -> Parcel<u32> {
-    Parcel { body, tokens: tokens.to_vec() }
-}
-
-fn read(channel: ChannelId) -> Offer<u32> {
-    Offer::Read { channel, extended: false }
-}
-
-fn write(channel: ChannelId, tokens: &[Token]) -> Offer<u32> {
-    Offer::Write { channel, parcel: parcel(7, tokens) }
-}
-
-fn post(op: u64, multi: bool, guards: Vec<(u16, Offer<u32>)>) -> Said {
-    Message::Post { op, multi, guards: Few::from(guards) }
-}
-
-fn transit(origin: NodeId, seq: u64) -> TransitId {
-    TransitId { origin, seq, key: seq ^ 0x5eed }
-}
-
 impl Scene {
-    fn new() -> Self {
-        let mut machine = Machine::new(HERE);
-        let mut out = Out::new(HERE);
-        let [plain, buffered, mobile] = [0, 2, 0].map(|capacity| machine.create(capacity));
-        // The ends, as they come to their holders.
-        for channel in [plain, buffered, mobile] {
-            for (direction, node) in [(Direction::Read, READER), (Direction::Write, WRITER)] {
-                let token = machine.depart(channel, direction, node, &mut out);
-                let Token { transit, .. } = token;
-                let arrives = Message::MoveIn { channel: channel.index, direction, transit };
-                assert_eq!(machine.handle(node, arrives, &mut out), Ok(()));
-            }
-        }
-        // This node holds both ends of a channel elsewhere, and of the plain one here.
-        let far = ChannelId { home: HOME, index: 0 };
-        for (seq, direction) in [(0, Direction::Read), (1, Direction::Write)] {
-            machine
-                .arrive(Token { channel: far, direction, transit: transit(HOME, seq) }, &mut out);
-            machine.add_end(plain, direction);
-        }
-        let reads = machine.begin(Few::one((0, read(far))), false, &mut out).seq;
-        let writes = machine.begin(Few::one((0, write(far, &[]))), false, &mut out).seq;
-        let guards = vec![(0, read(far)), (1, read(plain))];
-        let chooses = machine.begin(Few::from(guards), false, &mut out).seq;
-        let seq = |seq| transit(WRITER, seq);
-        let token = |seq| Token {
-            channel: mobile,
-            direction: Direction::Write,
-            transit: transit(WRITER, seq),
-        };
-        let mut scene = Scene {
-            machine,
-            out,
-            plain,
-            buffered,
-            mobile,
-            far,
-            reads,
-            writes,
-            chooses,
-            sent: token(0),
-            stored: token(1),
-            given: token(2),
-            away: token(3),
-        };
-        for (at, via) in [(0, HERE), (1, HERE), (2, HERE), (3, HOME)] {
-            scene.honest(WRITER, move_out(mobile, seq(at), via));
-        }
-        // A value that the reader is given, and one that stands here.
-        let (given, stored) = (scene.given, scene.stored);
-        scene.honest(WRITER, post(0, false, vec![(0, write(buffered, &[given]))]));
-        scene.honest(READER, post(0, false, vec![(0, read(buffered))]));
-        scene.honest(WRITER, post(1, false, vec![(0, write(buffered, &[stored]))]));
-        // Operations that stand here: the reader's own choice is asked.
-        scene.honest(READER, post(1, true, vec![(0, Offer::Retired { channel: mobile })]));
-        scene.out.send.clear();
-        scene.out.events.clear();
-        scene
-    }
-
     #[track_caller]
     fn honest(&mut self, from: NodeId, message: Said) {
         let what = format!("{message:?}");
@@ -139,6 +31,17 @@ impl Scene {
         assert!(self.machine == before, "{what} changes something");
     }
 
+    /// Checks that the message is no error, and gives nothing.
+    #[track_caller]
+    fn void(&mut self, from: NodeId, message: Said) {
+        let mut before = self.machine.clone();
+        let what = format!("{message:?}");
+        self.honest(from, message);
+        assert!(self.out.send.is_empty() && self.out.events.is_empty(), "{what} has an effect");
+        before.home.counts.voids = self.machine.home.counts.voids.clone();
+        assert!(self.machine == before, "{what} changes something");
+    }
+
     /// Checks that the message waits, and that this is all that it does.
     #[track_caller]
     fn waits(&mut self, from: NodeId, message: Said) {
@@ -153,18 +56,25 @@ impl Scene {
     }
 }
 
-fn move_out(channel: ChannelId, transit: TransitId, via: NodeId) -> Said {
-    Message::MoveOut { channel: channel.index, direction: Direction::Write, transit, via }
-}
-
 /// Lets `say` make the messages from a fresh scene, and each of them is a forgery.
 #[track_caller]
 fn all_forged(say: impl Fn(&Scene) -> Vec<(NodeId, Said)>) {
+    all(say, Scene::forged);
+}
+
+/// The same for messages about ends that others may have made the sender believe to have.
+#[track_caller]
+fn all_void(say: impl Fn(&Scene) -> Vec<(NodeId, Said)>) {
+    all(say, Scene::void);
+}
+
+#[track_caller]
+fn all(say: impl Fn(&Scene) -> Vec<(NodeId, Said)>, are: fn(&mut Scene, NodeId, Said)) {
     let count = say(&Scene::new()).len();
     for at in 0..count {
         let mut scene = Scene::new();
         let (from, message) = say(&scene).swap_remove(at);
-        scene.forged(from, message);
+        are(&mut scene, from, message);
     }
 }
 
@@ -222,15 +132,12 @@ fn a_node_answers_only_what_it_was_asked() {
 #[test]
 fn only_its_home_ends_an_operation() {
     all_forged(|scene| {
-        let Scene { reads, writes, chooses, mobile, stored, given, .. } = *scene;
+        let Scene { reads, writes, chooses, .. } = *scene;
         let value = || Some(parcel(7, &[]));
         let done = |op, guard, parcel| Message::Done { op, guard, channel: 0, parcel };
         let commit = |op, parcel| Message::Commit { op, guard: 0, channel: 0, parcel, park: false };
         let claim =
             |op, guard, parcel, park| Message::Claim { op, guard, channel: 0, parcel, park };
-        let unknown =
-            Token { channel: mobile, direction: Direction::Read, transit: transit(HOME, 9) };
-        let own = Token { transit: transit(HERE, 99), ..unknown };
         let closed = |op, guard, ending| Message::Closed { op, guard, ending };
         let lost = Ending::Lost(PEER);
         vec![
@@ -248,11 +155,6 @@ fn only_its_home_ends_an_operation() {
             (HOME, done(writes, 0, value())),
             (HOME, claim(chooses, 0, None, false)),
             (HOME, claim(chooses, 0, value(), true)),
-            // With ends that the home does not have.
-            (HOME, done(reads, 0, Some(parcel(7, &[stored])))),
-            (HOME, done(reads, 0, Some(parcel(7, &[given])))),
-            (HOME, done(reads, 0, Some(parcel(7, &[unknown])))),
-            (HOME, done(reads, 0, Some(parcel(7, &[own])))),
             // By a home that does not decide, or has not asked.
             (HOME, done(chooses, 0, value())),
             (HOME, commit(chooses, value())),
@@ -314,7 +216,7 @@ fn a_node_retires_poisons_and_sends_out_only_ends_that_it_holds() {
 
 #[test]
 fn an_end_arrives_only_where_it_was_given() {
-    all_forged(|scene| {
+    all_void(|scene| {
         let Scene { plain, mobile, sent, stored, given, away, .. } = *scene;
         let arrives = |token: Token| Message::MoveIn {
             channel: token.channel.index,
@@ -371,8 +273,8 @@ fn an_end_arrives_only_where_it_was_given() {
         scene.honest(READER, arrives());
         // A second time it is another's, or nobody's.
         scene.out.send.clear();
-        scene.forged(READER, arrives());
-        scene.forged(PEER, arrives());
+        scene.void(READER, arrives());
+        scene.void(PEER, arrives());
     }
     let mut scene = Scene::new();
     let Token { channel, transit, .. } = scene.sent;
@@ -407,8 +309,9 @@ fn the_journeys_that_were_given_up_last_are_remembered() {
     let (channel, _, second) = read(1);
     scene.honest(READER, Message::Drop { channel, transit: second });
     // Neither is remembered any longer.
-    scene.forged(HOME, Message::MoveIn { channel, direction, transit: first });
-    scene.forged(HOME, Message::MoveIn { channel, direction, transit: second });
+    scene.out.send.clear();
+    scene.void(HOME, Message::MoveIn { channel, direction, transit: first });
+    scene.void(HOME, Message::MoveIn { channel, direction, transit: second });
 }
 
 /// Nobody is cut off because of a drop that comes when the home has forgotten the journey.
@@ -459,14 +362,19 @@ fn an_end_that_has_not_set_out_gives_nothing() {
         &mut scene.out,
     );
     assert_eq!(heard, Ok(()), "the writer has done nothing wrong");
-    assert!(matches!(scene.out.broken[..], [(PEER, Wild(_))]));
+    let told = |scene: &Scene| {
+        let closed = Message::Closed { op: 0, guard: 0, ending: Ending::Retired };
+        scene.out.broken.is_empty() && scene.out.send.contains(&(PEER, closed))
+    };
+    assert!(told(&scene), "the end is void, and its holder goes on");
     // So does the end of the node that is said to have sent it.
     let mut scene = Scene::new();
-    let first = arrives(&scene, 10);
+    let (first, second) = (arrives(&scene, 10), uses(&scene));
     scene.waits(PEER, first);
+    scene.waits(PEER, second);
     let heard = scene.machine.lost(WRITER, Departure::Retires, &[], Vec::new(), &mut scene.out);
     assert_eq!(heard, Ok(()));
-    assert!(matches!(scene.out.broken[..], [(PEER, Wild(_))]));
+    assert!(told(&scene));
     // The number of messages that wait is limited.
     let mut scene = Scene::new();
     let first = arrives(&scene, 10);
@@ -476,6 +384,98 @@ fn an_end_that_has_not_set_out_gives_nothing() {
         scene.machine.handle(PEER, message, &mut scene.out)
     };
     assert!((0..100_000).any(|_| say().is_err()));
+}
+
+/// An end that somebody was given, and that was never sent to it, is as of a channel that has retired.
+#[test]
+fn a_void_end_ends_nobody() {
+    let mut scene = Scene::new();
+    let Scene { plain, buffered, mobile, given, .. } = scene;
+    let Token { transit: known, .. } = given;
+    let arrives =
+        |direction, transit| Message::MoveIn { channel: mobile.index, direction, transit };
+    let closed = |op, guard| Message::Closed { op, guard, ending: Ending::Retired };
+    let counted = |scene: &Scene| scene.machine.home.counted(mobile.index, Direction::Write);
+    let before = counted(&scene);
+    // Its operations there are closed, and those at other ends stand.
+    scene.void(PEER, arrives(Direction::Write, known));
+    scene.void(PEER, arrives(Direction::Write, known));
+    scene.honest(PEER, post(0, false, vec![(0, write(mobile, &[]))]));
+    assert_eq!(scene.out.send.pop(), Some((PEER, closed(0, 0))));
+    scene.forged(PEER, post(1, false, vec![(0, read(mobile))]));
+    scene.forged(PEER, post(1, false, vec![(0, write(plain, &[]))]));
+    scene.void(PEER, Message::Poison { channel: mobile.index, cause: () });
+    scene.void(WRITER, arrives(Direction::Read, known));
+    scene.honest(WRITER, post(5, true, vec![(0, write(plain, &[])), (1, read(mobile))]));
+    let told = (WRITER, closed(5, 1));
+    assert!(scene.out.send.contains(&told));
+    scene.out.send.clear();
+    assert!(scene.machine.home.stands(super::super::OpId { node: WRITER, seq: 5 }));
+    // It may be dropped, as often as it was given.
+    let retire =
+        |ends| Message::Retire { channel: mobile.index, direction: Direction::Write, ends };
+    scene.forged(PEER, retire(3));
+    scene.void(PEER, retire(2));
+    scene.forged(PEER, post(1, false, vec![(0, write(mobile, &[]))]));
+    // Sent on, it is void where it arrives.
+    let token = Token { channel: mobile, direction: Direction::Read, transit: transit(WRITER, 20) };
+    let Token { direction, transit, .. } = token;
+    let channel = mobile.index;
+    scene.honest(WRITER, Message::MoveOut { channel, direction, transit, via: HERE });
+    scene.honest(WRITER, post(6, false, vec![(0, write(buffered, &[token]))]));
+    for op in [20, 21] {
+        scene.honest(READER, post(op, false, vec![(0, read(buffered))]));
+    }
+    scene.out.send.clear();
+    let read_before = scene.machine.home.counted(channel, direction);
+    scene.void(READER, arrives(direction, transit));
+    assert_eq!(scene.machine.home.counted(channel, direction), read_before);
+    assert_eq!(counted(&scene), before);
+    // The number of them is limited.
+    let mut scene = Scene::new();
+    let mut say = |channel| {
+        let message = Message::MoveIn { channel, direction, transit: known };
+        scene.machine.handle(PEER, message, &mut scene.out)
+    };
+    assert!((0..100_000).any(|channel| say(channel).is_err()));
+}
+
+/// A home passes on what others write there. So a value may come with an end that the home does not
+/// have, and the end is void.
+#[test]
+fn a_value_comes_with_void_ends() {
+    let Scene { mobile, stored, given, .. } = Scene::new();
+    let unknown = Token { channel: mobile, direction: Direction::Read, transit: transit(HOME, 9) };
+    let own = Token { transit: transit(HERE, 99), ..unknown };
+    for token in [stored, given, unknown, own] {
+        let mut scene = Scene::new();
+        let counted = |scene: &Scene| {
+            let counted = |direction| scene.machine.home.counted(mobile.index, direction);
+            [Direction::Read, Direction::Write].map(counted)
+        };
+        let (before, op) = (counted(&scene), scene.reads);
+        let value = Some(parcel(7, &[token]));
+        scene.honest(HOME, Message::Done { op, guard: 0, channel: 0, parcel: value });
+        let event = scene.out.events.pop().map(|event| event.outcome);
+        let Some(Outcome::Done { parcel: Some(value), .. }) = event else { panic!("{event:?}") };
+        let [Token { channel, direction, .. }] = value.tokens[..] else { panic!("one end") };
+        assert_eq!((direction, channel.home), (token.direction, HERE));
+        // It is there, and good for nothing.
+        let offer = match direction {
+            Direction::Read => read(channel),
+            Direction::Write => write(channel, &[]),
+        };
+        scene.machine.begin(Few::one((0, offer)), false, &mut scene.out);
+        let event = scene.out.events.pop().map(|event| event.outcome);
+        assert_eq!(event, Some(Outcome::Ended { guard: 0, ending: Ending::Retired }));
+        let sent = scene.machine.depart(channel, direction, READER, &mut scene.out);
+        scene.machine.drop_end(channel, direction, &mut scene.out);
+        let Token { transit, .. } = sent;
+        scene.honest(READER, Message::MoveIn { channel: channel.index, direction, transit });
+        scene.honest(READER, Message::Retire { channel: channel.index, direction, ends: 1 });
+        assert_eq!(counted(&scene), before);
+        assert!(!scene.out.wild);
+    }
 }
 
 #[test]
@@ -509,21 +509,28 @@ fn only_what_was_given_comes_back() {
 
 #[test]
 fn only_the_homes_of_an_end_speak_of_its_journey() {
-    all_forged(|scene| {
+    let ask = |token: Token, dead| Message::Ask { transit: token.transit, dead };
+    all_forged(|scene| vec![(PEER, ask(scene.stored, READER))]);
+    all_void(|scene| {
         let Scene { stored, given, away, .. } = *scene;
         let settled = |token: Token| Message::Settled { transit: token.transit };
-        let ask = |token: Token, dead| Message::Ask { transit: token.transit, dead };
         let gone = |token: Token, dead| Message::Gone { transit: token.transit, dead };
         vec![
             (PEER, settled(stored)),
             (READER, settled(given)),
-            (PEER, ask(stored, WRITER)),
-            (PEER, ask(stored, READER)),
             (PEER, gone(away, WRITER)),
             (PEER, gone(given, READER)),
             (READER, gone(given, READER)),
         ]
     });
+    // A home that asks about an end of another is told that its own is not there.
+    let mut scene = Scene::new();
+    let (stored, dead) = (scene.stored, WRITER);
+    scene.honest(PEER, ask(stored, dead));
+    let died = scene.machine.lost(dead, Departure::Retires, &[], Vec::new(), &mut scene.out);
+    assert_eq!(died, Ok(()));
+    let gone = Message::Gone { transit: stored.transit, dead };
+    assert!(scene.out.send.contains(&(PEER, gone)));
     // Nothing is remembered of journeys that the sender or this home would have begun.
     let mut scene = Scene::new();
     let died = scene.machine.lost(PEER, Departure::Retires, &[], Vec::new(), &mut scene.out);
@@ -531,7 +538,7 @@ fn only_the_homes_of_an_end_speak_of_its_journey() {
     scene.out.send.clear();
     scene.out.events.clear();
     for origin in [HOME, HERE] {
-        scene.forged(HOME, Message::Gone { transit: transit(origin, 50), dead: PEER });
+        scene.void(HOME, Message::Gone { transit: transit(origin, 50), dead: PEER });
     }
     // The number of statements about nodes that are not dead is limited.
     let mut scene = Scene::new();
@@ -553,6 +560,33 @@ fn a_node_that_has_left_uses_no_end() {
     scene.forged(READER, post(9, false, vec![(0, read(plain))]));
     // The others do not leave by that.
     scene.honest(WRITER, post(9, false, vec![(0, write(plain, &[]))]));
+}
+
+/// A node that is not heard any more is waited for no longer. When it dies, all of it is over.
+#[test]
+fn a_node_that_is_shunned_has_nothing_here() {
+    for node in [READER, WRITER, HOME] {
+        let mut scene = Scene::new();
+        let Scene { plain, buffered, far, .. } = scene;
+        scene.machine.shun(node, &mut scene.out);
+        assert_eq!(scene.machine.home.check(), None);
+        let own: Vec<_> = scene.out.events.drain(..).map(|event| event.outcome).collect();
+        let lost = Outcome::Ended { guard: 0, ending: Ending::Lost(node) };
+        match node {
+            HOME => assert_eq!(own, vec![lost.clone(); 3]),
+            _ => assert_eq!(scene.machine.ending(plain, Direction::Read), Some(Ending::Lost(node))),
+        }
+        // It says nothing more, and nobody begins anything there.
+        let before = scene.machine.clone();
+        scene.honest(node, post(50, false, vec![(0, read(buffered))]));
+        scene.honest(node, Message::Poison { channel: 99, cause: () });
+        assert!(scene.machine == before);
+        scene.machine.begin(Few::one((0, read(far))), false, &mut scene.out);
+        let ended = scene.out.events.pop().map(|event| event.outcome);
+        assert_eq!(ended.is_some(), node == HOME, "{ended:?}");
+        let died = scene.machine.lost(node, Departure::Retires, &[], Vec::new(), &mut scene.out);
+        assert_eq!((died, scene.machine.home.check()), (Ok(()), None));
+    }
 }
 
 /// The unread messages of a dead node come from others. A value among them was given.
@@ -583,76 +617,6 @@ fn what_a_dead_node_had_not_read_was_said_to_it() {
         let done = |event: &Event<u32, ()>| matches!(event.outcome, Outcome::Done { .. });
         assert!(!scene.out.events.iter().any(done), "nothing was read");
         assert!(heard.is_err() || guard == 0);
-    }
-}
-
-impl Scene {
-    /// Draws a message of any kind about what is here.
-    fn draw(&self, random: &mut Random) -> Said {
-        let Scene { sent, stored, given, away, reads, writes, chooses, .. } = *self;
-        let direction = |random: &mut Random| [Direction::Read, Direction::Write][random.below(2)];
-        let node = |random: &mut Random| [HERE, READER, WRITER, PEER, HOME][random.below(5)];
-        let drawn = transit(node(random), random.below(14) as u64);
-        let token = |random: &mut Random| {
-            let known = [sent, stored, given, away, Token { transit: drawn, ..sent }];
-            let mut token = known[random.below(5)];
-            if random.one_in(4) {
-                token.channel.index = random.below(4) as u64;
-            }
-            token
-        };
-        let parcel = |random: &mut Random| {
-            let tokens = (0..random.below(3)).map(|_| token(random)).collect();
-            Parcel { body: 7, tokens }
-        };
-        let channel = random.below(5) as u64;
-        let offer = |random: &mut Random| {
-            let channel = ChannelId { home: HERE, index: random.below(5) as u64 };
-            match random.below(3) {
-                0 => Offer::Read { channel, extended: random.one_in(3) },
-                1 => Offer::Write { channel, parcel: parcel(random) },
-                _ => Offer::Retired { channel },
-            }
-        };
-        let op = [reads, writes, chooses, 1, random.below(6) as u64][random.below(5)];
-        let (guard, park) = (random.below(3) as u16, random.one_in(3));
-        let Token { transit, .. } = token(random);
-        let value = random.one_in(2).then(|| parcel(random));
-        let dead = node(random);
-        match random.below(26) {
-            0..3 => {
-                let (count, multi) = (1 + random.below(2) as u16, random.one_in(2));
-                let guards = (0..count).map(|guard| (guard, offer(random))).collect();
-                Message::Post { op, multi, guards }
-            }
-            3 => Message::Take { op },
-            4 => Message::Refuse { op },
-            5 => Message::Held { op },
-            6 => Message::Cancel { op },
-            7 => Message::Probe { op },
-            8 => Message::Finish { op },
-            9 => Message::Done { op, guard, channel, parcel: value },
-            10 => Message::Closed { op, guard, ending: Ending::Retired },
-            11 => Message::Closed { op, guard, ending: Ending::Lost(dead) },
-            12 => Message::Withdrawn { op },
-            13 => Message::Probed { op },
-            14 => Message::Claim { op, guard, channel, parcel: value, park },
-            15 => Message::Reserve { op },
-            16 => Message::Commit { op, guard, channel, parcel: value, park },
-            17 => Message::Release { op },
-            18 => {
-                let ends = random.below(3) as u32;
-                Message::Retire { channel, direction: direction(random), ends }
-            }
-            19 => Message::MoveOut { channel, direction: direction(random), transit, via: dead },
-            20 => Message::MoveIn { channel, direction: direction(random), transit },
-            21 => Message::Drop { channel, transit },
-            22 => Message::Back { channel, parcel: parcel(random) },
-            23 => Message::Returned { channel, transit },
-            24 => Message::Settled { transit },
-            _ if random.one_in(2) => Message::Ask { transit, dead },
-            _ => Message::Gone { transit, dead },
-        }
     }
 }
 

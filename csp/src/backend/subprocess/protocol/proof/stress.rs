@@ -1,5 +1,6 @@
 //! Networks and schedules drawn at random, larger than what can be explored, with deaths. A seed is a run.
 
+use super::scene::Chance;
 use super::sim::{Action, Guard, Move, Setup, Step};
 use crate::backend::subprocess::protocol::Direction;
 
@@ -14,13 +15,11 @@ impl Random {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
+}
 
-    pub(super) fn below(&mut self, n: usize) -> usize {
+impl Chance for Random {
+    fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
-    }
-
-    pub(super) fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
     }
 }
 

@@ -1,5 +1,7 @@
 //! Two or three nodes in one OS process, each with threads of its own, over real rings.
 
+pub(in crate::backend::subprocess) mod forged;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

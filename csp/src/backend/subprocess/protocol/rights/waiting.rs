@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Message, NodeId, TransitId, Wild};
+use super::super::{Message, NodeId, TransitId, Wild};
 
 /// The most messages of one node that wait, and the most statements of one node about others that
 /// are not known to be dead.
-pub(super) const MOST: usize = 65_536;
+pub(in crate::backend::subprocess::protocol) const MOST: usize = 65_536;
 
 /// The messages of nodes of which one message waits for the news of a journey.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub(super) struct Waiting<V, P> {
-    pub(super) queues: BTreeMap<NodeId, VecDeque<Message<V, P>>>,
+pub(in crate::backend::subprocess::protocol) struct Waiting<V, P> {
+    pub(in crate::backend::subprocess::protocol) queues: BTreeMap<NodeId, VecDeque<Message<V, P>>>,
 }
 
 impl<V, P> Default for Waiting<V, P> {
@@ -25,11 +25,15 @@ impl<V, P> Default for Waiting<V, P> {
 
 impl<V, P> Waiting<V, P> {
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::backend::subprocess::protocol) fn is_empty(&self) -> bool {
         self.queues.is_empty()
     }
 
-    pub(super) fn push(&mut self, from: NodeId, message: Message<V, P>) -> Result<(), Wild> {
+    pub(in crate::backend::subprocess::protocol) fn push(
+        &mut self,
+        from: NodeId,
+        message: Message<V, P>,
+    ) -> Result<(), Wild> {
         let queue = self.queues.entry(from).or_default();
         if queue.len() >= MOST {
             return Err(Wild("too many messages behind the news of an end that does not come"));
@@ -40,13 +44,13 @@ impl<V, P> Waiting<V, P> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub(super) enum Ahead {
+pub(in crate::backend::subprocess::protocol) enum Ahead {
     Ask { from: NodeId, transit: TransitId },
     Gone { from: NodeId, transit: TransitId },
 }
 
 impl Ahead {
-    fn from(self) -> NodeId {
+    pub(super) fn from(self) -> NodeId {
         match self {
             Ahead::Ask { from, .. } | Ahead::Gone { from, .. } => from,
         }
@@ -55,32 +59,32 @@ impl Ahead {
 
 /// Statements about nodes that are not yet known to be dead here.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub(super) struct Statements {
-    about: BTreeMap<NodeId, Vec<Ahead>>,
+pub(in crate::backend::subprocess::protocol) struct Statements {
+    pub(super) about: BTreeMap<NodeId, Vec<Ahead>>,
     /// The number of these that each node has made.
-    stated: BTreeMap<NodeId, usize>,
+    pub(super) stated: BTreeMap<NodeId, usize>,
 }
 
 impl Statements {
     #[cfg(test)]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::backend::subprocess::protocol) fn is_empty(&self) -> bool {
         self.about.is_empty()
     }
 
     /// Returns how many statements of this node, about nodes that are not known to be dead, are
     /// kept.
-    pub(super) fn of(&self, node: NodeId) -> usize {
+    pub(in crate::backend::subprocess::protocol) fn of(&self, node: NodeId) -> usize {
         self.stated.get(&node).copied().unwrap_or(0)
     }
 
     /// Keeps a statement until the node that it is about is known to be dead.
-    pub(super) fn push(&mut self, about: NodeId, ahead: Ahead) {
+    pub(in crate::backend::subprocess::protocol) fn push(&mut self, about: NodeId, ahead: Ahead) {
         *self.stated.entry(ahead.from()).or_default() += 1;
         self.about.entry(about).or_default().push(ahead);
     }
 
     /// Takes the statements about a node that have come early.
-    pub(super) fn take(&mut self, about: NodeId) -> Vec<Ahead> {
+    pub(in crate::backend::subprocess::protocol) fn take(&mut self, about: NodeId) -> Vec<Ahead> {
         let all = self.about.remove(&about).unwrap_or_default();
         for ahead in &all {
             if let Some(stated) = self.stated.get_mut(&ahead.from()) {

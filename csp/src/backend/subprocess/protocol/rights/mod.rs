@@ -1,4 +1,4 @@
-//! Each message of another node is judged here before it is handled. A node may
+//! Floor 5. Each message of another node is judged here before it is handled. A node may
 //! speak of its own operations, of ends that it holds or that were given to it, and of operations that
 //! stand at it. A message that says more is an error of the link by which it came.
 //!
@@ -6,13 +6,21 @@
 //! waits for the news, and so do all later messages of its sender. Such news was sent before, so no
 //! two nodes wait for each other.
 
+pub(super) mod dead;
+mod deaths;
+mod sound;
+pub(super) mod void;
+pub(super) mod waiting;
+
 use std::collections::BTreeSet;
 
+use self::void::Journey;
+use self::waiting::MOST;
+use super::counts::Counts;
 use super::home::Home;
 use super::owner::{Op, OpState};
-use super::waiting::MOST;
 use super::{
-    Direction, Kind, Machine, Message, NodeId, Offer, Out, Parcel, Token, TransitId, Wild,
+    Direction, Ending, Kind, Machine, Message, NodeId, Offer, Out, Parcel, Token, TransitId, Wild,
 };
 
 /// The answer to a message that breaks no rule.
@@ -21,7 +29,14 @@ pub(super) enum Right {
     Given,
     /// The news of a journey is to come first.
     Awaited,
+    /// It speaks of an end that was never given to its sender. Somebody else may have made the sender
+    /// believe that, so it is no error. Such an end is void: it is as of a channel that has retired.
+    Void,
 }
+
+/// The number of a channel that has always retired. It stands in place of void ends of this home that
+/// come to this node.
+const VOID: u64 = u64::MAX;
 
 impl<V: Clone, P: Clone> Machine<V, P> {
     /// Handles a message from another node.
@@ -31,18 +46,39 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         message: Message<V, P>,
         out: &mut Out<V, P>,
     ) -> Result<(), Wild> {
-        if self.is_dead(from) {
+        if self.is_dead(from) || self.shunned.contains(&from) {
             return Ok(());
         }
         if self.home.waiting.is_empty() {
-            if self.judge(from, &message)? == Right::Awaited {
-                return self.home.waiting.push(from, message);
-            }
-            let result = self.dispatch(from, message, out);
+            let result = match self.judge(from, &message)? {
+                Right::Given => self.dispatch(from, message, out),
+                Right::Awaited => return self.home.waiting.push(from, message),
+                Right::Void => self.void(from, message, out),
+            };
             self.settle(out);
             return result;
         }
         self.hear_waiting(from, message, out)
+    }
+
+    /// Hears nothing more of a node that has broken the rules. Its death will be told.
+    pub(crate) fn ignore(&mut self, node: NodeId) {
+        self.shunned.insert(node, ());
+        self.home.waiting.queues.remove(&node);
+    }
+
+    /// Hears nothing more of a node that has broken the rules, and waits for it no longer. Nobody here
+    /// can end that node, so it is dead for this node only. Its offers and ends here are given up. An
+    /// end on its way to it or from it, which others may know of, stays counted until its death.
+    pub(crate) fn shun(&mut self, node: NodeId, out: &mut Out<V, P>) {
+        self.ignore(node);
+        self.home.drop_offers(node, out);
+        self.home.refuse_for(node, out);
+        self.home.finish_all(node, out);
+        self.home.drop_rows(node, true, out);
+        self.settle(out);
+        self.owner.lost(node, out);
+        self.settle(out);
     }
 
     /// Judges a message of another node.
@@ -97,7 +133,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
             }
             // About ends that the sender holds. How many it has is compared where they retire.
             Message::Retire { channel, direction, .. } => {
-                home.may_use(from, *channel, Some(*direction))
+                home.may_use(from, *channel, Some(*direction)).map(|_| Right::Given)
             }
             Message::Poison { channel, .. } => home.may_use(from, *channel, None),
             Message::MoveOut { channel, direction, transit, .. } => {
@@ -108,36 +144,34 @@ impl<V: Clone, P: Clone> Machine<V, P> {
             }
             // About ends on their way.
             Message::MoveIn { channel, direction, transit } => {
-                home.may_arrive(from, *channel, *direction, *transit)
+                Ok(home.may_arrive(from, *channel, *direction, *transit))
             }
-            Message::Drop { channel, transit } => home.may_drop(from, *channel, *transit),
+            Message::Drop { channel, transit } => Ok(home.may_drop(from, *channel, *transit)),
             Message::Returned { channel, transit } => {
                 let read = (*channel, Direction::Read);
                 match home.counts.transit(*transit) {
-                    Some(row) => given(
-                        (row.channel, row.direction) == read && row.via == from,
-                        "an end returned that was not there",
-                    ),
-                    None => home.unless_early(from, *transit),
+                    Some(row) if (row.channel, row.direction) == read && row.via == from => {
+                        Ok(Right::Given)
+                    }
+                    Some(_) => Ok(Right::Void),
+                    None => Ok(home.unless_early(from, *transit)),
                 }
             }
             Message::Settled { transit } => {
-                let charge = home.counts.charge(*transit);
-                given(charge.is_none_or(|charge| charge.home == from), "another's end settled")
+                match home.counts.charge(*transit).is_none_or(|charge| charge.home == from) {
+                    true => Ok(Right::Given),
+                    false => Ok(Right::Void),
+                }
             }
             Message::Ask { transit, dead } => {
-                let charge = home.counts.charge(*transit);
-                let may_ask =
-                    transit.origin == *dead && charge.is_none_or(|charge| charge.home == from);
-                given(may_ask && home.may_state(from), "a question about another's end")
+                let may_ask = transit.origin == *dead && home.may_state(from);
+                given(may_ask, "a question about another's end")
             }
             Message::Gone { transit, .. } => match home.counts.transit(*transit) {
-                Some(row) => given(
-                    row.via == from && home.may_state(from),
-                    "the loss of an end that was not there",
-                ),
-                None if home.may_state(from) => home.unless_early(from, *transit),
-                None => Err(Wild("too much about nodes that are not dead")),
+                _ if !home.may_state(from) => Err(Wild("too much about nodes that are not dead")),
+                Some(row) if row.via == from => Ok(Right::Given),
+                Some(_) => Ok(Right::Void),
+                None => Ok(home.unless_early(from, *transit)),
             },
             Message::Back { channel, parcel } => {
                 home.may_give_back(from, *channel, parcel).map(|()| Right::Given)
@@ -179,26 +213,64 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         if parcel.is_some() != (kind == Kind::Read) {
             return Err(Wild("a value for a guard that takes none, or none for one that does"));
         }
-        // The ends of this home must be with the node that gives them.
+        let mut right = Right::Given;
         for token in parcel.iter().flat_map(|parcel| &parcel.tokens) {
-            let Token { channel, direction, transit } = *token;
-            if channel.home != self.id {
-                continue;
+            match self.home.may_come(from, token) {
+                Right::Given => {}
+                Right::Awaited => return Ok(Right::Awaited),
+                Right::Void => right = Right::Void,
             }
-            match self.home.counts.transit(transit) {
-                Some(row)
-                    if (row.channel, row.direction) == (channel.index, direction)
-                        && row.via == from => {}
-                Some(_) => return Err(Wild("a value with an end that its giver does not have")),
-                None => {
-                    let end = (channel.index, direction);
-                    if self.home.unknown(from, transit, end)? == Right::Awaited {
-                        return Ok(Right::Awaited);
+        }
+        Ok(right)
+    }
+
+    /// Handles a message about ends that are void.
+    #[cold]
+    pub(super) fn void(
+        &mut self,
+        from: NodeId,
+        mut message: Message<V, P>,
+        out: &mut Out<V, P>,
+    ) -> Result<(), Wild> {
+        match &mut message {
+            Message::MoveIn { channel, direction, .. } => {
+                return self.home.counts.voids.add(from, (*channel, *direction));
+            }
+            Message::MoveOut { channel, direction, transit, .. } => {
+                self.home.counts.void_journey(from, (*channel, *direction), *transit);
+                return Ok(());
+            }
+            // Its guards at void ends are closed.
+            Message::Post { op, guards, .. } => {
+                let all = std::mem::take(guards);
+                for (guard, offer) in all {
+                    if self.home.may_offer(from, &offer)? == Right::Given {
+                        guards.push((guard, offer));
+                        continue;
+                    }
+                    out.to(from, Message::Closed { op: *op, guard, ending: Ending::Retired });
+                    if let Offer::Write { parcel, .. } = offer {
+                        parcel.destroy(out);
+                    }
+                }
+                if guards.is_empty() {
+                    return Ok(());
+                }
+            }
+            // The value comes, with ends of a channel that has retired.
+            Message::Done { parcel, .. }
+            | Message::Commit { parcel, .. }
+            | Message::Claim { parcel, .. } => {
+                for token in parcel.iter_mut().flat_map(|parcel| &mut parcel.tokens) {
+                    if self.home.may_come(from, token) == Right::Void {
+                        token.channel.index = VOID;
+                        token.transit = TransitId { origin: self.id, seq: VOID, key: 0 };
                     }
                 }
             }
+            _ => return Ok(()),
         }
-        Ok(Right::Given)
+        self.dispatch(from, message, out)
     }
 
     /// Handles a message while messages of some nodes wait.
@@ -216,7 +288,10 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         }
         // Only the news of a journey, or a death, ends a wait.
         let is_news = matches!(message, Message::MoveOut { .. });
-        let result = self.dispatch(from, message, out);
+        let result = match self.judge(from, &message)? {
+            Right::Void => self.void(from, message, out),
+            _ => self.dispatch(from, message, out),
+        };
         self.settle(out);
         if is_news {
             self.release(out);
@@ -248,6 +323,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                     return heard;
                 }
                 Ok(Right::Given) => self.dispatch(node, message, out),
+                Ok(Right::Void) => self.void(node, message, out),
                 Err(wild) => Err(wild),
             };
             self.settle(out);
@@ -269,6 +345,11 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                 // The end has arrived there, and is lost there.
                 (Ok(Right::Awaited), Message::MoveIn { channel, transit, .. }) => {
                     Message::Drop { channel, transit }
+                }
+                (Ok(Right::Void), message) => {
+                    let _ = self.void(node, message, out);
+                    self.settle(out);
+                    continue;
                 }
                 (Ok(_), message) => message,
                 (Err(_), Message::MoveOut { channel, direction, transit, .. }) => {
@@ -325,6 +406,14 @@ impl<V, P> Op<V, P> {
     }
 }
 
+impl Counts {
+    /// Records that a void end has set out, and will be void where it arrives.
+    fn void_journey(&mut self, from: NodeId, end: (u64, Direction), transit: TransitId) {
+        self.seen.insert(from, transit.seq.saturating_add(1));
+        self.given_up.insert(transit, (end, Journey::Void));
+    }
+}
+
 impl<V: Clone, P: Clone> Home<V, P> {
     /// Judges whether the node holds an end of the channel: of this direction, or of any. A channel
     /// that is forgotten has retired, and nothing that is said of it has an effect.
@@ -337,32 +426,53 @@ impl<V: Clone, P: Clone> Home<V, P> {
     ) -> Result<Right, Wild> {
         match self.counts.holds(channel, from, direction) {
             Some(true) => Ok(Right::Given),
-            None if channel < self.next => Ok(Right::Given),
+            None if channel < self.next || channel == VOID => Ok(Right::Given),
+            _ if self.counts.voids.holds(from, channel, direction) => Ok(Right::Void),
             _ => Err(Wild("the use of a channel end that it does not hold")),
         }
     }
 
     #[inline]
+    fn may_offer(&self, from: NodeId, offer: &Offer<V>) -> Result<Right, Wild> {
+        let direction = match offer {
+            Offer::Read { .. } => Some(Direction::Read),
+            Offer::Write { .. } => Some(Direction::Write),
+            Offer::Retired { .. } => None,
+        };
+        self.may_use(from, offer.channel().index, direction)
+    }
+
+    /// Judges an end in a value that a node gives to this one. An end of this home must be with that
+    /// node.
+    fn may_come(&self, from: NodeId, token: &Token) -> Right {
+        let Token { channel, direction, transit } = *token;
+        let end = (channel.index, direction);
+        match self.counts.transit(transit) {
+            _ if channel.home != self.id => Right::Given,
+            Some(row) if (row.channel, row.direction) == end && row.via == from => Right::Given,
+            Some(_) => Right::Void,
+            None => self.unknown(from, transit, end),
+        }
+    }
+
+    #[inline]
     fn may_post(&self, from: NodeId, guards: &[(u16, Offer<V>)]) -> Result<Right, Wild> {
-        let mut last = None;
+        let (mut last, mut right) = (None, Right::Given);
         for (guard, offer) in guards {
             if last >= Some(*guard) {
                 return Err(Wild("guards out of their order"));
             }
             last = Some(*guard);
-            let direction = match offer {
-                Offer::Read { .. } => Some(Direction::Read),
-                Offer::Write { .. } => Some(Direction::Write),
-                Offer::Retired { .. } => None,
-            };
-            self.may_use(from, offer.channel().index, direction)?;
+            if self.may_offer(from, offer)? == Right::Void {
+                right = Right::Void;
+            }
             if let Offer::Write { parcel, .. } = offer
                 && !parcel.tokens.is_empty()
             {
                 self.may_send(from, parcel)?;
             }
         }
-        Ok(Right::Given)
+        Ok(right)
     }
 
     /// Judges the ends in a value that was written: the node has sent each of them out, and in no
@@ -385,7 +495,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         let is_known = match self.counts.transit(transit) {
             _ if channel.home != self.id => true,
             Some(row) => (row.channel, row.direction) == end && row.via == self.id,
-            None => self.counts.given_up(transit) == Some(end),
+            None => self.counts.given_up(transit).is_some_and(|(of, _)| of == end),
         };
         match transit.origin == from && is_known {
             true => Ok(()),
@@ -399,7 +509,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         channel: u64,
         direction: Direction,
         transit: TransitId,
-    ) -> Result<Right, Wild> {
+    ) -> Right {
         let Some(row) = self.counts.transit(transit) else {
             return self.unknown(from, transit, (channel, direction));
         };
@@ -407,12 +517,12 @@ impl<V: Clone, P: Clone> Home<V, P> {
         let given = || self.counts.charge(transit).and_then(|charge| charge.given_to);
         let is_there = row.via != self.id || given() == Some(from);
         match (row.channel, row.direction) == (channel, direction) && is_there {
-            true => Ok(Right::Given),
-            false => Err(Wild("an end that it was not given")),
+            true => Right::Given,
+            false => Right::Void,
         }
     }
 
-    fn may_drop(&self, from: NodeId, channel: u64, transit: TransitId) -> Result<Right, Wild> {
+    fn may_drop(&self, from: NodeId, channel: u64, transit: TransitId) -> Right {
         let Some(row) = self.counts.transit(transit) else {
             return self.unless_early(from, transit);
         };
@@ -422,38 +532,33 @@ impl<V: Clone, P: Clone> Home<V, P> {
             None => transit.origin == from,
         };
         match row.channel == channel && is_there {
-            true => Ok(Right::Given),
-            false => Err(Wild("the drop of an end that it was not given")),
+            true => Right::Given,
+            false => Right::Void,
         }
     }
 
     /// Judges the arrival of an end whose journey is not known here. The journey may not have begun,
     /// or was given up because a node has died.
-    fn unknown(
-        &self,
-        from: NodeId,
-        transit: TransitId,
-        end: (u64, Direction),
-    ) -> Result<Right, Wild> {
-        if self.counts.given_up(transit) == Some(end) {
-            return Ok(Right::Given);
+    fn unknown(&self, from: NodeId, transit: TransitId, end: (u64, Direction)) -> Right {
+        if self.counts.given_up(transit) == Some((end, Journey::Real)) {
+            return Right::Given;
         }
-        match self.unless_early(from, transit)? {
-            Right::Awaited => Ok(Right::Awaited),
-            Right::Given => Err(Wild("an end that is not on its way")),
+        match self.unless_early(from, transit) {
+            Right::Awaited => Right::Awaited,
+            Right::Given | Right::Void => Right::Void,
         }
     }
 
     /// Lets a message wait if the journey may not have begun. The loss, the return or the drop of an
     /// end has no effect if its journey is over.
-    fn unless_early(&self, from: NodeId, transit: TransitId) -> Result<Right, Wild> {
+    fn unless_early(&self, from: NodeId, transit: TransitId) -> Right {
         if !self.may_be_early(transit) {
-            return Ok(Right::Given);
+            return Right::Given;
         }
         // The sender's own journeys and this node's are known as soon as they begin.
         match transit.origin != from && transit.origin != self.id {
-            true => Ok(Right::Awaited),
-            false => Err(Wild("about a journey that has not begun")),
+            true => Right::Awaited,
+            false => Right::Void,
         }
     }
 
