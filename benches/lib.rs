@@ -4,6 +4,7 @@
 //! is written once and measured twice. Criterion measures it (`cargo bench -p csp-benches`). `cargo run --release -p csp-benches`
 //! measures all works in a minute, and writes the files of `results/`.
 
+pub mod chart;
 pub mod cores;
 mod criterions;
 pub mod measure;

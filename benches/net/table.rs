@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use csp_benches::chart::{Bar, Panel, Picture};
 use csp_benches::measure::{Machine, median};
 
 use crate::servers::Library;
@@ -117,51 +118,23 @@ impl Table {
     }
 
     fn svg(&self) -> String {
-        let (label, bar, step, panel) = (80, 12, 17, 300);
-        let columns = 3;
-        let height = 30 + self.libraries.len() * step;
-        let (mut body, mut y) = (String::new(), 10);
-        for line in self.rows.chunks(columns) {
-            for (column, row) in line.iter().enumerate() {
-                let x = 10 + column * panel;
-                let better = if row.unit == Unit::PerSecond { "longer" } else { "shorter" };
-                let _ = writeln!(
-                    body,
-                    r#"<text x="{x}" y="{}" class="w">{}</text><text x="{x}" y="{}">{}, {better} is better</text>"#,
-                    y + 12,
-                    row.name,
-                    y + 25,
-                    row.unit.name()
-                );
-                let largest = row.figures.keys().filter_map(|place| row.median(*place));
-                let largest = largest.fold(f64::MIN_POSITIVE, f64::max);
-                for (place, library) in self.libraries.iter().enumerate() {
-                    let Some(figure) = row.median(place) else { continue };
-                    let top = y + 30 + place * step;
-                    let length = figure.max(0.0) / largest * (panel - label - 80) as f64;
-                    let class = if library.name().starts_with("csp") { "csp" } else { "peer" };
-                    let text = top + bar - 2;
-                    let _ = writeln!(
-                        body,
-                        r#"<text x="{}" y="{text}" text-anchor="end">{}</text><rect x="{}" y="{top}" width="{length:.1}" height="{bar}" class="{class}"/><text x="{:.1}" y="{text}">{}</text>"#,
-                        x + label - 4,
-                        library.name(),
-                        x + label,
-                        (x + label) as f64 + length + 4.0,
-                        row.unit.figure(figure),
-                    );
-                }
-            }
-            y += height + 14;
-        }
-        let width = columns * panel + 10;
-        format!(
-            r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" width="{width}" height="{y}" font-family="sans-serif" font-size="11">
-<style>.w{{font-weight:bold}}.csp{{fill:#c2410c}}.peer{{fill:#94a3b8}}</style>
-<rect width="{width}" height="{y}" fill="#fff"/>
-{body}</svg>
-"##
-        )
+        let panels: Vec<Panel> = self.rows.iter().map(|row| self.panel(row)).collect();
+        let mut picture = Picture::default();
+        picture.panels(&panels);
+        picture.svg()
+    }
+
+    /// Draws one work. The scale ends at the largest figure.
+    fn panel(&self, row: &Row) -> Panel {
+        let bar = |(place, library): (usize, &Library)| {
+            let length = row.median(place)?;
+            Some(Bar { name: library.name().to_owned(), length, figure: row.unit.figure(length) })
+        };
+        let bars: Vec<Bar> = self.libraries.iter().enumerate().filter_map(bar).collect();
+        let better = if row.unit == Unit::PerSecond { "longer" } else { "shorter" };
+        let scale = bars.iter().map(|bar| bar.length).fold(f64::MIN_POSITIVE, f64::max);
+        let unit = Some(format!("{}, {better} is better", row.unit.name()));
+        Panel { title: row.name.clone(), unit, bars, scale }
     }
 
     /// Writes the files of `results/`.
