@@ -4,6 +4,7 @@
 mod apart;
 mod asyncs;
 mod datagrams;
+mod edges;
 mod faults;
 mod guards;
 mod reports;

@@ -78,6 +78,11 @@ pub(crate) unsafe trait Stand {
     /// Tries the guard under its own lock, and finishes it.
     fn try_alone(&self, context: &'static Context, place: &'static Location<'static>) -> Tried;
 
+    /// Does the same in a choice by priority. It relies on nothing that was true a moment ago.
+    fn try_anew(&self, context: &'static Context, place: &'static Location<'static>) -> Tried {
+        self.try_alone(context, place)
+    }
+
     /// Tries the guard. Strangers are woken `later`, when no lock is held.
     ///
     /// # Safety
@@ -103,7 +108,7 @@ pub(crate) unsafe trait Stand {
         _place: &'static Location<'static>,
         _before: &dyn Before,
     ) -> Option<Tried> {
-        self.begin();
+        self.begin_anew();
         let seen = look(self);
         (!matches!(seen, Tried::Performed | Tried::Come)).then_some(seen)
     }
@@ -129,6 +134,11 @@ pub(crate) unsafe trait Stand {
 
     /// Prepares the guard. A choice that is awaited calls this before it tries the guard. `try_alone` does it itself.
     fn begin(&self) {}
+
+    /// Does the same in a choice by priority, as [`try_anew`](Self::try_anew).
+    fn begin_anew(&self) {
+        self.begin();
+    }
 
     /// Does [`finish`](Self::finish) in a choice that is awaited.
     fn poll_finish(

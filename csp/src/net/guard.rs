@@ -1,7 +1,10 @@
 //! A guard that waits for a descriptor. All waits of this room are choices with such a guard.
 //!
-//! Invariant: the operation is tried where nothing is chosen yet and its success is the choice, or after the guard was chosen. So
-//! nothing is accepted, read or lost by a guard that is not chosen.
+//! Invariants:
+//! - The operation is tried where nothing is chosen yet and its success is the choice, or after the guard was chosen. So nothing is
+//!   accepted, read or lost by a guard that is not chosen.
+//! - It is not tried if it would find nothing, as far as the events say that were told. Then the process waits for the next event. A fair
+//!   choice may take another guard instead, so it goes by events of up to a moment ago. A choice by priority tries it always.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell, UnsafeCell};
@@ -45,6 +48,10 @@ pub(super) struct WhenReady<'a, R, F> {
     descriptor: BorrowedFd<'a>,
     deed: Deed,
     operation: RefCell<F>,
+    /// The number of bytes that it may return, if it reads a stream.
+    room: usize,
+    /// Says whether a result is less than that, and not the end.
+    is_short: fn(&R, usize) -> bool,
     /// The registration at which it stands, or would. It changes only while the guard stands nowhere.
     registration: UnsafeCell<Option<Arc<Registration>>>,
     /// The events that had come when the operation was tried last.
@@ -70,6 +77,8 @@ impl<'a, R, F: FnMut() -> io::Result<R>> WhenReady<'a, R, F> {
             descriptor,
             deed,
             operation: RefCell::new(operation),
+            room: 0,
+            is_short: |_, _| false,
             registration: UnsafeCell::new(None),
             seen: Cell::new(0),
             was_tried: Cell::new(false),
@@ -85,15 +94,33 @@ impl<'a, R, F: FnMut() -> io::Result<R>> WhenReady<'a, R, F> {
         unsafe { &*self.registration.get() }.as_deref()
     }
 
-    /// Goes to the queue of this thread, if the descriptor is registered there. Notes the events that have come.
-    fn settle(&self) {
+    /// Goes to the queue of this thread, if the descriptor is registered there. Notes the events that have come. Returns whether the
+    /// operation would find nothing, as far as these say.
+    fn settle(&self) -> bool {
         let here = self.registrations.here();
-        self.seen.set(here.as_ref().map_or(0, |here| here.news(self.deed)));
         self.is_likely.set(false);
         // An error of a registration in a round that chose another guard.
         self.result.set(None);
         // SAFETY: the guard stands nowhere: it is about to be tried.
         unsafe { *self.registration.get() = here };
+        self.note_events()
+    }
+
+    /// Notes the events that have come. Returns whether the operation would find nothing before the next one.
+    fn note_events(&self) -> bool {
+        let (news, has_nothing) =
+            self.registration().map_or((0, false), |here| here.news(self.deed));
+        self.seen.set(news);
+        has_nothing
+    }
+
+    /// Does what `settle` does. Returns whether the operation would find nothing, as far as events of up to a moment ago say. That is not
+    /// enough if the choice asks `anew`.
+    fn settle_for_choice(&self, anew: bool) -> bool {
+        self.settle()
+            && !anew
+            && self.registration().is_some_and(Registration::is_up_to_date)
+            && self.note_events()
     }
 
     /// Registers the descriptor, if it is not. Returns false if that fails.
@@ -115,26 +142,73 @@ impl<'a, R, F: FnMut() -> io::Result<R>> WhenReady<'a, R, F> {
         }
     }
 
-    /// Tries the operation. Returns false if it is not ready.
+    /// Tries the operation, after the events that had come were noted. Returns false if it is not ready.
     fn try_now(&self) -> bool {
         let result = (self.operation.borrow_mut())();
         let ready = !matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        if let Some(here) = self.registration() {
+            let is_short = || matches!(&result, Ok(value) if (self.is_short)(value, self.room));
+            if !ready || is_short() && here.tells_by_short_reads() {
+                here.found_nothing(self.deed, self.seen.get());
+            }
+        }
         if ready {
             self.result.set(Some(result));
         }
         ready
     }
 
-    /// Tries the operation before the first wait, as any operation of a descriptor begins. Returns its result, if it was ready.
-    pub(super) fn try_first(&self) -> Option<io::Result<R>> {
-        self.settle();
+    /// Asks the system whether the operation is ready, after the events that had come were noted. One that fails is ready too.
+    fn is_ready_now(&self) -> bool {
+        let is_ready = poll(self.descriptor, self.deed, Some(Duration::ZERO)).unwrap_or(true);
+        if !is_ready && let Some(here) = self.registration() {
+            here.found_nothing(self.deed, self.seen.get());
+        }
+        is_ready
+    }
+
+    /// Tries the operation before the first wait, as any operation of a descriptor begins. Returns its result, if it was ready. One that
+    /// `may_wait` is not tried if it would find nothing.
+    pub(super) fn try_first(&self, may_wait: bool) -> Option<io::Result<R>> {
+        let has_nothing = self.settle();
         self.was_tried.set(true);
-        if self.try_now() { self.result.take() } else { None }
+        if !(may_wait && has_nothing) && self.try_now() { self.result.take() } else { None }
     }
 
     /// Tries the operation again. Returns its result, if it is ready.
     pub(super) fn try_again(&self) -> Option<io::Result<R>> {
+        self.note_events();
         if self.try_now() { self.result.take() } else { None }
+    }
+
+    fn try_or_register(
+        &self,
+        context: &Context,
+        place: &'static Location<'static>,
+        anew: bool,
+    ) -> Tried {
+        // After an operation that was not ready only news make it worth another call.
+        if !self.was_tried.take() {
+            let has_nothing = self.settle_for_choice(anew);
+            if !has_nothing && self.try_now() {
+                took_one(context);
+                return Tried::Performed;
+            }
+        }
+        match self.register(place) {
+            true => Tried::NotReady,
+            false => Tried::Performed,
+        }
+    }
+
+    fn begin_or_register(&self, anew: bool) {
+        if self.was_tried.take() {
+            self.is_likely.set(!self.register(Location::caller()));
+            return;
+        }
+        let has_nothing = self.settle_for_choice(anew);
+        let likely = !has_nothing && self.is_ready_now();
+        self.is_likely.set(likely || !self.register(Location::caller()));
     }
 
     /// Returns the result, once the guard was chosen.
@@ -160,18 +234,11 @@ unsafe impl<R, F: FnMut() -> io::Result<R>> Stand for WhenReady<'_, R, F> {
     }
 
     fn try_alone(&self, context: &'static Context, place: &'static Location<'static>) -> Tried {
-        // After an operation that was not ready only news make it worth another call.
-        if !self.was_tried.take() {
-            self.settle();
-            if self.try_now() {
-                took_one(context);
-                return Tried::Performed;
-            }
-        }
-        match self.register(place) {
-            true => Tried::NotReady,
-            false => Tried::Performed,
-        }
+        self.try_or_register(context, place, false)
+    }
+
+    fn try_anew(&self, context: &'static Context, place: &'static Location<'static>) -> Tried {
+        self.try_or_register(context, place, true)
     }
 
     unsafe fn attempt(&self, _: &mut Wakes) -> Tried {
@@ -213,25 +280,18 @@ unsafe impl<R, F: FnMut() -> io::Result<R>> Stand for WhenReady<'_, R, F> {
             self.result.set(failed);
             return true;
         }
-        if let Some(here) = self.registration() {
-            self.seen.set(here.news(self.deed));
-        }
+        self.note_events();
         let ready = self.try_now();
         self.was_tried.set(!ready);
         ready
     }
 
     fn begin(&self) {
-        if self.was_tried.take() {
-            let place = Location::caller();
-            self.is_likely.set(!self.register(place));
-            return;
-        }
-        self.settle();
-        // An operation that fails is ready too.
-        let is_ready = poll(self.descriptor, self.deed, Some(Duration::ZERO));
-        let likely = is_ready.unwrap_or(true);
-        self.is_likely.set(likely || !self.register(Location::caller()));
+        self.begin_or_register(false);
+    }
+
+    fn begin_anew(&self) {
+        self.begin_or_register(true);
     }
 
     fn want(&self) -> Want<'_> {
@@ -243,6 +303,15 @@ unsafe impl<R, F: FnMut() -> io::Result<R>> Stand for WhenReady<'_, R, F> {
 
     fn want_standing(&self) -> Option<Want<'_>> {
         self.standing.stands().then(|| self.want())
+    }
+}
+
+impl<F: FnMut() -> io::Result<usize>> WhenReady<'_, usize, F> {
+    /// Says that the operation reads a stream, so many bytes at most. If it returns fewer, the stream has no more at that moment.
+    pub(super) fn reads(mut self, room: usize) -> Self {
+        self.room = room;
+        self.is_short = |size, room| (1..room).contains(size);
+        self
     }
 }
 

@@ -273,7 +273,7 @@ macro_rules! is_stream {
             #[track_caller]
             pub fn read_async(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
                 let (site, socket) = (self.receiving(Location::caller()), self.polled.get_ref());
-                site.operate_async(move || calls::receive(socket, buffer))
+                site.read_async(buffer.len(), move || calls::receive(socket, buffer))
             }
 
             /// The `async` form of `write`: writes what there is room for, at least one byte.
@@ -303,7 +303,7 @@ macro_rules! is_stream {
                 async move {
                     let mut rest = buffer;
                     while !rest.is_empty() {
-                        match site.operate_async(|| calls::receive(socket, rest)).await? {
+                        match site.read_async(rest.len(), || calls::receive(socket, rest)).await? {
                             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                             size => rest = &mut rest[size..],
                         }
@@ -335,8 +335,8 @@ macro_rules! is_stream {
         impl Read for &$stream {
             #[track_caller]
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                let socket = self.polled.get_ref();
-                self.receiving(Location::caller()).operate(|| calls::receive(socket, buffer))
+                let (site, socket) = (self.receiving(Location::caller()), self.polled.get_ref());
+                site.read(buffer.len(), || calls::receive(socket, buffer))
             }
         }
 

@@ -5,6 +5,8 @@
 //! - `news` counts the events of a side. A process that waits has tried its operation after it read the count, and waits for another
 //!   count. So no event is missed, and none is used up by a process that does not need it.
 //! - An event makes all processes of its side look. They try their operations again, and those for which nothing is left wait on.
+//! - `left` is `Nothing` if an operation has found nothing more since the last event was told. All that came later is an event that is yet
+//!   to be told.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -13,6 +15,8 @@ use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use socket2::Protocol;
 use socket2::{SockAddr, SockRef};
 
 use crate::commit::queue::Queue;
@@ -22,7 +26,7 @@ use crate::report::place::Place;
 use crate::report::termination::Poison;
 use crate::sync::{Lock, RawLock};
 use crate::wait::blocked::{Dismissal, Needs, Object, Operation, Want};
-use crate::wait::event::{self, EventQueue, Key, ReadyFor, Registrant};
+use crate::wait::event::{self, EventQueue, Key, Readiness, ReadyFor, Registrant};
 use crate::wait::future::wakes::Wakes;
 
 /// The deed that a process waits for.
@@ -63,6 +67,8 @@ pub(super) struct Registration {
     descriptor: RawFd,
     /// `None` if the system has no events for such a descriptor, because it is always ready.
     key: OnceLock<Key>,
+    /// It is a connection of TCP, as the system says.
+    is_tcp: OnceLock<bool>,
     sides: [ReadySide; 2],
 }
 
@@ -76,7 +82,18 @@ pub(super) struct ReadySide {
 struct AtSide {
     /// The number of events so far.
     news: u32,
+    left: Remains,
     waiting: Queue<()>,
+}
+
+/// The things that the next operation may find before another event is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remains {
+    /// Anything.
+    Perhaps,
+    Nothing,
+    /// Anything, for ever: no event may tell of the end of a stream, of a failure, or of what follows an urgent byte.
+    Always,
 }
 
 impl Registrations {
@@ -105,7 +122,8 @@ impl Registrations {
         // The house has the queue of many threads.
         let side = || ReadySide::new(descriptor, queue.is_of_one_thread(), place);
         let sides = [side(), side()];
-        let one = Arc::new(Registration { queue, descriptor, key: OnceLock::new(), sides });
+        let (key, is_tcp) = (OnceLock::new(), OnceLock::new());
+        let one = Arc::new(Registration { queue, descriptor, key, is_tcp, sides });
         match queue.add(descriptor, Arc::clone(&one) as Arc<dyn Registrant>) {
             Ok(key) => {
                 let _ = one.key.set(key);
@@ -143,9 +161,41 @@ impl Registration {
         &self.side(deed).state
     }
 
-    /// Returns the number of events so far.
-    pub(super) fn news(&self, deed: Deed) -> u32 {
-        self.side(deed).state.lock().news
+    /// Returns the number of events so far, and whether an operation would find nothing before the next one.
+    pub(super) fn news(&self, deed: Deed) -> (u32, bool) {
+        let state = self.side(deed).state.lock();
+        (state.news, state.left == Remains::Nothing)
+    }
+
+    /// Returns whether all events that came up to a moment ago are told.
+    pub(super) fn is_up_to_date(&self) -> bool {
+        self.queue.is_up_to_date()
+    }
+
+    /// Notes that an operation has left nothing, which was tried when so many events had been told.
+    pub(super) fn found_nothing(&self, deed: Deed, news: u32) {
+        // A descriptor that is always ready has no events.
+        if self.key.get().is_some() {
+            let mut state = self.side(deed).state.lock();
+            if state.news == news && state.left == Remains::Perhaps {
+                state.left = Remains::Nothing;
+            }
+        }
+    }
+
+    /// Returns whether a read that is given less than it asked for has left nothing. Only TCP on Linux promises that. Other streams stop at
+    /// the bounds of messages, or at descriptors that came with them. Other systems do not tell of an urgent byte, at which TCP stops.
+    pub(super) fn tells_by_short_reads(&self) -> bool {
+        *self.is_tcp.get_or_init(|| {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            {
+                // SAFETY: the descriptor is open, because an operation has just read from it.
+                let descriptor = unsafe { BorrowedFd::borrow_raw(self.descriptor) };
+                SockRef::from(&descriptor).protocol().is_ok_and(|is| is == Some(Protocol::TCP))
+            }
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            false
+        })
     }
 
     /// # Safety
@@ -188,8 +238,8 @@ impl Registration {
 impl Registrant for Registration {
     fn is_ready(&self, seen: ReadyFor) {
         for (side, ready) in self.sides.iter().zip([seen.reads, seen.writes]) {
-            if ready {
-                side.tell();
+            if ready != Readiness::No {
+                side.tell(ready);
             }
         }
     }
@@ -197,7 +247,7 @@ impl Registrant for Registration {
 
 impl AtSide {
     fn new() -> Self {
-        Self { news: 0, waiting: Queue::new() }
+        Self { news: 0, left: Remains::Perhaps, waiting: Queue::new() }
     }
 }
 
@@ -207,10 +257,14 @@ impl ReadySide {
         Self { state: Lock::owned_if(owned, AtSide::new()), descriptor, place }
     }
 
-    fn tell(&self) {
+    fn tell(&self, ready: Readiness) {
         let mut later = Wakes::new();
         let mut state = self.state.lock();
         state.news = state.news.wrapping_add(1);
+        state.left = match state.left {
+            Remains::Perhaps | Remains::Nothing if ready != Readiness::Untold => Remains::Perhaps,
+            _ => Remains::Always,
+        };
         while let Some(waiting) = state.waiting.commit_first() {
             waiting.wake_later(&mut later);
         }
@@ -271,13 +325,13 @@ pub(super) fn describe(descriptor: RawFd) -> String {
     }
 }
 
-/// Returns what the system calls a descriptor that is no socket: `pipe`, `inotify`, `/dev/tty`. Only Linux says so.
+/// Returns what the system calls a descriptor that is no socket: `pipe`, `inotify`, `pidfd`, `/dev/tty`. Only Linux says so.
 fn name_by_system(number: RawFd) -> Option<String> {
     let target = std::fs::read_link(format!("/proc/self/fd/{number}")).ok()?;
     let target = target.to_str()?;
     match target.split_once(':') {
         _ if target.starts_with('/') => Some(target.to_owned()),
-        Some(("pipe", _)) => Some("pipe".to_owned()),
+        Some((kind @ ("pipe" | "pidfd"), _)) => Some(kind.to_owned()),
         Some(("anon_inode", kind)) => Some(kind.trim_matches(['[', ']']).to_owned()),
         _ => None,
     }

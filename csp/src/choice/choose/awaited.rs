@@ -122,7 +122,10 @@ impl Choice {
         let (mut live, mut passed) = (false, 0);
         for index in around(guards.len(), order.start()) {
             let Some(guard) = guards.get(index) else { continue };
-            guard.begin();
+            match order {
+                Order::From(_) => guard.begin(),
+                Order::Priority => guard.begin_anew(),
+            }
             let (index, tried) = match order {
                 Order::Priority if passed > 0 => attempt_in_order(guards, index, passed),
                 _ => (index, attempt_alone(guard)),

@@ -113,9 +113,10 @@ fn choose_by<G: Guards + ?Sized, const PRIORITY: bool>(
                     return Ok(index);
                 }
             }
-            let tried = match PRIORITY && passed > 0 {
-                false => Some(guard.try_alone(context, place)),
-                true => {
+            let tried = match (PRIORITY, passed > 0) {
+                (false, _) => Some(guard.try_alone(context, place)),
+                (true, false) => Some(guard.try_anew(context, place)),
+                (true, true) => {
                     let before = Passed { guards, until: index, count: passed, waited: asked };
                     guard.try_after(context, place, &before)
                 }

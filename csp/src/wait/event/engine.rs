@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Registry, Token, Waker};
 
-use super::registrant::{ReadyFor, Registrant};
+use super::registrant::{Readiness, ReadyFor, Registrant};
 
 /// How many events are fetched at a time.
 const BATCH: usize = 256;
@@ -99,6 +99,9 @@ impl Events {
     pub(super) fn add(&self, descriptor: RawFd, source: Arc<dyn Registrant>) -> io::Result<Token> {
         let token = self.table().add(source);
         let both = Interest::READABLE | Interest::WRITABLE;
+        // A read stops short at an urgent byte, so that byte must be known.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let both = both | Interest::PRIORITY;
         let added = self.registry.register(&mut SourceFd(&descriptor), token, both);
         if let Err(error) = added {
             drop(self.table().remove(token));
@@ -153,10 +156,16 @@ impl Events {
         let mut table = self.table();
         for event in &fetched.events {
             let source = table.get(event.token()).and_then(|entry| entry.source.clone());
+            let readiness = |ready: bool, untold: bool| match (ready, untold) {
+                (_, true) => Readiness::Untold,
+                (true, false) => Readiness::Yes,
+                (false, false) => Readiness::No,
+            };
             let failed = event.is_error();
+            let ended = (event.is_read_closed(), event.is_write_closed());
             let seen = ReadyFor {
-                reads: event.is_readable() || event.is_read_closed() || failed,
-                writes: event.is_writable() || event.is_write_closed() || failed,
+                reads: readiness(event.is_readable(), ended.0 || failed || event.is_priority()),
+                writes: readiness(event.is_writable(), ended.1 || failed),
             };
             told.extend(source.map(|source| (source, seen)));
         }
@@ -213,7 +222,7 @@ mod tests {
 
     impl Registrant for Counts {
         fn is_ready(&self, seen: ReadyFor) {
-            self.0.fetch_add(usize::from(seen.reads), Ordering::SeqCst);
+            self.0.fetch_add(usize::from(seen.reads != Readiness::No), Ordering::SeqCst);
         }
     }
 

@@ -6,4 +6,4 @@ mod registrant;
 
 #[allow(unused_imports, reason = "schedulers alone use some of it")]
 pub(crate) use self::queue::{EventQueue, Key, adopt, here, house, leave};
-pub(crate) use self::registrant::{ReadyFor, Registrant};
+pub(crate) use self::registrant::{Readiness, ReadyFor, Registrant};

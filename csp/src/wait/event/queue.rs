@@ -158,10 +158,22 @@ impl EventQueue {
         }
     }
 
+    /// Looks, unless the last look was a moment ago. Returns whether all events of before that moment are told. Called by the thread of
+    /// the queue, if it has one.
+    pub(crate) fn is_up_to_date(&self) -> bool {
+        if self.is_of_one_thread() && self.is_due() {
+            self.look(|| ());
+        }
+        self.is_of_one_thread()
+    }
+
     /// Waits until an event comes, another thread [wakes](Self::wake) this one, or the deadline does. Nothing is told yet.
     pub(crate) fn wait(&self, deadline: Option<Instant>) {
         if let Some(engine) = self.engine() {
             engine.wait(deadline);
+            if self.is_of_one_thread() {
+                self.looked.set(Some(Instant::now()));
+            }
         }
     }
 
