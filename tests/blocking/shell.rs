@@ -47,6 +47,38 @@ fn until_it_waits(path: &str) -> String {
     }
 }
 
+/// Returns when the process of this name waits for something to read.
+fn until_it_reads(name: &str) {
+    if cfg!(feature = "net") {
+        let wait = until_it_waits(&format!("/{name}"));
+        assert!(wait.contains("reading from ") && wait.contains("fd "), "{wait}");
+    }
+}
+
+/// A pipe that is a file, with a process that reads lines from it.
+#[cfg(unix)]
+struct NamedPipe {
+    reads: csp::Spawned<std::io::Result<u64>>,
+    name: String,
+    heard: Reader<String>,
+    writer: std::fs::File,
+}
+
+#[cfg(unix)]
+impl NamedPipe {
+    fn new(backend: &csp_tests::Placement) -> Self {
+        let pipe = scratch("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let name = pipe.file_name().unwrap().to_str().unwrap().to_owned();
+        let lines = Channel::new();
+        let reads = shell::read_lines(pipe.clone(), lines.writer()).named(name.clone());
+        let (heard, reads) = (lines.reader(), spawn(backend.place(reads)));
+        // This waits until somebody reads.
+        let writer = csp::io(|| std::fs::File::create(&pipe)).unwrap();
+        Self { reads, name, heard, writer }
+    }
+}
+
 fn sh(script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", script]);
@@ -237,21 +269,25 @@ on_each_backend! {
         assert!(program.join().unwrap().success());
     }
 
+    fn a_process_that_waits_for_a_program_waits_for_its_end(backend) {
+        let name = format!("waits_for_end_{}", scratch("name").display()).replace('/', "_");
+        let (to, pipes) = (Channel::new(), Pipes::new());
+        let pipes = pipes.stdin(to.reader());
+        let program = spawn(backend.place(shell::execute(sh("read line"), pipes)).named(name.clone()));
+        let lines = to.writer();
+        drop(to);
+        if cfg!(all(feature = "net", target_os = "linux")) {
+            let wait = until_it_waits(&format!("/{name}/waits"));
+            assert!(wait.contains("reading from pidfd, fd "), "{wait}");
+        }
+        lines.write("enough".to_owned()).unwrap();
+        assert!(program.join().unwrap().success());
+    }
+
     fn lines_come_from_a_pipe_with_a_name(backend) {
-        let pipe = scratch("pipe");
-        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let name = pipe.file_name().unwrap().to_str().unwrap().to_owned();
-        let lines = Channel::new();
-        let (heard, out) = (lines.reader(), lines.writer());
-        drop(lines);
-        let reads = spawn(backend.place(shell::read_lines(pipe.clone(), out)).named(name.clone()));
-        // This waits until somebody reads.
-        let mut writer = csp::io(|| std::fs::File::create(&pipe)).unwrap();
+        let NamedPipe { reads, name, heard, mut writer } = NamedPipe::new(backend);
         for (text, line) in [("one\ntw", "one"), ("o\n", "two"), ("three", "three")] {
-            if cfg!(feature = "net") {
-                let wait = until_it_waits(&format!("/{name}"));
-                assert!(wait.contains("reading from ") && wait.contains("fd "), "{wait}");
-            }
+            until_it_reads(&name);
             writer.write_all(text.as_bytes()).unwrap();
             if line == "three" {
                 drop(writer);
@@ -265,18 +301,8 @@ on_each_backend! {
     }
 
     fn a_process_that_waits_for_a_pipe_hears_that_nobody_reads(backend) {
-        let pipe = scratch("unread");
-        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let name = pipe.file_name().unwrap().to_str().unwrap().to_owned();
-        let lines = Channel::new();
-        let (heard, out) = (lines.reader(), lines.writer());
-        drop(lines);
-        let reads = spawn(backend.place(shell::read_lines(pipe.clone(), out)).named(name.clone()));
-        let _writer = csp::io(|| std::fs::File::create(&pipe)).unwrap();
-        if cfg!(feature = "net") {
-            let wait = until_it_waits(&format!("/{name}"));
-            assert!(wait.contains("reading from ") && wait.contains("fd "), "{wait}");
-        }
+        let NamedPipe { reads, name, heard, writer: _writer } = NamedPipe::new(backend);
+        until_it_reads(&name);
         heard.retire();
         assert_eq!(reads.join().unwrap(), 0);
     }

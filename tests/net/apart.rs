@@ -164,32 +164,37 @@ fn peer_that_has_gone() {
     });
 }
 
+/// Makes a terminal. Returns the side of the keyboard, and the side of programs.
+fn terminal() -> (File, OwnedFd) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let (flags, mode) = (OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty());
+    (File::from(master), rustix::fs::open(&*name, flags, mode).unwrap())
+}
+
+/// Reads what a program says until this word comes.
+fn until(said: &mut String, word: &str, terminal: &mut File) {
+    let mut block = [0; 1024];
+    while !said.contains(word) {
+        let size = terminal.read(&mut block).unwrap();
+        said.push_str(&String::from_utf8_lossy(&block[..size]));
+        assert!(!said.contains("FAILED"), "{said}");
+    }
+}
+
 #[test]
 fn a_terminal_that_is_shared_stays_as_it_is() {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     on_each_backend("reads_a_terminal", |program| {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let terminal =
-            rustix::fs::open(&*name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty())
-                .unwrap();
+        let (mut master, terminal) = terminal();
         let before = fcntl_getfl(&terminal).unwrap();
         assert!(!before.contains(OFlags::NONBLOCK));
         // All three are one open file, as in a shell.
         let copy = || Stdio::from(terminal.try_clone().unwrap());
         let mut program = program.stdin(copy()).stdout(copy()).stderr(copy()).spawn().unwrap();
-        let mut master = File::from(master);
         let mut said = String::new();
-        let until = |said: &mut String, word: &str, master: &mut File| {
-            let mut block = [0; 1024];
-            while !said.contains(word) {
-                let size = master.read(&mut block).unwrap();
-                said.push_str(&String::from_utf8_lossy(&block[..size]));
-                assert!(!said.contains("FAILED"), "{said}");
-            }
-        };
         for (waits, line, heard) in
             [("WAITS POLLED", "one\n", "HEARD one"), ("WAITS SHELL", "two\n", "HEARD two")]
         {
@@ -238,6 +243,35 @@ fn reads_a_terminal() {
         drop(line);
         assert_eq!(reads.join().unwrap(), 1);
         told.join().unwrap();
+    });
+}
+
+#[test]
+fn a_terminal_ends_once_after_a_line_without_an_end() {
+    on_each_backend("reads_a_terminal_to_its_end", |program| {
+        let (mut master, terminal) = terminal();
+        let copy = || Stdio::from(terminal.try_clone().unwrap());
+        let mut program = program.stdin(copy()).stdout(copy()).stderr(copy()).spawn().unwrap();
+        let mut said = String::new();
+        until(&mut said, "BEGINS", &mut master);
+        // Control-D ends a line that has no end, and then the input.
+        master.write_all(b"one\ntwo\x04\x04").unwrap();
+        until(&mut said, "HEARD one, two", &mut master);
+        assert!(program.wait().unwrap().success());
+    });
+}
+
+#[test]
+#[ignore = "run by another one"]
+fn reads_a_terminal_to_its_end() {
+    watched(|| {
+        println!("BEGINS");
+        let lines = Channel::new();
+        let (heard, reads) = (lines.reader(), shell::read_stdin(lines.writer()));
+        drop(lines);
+        let reads = spawn(placed(reads));
+        println!("HEARD {}", heard.iter().collect::<Vec<_>>().join(", "));
+        assert_eq!(reads.join().unwrap(), 2);
     });
 }
 

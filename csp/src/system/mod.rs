@@ -1,9 +1,11 @@
 //! Floor 1. The services of the operating system: copies by `fork`, threads of our own, standard error, the count of awake threads, the
-//! number of cores, whether any thread has run.
+//! number of cores, whether any thread has run, descriptors of children.
 
 pub(super) mod cores;
 pub(super) mod forked;
 pub(super) mod helper;
+#[cfg(target_os = "linux")]
+pub(super) mod pidfd;
 pub(super) mod quiet;
 pub(super) mod shared;
 pub(super) mod stderr;

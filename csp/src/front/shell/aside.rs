@@ -2,20 +2,23 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::process::ChildStdin;
+use std::process::{Child, ChildStdin};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::shell::text::{Broke, Lines, put};
+use super::shell::text::{Broke, Lines, ReadLines, put};
 use crate::choice::guards::call::Call;
 use crate::{Reader, Writer, alt};
 
 /// A pipe or file that lines come from.
-pub(super) struct Incoming(Call<io::Result<Option<Vec<String>>>>);
+pub(super) struct Incoming {
+    read: Call<io::Result<ReadLines>>,
+    has_ended: bool,
+}
 
 impl Incoming {
     fn new(mut input: impl Read + Send + 'static) -> Self {
         let mut lines = Lines::new();
-        Self(Call::new(move || lines.wait(&mut input)))
+        Self { read: Call::new(move || lines.wait(&mut input)), has_ended: false }
     }
 
     /// Takes the output of a program.
@@ -34,12 +37,34 @@ impl Incoming {
 
     /// Returns the next lines, or `None` at the end of the input, and if nobody reads them any more.
     pub(super) fn next(&mut self, lines: &Writer<String>) -> io::Result<Option<Vec<String>>> {
+        if self.has_ended {
+            return Ok(None);
+        }
         // A silent program does not keep this process from hearing that the channel has ended.
         let batch = alt! {
-            batch = io(self.0) => batch,
-            retired(lines)     => Ok(None),
+            batch = io(self.read) => batch.map(Some),
+            retired(lines)        => Ok(None),
         };
-        batch.unwrap_or(Ok(None))
+        let Some(ReadLines { lines, is_last }) = batch.unwrap_or(Ok(None))? else {
+            return Ok(None);
+        };
+        self.has_ended = is_last;
+        Ok(Some(lines))
+    }
+}
+
+/// The end of a program, of which nothing tells.
+pub(super) struct ProgramEnd;
+
+impl ProgramEnd {
+    pub(super) fn of_program(_: &Child) -> Self {
+        Self
+    }
+
+    /// Waits until the program has ended. Returns false at once if nothing tells of that.
+    #[allow(clippy::unused_self, reason = "as the other one")]
+    pub(super) fn wait(&mut self) -> bool {
+        false
     }
 }
 

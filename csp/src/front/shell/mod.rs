@@ -8,7 +8,8 @@
 //! All of this can run beside coroutines. A process that waits for the pipe of a program, for a
 //! terminal or for standard input parks, and its thread goes on. That needs the feature `net`, and
 //! Unix. Otherwise, and for ordinary files, the calls are left to [`io`](fn@crate::io). No descriptor
-//! is ever made a non-blocking one.
+//! is ever made a non-blocking one. The end of a program is an event too on Linux, since 5.3.
+//! Elsewhere the library looks for it every 1 to 32 ms.
 //!
 //! ```
 //! use csp::{Channel, Reader, parallel, process, shell};
@@ -33,7 +34,7 @@
 //! ```
 
 mod passing;
-mod program;
+pub(super) mod program;
 pub(super) mod text;
 
 use csp_macros::process;
@@ -81,7 +82,8 @@ pub fn read_lines(path: PathBuf, lines: Writer<String>) -> io::Result<u64> {
 
 /// Writes the lines of standard input. Returns how many they were.
 ///
-/// It ends, and so retires its end, at the end of the input or when nobody reads any more. Lines may
+/// It ends, and so retires its end, at the end of the input or when nobody reads any more. At a
+/// terminal, `Ctrl-D` is the end, and after a part of a line a second one. Lines may
 /// have been read by then that nobody has taken. So do not use [`std::io::stdin`] before it or
 /// beside it, because what that one has buffered does not come here. If
 /// another program reads the same terminal, each line comes to one of the two.

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::super::pipes::{Incoming, ProgramInput};
+use super::super::pipes::{Incoming, ProgramEnd, ProgramInput};
 use super::passing::{pour, pump};
 use super::text::Broke;
 use crate::report::termination::{Poison, Termination};
@@ -203,17 +203,28 @@ fn drains(pipe: Incoming, lines: Writer<String>, program: Arc<Program>) {
     program.pass_on();
 }
 
-/// Waits for the program's end by looking again after 1, 2, 4, … milliseconds. So it needs no
-/// thread, and can be told to stop.
+/// Waits for the program's end. Meanwhile others can kill it.
 #[process(crate = crate)]
 fn waits(program: Arc<Program>, over: Writer<()>) -> io::Result<ExitStatus> {
+    let end = ProgramEnd::of_program(&lock(&program.child));
+    let status = wait_for(end, || lock(&program.child).try_wait())?;
+    over.retire();
+    Ok(status)
+}
+
+/// Waits until a look at the program says that it has ended. If no event tells of that, it looks again after 1, 2, 4, … milliseconds.
+pub(in crate::front) fn wait_for<T>(
+    mut end: ProgramEnd,
+    mut look: impl FnMut() -> io::Result<Option<T>>,
+) -> io::Result<T> {
     let mut pause = Duration::from_millis(1);
     loop {
-        if let Some(status) = lock(&program.child).try_wait()? {
-            over.retire();
+        if let Some(status) = look()? {
             return Ok(status);
         }
-        sleep(pause);
-        pause = (2 * pause).min(Duration::from_millis(32));
+        if !end.wait() {
+            sleep(pause);
+            pause = (2 * pause).min(Duration::from_millis(32));
+        }
     }
 }

@@ -7,30 +7,37 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
-use std::process::ChildStdin;
+use std::process::{Child, ChildStdin};
 use std::sync::Arc;
 
-use super::shell::text::{Broke, Lines};
+use super::shell::text::{Broke, Lines, ReadLines};
 use crate::choice::guards::call::Call;
 use crate::net::{PIECE, Polled};
 use crate::{Reader, Writer, alt};
 
-type NextLines = io::Result<Option<Vec<String>>>;
-
 /// A pipe or file that lines come from.
-pub(super) enum Incoming {
+pub(super) struct Incoming {
+    source: LineSource,
+    has_ended: bool,
+}
+
+enum LineSource {
     /// A pipe that only this program reads.
     Pipe(Polled<File>, Lines),
     /// A terminal, or a pipe that others may read too.
-    Shared(Polled<Arc<File>>, Call<NextLines>),
+    Shared(Polled<Arc<File>>, Call<io::Result<ReadLines>>),
     /// An ordinary file, which no queue tells of.
-    Ordinary(Call<NextLines>),
+    Ordinary(Call<io::Result<ReadLines>>),
 }
 
 impl Incoming {
+    fn new(source: LineSource) -> Self {
+        Self { source, has_ended: false }
+    }
+
     /// Takes the output of a program.
     pub(super) fn of_program(pipe: impl Into<OwnedFd>) -> Self {
-        Self::Pipe(Polled::new(pipe.into().into()), Lines::new())
+        Self::new(LineSource::Pipe(Polled::new(pipe.into().into()), Lines::new()))
     }
 
     pub(super) fn of_file(file: File) -> Self {
@@ -41,11 +48,11 @@ impl Incoming {
             kind.is_fifo() || kind.is_char_device() || kind.is_socket()
         });
         if !is_waited_for {
-            return Self::Ordinary(Call::new(move || lines.wait(&file)));
+            return Self::new(LineSource::Ordinary(Call::new(move || lines.wait(&file))));
         }
         let file = Arc::new(file);
         let read = Arc::clone(&file);
-        Self::Shared(Polled::new(file), Call::new(move || lines.read(&*read)))
+        Self::new(LineSource::Shared(Polled::new(file), Call::new(move || lines.read(&*read))))
     }
 
     pub(super) fn stdin() -> io::Result<Self> {
@@ -55,18 +62,21 @@ impl Incoming {
     }
 
     /// Returns the next lines, or `None` at the end of the input, and if nobody reads them any more.
-    pub(super) fn next(&mut self, lines: &Writer<String>) -> NextLines {
-        loop {
+    pub(super) fn next(&mut self, lines: &Writer<String>) -> io::Result<Option<Vec<String>>> {
+        // A terminal would be waited for again.
+        while !self.has_ended {
             // A silent program does not keep this process from hearing that the channel has ended.
-            let batch = match self {
-                Self::Pipe(pipe, text) => {
+            let batch = match &mut self.source {
+                LineSource::Pipe(pipe, text) => {
                     let pipe = &*pipe;
                     alt! {
-                        ready = pipe.readable() => ready.and_then(|()| text.read(pipe.get_ref())),
+                        ready = pipe.readable() => {
+                            ready.and_then(|()| text.read(pipe.get_ref())).map(Some)
+                        },
                         retired(lines)          => Ok(None),
                     }
                 }
-                Self::Shared(file, read) => {
+                LineSource::Shared(file, read) => {
                     let file = &*file;
                     if !read.is_begun() {
                         let ready = alt! {
@@ -78,23 +88,51 @@ impl Incoming {
                         }
                     }
                     alt! {
-                        batch = io(read) => batch,
+                        batch = io(read) => batch.map(Some),
                         retired(lines)   => Ok(None),
                     }
                 }
-                Self::Ordinary(read) => alt! {
-                    batch = io(read) => batch,
+                LineSource::Ordinary(read) => alt! {
+                    batch = io(read) => batch.map(Some),
                     retired(lines)   => Ok(None),
                 },
             };
             match batch.unwrap_or(Ok(None)) {
-                // No line is whole.
-                Ok(Some(batch)) if batch.is_empty() => {}
+                Ok(Some(ReadLines { lines, is_last })) => {
+                    self.has_ended = is_last;
+                    // Otherwise no line is whole.
+                    if !lines.is_empty() {
+                        return Ok(Some(lines));
+                    }
+                }
                 // Another program has read what there was, and has made the descriptor a non-blocking one.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                batch => return batch,
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
+        Ok(None)
+    }
+}
+
+/// The end of a program, if the system has a descriptor that tells of it.
+pub(super) struct ProgramEnd(Option<Polled<OwnedFd>>);
+
+impl ProgramEnd {
+    /// Takes the program's end, for which nobody has waited yet.
+    #[cfg(target_os = "linux")]
+    pub(super) fn of_program(program: &Child) -> Self {
+        Self(crate::system::pidfd::open(program).ok().map(Polled::new))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn of_program(_: &Child) -> Self {
+        Self(None)
+    }
+
+    /// Waits until the program has ended. Returns false at once if nothing tells of that. It tells once.
+    pub(super) fn wait(&mut self) -> bool {
+        self.0.take().is_some_and(|end| end.readable().is_ok())
     }
 }
 
@@ -134,5 +172,55 @@ impl ProgramInput {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::super::shell::program::wait_for;
+    use super::*;
+    use crate::{process, spawn};
+
+    /// Returns when the process of this name waits for a descriptor.
+    fn until_it_waits(name: &str) {
+        loop {
+            let network = crate::network();
+            let mut processes = network.processes().iter();
+            let waits = processes.any(|process| match process.state() {
+                crate::report::State::Blocked(wait) if process.path().ends_with(name) => wait
+                    .wants()
+                    .iter()
+                    .any(|want| want.name().is_some_and(|name| name.contains("pidfd, fd "))),
+                _ => false,
+            });
+            if waits {
+                return;
+            }
+            crate::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_program_is_an_event() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "read line; exit 3"]).stdin(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take();
+        let waits = process(move || {
+            let (mut child, mut looks) = (child, 0);
+            let end = ProgramEnd::of_program(&child);
+            let status = wait_for(end, || {
+                looks += 1;
+                child.try_wait()
+            });
+            (status.unwrap().code(), looks)
+        });
+        let waits = spawn(waits.named("waits for an event"));
+        until_it_waits("waits for an event");
+        drop(input);
+        assert_eq!(waits.join(), (Some(3), 2), "it looks before and after");
     }
 }

@@ -13,6 +13,14 @@ pub(in crate::front) enum Broke {
     Failed(io::Error),
 }
 
+/// The lines of one read.
+#[derive(Debug, Default)]
+pub(in crate::front) struct ReadLines {
+    pub(in crate::front) lines: Vec<String>,
+    /// The input has ended. A terminal would go on after its end.
+    pub(in crate::front) is_last: bool,
+}
+
 /// Makes lines of what is read.
 pub(in crate::front) struct Lines {
     block: Box<[u8]>,
@@ -25,17 +33,17 @@ impl Lines {
         Self { block: vec![0; BLOCK].into(), rest: Vec::new() }
     }
 
-    /// Reads once. Returns the lines that are whole now, perhaps none, or `None` at the end.
-    pub(in crate::front) fn read(
-        &mut self,
-        mut input: impl Read,
-    ) -> io::Result<Option<Vec<String>>> {
+    /// Reads once. Returns the lines that are whole now, perhaps none.
+    pub(in crate::front) fn read(&mut self, mut input: impl Read) -> io::Result<ReadLines> {
         let size = match input.read(&mut self.block) {
-            Ok(0) if self.rest.is_empty() => return Ok(None),
-            Ok(0) => return Ok(Some(vec![text(&std::mem::take(&mut self.rest))?])),
+            Ok(0) => {
+                let rest = std::mem::take(&mut self.rest);
+                let last = (!rest.is_empty()).then(|| text(&rest)).transpose()?;
+                return Ok(ReadLines { lines: last.into_iter().collect(), is_last: true });
+            }
             Ok(size) => size,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                return Ok(Some(Vec::new()));
+                return Ok(ReadLines::default());
             }
             Err(error) => return Err(error),
         };
@@ -43,22 +51,20 @@ impl Lines {
         // The bytes that came before have no line end.
         let Some(last) = block.iter().rposition(|byte| *byte == b'\n') else {
             self.rest.extend_from_slice(block);
-            return Ok(Some(Vec::new()));
+            return Ok(ReadLines::default());
         };
         self.rest.extend_from_slice(&block[..last]);
         let whole = std::mem::replace(&mut self.rest, block[last + 1..].to_vec());
-        whole.split(|byte| *byte == b'\n').map(text).collect::<io::Result<_>>().map(Some)
+        let lines = whole.split(|byte| *byte == b'\n').map(text).collect::<io::Result<_>>()?;
+        Ok(ReadLines { lines, is_last: false })
     }
 
-    /// Reads until a line is whole. Returns the lines, or `None` at the end.
-    pub(in crate::front) fn wait(
-        &mut self,
-        mut input: impl Read,
-    ) -> io::Result<Option<Vec<String>>> {
+    /// Reads until a line is whole, or the input ends.
+    pub(in crate::front) fn wait(&mut self, mut input: impl Read) -> io::Result<ReadLines> {
         loop {
-            match self.read(&mut input)? {
-                Some(lines) if lines.is_empty() => {}
-                lines => return Ok(lines),
+            let batch = self.read(&mut input)?;
+            if batch.is_last || !batch.lines.is_empty() {
+                return Ok(batch);
             }
         }
     }

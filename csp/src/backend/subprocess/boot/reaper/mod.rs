@@ -10,9 +10,7 @@ mod words;
 use ipc_channel::ipc::IpcSender;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
-};
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
@@ -24,7 +22,7 @@ use self::words::Words;
 use crate::process::definition::Limits;
 use crate::stack::slab;
 use crate::system::helper::Helper;
-use crate::system::{quiet, stderr};
+use crate::system::{pidfd, quiet, stderr};
 
 /// The way in which a child ended, and the last that it wrote to standard error.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -173,9 +171,7 @@ impl Killer {
 pub(super) fn watch(mut child: Child, server: String, mourner: Mourner) -> io::Result<Killer> {
     let watched = (|| {
         let reaper = reaper()?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| io::Error::other("a child without a number"))?;
-        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        let pidfd = pidfd::open(&child)?;
         let terms = Arc::new(Terms::default());
         let killer = Killer { pidfd: pidfd.try_clone()?, id: child.id(), terms };
         let words = child.stderr.take().map(Words::new).transpose()?;
