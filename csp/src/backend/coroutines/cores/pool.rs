@@ -260,6 +260,8 @@ impl Share {
             pool().leave(scheduler);
             pool().rests(self, false);
         }
+        // No thread is here, so no value is to wait for a reader here.
+        scheduler.ready.set_spare(false);
     }
 }
 
