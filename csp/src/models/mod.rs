@@ -262,7 +262,7 @@ pub(crate) fn is_on_scheduler(number: usize) {
 
 /// Says which schedulers have nothing to do in the rest of this execution.
 #[cfg(feature = "cores")]
-fn are_spare(numbers: &[usize]) {
+pub(crate) fn are_spare(numbers: &[usize]) {
     SPARE.with_borrow_mut(|spare| spare.extend_from_slice(numbers));
 }
 

@@ -339,6 +339,15 @@ pub(crate) struct Guard<'a, T> {
     lock: &'a Lock<T>,
 }
 
+impl<T> Guard<'_, T> {
+    /// Returns whether no other thread than this one has ever held the lock.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    #[inline(always)]
+    pub(crate) fn is_alone(&self) -> bool {
+        self.lock.word.is_owned()
+    }
+}
+
 impl<T> Deref for Guard<'_, T> {
     type Target = T;
     #[inline(always)]

@@ -41,6 +41,14 @@ impl AnyWord {
         }
     }
 
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    pub(crate) fn is_owned(&self) -> bool {
+        match self {
+            Self::Shared(_) => false,
+            Self::Owned(word) => !panicking() && word.is_owned(),
+        }
+    }
+
     pub(crate) fn release(&self) {
         match self {
             Self::Shared(word) => word.release(),

@@ -96,6 +96,13 @@ impl Word {
         self.owner.load(Ordering::Relaxed) == here
     }
 
+    /// Returns whether the caller, which is in, is the owner. Then no other thread has been in up to now.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    #[inline(always)]
+    pub(crate) fn is_owned(&self) -> bool {
+        self.owned.get()
+    }
+
     /// Marks the word as in use and returns true, if `here` still is its owner.
     #[inline(always)]
     fn enter(&self, here: usize) -> bool {

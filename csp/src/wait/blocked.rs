@@ -85,6 +85,11 @@ pub(crate) trait Object {
         Dismissal::Nothing
     }
 
+    /// Returns whether it has let processes go that are perhaps not awake yet.
+    fn is_telling(&self) -> bool {
+        false
+    }
+
     /// Ends the waits there for good. Any thread may do this while one is kept waiting there. Nothing of the
     /// user's is dropped. Wakers that are to be woken are put off until the waiting thread is let go.
     fn break_off(&self, poison: &Poison, later: &mut Wakes);

@@ -136,13 +136,15 @@ impl Scheduler {
             let context = coroutine.context();
             let Some(why) = context.berth.shown() else { continue };
             let address = ptr::from_ref(context).addr();
-            let mut found = Dismissal::Nothing;
+            let (mut found, mut tells) = (Dismissal::Nothing, false);
             why.wants(&mut |want| {
                 if let (Dismissal::Nothing, Some(object)) = (found, want.object) {
                     found = object.dismiss(address, last);
+                    tells |= object.is_telling();
                 }
             });
             match found {
+                Dismissal::Nothing if tells => dismissed.expected += 1,
                 Dismissal::Nothing => {}
                 Dismissal::Done => {
                     context.dismiss();

@@ -140,7 +140,10 @@ impl<C: Acting<T>, T> Writing<C, T> {
                 }
                 reader.wake();
             }
-            Placed::InBuffer => drop(state),
+            Placed::InBuffer(told) => {
+                drop(state);
+                told.wake();
+            }
             Placed::Nowhere => {
                 if state.ended.is_some() {
                     drop(state);

@@ -347,6 +347,10 @@ impl<T> Object for Core<T> {
         found
     }
 
+    fn is_telling(&self) -> bool {
+        self.state.lock().late.is_told()
+    }
+
     fn break_off(&self, poison: &Poison, later: &mut Wakes) {
         let mut state = self.state.lock();
         if state.away.is_some() {

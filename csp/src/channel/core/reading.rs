@@ -243,7 +243,8 @@ impl<T> Core<T> {
             drop(state);
             park::refuse_to_wait("a read", "read_async().await", place);
         }
-        if !extended && state.has_line(context) {
+        // While one thread alone has used the channel, its readers have no lines.
+        if late::IS_POSSIBLE && !extended && !state.is_alone() && state.has_line(context) {
             self.read_in_line(context, state, place, to)?;
             return Ok(None);
         }

@@ -13,7 +13,7 @@
 
 use std::collections::VecDeque;
 
-use super::late::Late;
+use super::late::{self, Late, ToldReaders};
 use super::remembered::Remembered;
 use crate::channel::far::Away;
 use crate::commit::offer::Partner;
@@ -29,7 +29,7 @@ use crate::wait::seen::holders::Holders;
 pub(crate) struct State<T> {
     pub(crate) readers: Queue<T>,
     pub(crate) writers: Queue<T>,
-    /// Or [`RETURNED`], where there is no room but a value all the same.
+    /// Or [`UNUSUAL`].
     pub(super) capacity: usize,
     pub(crate) ended: Option<Termination>,
     /// Other OS processes have ends of it, or are about to.
@@ -51,12 +51,12 @@ pub(crate) struct State<T> {
     pub(super) remembered: Remembered,
 }
 
-/// The mark of a channel without room to which a reader has given a value back. It stands in the word that each operation looks at
-/// anyway.
-const RETURNED: usize = 1 << (usize::BITS - 1);
+/// The mark of a channel without room at which operations look further: a reader has given a value back, or readers stand in lines. It
+/// stands in the word that each operation looks at anyway.
+pub(super) const UNUSUAL: usize = 1 << (usize::BITS - 1);
 
 /// The largest capacity. No program has memory for so many values.
-pub(super) const MOST: usize = RETURNED - 1;
+pub(super) const MOST: usize = UNUSUAL - 1;
 
 /// The place where a reader finds a value.
 pub(crate) enum Found<T> {
@@ -71,7 +71,8 @@ pub(crate) enum Found<T> {
 pub(crate) enum Placed<T> {
     /// With this reader, which waits.
     With(Partner<T>),
-    InBuffer,
+    /// In the buffer, or ahead. These readers are to be woken when the lock is free.
+    InBuffer(ToldReaders<T>),
     Nowhere,
 }
 
@@ -103,7 +104,7 @@ impl<T> State<T> {
 
     #[inline(always)]
     fn room(&self) -> usize {
-        self.capacity & !RETURNED
+        self.capacity & !UNUSUAL
     }
 
     pub(super) fn ends(&mut self, side: Side) -> &mut usize {
@@ -136,12 +137,12 @@ impl<T> State<T> {
         T: 'a,
     {
         if self.capacity == 0 {
-            return match self.writers.commit_first() {
-                Some(writer) => Found::With(writer),
-                None => Found::Nothing,
-            };
+            return self.find_writer();
         }
         if self.buffer.is_empty() {
+            if late::IS_POSSIBLE && self.capacity == UNUSUAL {
+                return self.find_writer();
+            }
             return Found::Nothing;
         }
         self.take_first(to());
@@ -155,6 +156,14 @@ impl<T> State<T> {
         }
         self.tell_watchers(&mut later);
         Found::InBuffer(later)
+    }
+
+    #[inline(always)]
+    fn find_writer(&mut self) -> Found<T> {
+        match self.writers.commit_first() {
+            Some(writer) => Found::With(writer),
+            None => Found::Nothing,
+        }
     }
 
     /// Takes the first value. Without optimisation this is a call of its own, because it has room for a value that its caller does
@@ -175,9 +184,6 @@ impl<T> State<T> {
     /// Finds a place for a value. A reader that waits has found the buffer empty.
     #[inline(always)]
     pub(crate) fn place(&mut self, value: &Parcel<T>) -> Placed<T> {
-        if self.late.is_on() {
-            return self.place_late(value);
-        }
         if (self.capacity == 0 || self.has_room())
             && let Some(reader) = self.readers.commit_first()
         {
@@ -186,7 +192,10 @@ impl<T> State<T> {
         }
         if self.capacity > 0 && self.has_room() && self.ended.is_none() {
             self.add_last(value);
-            return Placed::InBuffer;
+            return Placed::InBuffer(ToldReaders::nobody());
+        }
+        if late::IS_POSSIBLE && self.capacity == UNUSUAL {
+            return self.place_late(value);
         }
         Placed::Nowhere
     }
@@ -201,10 +210,11 @@ impl<T> State<T> {
 
     /// Commits a reader for a value that is still to be made.
     pub(crate) fn customer(&mut self) -> Option<Partner<T>> {
-        if self.late.is_on() {
-            return self.late_customer();
+        match self.capacity {
+            0 => self.readers.commit_first(),
+            UNUSUAL if self.late.is_on() => self.late_customer(),
+            _ => None,
         }
-        if self.capacity == 0 { self.readers.commit_first() } else { None }
     }
 
     /// Reserves room in the buffer for a value that is still to be made. Returns false if there is none.
@@ -275,7 +285,7 @@ impl<T> State<T> {
         let reader = match self.late.is_on() {
             true => match self.place_late(value) {
                 Placed::With(reader) => return reader.wake_later(later),
-                Placed::InBuffer => return,
+                Placed::InBuffer(_) => return,
                 Placed::Nowhere => None,
             },
             false => self.readers.commit_first(),
@@ -288,7 +298,7 @@ impl<T> State<T> {
             None => {
                 self.buffer.push_front(value.open());
                 if self.room() == 0 {
-                    self.capacity = RETURNED;
+                    self.capacity = UNUSUAL;
                 }
             }
         }
@@ -296,7 +306,7 @@ impl<T> State<T> {
 
     #[cold]
     fn takes_returned(&mut self) {
-        if self.buffer.is_empty() {
+        if self.buffer.is_empty() && !self.late.is_on() {
             self.capacity = 0;
         }
     }

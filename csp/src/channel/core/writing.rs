@@ -40,8 +40,9 @@ impl<T> Core<T> {
                 context.communicated();
                 Ok(())
             }
-            Placed::InBuffer => {
+            Placed::InBuffer(told) => {
                 drop(state);
+                told.wake();
                 context.communicated();
                 Ok(())
             }

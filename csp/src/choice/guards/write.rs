@@ -56,7 +56,8 @@ impl<T> WriteAt<T> {
     fn perform(&self, state: &mut State<T>) -> Tried {
         match state.place(self.parcel()) {
             Placed::With(reader) => self.partner.set(Some(reader)),
-            Placed::InBuffer => {}
+            // Other locks may be held, too, so those that are told are woken at once.
+            Placed::InBuffer(told) => told.wake(),
             Placed::Nowhere => return idle(state),
         }
         Tried::Performed

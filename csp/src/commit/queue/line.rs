@@ -9,13 +9,56 @@ use std::ptr::{self, NonNull};
 
 use super::Queue;
 use crate::commit::offer::{Offer, Partner};
-use crate::wait::park::SchedulerId;
+use crate::wait::park::{Context, SchedulerId};
+
+/// Readers that were committed without a value. They are woken when this is dropped, which is best when no lock is held.
+#[must_use = "they are woken when it is dropped, and that is to be behind the lock"]
+pub(crate) struct ToldReaders<T>(*const Offer<T>);
+
+impl<T> ToldReaders<T> {
+    pub(crate) const fn nobody() -> Self {
+        Self(ptr::null())
+    }
+
+    /// Adds a reader. Its offer stands nowhere, so its link is free.
+    pub(crate) fn push(&mut self, reader: Partner<T>) {
+        // SAFETY: it stays where it is until it is woken, and that is done here.
+        unsafe { reader.offer.as_ref() }.next.set(self.0);
+        self.0 = reader.offer.as_ptr();
+    }
+
+    /// Wakes them.
+    #[inline(always)]
+    pub(crate) fn wake(self) {}
+
+    #[cold]
+    #[inline(never)]
+    fn wake_all(&mut self) {
+        while let Some(offer) = NonNull::new(self.0.cast_mut()) {
+            // SAFETY: as in `push`. A reader expects nothing in its link.
+            self.0 = unsafe { offer.as_ref() }.next.replace(ptr::null());
+            Partner { offer }.wake();
+        }
+    }
+}
+
+impl<T> Drop for ToldReaders<T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            self.wake_all();
+        }
+    }
+}
 
 /// The moment at which a reader came.
 pub(crate) type Stamp = u64;
 
-/// The stamp of all that came before there were lines.
+/// The stamp of those that came before there were lines, and stood at the head of the queue.
 pub(crate) const EARLIEST: Stamp = 0;
+
+/// The stamp of the first one that stays in the queue then, and of those that stood behind it.
+pub(crate) const BEHIND: Stamp = 1;
 
 pub(crate) struct ReaderLine<T>(VecDeque<(Stamp, NonNull<Offer<T>>)>);
 
@@ -41,24 +84,51 @@ impl<T> ReaderLine<T> {
         }
     }
 
-    /// Takes the plain readers of this scheduler out of a queue. They came before all others.
-    pub(crate) fn take_from(&mut self, queue: &mut Queue<T>, scheduler: SchedulerId) {
+    /// Returns the scheduler of the first plain reader in a queue that has one.
+    pub(crate) fn scheduler_of(queue: &Queue<T>) -> SchedulerId {
         let mut next = queue.head;
         // SAFETY: what is in the queue is alive.
         while let Some(offer) = unsafe { next.as_ref() } {
             next = offer.next.get();
-            // SAFETY: a waiter lives as long as its offers.
-            let waiter = unsafe { offer.waiter.as_ref() };
-            let context = waiter.whom.get().context().filter(|_| waiter.is_single());
-            if !offer.extended && context.is_some_and(|it| it.scheduler() == scheduler) {
+            let scheduler = Self::scheduler_of_plain(offer);
+            if scheduler != SchedulerId::NONE {
+                return scheduler;
+            }
+        }
+        SchedulerId::NONE
+    }
+
+    /// Returns the scheduler of a plain reader, or none.
+    fn scheduler_of_plain(offer: &Offer<T>) -> SchedulerId {
+        // SAFETY: a waiter lives as long as its offers.
+        let waiter = unsafe { offer.waiter.as_ref() };
+        let context = waiter.whom.get().context();
+        let plain = context.filter(|_| waiter.is_single() && !offer.extended);
+        plain.map_or(SchedulerId::NONE, Context::scheduler)
+    }
+
+    /// Takes the plain readers of this scheduler out of a queue. They came before all others, except those of the queue.
+    pub(crate) fn take_from(&mut self, queue: &mut Queue<T>, scheduler: SchedulerId) {
+        let (mut next, mut stamp) = (queue.head, EARLIEST);
+        // SAFETY: what is in the queue is alive.
+        while let Some(offer) = unsafe { next.as_ref() } {
+            next = offer.next.get();
+            if Self::scheduler_of_plain(offer) == scheduler {
                 queue.remove(offer);
-                self.0.push_back((EARLIEST, NonNull::from(offer)));
+                self.0.push_back((stamp, NonNull::from(offer)));
+            } else {
+                stamp = BEHIND;
             }
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Returns when the reader came that waits longest.

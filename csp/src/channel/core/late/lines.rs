@@ -1,10 +1,10 @@
 //! The lines of a channel, and the values that are ahead.
 
-use std::collections::VecDeque;
-
+use super::ahead::ValuesAhead;
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
-use crate::commit::queue::line::{ReaderLine, Stamp};
+pub(crate) use crate::commit::queue::line::ToldReaders;
+use crate::commit::queue::line::{EARLIEST, ReaderLine, Stamp};
 use crate::sync::planted::is_planted;
 use crate::wait::park::SchedulerId;
 
@@ -22,9 +22,9 @@ pub(in crate::channel::core) struct Late<T> {
 }
 
 pub(super) struct ReaderLines<T> {
-    pub(super) lines: Vec<OfScheduler<T>>,
-    /// The values that are ahead, and the moments at which they came.
-    pub(super) ahead: VecDeque<(Stamp, T)>,
+    /// The line of each scheduler that has had readers.
+    pub(super) each: Vec<SchedulerLine<T>>,
+    pub(super) ahead: ValuesAhead<T>,
     /// The number of readers that have come to lines.
     pub(super) now: Stamp,
     /// The readers that stand in lines, and those that were told and have not come.
@@ -35,9 +35,9 @@ pub(super) struct ReaderLines<T> {
 }
 
 /// The readers of one scheduler.
-pub(super) struct OfScheduler<T> {
+pub(super) struct SchedulerLine<T> {
     pub(super) scheduler: SchedulerId,
-    pub(super) line: ReaderLine<T>,
+    pub(super) readers: ReaderLine<T>,
     pub(super) told: usize,
     /// The number of values that went to other lines since a value went to this one, while readers were here.
     pub(super) passed: u32,
@@ -53,6 +53,10 @@ impl<T> Late<T> {
         self.lines.is_some()
     }
 
+    pub(super) fn on(lines: ReaderLines<T>) -> Self {
+        Self { home: SchedulerId::SEVERAL, lines: Some(Box::new(lines)) }
+    }
+
     /// Returns the lines, where a reader has stood in one.
     pub(super) fn lines(&mut self) -> &mut ReaderLines<T> {
         self.lines.as_mut().expect("it stays for ever")
@@ -61,6 +65,11 @@ impl<T> Late<T> {
     /// Returns whether a value is ahead.
     pub(in crate::channel::core) fn is_ahead(&self) -> bool {
         self.lines.as_ref().is_some_and(|lines| !lines.ahead.is_empty())
+    }
+
+    /// Returns whether a reader was told that has not come yet.
+    pub(in crate::channel::core) fn is_told(&self) -> bool {
+        self.lines.as_ref().is_some_and(|lines| lines.told > 0)
     }
 
     /// Returns whether there are more readers than values ahead.
@@ -86,28 +95,31 @@ impl<T> Late<T> {
     ) -> (bool, Option<T>) {
         let Some(lines) = &mut self.lines else { return (false, None) };
         let ahead = !lines.ahead.is_empty();
-        for of in &mut lines.lines {
-            let Some((stamp, reader)) = of.line.commit_of(context) else { continue };
+        for (at, line) in lines.each.iter_mut().enumerate() {
+            let Some((stamp, reader)) = line.readers.commit_of(context) else { continue };
             lines.standing -= 1;
             if ahead && !last {
-                of.told += 1;
+                line.told += 1;
                 lines.told += 1;
                 reader.wake();
                 return (true, None);
             }
             reader.disappoint();
-            let first = lines.first_after(stamp);
-            return (true, lines.ahead.remove(first).map(|(_, value)| value));
+            return (true, lines.ahead.take_after(stamp, at));
         }
         (false, None)
     }
 }
 
-impl<T> OfScheduler<T> {
+impl<T> SchedulerLine<T> {
+    pub(super) fn new(scheduler: SchedulerId, readers: ReaderLine<T>) -> Self {
+        Self { scheduler, readers, told: 0, passed: 0 }
+    }
+
     /// Returns whether the first reader that stands here came before all others that have no value. One that was told came earlier.
     pub(super) fn serves_first(&self) -> bool {
         let is_first = self.told == 0 || is_planted("a reader goes before one that was told");
-        is_first && self.line.first().is_some()
+        is_first && !self.readers.is_empty()
     }
 }
 
@@ -119,29 +131,31 @@ impl<T> ReaderLines<T> {
     }
 
     /// Returns the place of the line of this scheduler.
-    pub(super) fn of(&mut self, scheduler: SchedulerId) -> usize {
-        self.lines.iter().position(|of| of.scheduler == scheduler).unwrap_or_else(|| {
-            self.lines.push(OfScheduler { scheduler, line: ReaderLine::new(), told: 0, passed: 0 });
-            self.lines.len() - 1
+    pub(super) fn line_of(&mut self, scheduler: SchedulerId) -> usize {
+        let place = self.each.iter().position(|line| line.scheduler == scheduler);
+        place.unwrap_or_else(|| {
+            self.each.push(SchedulerLine::new(scheduler, ReaderLine::new()));
+            self.each.len() - 1
         })
     }
 
     /// Returns the line of the reader that has waited longest in some of the lines, and when it came.
     pub(super) fn oldest_of(
         &self,
-        which: impl Fn(&OfScheduler<T>) -> bool,
+        which: impl Fn(&SchedulerLine<T>) -> bool,
     ) -> Option<(Stamp, usize)> {
-        let lines = self.lines.iter().enumerate().filter(|(_, of)| which(of));
-        lines.filter_map(|(at, of)| Some((of.line.first()?, at))).min()
+        let lines = self.each.iter().enumerate().filter(|(_, line)| which(line));
+        lines.filter_map(|(at, line)| Some((line.readers.first()?, at))).min()
     }
 
-    fn tell(&mut self, at: usize) {
-        let of = &mut self.lines[at];
-        if let Some(reader) = of.line.commit_first() {
-            of.told += 1;
+    /// Commits the reader of this line that has waited longest, without a value.
+    fn tell(&mut self, at: usize, told: &mut ToldReaders<T>) {
+        let line = &mut self.each[at];
+        if let Some(reader) = line.readers.commit_first() {
+            line.told += 1;
             self.told += 1;
             self.standing -= 1;
-            reader.wake();
+            told.push(reader);
         }
     }
 
@@ -150,16 +164,16 @@ impl<T> ReaderLines<T> {
         if is_planted("an end tells nobody") {
             return;
         }
-        for at in 0..self.lines.len() {
-            while self.lines[at].line.first().is_some() {
-                self.tell(at);
+        for at in 0..self.each.len() {
+            while !self.each[at].readers.is_empty() {
+                self.tell(at, &mut ToldReaders::nobody());
             }
         }
     }
 
     /// Commits the reader of this line that has waited longest. A value goes to it.
     pub(super) fn commit_first(&mut self, at: usize) -> Option<Partner<T>> {
-        let reader = self.lines[at].line.commit_first()?;
+        let reader = self.each[at].readers.commit_first()?;
         self.standing -= 1;
         self.served(at);
         Some(reader)
@@ -167,11 +181,11 @@ impl<T> ReaderLines<T> {
 
     /// Notes that a value goes to this line.
     fn served(&mut self, at: usize) {
-        for of in &mut self.lines {
-            let waits = of.told > 0 || of.line.first().is_some();
-            of.passed = if waits { of.passed + 1 } else { 0 };
+        for line in &mut self.each {
+            let waits = line.told > 0 || !line.readers.is_empty();
+            line.passed = if waits { line.passed + 1 } else { 0 };
         }
-        self.lines[at].passed = 0;
+        self.each[at].passed = 0;
     }
 
     /// Commits the reader that is to have the next value, if that is known, and no value is ahead.
@@ -180,11 +194,11 @@ impl<T> ReaderLines<T> {
             return None;
         }
         let mut only = None;
-        for (at, of) in self.lines.iter().enumerate() {
-            if !of.serves_first() {
+        for (at, line) in self.each.iter().enumerate() {
+            if !line.serves_first() {
                 continue;
             }
-            if of.passed >= MOST_PASSED {
+            if line.passed >= MOST_PASSED && !is_planted("a line is passed for ever") {
                 return self.commit_first(at);
             }
             only = if only.is_none() { Some((at, true)) } else { Some((at, false)) };
@@ -193,66 +207,66 @@ impl<T> ReaderLines<T> {
         if is_only && self.told == 0 {
             return self.commit_first(at);
         }
-        let is_spare = |of: &OfScheduler<T>| of.serves_first() && of.scheduler.take_spare();
-        let spare = self.lines.iter().position(is_spare)?;
+        let is_spare = |line: &SchedulerLine<T>| line.serves_first() && line.scheduler.take_spare();
+        let spare = self.each.iter().position(is_spare)?;
         self.commit_first(spare)
     }
 
     /// Keeps a value ahead, and tells one reader of each scheduler.
-    pub(super) fn keep(&mut self, value: T) {
-        self.ahead.push_back((self.now, value));
+    pub(super) fn keep(&mut self, value: T) -> ToldReaders<T> {
+        self.ahead.push(self.now, value);
+        let mut told = ToldReaders::nobody();
         if is_planted("nobody is told") {
-            return;
+            return told;
         }
-        for at in 0..self.lines.len() {
-            if self.lines[at].told == 0 {
-                self.tell(at);
+        for at in 0..self.each.len() {
+            if self.each[at].told == 0 {
+                self.tell(at, &mut told);
             }
         }
+        told
     }
 
-    /// Returns the place of the first value that came after this moment.
-    fn first_after(&self, stamp: Stamp) -> usize {
-        self.ahead.partition_point(|(moment, _)| *moment <= stamp)
-    }
-
-    /// Takes this value. It is a call of its own, because without optimisation it has room for the value.
+    /// Takes the first value that came after this moment. It is a call of its own, because without optimisation it has room for the value.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn take_at(&mut self, at: usize, to: &Parcel<T>) -> bool {
-        let Some((_, value)) = self.ahead.remove(at) else { return false };
+    fn take_after(&mut self, stamp: Stamp, at: usize, to: &Parcel<T>) -> bool {
+        let Some(value) = self.ahead.take_after(stamp, at) else { return false };
         to.put(value);
         true
     }
 
     /// Takes the first value that came after the reader, which was told. The next reader is told if there is something for it.
-    pub(super) fn take(&mut self, at: usize, stamp: Stamp, writers: bool, to: &Parcel<T>) -> bool {
+    pub(super) fn take(
+        &mut self,
+        (at, stamp): (usize, Stamp),
+        writers: bool,
+        to: &Parcel<T>,
+        told: &mut ToldReaders<T>,
+    ) -> bool {
         self.told -= 1;
-        self.lines[at].told -= 1;
+        self.each[at].told -= 1;
         if is_planted("a reader that is told takes nothing") {
             return false;
         }
-        let first = match is_planted("a value for a later reader") {
-            true => 0,
-            false => self.first_after(stamp),
-        };
-        let found = self.take_at(first, to);
+        let after = if is_planted("a value for a later reader") { EARLIEST } else { stamp };
+        let found = self.take_after(after, at, to);
         if found {
             self.served(at);
         }
         if !is_planted("the next is not told") {
-            let newest = self.ahead.back().map(|(moment, _)| *moment);
-            let of = &self.lines[at];
-            let next = of.line.first();
+            let newest = self.ahead.newest();
+            let line = &self.each[at];
+            let next = line.readers.first();
             // A writer that waits may be for any reader, as long as its line has none that came before.
             let is_for = |next| writers || newest.is_some_and(|it| it > next);
-            if of.told == 0 && next.is_some_and(is_for) {
-                self.tell(at);
+            if line.told == 0 && next.is_some_and(is_for) {
+                self.tell(at, told);
             }
             if self.told == 0
                 && (writers || newest.is_some())
                 && let Some((_, at)) = self.oldest_of(|_| true)
             {
-                self.tell(at);
+                self.tell(at, told);
             }
         }
         found

@@ -8,6 +8,9 @@
 //! A channel has lines from the moment at which a reader of a second scheduler stands. Then plain reads of coroutines stand in the line
 //! of their scheduler. All other readers stand in the queue. The first of them has its turn when it came before all in lines that can be served.
 //!
+//! A channel that one thread uses pays nothing for that. While that thread owns the lock, no reader asks for its line. A channel with lines is
+//! marked in the word that says how much room it has. So a write or a read that finds its partner at once looks at nothing else.
+//!
 //! The write has returned, so a value that is ahead counts as read. Hence these invariants, whenever the lock is free:
 //!
 //! - A value is for a reader that came before it. For each *n* there are at least *n* readers, in lines or told, that came before the
@@ -16,12 +19,17 @@
 //! - If a line has a reader that came before the last value that is ahead, a reader of that line has been told.
 //! - If a writer waits and there are more readers than values, a reader has been told. One that finds no value ahead takes that of a writer.
 //! - Poison, retirement and the way to another OS process tell all readers. They take what is ahead before they look at anything else.
+//! - No step looks at more readers or values than one for each line, however many there are. A thread that ends is an exception.
+//!
+//! A reader that is told of a value is woken when the lock is free. If its thread ends in between, that thread waits for the wake-up.
 //!
 //! To tell a reader is always right, because it comes back to the head of its line if there is nothing for it. Until then no other
 //! reader of its line is given a value. So readers of one scheduler are served in the order in which they came. A reader whose thread
 //! ends does not come back. It leaves, because no value that is ahead is for it then. No reader waits for ever while values come: after
 //! 64 values that went to other lines (`MOST_PASSED`) the next one goes to its line.
 
+#[cfg(feature = "cores")]
+mod ahead;
 #[cfg(feature = "cores")]
 mod lines;
 #[cfg(not(feature = "cores"))]
@@ -34,7 +42,12 @@ mod soon;
 #[cfg(feature = "cores")]
 mod told;
 
+#[cfg(all(test, not(loom), feature = "cores", target_os = "linux"))]
+mod crowd;
+#[cfg(all(test, loom, feature = "cores"))]
+mod histories;
 #[cfg(all(test, loom, feature = "cores"))]
 mod steps;
 
+pub(crate) use self::lines::ToldReaders;
 pub(super) use self::lines::{IS_POSSIBLE, Late};

@@ -1,12 +1,11 @@
 //! Values that are written to a channel with lines.
 
-use std::collections::VecDeque;
-
-use super::super::state::{Placed, State};
-use super::lines::{OfScheduler, ReaderLines};
+use super::super::state::{Placed, State, UNUSUAL};
+use super::ahead::ValuesAhead;
+use super::lines::{Late, ReaderLines, SchedulerLine};
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
-use crate::commit::queue::line::{EARLIEST, ReaderLine, Stamp};
+use crate::commit::queue::line::{BEHIND, ReaderLine, Stamp};
 use crate::sync::planted::is_planted;
 use crate::wait::future::wakes::Wakes;
 use crate::wait::park::{Context, SchedulerId};
@@ -24,30 +23,35 @@ impl<T> State<T> {
         if scheduler == SchedulerId::NONE {
             return false;
         }
-        let home = self.late.home;
+        if self.late.is_on() {
+            return true;
+        }
+        // While one thread alone used the channel nobody noted its scheduler.
+        let mut home = self.late.home;
+        if home == SchedulerId::NONE && !is_planted("nobody looks for the owner's readers") {
+            home = ReaderLine::scheduler_of(&self.readers);
+        }
         let is_first = home == SchedulerId::NONE && !has_lines_at_once();
-        if self.capacity != 0 || is_first {
+        if self.capacity != 0 || is_first || home == scheduler {
             self.late.home = scheduler;
             return false;
         }
-        if self.late.lines.is_none() {
-            self.late.home = SchedulerId::SEVERAL;
-            let mut line = ReaderLine::new();
-            let stay = is_planted("readers that stood before stay in the queue");
-            if home != SchedulerId::NONE && !stay {
-                line.take_from(&mut self.readers, home);
-            }
-            let uncounted = is_planted("readers that stood before are not counted");
-            let standing = if uncounted { 0 } else { line.len() };
-            self.late.lines = Some(Box::new(ReaderLines {
-                lines: vec![OfScheduler { scheduler: home, line, told: 0, passed: 0 }],
-                ahead: VecDeque::new(),
-                now: EARLIEST + 1,
-                standing,
-                told: 0,
-                queued: None,
-            }));
+        let mut readers = ReaderLine::new();
+        let stay = is_planted("readers that stood before stay in the queue");
+        if home != SchedulerId::NONE && !stay {
+            readers.take_from(&mut self.readers, home);
         }
+        let uncounted = is_planted("readers that stood before are not counted");
+        let standing = if uncounted { 0 } else { readers.len() };
+        self.late = Late::on(ReaderLines {
+            each: vec![SchedulerLine::new(home, readers)],
+            ahead: ValuesAhead::new(),
+            now: BEHIND + 1,
+            standing,
+            told: 0,
+            queued: (!self.readers.is_empty()).then_some(BEHIND),
+        });
+        self.capacity = UNUSUAL;
         true
     }
 
@@ -62,10 +66,10 @@ impl<T> State<T> {
             false => drop(lines.queued.get_or_insert(now)),
         }
         lines.now += 1;
-        (lines.of(scheduler), now)
+        (lines.line_of(scheduler), now)
     }
 
-    /// Finds a place for a value, where readers stand in lines. The parcel is passed only to calls that are inlined, as in
+    /// Finds a place for a value at an unusual channel. The parcel is passed only to calls that are inlined, as in
     /// [`write`](super::super::Core::write).
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(in crate::channel::core) fn place_late(&mut self, value: &Parcel<T>) -> Placed<T> {
@@ -82,7 +86,7 @@ impl<T> State<T> {
     #[cold]
     #[inline(never)]
     fn place_in_lines(&mut self, value: T) -> Result<Placed<T>, T> {
-        if self.ended.is_some() || self.away.is_some() || self.capacity != 0 {
+        if self.ended.is_some() || self.away.is_some() || self.has_returned() {
             return Err(value);
         }
         if let Some(reader) = self.first_of_queue() {
@@ -97,8 +101,12 @@ impl<T> State<T> {
             self.hand(&reader, &Parcel::full(value));
             return Ok(Placed::With(reader));
         }
-        lines.keep(value);
-        Ok(Placed::InBuffer)
+        Ok(Placed::InBuffer(lines.keep(value)))
+    }
+
+    /// Returns whether there is a value that a reader has given back.
+    fn has_returned(&self) -> bool {
+        !self.buffer.is_empty()
     }
 
     /// Commits the first reader of the queue, if it came before those that stand in lines, or no value can go to these.
@@ -110,8 +118,10 @@ impl<T> State<T> {
         }
         let queued = *lines.queued.get_or_insert(lines.now);
         // A reader behind one that was told can't be served yet, so it holds up nobody.
-        let oldest = lines.oldest_of(OfScheduler::serves_first);
-        let has_turn = oldest.is_none_or(|(oldest, _)| queued <= oldest);
+        let oldest = lines.oldest_of(SchedulerLine::serves_first);
+        let has_turn = oldest.is_none_or(|(oldest, _)| {
+            queued <= oldest && !is_planted("a choice lets all go before it")
+        });
         if lines.surplus() > 0 && !has_turn {
             return None;
         }
@@ -138,11 +148,11 @@ impl<T> State<T> {
     #[inline(never)]
     pub(in crate::channel::core) fn late_customer(&mut self) -> Option<Partner<T>> {
         let first = self.first_of_queue();
-        if first.is_some() || self.capacity != 0 {
+        if first.is_some() || self.has_returned() {
             return first;
         }
         let lines = self.late.lines.as_mut()?;
-        match lines.oldest_of(OfScheduler::serves_first) {
+        match lines.oldest_of(SchedulerLine::serves_first) {
             // No value that is ahead is for it, because then a reader of its line would have been told.
             Some((_, at)) => lines.commit_first(at),
             None => self.readers.commit_first(),

@@ -1,47 +1,40 @@
-//! Lines, step by step: all short histories of some readers and a writer, and many long ones, beside what must hold after each step.
+//! A channel with lines, step by step, beside what must hold after each step.
 //!
 //! Each step is one that the lock makes whole. So the order of steps is all that threads could change.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::super::state::{Found, Placed, State};
-use crate::commit::offer::Offer;
+use crate::commit::offer::{Offer, Partner};
 use crate::commit::parcel::Parcel;
-use crate::commit::queue::line::{EARLIEST, Stamp};
-use crate::commit::waiter::Waiter;
-use crate::models::{all_are_found, begin_schedulers, is_on_scheduler, lines_come_later};
+use crate::commit::queue::line::{EARLIEST, Stamp, ToldReaders};
+use crate::commit::waiter::{Outcome, Waiter};
+use crate::models::{begin_schedulers, is_on_scheduler, lines_come_later};
 use crate::report::termination::Termination;
 use crate::sync::planted::is_planted;
-use crate::wait::blocked::Blocked;
+use crate::wait::blocked::{Blocked, Side};
 use crate::wait::future::wakes::Wakes;
 use crate::wait::park::{Context, Park};
 
-/// A mistake, and a test that finds it.
-const MISTAKES: [(&str, &str); 9] = [
-    ("the next is not told", "short_histories"),
-    ("nobody is told", "short_histories"),
-    ("more values than readers", "short_histories"),
-    ("a value for a later reader", "short_histories"),
-    ("an end tells nobody", "short_histories"),
-    ("a reader goes before one that was told", "long_histories"),
-    ("one whose thread ends stands again", "long_histories"),
-    ("readers that stood before stay in the queue", "short_histories_before_there_are_lines"),
-    ("readers that stood before are not counted", "short_histories_before_there_are_lines"),
-];
-
-/// The schedulers of the readers.
-const READERS: [usize; 5] = [1, 1, 1, 2, 3];
-
-/// Threads end in the last steps only, because there are too many histories otherwise.
-const SHORTEST: usize = 1;
+/// The processes of a history.
+#[derive(Clone, Copy)]
+pub(super) struct Cast {
+    /// The schedulers of the readers.
+    pub(super) readers: &'static [usize],
+    /// The readers from this number on choose between this channel and another.
+    pub(super) choices: usize,
+    /// The number of writers that may wait at once.
+    pub(super) writers: usize,
+}
 
 /// A step of a history: the reader of this number reads, or goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Step {
+pub(super) enum Step {
     Read(usize),
     GoOn(usize),
+    /// The choice of this number is committed to its other guard.
+    Elsewhere(usize),
     Write,
     /// A reader is committed to a value that is made later. It gets that at once here.
     Make,
@@ -56,6 +49,12 @@ enum Step {
 #[derive(Default)]
 struct Unparked(AtomicUsize);
 
+impl Unparked {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 impl Park for Unparked {
     fn park(&self, _: &dyn Blocked, _: Option<Instant>) -> bool {
         unreachable!("nobody runs here")
@@ -66,20 +65,41 @@ impl Park for Unparked {
     }
 }
 
+/// An operation that stands, and has not returned.
+struct Standing {
+    offer: Box<Offer<u32>>,
+    waiter: Box<Waiter>,
+    context: &'static Context,
+    park: &'static Unparked,
+}
+
+impl Standing {
+    fn new(waiter: impl FnOnce(&'static Context) -> Waiter) -> Self {
+        let park: &'static Unparked = Box::leak(Box::default());
+        let context: &'static Context = Box::leak(Box::new(Context::new(park)));
+        let waiter = Box::new(waiter(context));
+        let offer = Box::new(Offer::new(&waiter, 0, false));
+        Self { offer, waiter, context, park }
+    }
+
+    fn is_woken(&self) -> bool {
+        self.park.count() > 0
+    }
+}
+
 /// A read that has not returned.
 struct Reading {
-    offer: Box<Offer<u32>>,
-    _waiter: Box<Waiter>,
-    context: &'static Context,
+    standing: Standing,
+    /// It is a choice, which stands in the queue.
+    chooses: bool,
+    /// The queue was empty when it came.
+    is_first: bool,
     /// Its thread ends.
     dismissed: bool,
-    park: &'static Unparked,
     /// Its line, and when it came there. `None` if it stood before there were lines.
     line: Option<(usize, Stamp)>,
-    /// When it came, among all reads.
+    /// The step in which it came.
     came: usize,
-    /// The number of values written when it began.
-    began: u32,
 }
 
 impl Reading {
@@ -89,16 +109,25 @@ impl Reading {
     }
 
     fn is_woken(&self) -> bool {
-        self.park.0.load(Ordering::Relaxed) > 0
+        self.standing.is_woken()
+    }
+
+    fn has_value(&self) -> bool {
+        self.standing.offer.value().is_full()
     }
 }
 
-struct World {
+pub(super) struct World {
+    cast: Cast,
     state: State<u32>,
+    is_owned: bool,
     reads: Vec<Option<Reading>>,
-    written: u32,
-    /// The number of reads that have come.
-    came: usize,
+    /// The writers that wait, with their values.
+    writers: Vec<(u32, Standing)>,
+    /// The number of steps so far.
+    now: usize,
+    /// For each value the step in which its write returned.
+    written: Vec<Option<usize>>,
     got: Vec<u32>,
     /// The values that came back from readers whose thread has ended.
     returned: Vec<u32>,
@@ -106,34 +135,50 @@ struct World {
 
 /// The reader with which lines begin: the first one, or the first one of a second scheduler.
 #[derive(Clone, Copy)]
-enum Begun {
+pub(super) enum Begun {
     AtOnce,
     Later,
+    /// The same. Until then the thread of the first scheduler owns the lock, so nobody asks which readers stand.
+    Owned,
 }
 
 impl World {
-    fn new(begun: Begun) -> Self {
+    pub(super) fn new(begun: Begun, cast: Cast) -> Self {
         begin_schedulers();
-        if matches!(begun, Begun::Later) {
+        if !matches!(begun, Begun::AtOnce) {
             lines_come_later();
         }
         let mut state = State::new(0);
-        *state.ends(crate::wait::blocked::Side::Reader) = 1;
-        let (reads, got, returned) = (READERS.map(|_| None).into(), Vec::new(), Vec::new());
-        Self { state, reads, written: 0, came: 0, got, returned }
+        *state.ends(Side::Reader) = 1;
+        Self {
+            cast,
+            state,
+            is_owned: matches!(begun, Begun::Owned),
+            reads: cast.readers.iter().map(|_| None).collect(),
+            writers: Vec::new(),
+            now: 0,
+            written: Vec::new(),
+            got: Vec::new(),
+            returned: Vec::new(),
+        }
     }
 
     /// Stands, again if it was told in vain.
     fn stand(&mut self, reader: usize, again: Option<Reading>) {
-        is_on_scheduler(READERS[reader]);
-        let park: &'static Unparked = Box::leak(Box::default());
-        let context: &'static Context = Box::leak(Box::new(Context::new(park)));
-        let waiter = Box::new(Waiter::single(context));
-        let offer = Box::new(Offer::new(&waiter, 0, false));
+        is_on_scheduler(self.cast.readers[reader]);
+        let chooses = reader >= self.cast.choices;
+        let standing = match chooses {
+            true => Standing::new(|context| Waiter::many(context, 2)),
+            false => Standing::new(Waiter::single),
+        };
+        // It asks first, as a process does that is asked about.
+        let scheduler = standing.context.scheduler();
+        let is_first = self.state.readers.is_empty();
+        self.is_owned &= self.cast.readers[reader] == 1;
         let line = match &again {
             Some(before) => Some(before.line()),
-            None if self.state.has_line(context) => {
-                Some(self.state.comes_to_line(context.scheduler()))
+            None if !chooses && !self.is_owned && self.state.has_line(standing.context) => {
+                Some(self.state.comes_to_line(scheduler))
             }
             None => None,
         };
@@ -143,61 +188,68 @@ impl World {
             Some((at, stamp)) => {
                 let lines = self.state.late.lines();
                 lines.standing += 1;
-                unsafe { lines.lines[at].line.push(&offer, stamp, again.is_some()) };
+                unsafe { lines.each[at].readers.push(&standing.offer, stamp, again.is_some()) };
             }
-            None => unsafe { self.state.readers.push(&offer) },
+            None => unsafe { self.state.readers.push(&standing.offer) },
         }
-        let (came, began) = again.map_or((self.came, self.written), |it| (it.came, it.began));
-        self.came += 1;
-        let (dismissed, _waiter) = (false, waiter);
-        self.reads[reader] =
-            Some(Reading { offer, _waiter, context, dismissed, park, line, came, began });
+        let came = again.map_or(self.now, |it| it.came);
+        let dismissed = false;
+        self.reads[reader] = Some(Reading { standing, chooses, is_first, dismissed, line, came });
     }
 
-    fn possible(&self) -> Vec<Step> {
+    pub(super) fn possible(&self) -> Vec<Step> {
         let ended = self.state.ended.is_some();
         let of = |(number, read): (usize, &Option<Reading>)| match read {
             None => (!ended).then_some(Step::Read(number)),
             Some(read) => read.is_woken().then_some(Step::GoOn(number)),
         };
         let mut steps: Vec<_> = self.reads.iter().enumerate().filter_map(of).collect();
-        if !ended {
-            steps.extend([Step::Write, Step::Make, Step::End]);
+        if ended {
+            return steps;
         }
-        if self.state.late.is_on() && !ended {
-            let stands = |read: &Reading| !read.is_woken();
-            let standing =
-                (0..READERS.len()).filter(|it| self.reads[*it].as_ref().is_some_and(stands));
-            let dismissals = |reader| [false, true].map(|last| Step::Dismiss { reader, last });
-            steps.extend(standing.flat_map(dismissals));
+        steps.extend([Step::Write, Step::Make, Step::End]);
+        for (number, read) in self.reads.iter().enumerate() {
+            match read {
+                Some(read) if read.is_woken() => {}
+                Some(read) if read.chooses => steps.push(Step::Elsewhere(number)),
+                Some(_) if self.state.late.is_on() => {
+                    steps.extend([false, true].map(|last| Step::Dismiss { reader: number, last }));
+                }
+                _ => {}
+            }
         }
         steps
     }
 
-    fn step(&mut self, step: Step) {
+    /// Returns whether this reader waits without a value.
+    pub(super) fn waits(&self, reader: usize) -> bool {
+        self.reads[reader].as_ref().is_some_and(|read| !read.is_woken())
+    }
+
+    pub(super) fn step(&mut self, step: Step) {
+        self.now += 1;
         match step {
             Step::Read(reader) => {
                 let to = Parcel::empty();
-                match self.state.find(false, || &to) {
-                    Found::InBuffer(_) => self.got.extend(to.take()),
-                    _ => self.stand(reader, None),
+                match self.finds(&to) {
+                    true => self.got.extend(to.take()),
+                    false => self.stand(reader, None),
                 }
             }
             Step::GoOn(reader) => self.go_on(reader),
-            Step::Write => {
-                let value = Parcel::full(self.written);
-                match self.state.place(&value) {
-                    Placed::With(partner) => partner.wake(),
-                    Placed::InBuffer => {}
-                    Placed::Nowhere => return,
-                }
-                self.written += 1;
+            Step::Elsewhere(reader) => {
+                let read = self.reads[reader].as_ref().expect("it stands");
+                assert!(read.standing.waiter.commit(1), "nobody has it");
+                read.standing.waiter.wake();
             }
+            Step::Write => self.write(),
             Step::Make => {
+                let turn = self.turn();
                 if let Some(partner) = self.state.customer() {
-                    partner.put(&Parcel::full(self.written));
+                    let value = self.next_value(true);
+                    partner.put(&Parcel::full(value));
                     partner.wake();
-                    self.written += 1;
+                    self.was_the_turn_of(turn);
                 }
             }
             Step::Dismiss { reader, last } => self.dismiss(reader, last),
@@ -206,53 +258,135 @@ impl World {
         self.check();
     }
 
+    /// Looks for a value as a read does.
+    fn finds(&mut self, to: &Parcel<u32>) -> bool {
+        match self.state.find(false, || to) {
+            Found::InBuffer(_) => true,
+            Found::With(writer) => {
+                self.take_from(writer, to);
+                true
+            }
+            Found::Nothing => false,
+        }
+    }
+
+    fn take_from(&mut self, writer: Partner<u32>, to: &Parcel<u32>) {
+        assert!(writer.pass(to), "it has its value");
+        writer.wake();
+        let at = self.writers.iter().position(|(_, writer)| writer.is_woken());
+        let (value, _) = self.writers.remove(at.expect("one of those that wait"));
+        self.written[value as usize] = Some(self.now);
+    }
+
+    fn next_value(&mut self, is_written: bool) -> u32 {
+        self.written.push(is_written.then_some(self.now));
+        self.written.len() as u32 - 1
+    }
+
+    fn write(&mut self) {
+        let turn = self.turn();
+        let value = self.next_value(true);
+        let parcel = Parcel::full(value);
+        match self.state.place(&parcel) {
+            Placed::With(partner) => partner.wake(),
+            Placed::InBuffer(told) => told.wake(),
+            Placed::Nowhere => {
+                self.written.pop();
+                if self.writers.len() < self.cast.writers {
+                    let writer = Standing::new(Waiter::single);
+                    parcel.pass(writer.offer.value());
+                    // SAFETY: both are in boxes, and kept.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        self.state.writers.push(&writer.offer);
+                    }
+                    let value = self.next_value(false);
+                    self.writers.push((value, writer));
+                }
+                assert_eq!(turn, None, "a choice waits, and the writer does");
+                return;
+            }
+        }
+        self.was_the_turn_of(turn);
+    }
+
+    /// Returns the choice that the next value is for, if that is sure: it came before all other readers that can be served.
+    fn turn(&self) -> Option<usize> {
+        let reads = || self.reads.iter().enumerate().filter_map(|(n, it)| Some((n, it.as_ref()?)));
+        // One that was committed elsewhere may still stand in the queue.
+        let in_queue = reads().filter(|(_, read)| read.chooses && !read.has_value());
+        let (number, first) = in_queue.min_by_key(|(_, read)| read.came)?;
+        let lines = self.state.late.lines.as_ref()?;
+        let can_be_served =
+            |read: &Reading| !read.is_woken() && lines.each[read.line().0].told == 0;
+        let mut plain = reads().filter(|(_, read)| !read.chooses);
+        let goes_before = plain.any(|(_, read)| can_be_served(read) && read.came < first.came);
+        // The channel knows when the first one of its queue came, but of later ones only when they were first.
+        (first.is_first && !first.is_woken() && !goes_before).then_some(number)
+    }
+
+    fn was_the_turn_of(&self, turn: Option<usize>) {
+        if let Some(number) = turn {
+            let read = self.reads[number].as_ref().expect("it stands");
+            assert!(read.has_value(), "the value went by choice {number}, which came first");
+        }
+    }
+
     fn dismiss(&mut self, reader: usize, last: bool) {
         let read = self.reads[reader].as_mut().expect("it reads");
-        let context = std::ptr::from_ref(read.context).addr();
-        let told = self.state.late.lines().told;
-        let (here, value) = self.state.late.dismiss(context, last);
+        let context = std::ptr::from_ref(read.standing.context).addr();
+        let ahead = |state: &State<u32>| -> Vec<(Stamp, u32)> {
+            let lines = state.late.lines.as_ref().expect("it stands in one");
+            lines.ahead.iter().map(|(moment, value)| (moment, *value)).collect()
+        };
+        let before = ahead(&self.state);
+        let (here, unread) = self.state.dismiss_late(context, last, &mut Wakes::new());
         assert!(here, "it stands in a line");
+        assert!(unread.is_none_or(|value| !value.is_full()), "the channel goes on");
         read.dismissed = true;
-        if self.state.late.lines().told == told {
+        if read.standing.waiter.decided() == Some(Outcome::Retry) {
             self.reads[reader] = None;
         }
-        if let Some(value) = value {
-            self.returned.push(value);
-            self.state.take_back(&Parcel::full(value), &mut Wakes::new());
-        }
+        let after = ahead(&self.state);
+        let came_back = before.iter().filter(|value| !after.contains(value));
+        self.returned.extend(came_back.map(|(_, value)| *value));
     }
 
     fn go_on(&mut self, reader: usize) {
         let read = self.reads[reader].take().expect("it reads");
-        assert_eq!(read.park.0.load(Ordering::Relaxed), 1, "woken once");
+        assert_eq!(read.standing.park.count(), 1, "woken once");
         let to = Parcel::empty();
-        if !read.offer.value().pass(&to) {
+        if read.chooses {
+            // It withdraws where it was not served.
+            self.state.readers.remove(&read.standing.offer);
+        }
+        let served = read.standing.offer.value().pass(&to);
+        if !served && (read.chooses || !self.take(&read, &to)) {
             let ended = self.state.ended.is_some();
-            // It stood in the queue, and was told of the end.
-            if self.state.late.lines.is_none() {
-                assert!(ended, "woken for nothing");
-                return;
+            if read.dismissed && is_planted("one whose thread ends stands again") {
+                // It is told so again and again, until it goes on no more.
+                let at = read.line().0;
+                self.state.late.lines().told += 1;
+                self.state.late.lines().each[at].told += 1;
+            } else if !ended && !read.dismissed && !read.chooses {
+                self.stand(reader, Some(read));
             }
-            let (at, stamp) = read.line();
-            if !self.state.late.lines().take(at, stamp, false, &to) {
-                if read.dismissed && is_planted("one whose thread ends stands again") {
-                    // It is told so again and again, until it goes on no more.
-                    self.state.late.lines().told += 1;
-                    self.state.late.lines().lines[at].told += 1;
-                } else if !ended && !read.dismissed {
-                    self.stand(reader, Some(read));
-                }
-                return;
-            }
+            return;
         }
         let value = to.take().expect("it has one");
-        let in_time = value >= read.began || self.returned.contains(&value);
+        let in_time = self.written[value as usize].is_none_or(|written| written >= read.came);
+        let in_time = in_time || self.returned.contains(&value);
         assert!(in_time, "a value that was written before the read began");
         self.got.push(value);
+        if read.chooses {
+            return;
+        }
         // An end wakes all, which go on in the order of their scheduler.
+        let scheduler = self.cast.readers[reader];
         let goes_before = |(number, other): (usize, &Option<Reading>)| {
-            let other = other.as_ref().filter(|_| READERS[number] == READERS[reader]);
-            other.is_some_and(|it| it.came < read.came && !it.offer.value().is_full())
+            let other = other.as_ref().filter(|other| !other.chooses);
+            let other = other.filter(|_| self.cast.readers[number] == scheduler);
+            other.is_some_and(|it| it.came < read.came && !it.has_value())
         };
         let first = !self.reads.iter().enumerate().any(goes_before);
         // The readers of a thread that ends are told one after another, and take what is there.
@@ -260,124 +394,67 @@ impl World {
         assert!(in_turn, "served before one that came first");
     }
 
+    /// Does what a plain reader does that was told.
+    fn take(&mut self, read: &Reading, to: &Parcel<u32>) -> bool {
+        // It stood in the queue, and was told of the end.
+        if self.state.late.lines.is_none() {
+            assert!(self.state.ended.is_some(), "woken for nothing");
+            return false;
+        }
+        let writers = !self.state.writers.is_empty();
+        let mut told = ToldReaders::nobody();
+        let found = self.state.late.lines().take(read.line(), writers, to, &mut told);
+        told.wake();
+        found || !read.dismissed && self.finds(to)
+    }
+
     /// Checks what must hold whenever the lock is free.
     fn check(&mut self) {
         let reads = || self.reads.iter().flatten();
-        let told: Vec<_> = reads()
-            .filter(|read| read.is_woken() && !read.offer.value().is_full())
+        let plain = || reads().filter(|read| !read.chooses);
+        let told: Vec<_> = plain()
+            .filter(|read| read.is_woken() && !read.has_value())
             .map(Reading::line)
             .collect();
-        let standing: Vec<_> = reads().filter(|it| !it.is_woken()).map(Reading::line).collect();
+        let standing: Vec<_> = plain().filter(|it| !it.is_woken()).map(Reading::line).collect();
+        let writer_waits = self.writers.iter().any(|(_, writer)| !writer.is_woken());
+        let choice_waits = reads().any(|read| read.chooses && !read.is_woken());
+        assert!(!writer_waits || !choice_waits, "a writer and a choice wait");
         let Some(lines) = &self.state.late.lines else { return };
         assert_eq!((lines.told, lines.standing), (told.len(), standing.len()));
         for (n, (moment, _)) in lines.ahead.iter().enumerate() {
-            let early = told.iter().chain(&standing).filter(|(_, stamp)| stamp < moment).count();
+            let early = told.iter().chain(&standing).filter(|(_, stamp)| *stamp < moment).count();
             assert!(early > n, "value {n} that is ahead has {early} readers");
         }
-        let Some((newest, _)) = lines.ahead.back() else { return };
+        let more_readers = told.len() + standing.len() > lines.ahead.len();
+        let nobody = writer_waits && more_readers && told.is_empty();
+        assert!(!nobody, "a writer and a reader wait, and nobody is told");
+        let Some(newest) = lines.ahead.newest() else { return };
         for (at, stamp) in &standing {
-            let waits = stamp < newest && !told.iter().any(|(line, _)| line == at);
+            let waits = *stamp < newest && !told.iter().any(|(line, _)| line == at);
             assert!(!waits, "nobody of line {at} is told");
         }
     }
 
     /// Lets all go on that can. Then each value that was written has been read.
-    fn finish(mut self) {
+    pub(super) fn finish(mut self) {
         while let Some(go_on) =
             self.possible().into_iter().find(|step| matches!(step, Step::GoOn(_)))
         {
             self.step(go_on);
         }
         if self.state.ended.is_some() {
-            assert!(self.reads.iter().all(Option::is_none), "a reader waits at an ended channel");
+            // A choice has another channel.
+            let mut plain = self.reads.iter().flatten().filter(|read| !read.chooses);
+            assert!(plain.next().is_none(), "a reader waits at an ended channel");
         }
+        let writer_waits = self.writers.iter().any(|(_, writer)| !writer.is_woken());
+        let reader_waits = self.reads.iter().any(Option::is_some);
+        assert!(!writer_waits || !reader_waits, "a reader and a writer wait for ever");
         self.got.extend(self.state.buffer.drain(..));
         self.got.sort_unstable();
-        assert_eq!(self.got, (0..self.written).collect::<Vec<_>>(), "each is read once");
+        let written = (0..self.written.len()).filter(|value| self.written[*value].is_some());
+        let written: Vec<_> = written.map(|value| value as u32).collect();
+        assert_eq!(self.got, written, "each is read once");
     }
-}
-
-/// Runs this in a model, because all that it uses belongs to models. It has one thread.
-fn in_a_model<R: Send + 'static>(run: impl Fn() -> R + Send + Sync + 'static) -> R {
-    let mut builder = loom::model::Builder::new();
-    builder.max_branches = 4_000;
-    let result = Arc::new(Mutex::new(None));
-    let found = Arc::clone(&result);
-    builder.check(move || *found.lock().unwrap() = Some(run()));
-    result.lock().unwrap().take().expect("it ran")
-}
-
-/// Plays a history, and returns the steps that could follow.
-fn play(begun: Begun, history: &[Step]) -> Vec<Step> {
-    let history = history.to_vec();
-    in_a_model(move || {
-        let mut world = World::new(begun);
-        history.iter().for_each(|step| world.step(*step));
-        let next = world.possible();
-        world.finish();
-        next
-    })
-}
-
-fn explore(begun: Begun, history: &mut Vec<Step>, depth: usize) {
-    let next = play(begun, history);
-    if depth == 0 {
-        return;
-    }
-    for step in next {
-        if matches!(step, Step::Dismiss { .. }) && depth > SHORTEST {
-            continue;
-        }
-        // The readers of one scheduler are alike, so they begin in their order.
-        let alike = |reader: usize| reader > 0 && READERS[reader - 1] == READERS[reader];
-        if matches!(step, Step::Read(n) if alike(n) && !history.contains(&Step::Read(n - 1))) {
-            continue;
-        }
-        history.push(step);
-        explore(begun, history, depth - 1);
-        history.pop();
-    }
-}
-
-#[test]
-fn short_histories() {
-    explore(Begun::AtOnce, &mut Vec::new(), 7);
-}
-
-#[test]
-fn short_histories_before_there_are_lines() {
-    explore(Begun::Later, &mut Vec::new(), 6);
-}
-
-#[test]
-fn long_histories() {
-    for seed in 1..5_000_u64 {
-        in_a_model(move || {
-            let begun = if seed % 2 == 0 { Begun::AtOnce } else { Begun::Later };
-            // The first numbers after a small seed are small.
-            let (mut world, mut random) =
-                (World::new(begun), seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            for _ in 0..60 {
-                random ^= random << 13;
-                random ^= random >> 7;
-                random ^= random << 17;
-                let mut steps = world.possible();
-                // An end would make the rest short.
-                steps.retain(|step| *step != Step::End || random % 64 == 0);
-                let ends = (random >> 40) % 8 == 0;
-                steps.retain(|step| ends || !matches!(step, Step::Dismiss { .. }));
-                if steps.is_empty() {
-                    break;
-                }
-                let step = steps[(random >> 8) as usize % steps.len()];
-                world.step(step);
-            }
-            world.finish();
-        });
-    }
-}
-
-#[test]
-fn each_mistake_is_found() {
-    all_are_found(module_path!(), &MISTAKES);
 }

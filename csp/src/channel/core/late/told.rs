@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use super::super::Core;
 use super::super::state::{Found, State};
+use super::ToldReaders;
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp};
 use crate::commit::stand;
@@ -73,7 +74,7 @@ impl<T> Core<T> {
             Outcome::Retry => return Err(context.dismissed()),
             _ => return Err(Some(self.meet_end(context, Side::Reader))),
         }
-        let at = self.state.lock().late.lines().of(context.scheduler());
+        let at = self.state.lock().late.lines().line_of(context.scheduler());
         let to = Parcel::empty();
         let read = match self.take_ahead(context, (at, EARLIEST), place, &to)? {
             Some(state) => self.stand_in_line(context, state, (at, EARLIEST), true, place, &to),
@@ -97,7 +98,7 @@ impl<T> Core<T> {
             let outcome = stand::stand_in_line(
                 context,
                 state,
-                |state| &mut state.late.lines().lines[at].line,
+                |state| &mut state.late.lines().each[at].readers,
                 (stamp, again),
                 to,
                 &why,
@@ -136,11 +137,15 @@ impl<T> Core<T> {
             drop(state);
             return Err(Some(self.meet_end(context, Side::Reader)));
         }
-        if state.late.lines().take(at, stamp, writers, to) {
+        let mut told = ToldReaders::nobody();
+        if state.late.lines().take((at, stamp), writers, to, &mut told) {
             drop(state);
+            told.wake();
             context.communicated();
             return Ok(None);
         }
+        // It found nothing, which is rare.
+        told.wake();
         if dismissed.is_some() {
             drop(state);
             return Err(dismissed);
