@@ -15,7 +15,7 @@ lane() {
         ((set % 2 == lane)) || continue
         list=${sets[set]}
         command=(cargo clippy --quiet -p csp-process --lib --no-default-features --features "$list" -- -D warnings)
-        if [[ ,$list, =~ ,(cores|coroutines|generator|subprocess|threads), ]]; then
+        if [[ ,$list, =~ ,(cores|coroutines|generator|hosts|subprocess|threads), ]]; then
             run "${command[@]}" || wrong=1
         elif message=$(run "${command[@]}" 2>&1); then
             echo "built with nothing to run a process on: '$list'"

@@ -4,11 +4,11 @@
 source "$(dirname "$0")/common.sh"
 
 version=$(sed -n 's/^rust-version = "\(.*\)".*/\1/p' csp/Cargo.toml)
-features=coroutines,threads,compute,subprocess,serde,futures # all but `generator`, which is newer
+features=coroutines,threads,compute,hosts,serde,futures # all but `generator`, which is newer
 echo "oldest Rust: $version"
 
 # Of the items of std: clippy knows since when each is stable.
-run cargo clippy --quiet -p csp-process -p csp-macros --features "csp-process/subprocess" -- -D clippy::incompatible_msrv
+run cargo clippy --quiet -p csp-process -p csp-macros --features "csp-process/hosts" -- -D clippy::incompatible_msrv
 
 # Of the crates: the Cargo.toml of each says it.
 newer=0 crates=0

@@ -35,6 +35,13 @@ pub fn on_none<A, R>(mut process: Process<A, R>) -> Process<A, R> {
     process
 }
 
+/// Links the OS process of a process by a stream, as that of another host would be. This is for tests.
+#[cfg(feature = "hosts")]
+pub fn by_stream<A, R>(mut process: Process<A, R>) -> Process<A, R> {
+    process.options.set().by_stream = true;
+    process
+}
+
 /// Checks an argument of a process.
 #[inline(always)]
 pub fn argument<T: Send + 'static>(value: T) -> T {

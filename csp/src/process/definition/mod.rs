@@ -237,6 +237,8 @@ pub(crate) struct Changed {
     pub(crate) daemon: bool,
     pub(crate) limits: Limits,
     pub(crate) retiring: Retiring,
+    #[cfg(feature = "hosts")]
+    pub(crate) by_stream: bool,
 }
 
 impl Options {
@@ -248,7 +250,15 @@ impl Options {
         let definition = self.definition;
         self.changed.get_or_insert_with(|| {
             let Definition { stack, daemon, limits, retiring, .. } = *definition;
-            Box::new(Changed { name: None, stack, daemon, limits, retiring })
+            Box::new(Changed {
+                name: None,
+                stack,
+                daemon,
+                limits,
+                retiring,
+                #[cfg(feature = "hosts")]
+                by_stream: false,
+            })
         })
     }
 
@@ -319,6 +329,13 @@ impl Options {
             Some(changed) => changed.limits,
             None => self.definition.limits,
         }
+    }
+
+    /// Returns whether its OS process is to be linked by a stream, as that of another host would be.
+    #[cfg(feature = "hosts")]
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there are no such processes"))]
+    pub(crate) fn is_by_stream(&self) -> bool {
+        self.changed.as_ref().is_some_and(|changed| changed.by_stream)
     }
 
     pub(crate) fn retiring(&self) -> Retiring {

@@ -125,9 +125,23 @@ fn serve(call: Call) -> ! {
     let Some(ToChild::Start(start)) = receive(&messages) else {
         die();
     };
-    let Start { entry, arguments, stack, passport, shared, ends } = *start;
+    let Start {
+        entry,
+        arguments,
+        stack,
+        passport,
+        shared,
+        #[cfg(feature = "hosts")]
+        stream,
+        ends,
+    } = *start;
     // It joins the network before the function runs.
     let joined = shared.map_or(Ok(()), |shared| node::join(shared, tell_above, parent_is_wild));
+    #[cfg(feature = "hosts")]
+    let joined = joined.and_then(|()| match stream {
+        Some(stream) => super::stream::join(stream, tell_above, parent_is_wild, die),
+        None => Ok(()),
+    });
     let _ = PASSPORT.set(passport);
     *ENDS.lock().unwrap_or_else(PoisonError::into_inner) = ends;
     let limited = joined.and_then(|()| watch(messages)).and_then(|()| limit(self::passport()));

@@ -140,8 +140,12 @@ impl Iterator for Hearing {
 
 /// Starts a child, which then waits for a [`ToChild::Start`]. Returns when the child has answered:
 /// half a millisecond.
-pub(crate) fn launch() -> io::Result<(Launched, Hearing)> {
-    launch_with(command)
+pub(crate) fn launch(stdin: Stdio) -> io::Result<(Launched, Hearing)> {
+    launch_with(|call| {
+        let mut command = command(call);
+        command.stdin(stdin);
+        command
+    })
 }
 
 pub(super) fn launch_with(
@@ -310,7 +314,6 @@ fn command(call: &Call) -> Command {
         .envs(cores::part(ALIVE.load(Ordering::Relaxed)))
         // A terminal's signals are for the parent. If the parent ends, the child does.
         .process_group(0)
-        .stdin(Stdio::null())
         .stderr(Stdio::piped());
     command
 }

@@ -21,6 +21,8 @@ mod launch;
 pub(super) mod parent;
 pub(super) mod process;
 mod reaper;
+#[cfg(feature = "hosts")]
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +58,9 @@ pub(crate) struct Start {
     pub(crate) passport: Passport,
     /// The memory that both have mapped: rings and mailboxes.
     pub(crate) shared: Option<Invitation>,
+    /// The stream by which they are linked instead.
+    #[cfg(feature = "hosts")]
+    pub(crate) stream: Option<stream::StreamStart>,
     /// The channel ends among the arguments.
     pub(crate) ends: Ends,
 }

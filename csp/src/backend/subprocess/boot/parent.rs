@@ -3,6 +3,7 @@
 //! waits for the system.
 
 use std::panic::Location;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::{io, thread};
 
@@ -10,6 +11,8 @@ use super::entry::is_in_program;
 use super::launch::{Alive, ChildNews, Hearing, Launched, Room, launch};
 use super::process::ToldByChild;
 use super::reaper::Exit;
+#[cfg(feature = "hosts")]
+use super::stream::ChildStream;
 use super::{Blob, Ended, Passport, Start, ToChild};
 use crate::backend::subprocess::node::{self, Invitation, PreparedChild};
 use crate::backend::subprocess::protocol::{Departure, NodeId};
@@ -80,6 +83,11 @@ struct Child {
     node: Option<NodeId>,
     shared: Option<Invitation>,
     packing: Option<Packing>,
+    /// Its link, if that is a stream.
+    #[cfg(feature = "hosts")]
+    stream: Option<ChildStream>,
+    #[cfg(feature = "hosts")]
+    is_by_stream: bool,
     /// The ends in the result.
     unpacking: Option<Unpacking>,
     /// Until its end is told.
@@ -109,6 +117,10 @@ impl Child {
             node: None,
             shared: None,
             packing: None,
+            #[cfg(feature = "hosts")]
+            stream: None,
+            #[cfg(feature = "hosts")]
+            is_by_stream: options.is_by_stream(),
             unpacking: None,
             alive: Some(alive),
         }
@@ -118,6 +130,10 @@ impl Child {
     /// Returns the rule that it has broken, if that is why it has ended.
     fn leave(&mut self, well: bool, message: &str) -> Option<String> {
         self.alive = None;
+        #[cfg(feature = "hosts")]
+        if let Some(stream) = self.stream.take() {
+            stream.drain();
+        }
         let node = self.node.take()?;
         let departure = match well || self.passport.retires_on_panic {
             true => Departure::Retires,
@@ -147,9 +163,8 @@ impl There for Child {
             return Err(LOADED.to_owned());
         }
         self.room = Some(Room::take().map_err(unstarted)?);
-        let PreparedChild { id, shared } = node::prepare().map_err(unstarted)?;
+        let id = self.meet().map_err(unstarted)?;
         self.node = Some(id);
-        self.shared = Some(shared);
         self.packing = Some(Packing::begin(id));
         Ok(())
     }
@@ -159,7 +174,7 @@ impl There for Child {
         if self.grip.as_ref().is_some_and(|grip| grip.is_forestalled()) {
             return Err("`kill` has ended it before it began".to_owned());
         }
-        let (launched, hearing) = launch().map_err(unstarted)?;
+        let (launched, hearing) = launch(self.stdin()).map_err(unstarted)?;
         launched.killer().limit(self.limits);
         let start = Start {
             entry: entry.id(),
@@ -167,6 +182,8 @@ impl There for Child {
             stack: self.stack,
             passport: self.passport.clone(),
             shared: self.shared.take(),
+            #[cfg(feature = "hosts")]
+            stream: self.stream.as_mut().and_then(ChildStream::start),
             ends,
         };
         // If it could not be sent, the child is dead and has never got its arguments. Its end will
@@ -218,6 +235,28 @@ impl There for Child {
 }
 
 impl Child {
+    /// Makes the link to the child, and its place in the network.
+    fn meet(&mut self) -> io::Result<NodeId> {
+        #[cfg(feature = "hosts")]
+        if self.is_by_stream {
+            let (id, stream) = ChildStream::prepare()?;
+            self.stream = Some(stream);
+            return Ok(id);
+        }
+        let PreparedChild { id, shared } = node::prepare()?;
+        self.shared = Some(shared);
+        Ok(id)
+    }
+
+    /// Returns the standard input that the child is to have.
+    fn stdin(&mut self) -> Stdio {
+        #[cfg(feature = "hosts")]
+        if let Some(stream) = &mut self.stream {
+            return stream.stdin();
+        }
+        Stdio::null()
+    }
+
     /// Returns the outcome. The ends in a result are this OS process's from here on.
     fn outcome(&mut self, told: Option<Ended>, exit: Option<Exit>) -> Outcome<Vec<u8>> {
         match told {

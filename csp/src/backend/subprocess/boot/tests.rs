@@ -134,11 +134,20 @@ fn start(
     entry: &'static Entry,
     arguments: &[u8],
 ) -> std::io::Result<(Arc<Launched>, mpsc::Receiver<ChildNews>)> {
-    let (launched, hearing) = launch()?;
+    let (launched, hearing) = launch(std::process::Stdio::null())?;
     let arguments = Blob(arguments.to_vec());
     let passport = Passport { name: "child".to_owned(), ..Passport::default() };
     let (shared, ends) = (None, Ends::none());
-    let start = Start { entry: entry.id(), arguments, stack: None, passport, shared, ends };
+    let start = Start {
+        entry: entry.id(),
+        arguments,
+        stack: None,
+        passport,
+        shared,
+        #[cfg(feature = "hosts")]
+        stream: None,
+        ends,
+    };
     assert!(launched.tell(ToChild::Start(Box::new(start))));
     let (send, news) = mpsc::channel();
     thread::spawn(move || hearing.for_each(|heard| drop(send.send(heard))));

@@ -11,6 +11,7 @@ use super::estates::{Estates, Heir, Left};
 use super::peers::{Note, Peers, UnreadMessage, authors, said_by};
 use super::{Inner, Node, Numbers};
 use crate::backend::subprocess::protocol::{Departure, Last, Machine, NodeId, Wild};
+use crate::backend::subprocess::transport::link::LeftMessages;
 use crate::backend::subprocess::transport::wire::{self, Wired};
 use crate::backend::subprocess::values::text;
 use crate::report::termination::{Cause, Poison};
@@ -134,7 +135,14 @@ impl Node {
         let well = well && broken.is_none();
         let departure = if broken.is_none() { departure } else { Departure::Poisons };
         let message = broken.clone().unwrap_or(message);
-        let unread = peer.link.unread().unwrap_or_default();
+        // A message that the child may have read counts as read. It is not sent to another as well.
+        let LeftMessages { unsent: unread, unknown } = peer.link.left().unwrap_or_default();
+        let message = match authors(self.id, id, unknown).count() {
+            count if count > 0 && !well => {
+                format!("{message}, and may have read {count} messages or not")
+            }
+            _ => message,
+        };
         // A node whose home goes on is not dead.
         let moved = inner.estates.inherit(id, well, &process);
         let behind = inner.peers.ways.iter().filter(|(_, way)| **way == id);

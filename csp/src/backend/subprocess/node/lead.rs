@@ -8,8 +8,8 @@ use std::{io, thread};
 
 use super::Node;
 use super::peers::Peer;
-use crate::backend::subprocess::transport::mailbox::{NextLook, PollingPatience};
-use crate::backend::subprocess::transport::region::Region;
+use crate::backend::subprocess::transport::inbox::PeerMailbox;
+use crate::backend::subprocess::transport::mailbox::{Mailbox, NextLook, PollingPatience};
 use crate::backend::subprocess::transport::ring::Peek;
 use crate::system::quiet;
 use crate::wait::seen::links::{self, Links};
@@ -47,7 +47,7 @@ struct Watched {
 
 struct WatchedLink {
     peek: Peek,
-    mailbox: Region,
+    mailbox: PeerMailbox,
 }
 
 /// The part that this thread plays.
@@ -230,8 +230,8 @@ impl Node {
     fn settles(&self, watched: &mut Watched) -> bool {
         let core = core();
         self.mailbox().publish_core(core);
-        let cores = watched.links.iter().map(|watch| Peer::mailbox_in(&watch.mailbox).core());
-        watched.together = cores.into_iter().any(|peer| peer == Some(core));
+        let mailboxes = watched.links.iter().filter_map(|watch| watch.mailbox.get());
+        watched.together = mailboxes.map(Mailbox::core).any(|peer| peer == Some(core));
         watched.together
     }
 
@@ -243,6 +243,7 @@ impl Node {
             self.watch(watched);
         }
         self.backed_up.load(Ordering::Relaxed)
+            || !self.streams.is_empty()
             || watched.links.iter().any(|watch| !watch.peek.is_empty())
     }
 
@@ -253,8 +254,12 @@ impl Node {
     }
 
     fn links_have_news(&self) -> bool {
+        if !self.streams.is_empty() {
+            return true;
+        }
         let inner = self.lock();
-        inner.peers.all.iter().any(|peer: &Peer| peer.cut.is_none() && peer.link.has_news())
+        let mut ringed = inner.peers.all[..inner.peers.ringed()].iter();
+        ringed.any(|peer| peer.cut.is_none() && peer.link.has_news())
     }
 
     #[cold]
@@ -262,9 +267,10 @@ impl Node {
         let inner = self.lock();
         watched.round = Some(self.round.load(Ordering::SeqCst));
         let listened = inner.peers.all.iter().filter(|peer| peer.cut.is_none());
-        watched.links = listened
-            .map(|peer| WatchedLink { peek: peer.link.peek(), mailbox: peer.mailbox.clone() })
-            .collect();
+        let watch = |peer: &Peer| {
+            Some(WatchedLink { peek: peer.link.peek()?, mailbox: peer.mailbox.clone() })
+        };
+        watched.links = listened.filter_map(watch).collect();
         drop(inner);
         self.settles(watched);
     }

@@ -1,15 +1,26 @@
 //! The links at work: sending, notifying, receiving and passing on.
 
+#[cfg(feature = "hosts")]
+use ipc_channel::ipc::IpcSharedMemory;
+#[cfg(feature = "hosts")]
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::sync::atomic::Ordering;
+#[cfg(feature = "hosts")]
+use std::time::Duration;
 
 use super::peers::{NOTE, Note, Peer, RELAYED, WAVE};
 use super::{Inner, Invitation, Node, PreparedChild, counting, draw, lead, map};
 use crate::backend::memory::store;
 use crate::backend::subprocess::boot::descriptors;
 use crate::backend::subprocess::protocol::{Message, NodeId, Offer, Token, Wild};
+use crate::backend::subprocess::transport::inbox::PeerMailbox;
 use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
-use crate::backend::subprocess::transport::mailbox::Mailbox;
+use crate::backend::subprocess::transport::mailbox::{Mailbox, Notified};
+#[cfg(feature = "hosts")]
+use crate::backend::subprocess::transport::stream::{
+    LinkLoss, PEER_TIMEOUT, StreamEnder, StreamEnds, StreamLink, StreamOwner, StreamSide,
+};
 use crate::backend::subprocess::transport::wire::{self, Wired};
 use crate::backend::subprocess::values::causes::IDENTITY;
 use crate::backend::subprocess::values::codec;
@@ -157,15 +168,18 @@ impl Node {
             if !news.published && !news.room {
                 continue;
             }
+            let Some(mailbox) = peer.mailbox.get() else { continue };
             // A peer that will look by itself, one that is told later, and one that is told now.
             if peer.answered && !news.room && !peer.unrung {
-                peer.mailbox().notify_present();
+                mailbox.notify_present();
             } else if lazy {
                 peer.unrung = true;
                 self.unrung.store(true, Ordering::Relaxed);
-            } else if !peer.tell() {
+            } else if mailbox.notify() == Notified::Unattended {
                 peer.unrung = false;
-                peer.mailbox().ring();
+                mailbox.ring();
+            } else {
+                peer.unrung = false;
             }
         }
         if backed_up {
@@ -199,9 +213,12 @@ impl Node {
         let inner = &mut *self.lock();
         (inner.own, inner.over) = (inner.led.filter(|_| leads), false);
         let mut place = 0;
-        while place < inner.peers.all.len() {
+        while place < inner.peers.ringed() {
             self.drain(inner, place);
             place += 1;
+        }
+        if !self.streams.is_empty() {
+            self.drain_streams(inner);
         }
         if self.backed_up.load(Ordering::Relaxed) {
             self.flush(inner);
@@ -227,6 +244,16 @@ impl Node {
         self.backed_up.store(false, Ordering::Relaxed);
         for (to, message) in std::mem::take(&mut inner.held_back) {
             self.send(inner, to, message);
+        }
+    }
+
+    /// Handles all messages that streams have brought.
+    #[cold]
+    fn drain_streams(&'static self, inner: &mut Inner) {
+        for id in self.streams.take() {
+            if let Some(place) = inner.peers.places.get(&id) {
+                self.drain(inner, *place);
+            }
         }
     }
 
@@ -455,9 +482,9 @@ impl Node {
         let too_little = || io::Error::other("too little shared memory");
         let link = map(rings).and_then(|rings| RingLink::new(&rings, LinkSide::Parent));
         let link = link.ok_or_else(too_little)?;
-        let mailbox = map(mailbox).ok_or_else(too_little)?;
+        let mailbox = map(mailbox).and_then(PeerMailbox::shared).ok_or_else(too_little)?;
         self.begin_routing()?;
-        self.meet(Peer::new(id, Box::new(link), mailbox).ok_or_else(too_little)?);
+        self.meet(Peer::new(id, Box::new(link), mailbox));
         Ok(PreparedChild { id, shared })
     }
 
@@ -466,11 +493,89 @@ impl Node {
         let Invitation { node, parent, rings, mailbox, parents } = shared;
         let parent = NodeId(parent);
         let node = Node::new(NodeId(node), Some(parent), mailbox);
-        let peer = map(rings)
-            .and_then(|rings| RingLink::new(&rings, LinkSide::Child))
-            .and_then(|link| Peer::new(parent, Box::new(link), map(parents)?));
+        let peer =
+            map(rings).and_then(|rings| RingLink::new(&rings, LinkSide::Child)).and_then(|link| {
+                let mailbox = PeerMailbox::shared(map(parents)?)?;
+                Some(Peer::new(parent, Box::new(link), mailbox))
+            });
         node.meet(peer.expect("memory of the size that the parent has made"));
         node
+    }
+}
+
+/// All that a child needs to join its parent's network by a stream.
+#[cfg(feature = "hosts")]
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StreamInvitation {
+    node: u64,
+    parent: u64,
+    timeout: Duration,
+}
+
+/// Prepares the place in the network of a child that is about to be started, and the link to it, which
+/// is a stream.
+#[cfg(feature = "hosts")]
+pub(in crate::backend::subprocess) fn prepare_stream(
+    ends: StreamEnds,
+    on_loss: impl FnOnce(LinkLoss) + Send + 'static,
+) -> io::Result<(NodeId, StreamInvitation, StreamEnder)> {
+    let (node, id, timeout) = (Node::here(), draw(), PEER_TIMEOUT);
+    node.begin_serving()?;
+    let ender = node.meet_by_stream(id, ends, StreamSide::Starter, timeout, on_loss)?;
+    let invitation = StreamInvitation { node: id.0, parent: node.id.0, timeout };
+    Ok((id, invitation, ender))
+}
+
+/// Joins the parent's network by a stream, as [`join`](super::join) does by memory that both have.
+#[cfg(feature = "hosts")]
+pub(in crate::backend::subprocess) fn join_stream(
+    invitation: StreamInvitation,
+    ends: StreamEnds,
+    above: fn(super::Carried),
+    end: fn(&str),
+    on_loss: impl FnOnce(LinkLoss) + Send + 'static,
+) -> io::Result<()> {
+    super::memories::tell_above_by(above);
+    let StreamInvitation { node, parent, timeout } = invitation;
+    let (node, parent) = (NodeId(node), NodeId(parent));
+    let node = super::NODE.get_or_init(|| Node::to_join_by_stream(node, parent));
+    node.meet_by_stream(parent, ends, StreamSide::Started, timeout, on_loss)?;
+    for peer in &mut node.lock().peers.all {
+        peer.kill = Some(Box::new(end));
+    }
+    Ok(())
+}
+
+/// Links that are streams.
+#[cfg(feature = "hosts")]
+impl Node {
+    /// Makes the link to the peer `id`, which is a stream. `on_loss` is called once its messages
+    /// have all come, on a thread that must not wait.
+    pub(super) fn meet_by_stream(
+        &'static self,
+        id: NodeId,
+        ends: StreamEnds,
+        side: StreamSide,
+        timeout: Duration,
+        on_loss: impl FnOnce(LinkLoss) + Send + 'static,
+    ) -> io::Result<StreamEnder> {
+        let owner = StreamOwner { news: &self.streams, mailbox: self.mailbox() };
+        let link = StreamLink::new(ends, side, timeout, id, owner, on_loss)?;
+        self.begin_routing()?;
+        let ender = link.ender();
+        self.meet(Peer::new(id, Box::new(link), PeerMailbox::Absent));
+        // Something may have come while the peer was not known.
+        self.streams.put(id);
+        if self.mailbox().notify() == Notified::Unattended {
+            self.mailbox().ring();
+        }
+        Ok(ender)
+    }
+
+    /// Makes the node `id`, whose parent it will meet by a stream.
+    pub(super) fn to_join_by_stream(id: NodeId, parent: NodeId) -> &'static Node {
+        let memory = IpcSharedMemory::from_byte(0, size_of::<Mailbox>());
+        Node::new(id, Some(parent), memory)
     }
 }
 

@@ -48,6 +48,7 @@ use super::protocol::{
     ChannelId, Departure, Direction, Ending, Event, Few, Machine, NodeId, Numbers, Offer, OpId,
     Out, Outcome, Parcel, TakenPromise, Token,
 };
+use super::transport::inbox::StreamNews;
 use super::transport::link::LINK;
 use super::transport::mailbox::Mailbox;
 use super::transport::region::Region;
@@ -63,6 +64,8 @@ use crate::system::forked;
 use crate::system::helper::Helper;
 use crate::wait::blocked::Dismissal;
 
+#[cfg(feature = "hosts")]
+pub(super) use self::links::{StreamInvitation, join_stream, prepare_stream};
 #[cfg(any(test, csp_fuzz))]
 pub(super) use self::peers::unpack_notes;
 pub(crate) use self::{memories::Carried, memories::Fetched, serving::Heard};
@@ -102,6 +105,8 @@ pub(crate) struct Node {
     /// A peer has not been told of something that the sender is about to wait upon itself.
     unrung: AtomicBool,
     peers: AtomicUsize,
+    /// The peers whose streams have brought something.
+    streams: StreamNews,
     waves: Waves,
     /// The number of messages sent, ever.
     #[cfg(test)]
@@ -228,6 +233,7 @@ impl Node {
             backed_up: AtomicBool::new(false),
             unrung: AtomicBool::new(false),
             peers: AtomicUsize::new(0),
+            streams: StreamNews::default(),
             waves: Waves::default(),
             #[cfg(test)]
             sent: std::sync::atomic::AtomicU64::new(0),

@@ -12,9 +12,9 @@ use super::estates::Left;
 use super::memories::Tell;
 use super::waves::Wave;
 use crate::backend::subprocess::protocol::{NodeId, Numbers, Wild};
+use crate::backend::subprocess::transport::inbox::PeerMailbox;
 use crate::backend::subprocess::transport::link::Link;
 use crate::backend::subprocess::transport::mailbox::{Mailbox, Notified};
-use crate::backend::subprocess::transport::region::Region;
 use crate::backend::subprocess::transport::wire::{self, Wired};
 use crate::backend::subprocess::values::codec;
 use crate::channel::far::Bytes;
@@ -26,7 +26,7 @@ pub(super) type Kill = Box<dyn Fn(&str) + Send>;
 pub(super) struct Peer {
     pub(super) id: NodeId,
     pub(super) link: Box<dyn Link>,
-    pub(super) mailbox: Region,
+    pub(super) mailbox: PeerMailbox,
     /// Something was published that it may not look for, and it has not been told of that.
     pub(super) unrung: bool,
     /// It is among the touched peers.
@@ -48,7 +48,9 @@ pub(super) struct Peer {
 
 #[derive(Default)]
 pub(super) struct Peers {
+    /// Those whose links are rings come first.
     pub(super) all: Vec<Peer>,
+    ringed: usize,
     pub(super) places: HashMap<NodeId, usize, Numbers>,
     /// The peers from which something was read, or to which something was sent, since they were
     /// last notified. Some may be gone.
@@ -145,10 +147,8 @@ pub(super) fn said_by(unread: &[UnreadMessage], author: NodeId, dead: NodeId) ->
 }
 
 impl Peer {
-    /// Returns `None` if there is too little memory.
-    pub(super) fn new(id: NodeId, link: Box<dyn Link>, mailbox: Region) -> Option<Self> {
-        let enough = mailbox.len() >= size_of::<Mailbox>();
-        enough.then_some(Self {
+    pub(super) fn new(id: NodeId, link: Box<dyn Link>, mailbox: PeerMailbox) -> Self {
+        Self {
             id,
             link,
             mailbox,
@@ -161,16 +161,7 @@ impl Peer {
             said: 0,
             heard: 0,
             tell: None,
-        })
-    }
-
-    pub(super) fn mailbox(&self) -> &Mailbox {
-        Self::mailbox_in(&self.mailbox)
-    }
-
-    pub(super) fn mailbox_in(memory: &Region) -> &Mailbox {
-        // SAFETY: `repr(C)`, atomics only.
-        unsafe { memory.header() }
+        }
     }
 
     /// Ends it if it was cut off.
@@ -183,14 +174,17 @@ impl Peer {
     /// Tells it of the published messages, unless nobody looks there. Returns whether it was told.
     #[inline]
     pub(super) fn tell(&mut self) -> bool {
-        self.unrung = self.mailbox().notify() == Notified::Unattended;
+        let notified = self.mailbox.get().map(Mailbox::notify);
+        self.unrung = notified == Some(Notified::Unattended);
         !self.unrung
     }
 
     pub(super) fn ring(&mut self) {
         if self.unrung && !self.tell() {
             self.unrung = false;
-            self.mailbox().ring();
+            if let Some(mailbox) = self.mailbox.get() {
+                mailbox.ring();
+            }
         }
     }
 }
@@ -227,18 +221,39 @@ impl Peers {
 
     pub(super) fn add(&mut self, peer: Peer) {
         self.round.fetch_add(1, Ordering::SeqCst);
-        self.places.insert(peer.id, self.all.len());
+        let (place, is_ringed) = (self.all.len(), peer.mailbox.get().is_some());
+        self.places.insert(peer.id, place);
         self.all.push(peer);
+        if is_ringed {
+            self.swap(self.ringed, place);
+            self.ringed += 1;
+        }
+    }
+
+    fn swap(&mut self, one: usize, other: usize) {
+        self.all.swap(one, other);
+        for place in [one, other] {
+            self.places.insert(self.all[place].id, place);
+        }
+    }
+
+    /// Returns the number of peers whose links are rings, which are looked at one by one.
+    #[inline]
+    pub(super) fn ringed(&self) -> usize {
+        self.ringed
     }
 
     pub(super) fn remove(&mut self, id: NodeId) -> Option<Peer> {
-        let place = self.places.remove(&id)?;
+        let mut place = *self.places.get(&id)?;
         self.round.fetch_add(1, Ordering::SeqCst);
-        let peer = self.all.swap_remove(place);
-        if let Some(moved) = self.all.get(place) {
-            self.places.insert(moved.id, place);
+        if place < self.ringed {
+            self.ringed -= 1;
+            self.swap(place, self.ringed);
+            place = self.ringed;
         }
-        Some(peer)
+        self.swap(place, self.all.len() - 1);
+        self.places.remove(&id);
+        self.all.pop()
     }
 
     pub(super) fn note(&mut self, to: NodeId, note: &Note) {
@@ -462,6 +477,7 @@ pub(in crate::backend::subprocess) mod samples {
 mod tests {
     use super::*;
     use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
+    use crate::backend::subprocess::transport::region::Region;
 
     const ME: NodeId = NodeId(9);
     const PARENT: NodeId = NodeId(1);
@@ -472,8 +488,8 @@ mod tests {
         let mut peers = Peers { parent: Some(PARENT), ..Peers::default() };
         for id in [PARENT, CHILD] {
             let link = RingLink::new(&Region::private(LINK), LinkSide::Parent).expect("a link");
-            let mailbox = Region::private(size_of::<Mailbox>());
-            peers.add(Peer::new(id, Box::new(link), mailbox).expect("a peer"));
+            let mailbox = PeerMailbox::shared(Region::private(size_of::<Mailbox>()));
+            peers.add(Peer::new(id, Box::new(link), mailbox.expect("a mailbox")));
         }
         peers.ways.insert(NodeId(3), CHILD);
         peers

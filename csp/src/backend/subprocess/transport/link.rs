@@ -19,16 +19,27 @@ pub(in crate::backend::subprocess) trait Link: Send {
     /// Replaces the contents of `into` by the next message, if one is there. Returns whether one
     /// was.
     fn receive(&mut self, into: &mut Vec<u8>) -> Result<bool, Wild>;
-    /// Returns a view that tells, from any thread, whether there is something to receive.
-    fn peek(&self) -> Peek;
+    /// Returns a view that tells, from any thread, whether there is something to receive. Returns
+    /// `None` if the node's [`StreamNews`](super::inbox::StreamNews) tell that.
+    fn peek(&self) -> Option<Peek>;
     /// Returns whether there is something to receive, or room for a waiting message.
     fn has_news(&self) -> bool;
     /// Returns whether anything was received since the last call of `news`.
     fn has_consumed(&self) -> bool;
     /// Returns whether a message waits to be sent.
     fn is_backed_up(&self) -> bool;
-    /// Returns all messages that a dead peer has not received, oldest first.
-    fn unread(&mut self) -> Result<Vec<Vec<u8>>, Wild>;
+    /// Returns the messages that a dead peer has not received, or may not have.
+    fn left(&mut self) -> Result<LeftMessages, Wild>;
+}
+
+/// Messages for a dead peer, oldest first.
+#[derive(Default)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash, Debug))]
+pub(in crate::backend::subprocess) struct LeftMessages {
+    /// It has not received these.
+    pub(in crate::backend::subprocess) unsent: Vec<Vec<u8>>,
+    /// It may have received these, and has not said so. Shared memory leaves none of them.
+    pub(in crate::backend::subprocess) unknown: Vec<Vec<u8>>,
 }
 
 /// The news for a peer.
@@ -56,11 +67,21 @@ pub(in crate::backend::subprocess) struct RingLink {
     consumed: bool,
 }
 
+/// A message on its way out.
 #[derive(Clone)]
-struct Outgoing {
-    head: Vec<u8>,
-    tail: Option<Bytes>,
-    sent: usize,
+#[cfg_attr(test, derive(PartialEq, Eq, Debug))]
+pub(super) struct Outgoing {
+    pub(super) head: Vec<u8>,
+    pub(super) tail: Option<Bytes>,
+    /// The number of bytes that have gone.
+    pub(super) sent: usize,
+}
+
+#[cfg(test)]
+impl std::hash::Hash for Outgoing {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (&self.head, self.tail.as_deref(), self.sent).hash(state);
+    }
 }
 
 /// A record is a message, a piece of one, or its last piece. A piece also says, in the bits above
@@ -147,19 +168,19 @@ impl RingLink {
 }
 
 impl Outgoing {
-    fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.head.len() + self.tail.as_ref().map_or(0, |tail| tail.len())
     }
 
     /// Returns the bytes from `start` to `end`, as they stand in the two parts.
-    fn part(&self, start: usize, end: usize) -> [&[u8]; 2] {
+    pub(super) fn part(&self, start: usize, end: usize) -> [&[u8]; 2] {
         let head = self.head.len();
         let tail = self.tail.as_deref().unwrap_or_default();
         let of_head = &self.head[start.min(head)..end.min(head)];
         [of_head, &tail[start.max(head) - head..end.max(head) - head]]
     }
 
-    fn into_message(mut self) -> Vec<u8> {
+    pub(super) fn into_message(mut self) -> Vec<u8> {
         self.head.extend(self.tail.iter().flat_map(|tail| tail.iter()));
         self.head
     }
@@ -229,8 +250,8 @@ impl Link for RingLink {
         }
     }
 
-    fn peek(&self) -> Peek {
-        self.consumer.peek()
+    fn peek(&self) -> Option<Peek> {
+        Some(self.consumer.peek())
     }
 
     fn has_news(&self) -> bool {
@@ -248,7 +269,7 @@ impl Link for RingLink {
         !self.waiting.is_empty()
     }
 
-    fn unread(&mut self) -> Result<Vec<Vec<u8>>, Wild> {
+    fn left(&mut self) -> Result<LeftMessages, Wild> {
         self.forget_read()?;
         let mut messages = Vec::new();
         for (tag, bytes) in self.producer.unread()? {
@@ -262,7 +283,7 @@ impl Link for RingLink {
             }
         }
         messages.extend(self.waiting.drain(..).map(Outgoing::into_message));
-        Ok(messages)
+        Ok(LeftMessages { unsent: messages, unknown: Vec::new() })
     }
 }
 
@@ -346,7 +367,9 @@ mod tests {
                     out.flush().expect("tame");
                 }
             }
-            arrived.extend(out.unread().expect("tame"));
+            let left = out.left().expect("tame");
+            assert!(left.unknown.is_empty());
+            arrived.extend(left.unsent);
             assert!(arrived == messages);
         }
     }

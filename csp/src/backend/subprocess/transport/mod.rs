@@ -2,11 +2,15 @@
 
 mod futex;
 #[cfg(not(loom))]
+pub(super) mod inbox;
+#[cfg(not(loom))]
 pub(super) mod link;
 pub(super) mod mailbox;
 #[cfg(not(loom))]
 pub(super) mod region;
 #[cfg(not(loom))]
 pub(super) mod ring;
+#[cfg(all(feature = "hosts", not(loom)))]
+pub(super) mod stream;
 #[cfg(not(loom))]
 pub(super) mod wire;

@@ -4,13 +4,17 @@ pub(in crate::backend::subprocess) mod forged;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "hosts")]
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{HERE, Node};
-use crate::backend::subprocess::protocol::Departure;
+use crate::backend::subprocess::protocol::{Departure, NodeId};
+#[cfg(feature = "hosts")]
+use crate::backend::subprocess::transport::stream::{LinkLoss, StreamEnder};
 use crate::backend::subprocess::values::carry::{self, Packing, Unpacking};
 use crate::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, pri_alt};
 
@@ -21,10 +25,80 @@ fn node() -> &'static Node {
 }
 
 fn child(parent: &'static Node) -> &'static Node {
+    #[cfg(feature = "hosts")]
+    if std::env::var_os(BY_STREAM).is_some() {
+        return child_by_stream(parent);
+    }
     let prepared = parent.prepare().expect("memory");
     let child = Node::joining(prepared.shared);
     child.begin_routing().unwrap();
     child
+}
+
+/// The variable that has all nodes of the tests linked by streams.
+#[cfg(feature = "hosts")]
+const BY_STREAM: &str = "CSP_TEST_BY_STREAM";
+
+#[cfg(feature = "hosts")]
+fn child_by_stream(parent: &'static Node) -> &'static Node {
+    use crate::backend::subprocess::transport::stream::{PEER_TIMEOUT, StreamEnds, StreamSide};
+    use std::os::unix::net::UnixStream;
+    let (tell, lost) = mpsc::channel();
+    let child = Node::to_join_by_stream(super::draw(), parent.id);
+    let meet = |node: &'static Node, peer: &'static Node, stream: UnixStream, side| {
+        let ends = StreamEnds {
+            input: stream.try_clone().expect("a descriptor").into(),
+            output: stream.into(),
+        };
+        let tell = tell.clone();
+        let on_loss = move |loss| drop(tell.send(loss));
+        node.meet_by_stream(peer.id, ends, side, PEER_TIMEOUT, on_loss).expect("a stream")
+    };
+    let (here, there) = UnixStream::pair().expect("two sockets");
+    let ender = meet(parent, child, here, StreamSide::Starter);
+    meet(child, parent, there, StreamSide::Started);
+    ENDERS.lock().expect("the list").push((child.id, ender, lost));
+    child
+}
+
+#[cfg(feature = "hosts")]
+static ENDERS: Mutex<Vec<(NodeId, StreamEnder, mpsc::Receiver<LinkLoss>)>> = Mutex::new(Vec::new());
+
+/// Ends a child that says nothing more. The messages on their way come first.
+fn ended(here: &'static Node, id: NodeId, departure: Departure, process: &str, message: &str) {
+    #[cfg(feature = "hosts")]
+    {
+        let mut enders = ENDERS.lock().expect("the list");
+        let at = enders.iter().position(|(child, ..)| *child == id);
+        let ender = at.map(|at| enders.swap_remove(at));
+        drop(enders);
+        if let Some((_, ender, lost)) = ender {
+            ender.end();
+            assert_eq!(lost.recv(), Ok(LinkLoss::Ended));
+        }
+    }
+    here.ended(id, false, departure, process.to_owned(), message.to_owned());
+}
+
+/// Runs all other tests of this file again. A failed one may hold others up, so another OS process
+/// runs them.
+#[cfg(feature = "hosts")]
+#[test]
+fn all_of_this_holds_by_streams_too() {
+    if std::env::var_os(BY_STREAM).is_some() {
+        return;
+    }
+    let exe = std::env::current_exe().expect("this test");
+    let this = module_path!().split_once("::").expect("a crate").1;
+    let run = std::process::Command::new(exe)
+        .arg(format!("{this}::"))
+        .env(BY_STREAM, "1")
+        .output()
+        .expect("the tests again");
+    let said = String::from_utf8_lossy(&run.stdout);
+    let passed = said.matches("... ok").count();
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success() && passed > 20, "{passed} passed:\n{said}\n{errors}");
 }
 
 /// A thread of the node. If it does not end, it is killed with the whole test.
@@ -604,7 +678,7 @@ fn what_a_dead_child_held_is_given_up() {
         drop(channel);
         assert_eq!(reader.read(), Ok(1));
         other.join();
-        here.ended(there.id(), false, departure, "main/child".into(), "signal: 9".into());
+        ended(here, there.id(), departure, "main/child", "signal: 9");
         let ended = reader.read().expect_err("nobody is left");
         match departure {
             Departure::Retires => assert_eq!(ended, Termination::Retired),
@@ -631,17 +705,11 @@ fn ten_thousand_dead_are_not_all_remembered() {
     });
     let gift = gifts.reader().read().expect("an end");
     home.join();
-    here.ended(there.id(), false, Departure::Poisons, "main/home".into(), "aborted".into());
+    ended(here, there.id(), Departure::Poisons, "main/home", "aborted");
     // Many more die.
     for n in 0..10_000 {
         let prepared = here.prepare().expect("memory");
-        here.ended(
-            prepared.id,
-            false,
-            Departure::Poisons,
-            format!("main/child {n}"),
-            "exit: 1".into(),
-        );
+        ended(here, prepared.id, Departure::Poisons, &format!("main/child {n}"), "exit: 1");
     }
     let inner = here.lock();
     let remembered = (inner.deaths.dead.len(), inner.causes.lost.len(), inner.machine.dead());
@@ -666,7 +734,7 @@ fn the_death_of_a_sibling_reaches_everybody() {
     let other = run_on(second, &gift, |reader: Reader<u64>| reader.read());
     home.join();
     thread::sleep(Duration::from_millis(5));
-    here.ended(first.id(), false, Departure::Poisons, "main/home".into(), "aborted".into());
+    ended(here, first.id(), Departure::Poisons, "main/home", "aborted");
     let ended = other.join().expect_err("its home is gone");
     assert!(format!("{ended:#}").contains("`main/home` was lost: aborted"), "{ended:#}");
     let late = gift.read().expect_err("its home is gone");

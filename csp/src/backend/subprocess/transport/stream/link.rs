@@ -1,0 +1,314 @@
+//! A link that is one reliable stream of bytes, or two, one each way.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::frame::StreamLimits;
+use super::frames::{Frames, LinkLoss, StreamSide};
+use super::streams::{self, SharedStream, now};
+use crate::backend::subprocess::protocol::{NodeId, Wild};
+use crate::backend::subprocess::transport::inbox::StreamNews;
+use crate::backend::subprocess::transport::link::{LeftMessages, Link, News, Outgoing};
+use crate::backend::subprocess::transport::mailbox::Mailbox;
+use crate::backend::subprocess::transport::ring::Peek;
+use crate::channel::far::Bytes;
+
+pub(in crate::backend::subprocess) struct StreamLink {
+    shared: Arc<SharedStream>,
+    /// Something was sent, and the thread that writes has not been asked.
+    has_sent: bool,
+}
+
+/// The two descriptors of a stream.
+pub(in crate::backend::subprocess) struct StreamEnds {
+    pub(in crate::backend::subprocess) input: OwnedFd,
+    pub(in crate::backend::subprocess) output: OwnedFd,
+}
+
+/// The node that has a link: where it is told of news, and how it waits.
+#[derive(Clone, Copy)]
+pub(in crate::backend::subprocess) struct StreamOwner {
+    pub(in crate::backend::subprocess) news: &'static StreamNews,
+    pub(in crate::backend::subprocess) mailbox: &'static Mailbox,
+}
+
+/// Ends a link whose peer is known to be dead.
+pub(in crate::backend::subprocess) struct StreamEnder(Arc<SharedStream>);
+
+impl StreamEnder {
+    /// Has everything read that the peer has left in the stream. Then the link is lost.
+    pub(in crate::backend::subprocess) fn end(&self) {
+        self.0.end();
+    }
+}
+
+impl StreamLink {
+    /// Makes the link to `peer`. `on_loss` is called once, after everything that the peer has sent
+    /// has come, on a thread that must not wait. It is not called if the link is dropped before.
+    pub(in crate::backend::subprocess) fn new(
+        ends: StreamEnds,
+        side: StreamSide,
+        timeout: Duration,
+        peer: NodeId,
+        owner: StreamOwner,
+        on_loss: impl FnOnce(LinkLoss) + Send + 'static,
+    ) -> io::Result<Self> {
+        let frames = Frames::new(side, timeout, StreamLimits::USUAL, now());
+        let shared = Arc::new(SharedStream::new(peer, frames, owner.news, owner.mailbox));
+        streams::add(ends.input, ends.output, Arc::clone(&shared), Box::new(on_loss))?;
+        Ok(Self { shared, has_sent: false })
+    }
+
+    pub(in crate::backend::subprocess) fn ender(&self) -> StreamEnder {
+        StreamEnder(Arc::clone(&self.shared))
+    }
+}
+
+impl Drop for StreamLink {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Link for StreamLink {
+    fn send(&mut self, head: &[u8], tail: Option<Bytes>) -> Result<(), Wild> {
+        self.has_sent = true;
+        let message = Outgoing { head: head.to_vec(), tail, sent: 0 };
+        self.shared.lock().frames.send(message)
+    }
+
+    /// Does nothing, because another thread writes as soon as there is room.
+    fn flush(&mut self) -> Result<(), Wild> {
+        Ok(())
+    }
+
+    fn news(&mut self) -> News {
+        if std::mem::take(&mut self.has_sent) {
+            self.shared.ask();
+        }
+        News { published: false, room: false, backed_up: false }
+    }
+
+    fn receive(&mut self, into: &mut Vec<u8>) -> Result<bool, Wild> {
+        let mut state = self.shared.lock();
+        let message = state.frames.receive(now());
+        state.is_told &= message.is_some();
+        let asks = state.frames.should_tell();
+        drop(state);
+        if asks {
+            self.shared.ask();
+        }
+        let has_come = message.is_some();
+        match message {
+            Some(message) => *into = message,
+            None => into.clear(),
+        }
+        Ok(has_come)
+    }
+
+    /// Returns nothing, because the news of all streams stand in one place.
+    fn peek(&self) -> Option<Peek> {
+        None
+    }
+
+    fn has_news(&self) -> bool {
+        self.shared.lock().is_told
+    }
+
+    /// Returns that nothing was received, because its peer waits for no room.
+    fn has_consumed(&self) -> bool {
+        false
+    }
+
+    fn is_backed_up(&self) -> bool {
+        let mut state = self.shared.lock();
+        let is_backed_up = state.frames.is_backed_up();
+        state.waits_for_room |= is_backed_up;
+        is_backed_up
+    }
+
+    fn left(&mut self) -> Result<LeftMessages, Wild> {
+        Ok(self.shared.lock().frames.left())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::super::frames::PEER_TIMEOUT;
+    use super::*;
+
+    struct Side {
+        link: StreamLink,
+        owner: StreamOwner,
+        lost: mpsc::Receiver<LinkLoss>,
+    }
+
+    const PEER: NodeId = NodeId(7);
+    /// Nothing takes so long.
+    const LONG: Duration = Duration::from_secs(300);
+
+    fn side(ends: StreamEnds, side: StreamSide, timeout: Duration) -> Side {
+        let (news, mailbox) = (StreamNews::default(), Mailbox::default());
+        let owner =
+            StreamOwner { news: Box::leak(Box::new(news)), mailbox: Box::leak(Box::new(mailbox)) };
+        let (tell, lost) = mpsc::channel();
+        let on_loss = move |loss| drop(tell.send(loss));
+        let link = StreamLink::new(ends, side, timeout, PEER, owner, on_loss).expect("a stream");
+        Side { link, owner, lost }
+    }
+
+    fn of_socket(socket: UnixStream) -> StreamEnds {
+        StreamEnds {
+            input: socket.try_clone().expect("a descriptor").into(),
+            output: socket.into(),
+        }
+    }
+
+    fn sockets() -> (StreamEnds, StreamEnds) {
+        let (here, there) = UnixStream::pair().expect("two sockets");
+        (of_socket(here), of_socket(there))
+    }
+
+    fn pipes() -> (StreamEnds, StreamEnds) {
+        let (to, from) = (std::io::pipe().expect("a pipe"), std::io::pipe().expect("a pipe"));
+        let here = StreamEnds { input: from.0.into(), output: to.1.into() };
+        (here, StreamEnds { input: to.0.into(), output: from.1.into() })
+    }
+
+    fn pair((here, there): (StreamEnds, StreamEnds), timeout: Duration) -> (Side, Side) {
+        (side(here, StreamSide::Starter, timeout), side(there, StreamSide::Started, timeout))
+    }
+
+    impl Side {
+        fn send(&mut self, message: &[u8]) {
+            self.link.send(&message[..1], Some(Bytes::copy(&message[1..]))).expect("short");
+            assert_eq!(self.link.news(), News { published: false, room: false, backed_up: false });
+        }
+
+        /// Waits until the node is told of news, and takes all messages.
+        fn receive(&mut self) -> Vec<Vec<u8>> {
+            while self.owner.news.is_empty() {
+                thread::yield_now();
+            }
+            assert!(self.owner.news.take().iter().all(|peer| *peer == PEER));
+            self.take()
+        }
+
+        fn take(&mut self) -> Vec<Vec<u8>> {
+            let (mut all, mut message) = (Vec::new(), Vec::new());
+            while self.link.receive(&mut message).expect("tame") {
+                all.push(message.clone());
+            }
+            all
+        }
+
+        fn loss(&self) -> LinkLoss {
+            self.lost.recv_timeout(LONG).expect("a loss")
+        }
+    }
+
+    fn message(number: usize) -> Vec<u8> {
+        vec![number as u8; [1, 40, 300_000, 9, 65_520, 2_000_000][number % 6]]
+    }
+
+    #[test]
+    fn messages_cross_pipes_and_sockets_both_ways_at_once() {
+        for ends in [pipes(), sockets()] {
+            let (mut one, mut other) = pair(ends, PEER_TIMEOUT);
+            let run = |side: &mut Side| {
+                (0..60).for_each(|number| side.send(&message(number)));
+                let mut received = Vec::new();
+                while received.len() < 60 {
+                    received.extend(side.receive());
+                }
+                assert!(received.into_iter().eq((0..60).map(message)));
+            };
+            thread::scope(|scope| {
+                scope.spawn(|| run(&mut one));
+                run(&mut other);
+            });
+        }
+    }
+
+    #[test]
+    fn a_link_is_lost_after_all_that_was_said() {
+        for ends in [pipes(), sockets()] {
+            let (mut one, mut other) = pair(ends, PEER_TIMEOUT);
+            (0..20).for_each(|number| other.send(&message(number)));
+            let mut received = Vec::new();
+            while received.len() < 5 {
+                received.extend(one.receive());
+            }
+            // It was all written.
+            while other.link.is_backed_up() {
+                received.extend(one.take());
+                thread::yield_now();
+            }
+            drop(other);
+            assert_eq!(one.loss(), LinkLoss::Ended);
+            received.extend(one.take());
+            assert!(received.into_iter().eq((0..20).map(message)));
+        }
+    }
+
+    #[test]
+    fn a_silent_peer_is_lost_by_both_sides() {
+        let timeout = Duration::from_millis(60);
+        for role in [StreamSide::Starter, StreamSide::Started] {
+            let (ends, silent) = UnixStream::pair().expect("two sockets");
+            let mut one = side(of_socket(ends), role, timeout);
+            one.send(&message(2));
+            assert!(matches!(one.loss(), LinkLoss::Silent(time) if time >= timeout));
+            // The stream took none of its last bytes, or it took all.
+            let LeftMessages { unsent, unknown } = one.link.left().expect("messages");
+            assert_eq!([unsent, unknown].concat(), [message(2)]);
+            drop(silent);
+        }
+    }
+
+    #[test]
+    fn nonsense_ends_the_link_and_is_told() {
+        let (ends, mut wild) = UnixStream::pair().expect("two sockets");
+        let one = side(of_socket(ends), StreamSide::Starter, PEER_TIMEOUT);
+        wild.write_all(b"SSH-2.0-OpenSSH_9.6\r\n").expect("a socket");
+        assert!(matches!(one.loss(), LinkLoss::Wild(_)));
+        // Its stream is closed.
+        wild.set_read_timeout(Some(LONG)).expect("a socket");
+        let mut rest = Vec::new();
+        let _ = wild.read_to_end(&mut rest);
+        assert!(rest.len() < 100);
+    }
+
+    #[test]
+    fn sending_never_waits_for_a_peer_that_does_not_read() {
+        let (ends, there) = UnixStream::pair().expect("two sockets");
+        let mut one = side(of_socket(ends), StreamSide::Starter, PEER_TIMEOUT);
+        for number in 0..60 {
+            one.send(&message(number));
+        }
+        assert!(one.link.is_backed_up());
+        drop(there);
+        assert_eq!(one.loss(), LinkLoss::Ended);
+        let LeftMessages { unsent, unknown } = one.link.left().expect("messages");
+        assert!(unknown.into_iter().chain(unsent).eq((0..60).map(message)));
+    }
+
+    #[test]
+    fn an_end_that_is_asked_for_comes_after_what_is_in_the_stream() {
+        let (mut one, mut other) = pair(pipes(), PEER_TIMEOUT);
+        (0..3).for_each(|number| other.send(&[number; 9]));
+        while other.link.is_backed_up() {
+            thread::yield_now();
+        }
+        one.link.ender().end();
+        assert_eq!(one.loss(), LinkLoss::Ended);
+        assert_eq!(one.take(), [[0; 9], [1; 9], [2; 9]]);
+    }
+}

@@ -1,0 +1,154 @@
+//! The messages that go out, until the peer has handled them.
+
+use std::collections::VecDeque;
+
+use super::frame::{FrameHead, FrameKind, HEAD, StreamLimits};
+use crate::backend::subprocess::protocol::Wild;
+use crate::backend::subprocess::transport::link::{LeftMessages, Outgoing};
+
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash, Debug))]
+pub(super) struct Sending {
+    limits: StreamLimits,
+    /// Messages of which not all bytes have been put out. Only the first may have begun.
+    queue: VecDeque<Outgoing>,
+    has_begun: bool,
+    /// Messages that were put out and that the peer has not handled, as far as is known, each with
+    /// the place of its end in the stream.
+    out: VecDeque<(u64, Outgoing)>,
+    /// The weight of the messages that have begun and are not handled.
+    unhandled: usize,
+    /// The bytes that were put out, and those that the stream has taken, ever.
+    put: u64,
+    written: u64,
+    /// The number of messages that the peer has handled, ever.
+    handled: u64,
+    #[cfg(test)]
+    pub(super) fault: super::model::FrameFault,
+}
+
+impl Sending {
+    pub(super) fn new(limits: StreamLimits) -> Self {
+        Self {
+            limits,
+            queue: VecDeque::new(),
+            has_begun: false,
+            out: VecDeque::new(),
+            unhandled: 0,
+            put: 0,
+            written: 0,
+            handled: 0,
+            #[cfg(test)]
+            fault: Default::default(),
+        }
+    }
+
+    pub(super) fn send(&mut self, message: Outgoing) -> Result<(), Wild> {
+        if message.length() > self.limits.longest {
+            return Err(Wild("a message longer than any"));
+        }
+        self.queue.push_back(message);
+        Ok(())
+    }
+
+    /// Returns the most weight that the peer has unhandled.
+    pub(super) fn window(&self) -> usize {
+        self.limits.window
+    }
+
+    /// Returns whether something waits to be taken by the stream.
+    pub(super) fn is_backed_up(&self) -> bool {
+        !self.queue.is_empty() || self.written < self.put
+    }
+
+    /// Puts a frame without a message out.
+    pub(super) fn put_frame(
+        &mut self,
+        kind: FrameKind,
+        handled: u64,
+        body: &[u8],
+        to: &mut Vec<u8>,
+    ) {
+        let before = to.len();
+        FrameHead { kind, length: body.len(), handled }.put(to);
+        to.extend_from_slice(body);
+        self.put += (to.len() - before) as u64;
+    }
+
+    /// Puts pieces of messages out, as many as the peer may have unhandled. `handled`: the count
+    /// that goes with each.
+    pub(super) fn put_pieces(&mut self, handled: u64, to: &mut Vec<u8>) {
+        // A stream takes about one long frame at once.
+        while to.len() < self.limits.body + HEAD {
+            let Some(message) = self.queue.front_mut() else { return };
+            let weight = self.limits.weight(message.length());
+            if !self.has_begun {
+                if self.unhandled > 0 && self.unhandled + weight > self.limits.window {
+                    return;
+                }
+                self.has_begun = true;
+                self.unhandled += weight;
+            }
+            // The next piece, and perhaps the end of the message.
+            let end = message.length().min(message.sent + self.limits.body);
+            let is_last = end == message.length();
+            let kind = if is_last { FrameKind::Last } else { FrameKind::Piece };
+            let before = to.len();
+            FrameHead { kind, length: end - message.sent, handled }.put(to);
+            message.part(message.sent, end).iter().for_each(|part| to.extend_from_slice(part));
+            message.sent = end;
+            self.put += (to.len() - before) as u64;
+            if is_last && let Some(message) = self.queue.pop_front() {
+                self.has_begun = false;
+                self.out.push_back((self.put, message));
+            }
+        }
+    }
+
+    /// Records that the stream has taken so many bytes more.
+    pub(super) fn written(&mut self, bytes: usize) {
+        self.written += bytes as u64;
+        debug_assert!(self.written <= self.put, "only what was put out can be written");
+    }
+
+    /// Records that the peer has handled so many messages, ever.
+    pub(super) fn handled(&mut self, count: u64) -> Result<(), Wild> {
+        if count < self.handled {
+            return Err(Wild("less handled than before"));
+        }
+        while self.handled < count {
+            match self.out.front() {
+                Some((end, _)) if *end <= self.written => {}
+                _ => return Err(Wild("more handled than was sent")),
+            }
+            if let Some((_, message)) = self.out.pop_front() {
+                self.unhandled -= self.limits.weight(message.length());
+            }
+            self.handled += 1;
+        }
+        Ok(())
+    }
+
+    /// Returns the messages that the peer has not handled, or may not have. A message of which the
+    /// stream has not taken the last byte can't have been handled.
+    pub(super) fn left(&mut self) -> LeftMessages {
+        let written = self.written;
+        let is_sent = |end: u64| {
+            #[cfg(test)]
+            if self.fault == super::model::FrameFault::UnknownIsUnsent {
+                return false;
+            }
+            end <= written
+        };
+        let mut left = LeftMessages::default();
+        for (end, message) in std::mem::take(&mut self.out) {
+            let list = if is_sent(end) { &mut left.unknown } else { &mut left.unsent };
+            list.push(message.into_message());
+        }
+        #[cfg(test)]
+        if self.fault == super::model::FrameFault::ForgetsBegun && self.has_begun {
+            self.queue.pop_front();
+        }
+        left.unsent.extend(self.queue.drain(..).map(Outgoing::into_message));
+        left
+    }
+}

@@ -1,0 +1,409 @@
+//! The thread that reads and writes all streams of this OS process. It never waits for one of them: the
+//! descriptors do not block, and `epoll` tells which can go on.
+#![allow(unsafe_code)]
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{EventData, EventFlags};
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::frames::{Frames, LinkLoss};
+use crate::backend::subprocess::protocol::NodeId;
+use crate::backend::subprocess::transport::inbox::StreamNews;
+use crate::backend::subprocess::transport::mailbox::{Mailbox, Notified};
+use crate::system::helper::Helper;
+use crate::system::quiet;
+
+/// The bytes that are read at once.
+const READ: usize = 64 << 10;
+/// A stream with more to read lets the others have their turn after so many reads.
+const READS: usize = 16;
+
+/// Returns the time since the machine was started. It goes on while the machine sleeps, as it does for
+/// the peer.
+pub(super) fn now() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    let part = |number: i64| u64::try_from(number).unwrap_or(0);
+    Duration::from_secs(part(time.tv_sec)) + Duration::from_nanos(part(time.tv_nsec))
+}
+
+/// The part of a link that the thread and the node share.
+pub(super) struct SharedStream {
+    number: u64,
+    peer: NodeId,
+    news: &'static StreamNews,
+    mailbox: &'static Mailbox,
+    state: Mutex<StreamState>,
+    /// The thread has been asked to look.
+    asked: AtomicBool,
+}
+
+pub(super) struct StreamState {
+    pub(super) frames: Frames,
+    /// The node has been told that there is something to receive.
+    pub(super) is_told: bool,
+    /// The node waits until the stream has taken everything.
+    pub(super) waits_for_room: bool,
+}
+
+impl SharedStream {
+    pub(super) fn new(
+        peer: NodeId,
+        frames: Frames,
+        news: &'static StreamNews,
+        mailbox: &'static Mailbox,
+    ) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let state = StreamState { frames, is_told: false, waits_for_room: false };
+        Self {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            peer,
+            news,
+            mailbox,
+            state: Mutex::new(state),
+            asked: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, StreamState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the thread look what there is to write.
+    pub(super) fn ask(&self) {
+        if !self.asked.swap(true, Ordering::SeqCst) {
+            tell(StreamJob::Look(self.number));
+        }
+    }
+
+    /// Ends the link once everything has been read that is there, because the peer is known to be
+    /// dead.
+    pub(super) fn end(&self) {
+        tell(StreamJob::End(self.number));
+    }
+
+    /// Ends the link, because the node has no use for it any more. Nobody is told of its loss.
+    pub(super) fn close(&self) {
+        tell(StreamJob::Close(self.number));
+    }
+
+    fn tell_node(&self) {
+        self.news.put(self.peer);
+        if self.mailbox.notify() == Notified::Unattended {
+            self.mailbox.ring();
+        }
+    }
+}
+
+/// The function that is called, once, when a link is lost. It runs on the thread of all streams.
+pub(super) type OnLoss = Box<dyn FnOnce(LinkLoss) + Send>;
+
+/// The part of a link that the thread alone has.
+struct Stream {
+    input: OwnedFd,
+    output: OwnedFd,
+    shared: Arc<SharedStream>,
+    /// Bytes that were put out, from `taken` on not yet taken by the stream.
+    out: Vec<u8>,
+    taken: usize,
+    is_blocked: bool,
+    /// The time at which it has something to do though nothing happens.
+    due: Duration,
+    on_loss: OnLoss,
+}
+
+enum StreamJob {
+    Add(Stream),
+    Look(u64),
+    End(u64),
+    Close(u64),
+}
+
+/// The mark of the descriptor that wakes the thread.
+const WAKE: u64 = 0;
+
+/// Returns the mark of a descriptor of a stream: its number, and which of the two it is.
+fn mark(number: u64, is_output: bool) -> EventData {
+    EventData::new_u64(number << 1 | u64::from(is_output))
+}
+
+struct Common {
+    epoll: OwnedFd,
+    wake: OwnedFd,
+    is_woken: AtomicBool,
+    jobs: Mutex<Vec<StreamJob>>,
+}
+
+static COMMON: OnceLock<Common> = OnceLock::new();
+static THREAD: Helper = Helper::new("csp streams", 256 << 10);
+
+fn make_common() -> io::Result<Common> {
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+    epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
+    Ok(Common { epoll, wake, is_woken: AtomicBool::new(false), jobs: Mutex::default() })
+}
+
+fn common() -> io::Result<&'static Common> {
+    match COMMON.get() {
+        Some(common) => Ok(common),
+        None => {
+            // If two threads make it, one has made it for nothing.
+            let made = make_common()?;
+            Ok(COMMON.get_or_init(|| made))
+        }
+    }
+}
+
+/// Begins to read and write a stream.
+pub(super) fn add(
+    input: OwnedFd,
+    output: OwnedFd,
+    shared: Arc<SharedStream>,
+    on_loss: OnLoss,
+) -> io::Result<()> {
+    let common = common()?;
+    ioctl_fionbio(&input, true)?;
+    ioctl_fionbio(&output, true)?;
+    THREAD.need(move || serve(common))?;
+    // The thread may hear of both before it knows the stream. It forgets what it does not know.
+    let number = shared.number;
+    let stream = Stream {
+        input,
+        output,
+        shared,
+        out: Vec::new(),
+        taken: 0,
+        is_blocked: false,
+        due: Duration::MAX,
+        on_loss,
+    };
+    epoll::add(&common.epoll, &stream.input, mark(number, false), EventFlags::empty())?;
+    epoll::add(&common.epoll, &stream.output, mark(number, true), EventFlags::empty())?;
+    tell(StreamJob::Add(stream));
+    Ok(())
+}
+
+fn tell(job: StreamJob) {
+    let Some(common) = COMMON.get() else { return };
+    common.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+    if !common.is_woken.swap(true, Ordering::SeqCst) {
+        let _ = rustix::io::write(&common.wake, &1_u64.to_ne_bytes());
+    }
+}
+
+/// The news of a stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StreamEvent {
+    /// There may be something to write.
+    Write,
+    /// There may be something to read, too.
+    Read,
+    /// The peer has closed its side.
+    Closed,
+}
+
+fn serve(common: &'static Common) {
+    quiet::ignore_this_thread();
+    ignore_broken_pipes();
+    let mut streams: HashMap<u64, Stream> = HashMap::new();
+    let (mut events, mut buffer) = (Vec::with_capacity(64), Vec::with_capacity(READ));
+    // No stream is due earlier.
+    let mut due = Duration::MAX;
+    loop {
+        // The wait.
+        events.clear();
+        let wait = (due != Duration::MAX).then(|| due.saturating_sub(now()));
+        let wait = wait.map(|wait| Timespec {
+            tv_sec: wait.as_secs().cast_signed(),
+            tv_nsec: wait.subsec_nanos().into(),
+        });
+        let _ = epoll::wait(&common.epoll, spare_capacity(&mut events), wait.as_ref());
+        // The nodes' wishes.
+        let mut look = Vec::new();
+        if events.iter().any(|event| event.data.u64() == WAKE) {
+            let _ = rustix::io::read(&common.wake, &mut [0; 8]);
+            common.is_woken.store(false, Ordering::SeqCst);
+            let jobs = std::mem::take(&mut *lock(&common.jobs));
+            for job in jobs {
+                match job {
+                    StreamJob::Add(stream) => {
+                        let number = stream.shared.number;
+                        let mark = mark(number, false);
+                        let _ = epoll::modify(&common.epoll, &stream.input, mark, EventFlags::IN);
+                        streams.insert(number, stream);
+                        look.push((number, StreamEvent::Read));
+                    }
+                    StreamJob::Look(number) => look.push((number, StreamEvent::Write)),
+                    StreamJob::End(number) => look.push((number, StreamEvent::Closed)),
+                    StreamJob::Close(number) => drop(streams.remove(&number)),
+                }
+            }
+        }
+        // The streams that can go on, and those whose time has come.
+        look.extend(events.iter().filter_map(what_happened));
+        let now = now();
+        if now >= due {
+            let is_due = streams.values().filter(|stream| stream.due <= now);
+            look.extend(is_due.map(|stream| (stream.shared.number, StreamEvent::Write)));
+            let later = streams.values().map(|stream| stream.due).filter(|due| *due > now);
+            due = later.min().unwrap_or(Duration::MAX);
+        }
+        for (number, event) in look {
+            let Some(stream) = streams.get_mut(&number) else { continue };
+            match stream.go_on(common, event, &mut buffer) {
+                Ok(next) => {
+                    stream.due = next;
+                    due = due.min(next);
+                }
+                Err(loss) => {
+                    if let Some(Stream { on_loss, .. }) = streams.remove(&number) {
+                        on_loss(loss);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn what_happened(event: &epoll::Event) -> Option<(u64, StreamEvent)> {
+    let (mark, flags) = (event.data.u64(), event.flags);
+    let is_output = mark & 1 == 1;
+    let is_closed = flags.intersects(EventFlags::ERR | EventFlags::HUP);
+    let what = match (is_output, is_closed) {
+        _ if mark == WAKE => return None,
+        (true, true) => StreamEvent::Closed,
+        (true, false) => StreamEvent::Write,
+        (false, _) => StreamEvent::Read,
+    };
+    Some((mark >> 1, what))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writing to a peer that is gone is an error, and not the death of a program that has not asked for
+/// it.
+fn ignore_broken_pipes() {
+    // SAFETY: the set is this thread's own, and is made before it is used.
+    unsafe {
+        let mut signals = std::mem::zeroed();
+        libc::sigemptyset(&raw mut signals);
+        libc::sigaddset(&raw mut signals, libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, std::ptr::null_mut());
+    }
+}
+
+impl Stream {
+    /// Reads what is there and writes what there is room for. Returns the time at which it has
+    /// something to do though nothing happens, or why the link is lost.
+    fn go_on(
+        &mut self,
+        common: &Common,
+        event: StreamEvent,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Duration, LinkLoss> {
+        self.shared.asked.store(false, Ordering::SeqCst);
+        let went = match event {
+            StreamEvent::Write => self.write(common),
+            StreamEvent::Read => self.read(Some(READS), buffer).and_then(|()| self.write(common)),
+            StreamEvent::Closed => Err(LinkLoss::Ended),
+        };
+        if went.is_err() {
+            // The peer's last words are still there.
+            let _ = self.read(None, buffer);
+        }
+        let mut state = self.shared.lock();
+        if let Err(loss) = went {
+            state.frames.lose(loss);
+        }
+        match state.frames.loss(now()) {
+            Some(loss) => Err(loss.clone()),
+            None => Ok(state.frames.due(self.is_blocked)),
+        }
+    }
+
+    /// Reads a few times, or all that is there.
+    fn read(&mut self, times: Option<usize>, buffer: &mut Vec<u8>) -> Result<(), LinkLoss> {
+        for _ in 0..times.unwrap_or(usize::MAX) {
+            buffer.clear();
+            match rustix::io::read(&self.input, spare_capacity(buffer)) {
+                Ok(0) => return Err(LinkLoss::Ended),
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::CONNRESET) => return Err(LinkLoss::Ended),
+                Err(error) => return Err(LinkLoss::Failed(io::Error::from(error).to_string())),
+            }
+            let mut state = self.shared.lock();
+            let now = now();
+            state.frames.input(now, buffer);
+            let is_over = state.frames.loss(now).is_some();
+            let tells = state.frames.has_ready() && !std::mem::replace(&mut state.is_told, true);
+            drop(state);
+            if tells {
+                self.shared.tell_node();
+            }
+            // `epoll` tells if there is more.
+            if is_over || times.is_some() && buffer.len() < READ {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, common: &Common) -> Result<(), LinkLoss> {
+        loop {
+            // The next bytes.
+            if self.taken == self.out.len() {
+                self.taken = 0;
+                self.out.clear();
+                let mut state = self.shared.lock();
+                state.frames.output(now(), &mut self.out);
+                let has_room = state.waits_for_room && !state.frames.is_backed_up();
+                state.waits_for_room &= !has_room;
+                drop(state);
+                if has_room {
+                    self.shared.tell_node();
+                }
+                if self.out.is_empty() {
+                    return Ok(());
+                }
+            }
+            // The stream takes some of them.
+            match rustix::io::write(&self.output, &self.out[self.taken..]) {
+                Ok(count) => {
+                    self.taken += count;
+                    self.shared.lock().frames.written(count);
+                    self.wait_for_room(common, false);
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    self.wait_for_room(common, true);
+                    return Ok(());
+                }
+                Err(Errno::PIPE | Errno::CONNRESET) => return Err(LinkLoss::Ended),
+                Err(error) => return Err(LinkLoss::Failed(io::Error::from(error).to_string())),
+            }
+        }
+    }
+
+    /// Has `epoll` tell when the stream takes something again, or not.
+    fn wait_for_room(&mut self, common: &Common, is_blocked: bool) {
+        if self.is_blocked != is_blocked {
+            self.is_blocked = is_blocked;
+            let flags = if is_blocked { EventFlags::OUT } else { EventFlags::empty() };
+            let mark = mark(self.shared.number, true);
+            let _ = epoll::modify(&common.epoll, &self.output, mark, flags);
+        }
+    }
+}
