@@ -320,6 +320,7 @@ impl Scheduler {
                 // SAFETY: nobody else knows the coroutine yet.
                 unsafe { *coroutine.fiber.get() = Some(fiber) };
                 self.live.set(self.live.get() + 1);
+                self.share.makes_stack();
                 Ok(coroutine)
             }
             Err(why) => {

@@ -58,6 +58,8 @@ impl Share {
     #[inline(always)]
     pub(in crate::backend::coroutines) fn ends(&self) {}
     #[inline(always)]
+    pub(in crate::backend::coroutines) fn makes_stack(&self) {}
+    #[inline(always)]
     pub(in crate::backend::coroutines) fn run_measured<S>(&self, _: &S, _: &Arc<dyn Work>, _: usize) {}
     #[inline(always)]
     pub(in crate::backend::coroutines) fn next_stack(&self, first: impl FnOnce() -> Option<usize>) -> Option<usize> { first() }

@@ -35,11 +35,12 @@ trait Gauge {
     fn turns(&self) -> Turns;
 }
 
-/// The number of turns of a scheduler, of jobs that it started among them, and of processes that have begun.
+/// The number of turns of a scheduler, of jobs that it started among them, of processes that have begun, and of stacks that it made.
 #[derive(Clone, Copy)]
 struct Turns {
     all: u32,
     begun: u32,
+    stacks: u32,
 }
 
 /// The state of a scheduler, as it was read between two moments.
@@ -92,6 +93,10 @@ impl Sighting {
             _ => took,
         };
         let (now, before) = (self.turns, before.turns);
+        // The system gives memory to a new stack. That takes as long as many turns, and says nothing of those.
+        if now.stacks != before.stacks {
+            return false;
+        }
         let begun = now.begun.wrapping_sub(before.begun);
         let turns = now.all.wrapping_sub(before.all);
         let turns = turns.saturating_add(begun.saturating_mul(BEGINNING));
@@ -113,6 +118,7 @@ impl Gauge for Scheduler {
         Turns {
             all: all.wrapping_add(self.share.started.load(Ordering::Relaxed)),
             begun: self.share.begun.load(Ordering::Relaxed),
+            stacks: self.share.stacks.load(Ordering::Relaxed),
         }
     }
 }
@@ -202,6 +208,8 @@ mod tests {
         /// The same for all threads, because the whole machine stands still. The system counts that as CPU time.
         stalled: u32,
         lost: Cell<Duration>,
+        /// The number of stacks that it makes between two readings.
+        stacks: u32,
     }
 
     const STEP: Duration = Duration::from_nanos(50);
@@ -210,7 +218,7 @@ mod tests {
     fn planted(turn: Duration) -> Planted {
         let (now, lost, readings) = Default::default();
         let (began, share, suspended, stalled) = (Instant::now(), 1.0, u32::MAX, u32::MAX);
-        Planted { began, now, turn, share, readings, suspended, stalled, lost }
+        Planted { began, now, turn, share, readings, suspended, stalled, lost, stacks: 0 }
     }
 
     impl Planted {
@@ -248,7 +256,11 @@ mod tests {
         fn turns(&self) -> Turns {
             let worked = (self.passes() - self.lost.get()).mul_f64(self.share);
             let turns = worked.as_nanos() / self.turn.as_nanos();
-            Turns { all: u32::try_from(turns).expect("few"), begun: 0 }
+            Turns {
+                all: u32::try_from(turns).expect("few"),
+                begun: 0,
+                stacks: self.stacks * self.readings.get(),
+            }
         }
     }
 
@@ -268,6 +280,12 @@ mod tests {
         assert!(!Planted { share: 0.0, ..planted(turn) }.verdict());
         assert!(!Planted { share: 0.7, ..planted(turn) }.verdict());
         assert!(Planted { share: 0.9, ..planted(turn) }.verdict());
+    }
+
+    #[test]
+    fn new_stacks_are_no_evidence() {
+        let turn = Duration::from_micros(15);
+        assert!(!Planted { stacks: 1, ..planted(turn) }.verdict());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! - Only a thread that is at the queue of unstarted processes changes `bound` and `stealable`.
 //!
-//! - Only the scheduler's own thread writes `begun`, `ended` and `started`, and uses a `Cell`.
+//! - Only the scheduler's own thread writes `begun`, `ended`, `started` and `stacks`, and uses a `Cell`.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -32,6 +32,8 @@ pub(in crate::backend::coroutines) struct Share {
     /// The number of processes that have ended.
     pub(super) ended: AtomicU32,
     pub(super) started: AtomicU32,
+    /// The number of stacks that were made. A new stack is cold, and its first turn is long for that reason.
+    pub(super) stacks: AtomicU32,
     /// Processes that other schedulers have placed here, and their number.
     placed: Mutex<VecDeque<Unstarted>>,
     pub(super) to_come: AtomicUsize,
@@ -84,6 +86,7 @@ impl Share {
             ended: AtomicU32::new(0),
             begun: AtomicU32::new(0),
             started: AtomicU32::new(0),
+            stacks: AtomicU32::new(0),
             placed: Mutex::default(),
             to_come: AtomicUsize::new(0),
             news: Cell::new(false),
@@ -99,6 +102,11 @@ impl Share {
             generation: Cell::new(0),
             clock: AtomicI32::new(0),
         }
+    }
+
+    /// Counts a stack that was made here.
+    pub(in crate::backend::coroutines) fn makes_stack(&self) {
+        count(&self.stacks);
     }
 
     /// Counts processes that were put into the queue. The caller is at the queue.
