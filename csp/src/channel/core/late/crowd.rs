@@ -125,14 +125,15 @@ impl Crowd {
         for _ in 0..count {
             let waiter: &'static Waiter = Box::leak(Box::new(Waiter::single(context)));
             let offer: &'static Offer<u64> = Box::leak(Box::new(Offer::new(waiter, 0, false)));
-            // SAFETY: both stay where they are.
             if self.state.has_line(context) {
                 let (at, stamp) = self.state.comes_to_line(context.scheduler());
                 let lines = self.state.late.lines();
                 lines.standing += 1;
+                // SAFETY: both stay where they are.
                 unsafe { lines.each[at].readers.push(offer, stamp, false) };
                 self.came[scheduler].push((at, stamp));
             } else {
+                // SAFETY: as above.
                 unsafe { self.state.readers.push(offer) };
                 self.came[scheduler].push((0, EARLIEST));
             }
