@@ -10,24 +10,31 @@ const BAR: usize = 12;
 const STEP: usize = 17;
 
 /// The figure of one contender.
+#[derive(Debug)]
 pub struct Bar {
+    /// The contender.
     pub name: String,
+    /// In the unit of the panel's scale.
     pub length: f64,
+    /// The text behind the bar.
     pub figure: String,
 }
 
 /// The figures of one work.
+#[derive(Debug)]
 pub struct Panel {
+    /// The work.
     pub title: String,
     /// What the figures are, if that is not the same for all panels.
     pub unit: Option<String>,
+    /// The contenders, in the order in which they are drawn.
     pub bars: Vec<Bar>,
     /// The length of the longest bar that fits.
     pub scale: f64,
 }
 
 /// A picture, which grows downwards.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Picture {
     body: String,
     height: usize,
