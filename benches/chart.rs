@@ -25,7 +25,7 @@ pub struct Bar {
 pub struct Panel {
     /// The work.
     pub title: String,
-    /// What the figures are, if that is not the same for all panels.
+    /// The unit of the figures, if it is not the same for all panels.
     pub unit: Option<String>,
     /// The contenders, in the order in which they are drawn.
     pub bars: Vec<Bar>,

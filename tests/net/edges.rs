@@ -1,4 +1,4 @@
-//! What an event queue tells once only. A process that relies on what it knows must not wait for what nobody tells again.
+//! The events that an event queue tells once only. A process that relies on what it knows must not wait for what nobody tells again.
 
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::mem::MaybeUninit;

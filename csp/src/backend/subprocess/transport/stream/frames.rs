@@ -2,11 +2,15 @@
 //! many bytes the stream has taken, and what time it is.
 //!
 //! Four statements hold:
+//!
 //! - A message is received whole, once, in its order, or not at all.
+//!
 //! - A message that was not received is told as unsent or unknown once the link is lost. The peer
 //!   has not received an unsent one.
+//!
 //! - A side that was started receives nothing from the moment on at which its starter may give it
 //!   up.
+//!
 //! - Bytes that follow no rule lose the link, and nothing else. They take no more memory than they
 //!   are long.
 
