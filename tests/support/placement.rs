@@ -13,8 +13,6 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Debug)]
 pub struct Placement {
     backends: &'static [Backend],
-    /// OS processes are linked by streams.
-    by_stream: bool,
     kinds: Kinds,
     placed: Arc<AtomicUsize>,
     note: Arc<Mutex<String>>,
@@ -51,11 +49,6 @@ impl Placement {
         Self::on(&[Backend::Subprocess])
     }
 
-    /// Runs every process in an OS process of its own, linked by a stream as one on another host would be.
-    pub fn streams() -> Self {
-        Self { by_stream: true, ..Self::os_processes() }
-    }
-
     /// Uses OS processes, coroutines and threads by turns.
     pub fn all_mixed() -> Self {
         Self::on(&[Backend::Subprocess, Backend::Coroutine, Backend::Thread])
@@ -89,7 +82,7 @@ impl Placement {
 
     fn on(backends: &'static [Backend]) -> Self {
         let (kinds, placed, note) = <_>::default();
-        Self { backends, by_stream: false, kinds, placed, note }
+        Self { backends, kinds, placed, note }
     }
 
     /// Applies the kinds of this law to all processes that this thread makes from now on. A thread on which the law has not begun
@@ -113,18 +106,8 @@ impl Placement {
         let turn = self.placed.fetch_add(1, Ordering::Relaxed);
         match self.backends {
             [] => csp::__private::on_none(process),
-            all => self.linked(process.on(all[turn % all.len()])),
+            all => process.on(all[turn % all.len()]),
         }
-    }
-
-    #[cfg(feature = "hosts")]
-    fn linked<A, R>(&self, process: Process<A, R>) -> Process<A, R> {
-        if self.by_stream { csp::__private::by_stream(process) } else { process }
-    }
-
-    #[cfg(not(feature = "hosts"))]
-    fn linked<A, R>(&self, process: Process<A, R>) -> Process<A, R> {
-        process
     }
 
     /// Makes `count` replicas of `process`, each on its own backend.
@@ -195,15 +178,13 @@ impl Serialize for Placement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let has = |backend| self.backends.contains(&backend);
         let all = [Backend::Subprocess, Backend::Coroutine, Backend::Thread, Backend::Cores];
-        (all.map(has), self.by_stream).serialize(serializer)
+        all.map(has).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Placement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (backends, by_stream) = <([bool; 4], bool)>::deserialize(deserializer)?;
-        Ok(match backends {
-            _ if by_stream => Self::streams(),
+        Ok(match <[bool; 4]>::deserialize(deserializer)? {
             [.., true] => Self::cores(),
             [true, false, false, _] => Self::os_processes(),
             [true, ..] => Self::all_mixed(),
