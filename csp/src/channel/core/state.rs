@@ -59,17 +59,6 @@ pub(super) const UNUSUAL: usize = 1 << (usize::BITS - 1);
 /// The largest capacity. No program has memory for so many values.
 pub(super) const MOST: usize = UNUSUAL - 1;
 
-/// The kind of a write, for a channel whose readers stand in lines.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Placing {
-    /// A write that does nothing else. It may wait for a reader that comes.
-    Plain,
-    /// An offer of a choice or a future. It waits behind other writers only.
-    Offer,
-    /// A value that came back.
-    Now,
-}
-
 /// The place where a reader finds a value.
 pub(crate) enum Found<T> {
     /// With this writer, which waits.
@@ -198,7 +187,7 @@ impl<T> State<T> {
 
     /// Finds a place for a value. A reader that waits has found the buffer empty.
     #[inline(always)]
-    pub(crate) fn place(&mut self, value: &Parcel<T>, whose: Placing) -> Placed<T> {
+    pub(crate) fn place(&mut self, value: &Parcel<T>) -> Placed<T> {
         if (self.capacity == 0 || self.has_room())
             && let Some(reader) = self.readers.commit_first()
         {
@@ -210,7 +199,7 @@ impl<T> State<T> {
             return Placed::InBuffer(ToldReaders::nobody());
         }
         if late::IS_POSSIBLE && self.capacity == UNUSUAL {
-            return self.place_late(value, whose);
+            return self.place_late(value, true);
         }
         Placed::Nowhere
     }
@@ -298,7 +287,7 @@ impl<T> State<T> {
             return;
         }
         let reader = match self.late.is_on() {
-            true => match self.place_late(value, Placing::Now) {
+            true => match self.place_late(value, false) {
                 Placed::With(reader) => return reader.wake_later(later),
                 Placed::InBuffer(_) => return,
                 Placed::Nowhere => None,

@@ -234,16 +234,8 @@ impl<T> ReaderLines<T> {
     /// Keeps a value ahead, and tells one reader of each scheduler.
     pub(super) fn keep(&mut self, value: T) -> ToldReaders<T> {
         self.ahead.push(self.now, value);
-        if is_planted("nobody is told") {
-            return ToldReaders::nobody();
-        }
-        self.tell_each()
-    }
-
-    /// Tells a reader of each scheduler that has readers, and of which none was told.
-    pub(super) fn tell_each(&mut self) -> ToldReaders<T> {
         let mut told = ToldReaders::nobody();
-        if is_planted("a line is not told of a writer") && self.told > 0 {
+        if is_planted("nobody is told") {
             return told;
         }
         for at in 0..self.each.len() {

@@ -22,8 +22,7 @@
 //!   *n*th value that is ahead. A reader keeps that if it takes the first value that came after it. If there are more readers than
 //!   values, the next value may be ahead.
 //! - If a line has a reader that came before the last value that is ahead, a reader of that line has been told.
-//! - If a writer waits, each line with readers has one that was told. A reader that finds no value ahead takes that of a writer.
-//! - While a writer waits and a reader was told, no later write overtakes it by a value ahead.
+//! - If a writer waits and there are more readers than values, a reader has been told. One that finds no value ahead takes that of a writer.
 //! - Poison, retirement and the way to another OS process tell all readers. They take what is ahead before they look at anything else.
 //! - No step looks at more readers or values than one for each line, however many there are. A thread that ends is an exception.
 //!

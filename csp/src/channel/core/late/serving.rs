@@ -1,6 +1,6 @@
 //! Values that are written to a channel with lines.
 
-use super::super::state::{Placed, Placing, State, UNUSUAL};
+use super::super::state::{Placed, State, UNUSUAL};
 use super::ahead::ValuesAhead;
 use super::lines::{Late, ReaderLines, SchedulerLine};
 use crate::commit::offer::Partner;
@@ -83,14 +83,14 @@ impl<T> State<T> {
     }
 
     /// Finds a place for a value at an unusual channel. The parcel is passed only to calls that are inlined, as in
-    /// [`write`](super::super::Core::write).
+    /// [`write`](super::super::Core::write). The value may wait with its writer if `may_wait` is true.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(in crate::channel::core) fn place_late(
         &mut self,
         value: &Parcel<T>,
-        whose: Placing,
+        may_wait: bool,
     ) -> Placed<T> {
-        match self.place_in_lines(value.open(), whose) {
+        match self.place_in_lines(value.open(), may_wait) {
             Ok(placed) => placed,
             Err(kept) => {
                 value.put(kept);
@@ -102,7 +102,7 @@ impl<T> State<T> {
     /// Does this. The error is the value that has no place.
     #[cold]
     #[inline(never)]
-    fn place_in_lines(&mut self, value: T, whose: Placing) -> Result<Placed<T>, T> {
+    fn place_in_lines(&mut self, value: T, may_wait: bool) -> Result<Placed<T>, T> {
         if self.ended.is_some() || self.away.is_some() || self.has_returned() {
             return Err(value);
         }
@@ -114,23 +114,12 @@ impl<T> State<T> {
         if lines.surplus() == 0 && !is_planted("more values than readers") {
             return Err(value);
         }
-        let context = park::current();
-        if let Some(reader) = lines.direct(context.scheduler()) {
+        if let Some(reader) = lines.direct(park::current().scheduler()) {
             self.hand(&reader, &Parcel::full(value));
             return Ok(Placed::With(reader));
         }
-        let waits = match whose {
-            Placing::Plain => !context.is_polled() && !std::thread::panicking(),
-            Placing::Offer => true,
-            Placing::Now => false,
-        };
-        let others =
-            lines.told > 0 && !self.writers.is_empty() && !is_planted("a writer overtakes");
-        let is_far = || whose == Placing::Plain && lines.is_far_ahead();
-        // A choice that reads and a writer do not both wait.
-        if waits && self.readers.is_empty() && (others || is_far()) {
-            // They get the lock once the writer stands.
-            drop(lines.tell_each());
+        // A choice and a writer do not both wait.
+        if may_wait && self.readers.is_empty() && lines.is_far_ahead() {
             return Err(value);
         }
         Ok(Placed::InBuffer(lines.keep(value)))

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::super::state::{Found, Placed, Placing, State};
+use super::super::state::{Found, Placed, State};
 use crate::commit::offer::{Offer, Partner};
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp, ToldReaders};
@@ -302,14 +302,9 @@ impl World {
         let turn = self.turn();
         let value = self.next_value(true);
         let parcel = Parcel::full(value);
-        let some_told = self.state.late.is_told() && self.state.readers.is_empty();
-        let has_writer = self.writers.iter().any(|(_, writer)| !writer.is_woken());
-        match self.state.place(&parcel, Placing::Plain) {
+        match self.state.place(&parcel) {
             Placed::With(partner) => partner.wake(),
-            Placed::InBuffer(told) => {
-                assert!(!some_told || !has_writer, "a writer that waits is overtaken");
-                told.wake();
-            }
+            Placed::InBuffer(told) => told.wake(),
             Placed::Nowhere => {
                 self.written.pop();
                 if self.writers.len() < self.cast.writers {
@@ -454,9 +449,6 @@ impl World {
         let more_readers = told.len() + standing.len() > lines.ahead.len();
         let nobody = writer_waits && more_readers && told.is_empty();
         assert!(!nobody, "a writer and a reader wait, and nobody is told");
-        let is_told = |at: &usize| told.iter().any(|(line, _)| line == at);
-        let untold = standing.iter().find(|(at, _)| writer_waits && !is_told(at));
-        assert!(untold.is_none(), "a writer waits, and nobody of a line is told");
         let Some(newest) = lines.ahead.newest() else { return };
         for (at, stamp) in &standing {
             let waits = *stamp < newest && !told.iter().any(|(line, _)| line == at);
