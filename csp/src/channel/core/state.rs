@@ -22,7 +22,6 @@ use crate::commit::queue::Queue;
 use crate::report::termination::Termination;
 use crate::wait::blocked::Side;
 use crate::wait::future::wakes::Wakes;
-use crate::wait::park::Context;
 use crate::wait::seen::holders::Holders;
 
 /// The fields that a rendezvous touches come first. With the lock they are one cache line.
@@ -127,13 +126,11 @@ impl<T> State<T> {
         }
     }
 
-    /// Finds a value for a reader. A value from the buffer is put into the parcel. An `extended` read keeps the room that it had. A
-    /// `plain` reader may have to stand behind others of its scheduler.
+    /// Finds a value for a reader. A value from the buffer is put into the parcel. An `extended` read keeps the room that it had.
     #[inline(always)]
     pub(crate) fn find<'a>(
         &mut self,
         extended: bool,
-        plain: Option<&'static Context>,
         to: impl FnOnce() -> &'a Parcel<T>,
     ) -> Found<T>
     where
@@ -143,8 +140,7 @@ impl<T> State<T> {
             return self.find_writer();
         }
         if self.buffer.is_empty() {
-            let behind = |context| self.stands_behind(context);
-            if late::IS_POSSIBLE && self.capacity == UNUSUAL && !plain.is_some_and(behind) {
+            if late::IS_POSSIBLE && self.capacity == UNUSUAL {
                 return self.find_writer();
             }
             return Found::Nothing;
@@ -199,7 +195,7 @@ impl<T> State<T> {
             return Placed::InBuffer(ToldReaders::nobody());
         }
         if late::IS_POSSIBLE && self.capacity == UNUSUAL {
-            return self.place_late(value, true);
+            return self.place_late(value);
         }
         Placed::Nowhere
     }
@@ -287,7 +283,7 @@ impl<T> State<T> {
             return;
         }
         let reader = match self.late.is_on() {
-            true => match self.place_late(value, false) {
+            true => match self.place_late(value) {
                 Placed::With(reader) => return reader.wake_later(later),
                 Placed::InBuffer(_) => return,
                 Placed::Nowhere => None,

@@ -137,10 +137,9 @@ fn a_read_that_began_later_gets_nothing() {
             move || read_on(2, &other),
             move || drop(last),
             move || {
-                is_on_scheduler(3);
                 let written = write(&writer, 1);
                 drop(writer);
-                (written, read(&own))
+                (written, read_on(3, &own))
             },
         )
     });

@@ -144,11 +144,10 @@ impl Crowd {
         self.state.place(&Parcel::full(value))
     }
 
-    /// Writes values of which it is not known who gets them. None waits with its writer.
+    /// Writes values of which it is not known who gets them.
     fn write_ahead(&mut self, count: usize) {
         for value in 0..count as u64 {
-            let placed = self.state.place_late(&Parcel::full(value), false);
-            assert!(matches!(placed, Placed::InBuffer(_)), "nobody is spare");
+            assert!(matches!(self.write(value), Placed::InBuffer(_)), "nobody is spare");
         }
     }
 

@@ -5,12 +5,7 @@
 //! and one reader of each scheduler is *told*: it is committed without a value. The first of them to go on takes the value, and tells
 //! the next reader of its scheduler.
 //!
-//! Few values are ahead while most readers are of one scheduler. Otherwise all values of a burst would be for the readers that stand, and
-//! readers that come a moment later on another scheduler would have nothing to do. The next writer waits. A reader that comes finds it,
-//! unless others of its own scheduler stand.
-//!
-//! A channel has lines from the moment at which a reader of a second scheduler stands. One with several reader ends has them from the first
-//! reader on that stands after threads beside its own have used the channel. Then plain reads of coroutines stand in the line
+//! A channel has lines from the moment at which a reader of a second scheduler stands. Then plain reads of coroutines stand in the line
 //! of their scheduler. All other readers stand in the queue. The first of them has its turn when it came before all in lines that can be served.
 //!
 //! A channel that one thread uses pays nothing for that. While that thread owns the lock, no reader asks for its line. A channel with lines is

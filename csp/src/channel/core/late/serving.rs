@@ -8,7 +8,7 @@ use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{BEHIND, ReaderLine, Stamp};
 use crate::sync::planted::is_planted;
 use crate::wait::future::wakes::Wakes;
-use crate::wait::park::{self, Context, SchedulerId};
+use crate::wait::park::{Context, SchedulerId};
 
 impl<T> State<T> {
     /// Returns whether the process that runs stands in a line, if it is a plain reader.
@@ -31,9 +31,7 @@ impl<T> State<T> {
         if home == SchedulerId::NONE && !is_planted("nobody looks for the owner's readers") {
             home = ReaderLine::scheduler_of(&self.readers);
         }
-        // A thread other than that of the reader has used the channel. It may write more than this reader's scheduler can do, and more
-        // readers are to come.
-        let is_first = home == SchedulerId::NONE && !has_lines_at_once(self.reader_ends);
+        let is_first = home == SchedulerId::NONE && !has_lines_at_once();
         if self.capacity != 0 || is_first || home == scheduler {
             self.late.home = scheduler;
             return false;
@@ -71,26 +69,11 @@ impl<T> State<T> {
         (lines.line_of(scheduler), now)
     }
 
-    /// Returns whether the plain reader with this context has to stand though a writer waits, because others of its scheduler stand.
-    #[cold]
-    #[inline(never)]
-    pub(in crate::channel::core) fn stands_behind(&self, context: &'static Context) -> bool {
-        let lines = self.late.lines.as_ref();
-        let is_behind = lines.is_some_and(|lines| lines.has_before(context.scheduler()));
-        is_behind
-            && self.ended.is_none()
-            && !is_planted("a reader takes what a writer kept for others")
-    }
-
     /// Finds a place for a value at an unusual channel. The parcel is passed only to calls that are inlined, as in
-    /// [`write`](super::super::Core::write). The value may wait with its writer if `may_wait` is true.
+    /// [`write`](super::super::Core::write).
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(in crate::channel::core) fn place_late(
-        &mut self,
-        value: &Parcel<T>,
-        may_wait: bool,
-    ) -> Placed<T> {
-        match self.place_in_lines(value.open(), may_wait) {
+    pub(in crate::channel::core) fn place_late(&mut self, value: &Parcel<T>) -> Placed<T> {
+        match self.place_in_lines(value.open()) {
             Ok(placed) => placed,
             Err(kept) => {
                 value.put(kept);
@@ -102,7 +85,7 @@ impl<T> State<T> {
     /// Does this. The error is the value that has no place.
     #[cold]
     #[inline(never)]
-    fn place_in_lines(&mut self, value: T, may_wait: bool) -> Result<Placed<T>, T> {
+    fn place_in_lines(&mut self, value: T) -> Result<Placed<T>, T> {
         if self.ended.is_some() || self.away.is_some() || self.has_returned() {
             return Err(value);
         }
@@ -114,13 +97,9 @@ impl<T> State<T> {
         if lines.surplus() == 0 && !is_planted("more values than readers") {
             return Err(value);
         }
-        if let Some(reader) = lines.direct(park::current().scheduler()) {
+        if let Some(reader) = lines.direct() {
             self.hand(&reader, &Parcel::full(value));
             return Ok(Placed::With(reader));
-        }
-        // A choice and a writer do not both wait.
-        if may_wait && self.readers.is_empty() && lines.is_far_ahead() {
-            return Err(value);
         }
         Ok(Placed::InBuffer(lines.keep(value)))
     }
@@ -181,10 +160,10 @@ impl<T> State<T> {
     }
 }
 
-/// Returns whether a channel that several threads use has lines from the first reader on. That is so in most models.
-fn has_lines_at_once(reader_ends: usize) -> bool {
+/// Returns whether a channel has lines from the first reader on. That is so in most models.
+fn has_lines_at_once() -> bool {
     #[cfg(all(test, loom))]
-    return crate::models::has_lines_at_once() && reader_ends > 0;
+    return crate::models::has_lines_at_once();
     #[cfg(not(all(test, loom)))]
-    return reader_ends > 1;
+    false
 }

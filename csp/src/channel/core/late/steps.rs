@@ -10,7 +10,7 @@ use crate::commit::offer::{Offer, Partner};
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp, ToldReaders};
 use crate::commit::waiter::{Outcome, Waiter};
-use crate::models::{begin_schedulers, is_on_scheduler, lines_come_later, most_for_one_are};
+use crate::models::{begin_schedulers, is_on_scheduler, lines_come_later};
 use crate::report::termination::Termination;
 use crate::sync::planted::is_planted;
 use crate::wait::blocked::{Blocked, Side};
@@ -148,9 +148,6 @@ impl World {
         if !matches!(begun, Begun::AtOnce) {
             lines_come_later();
         }
-        if cast.writers > 0 {
-            most_for_one_are(1);
-        }
         let mut state = State::new(0);
         *state.ends(Side::Reader) = 1;
         Self {
@@ -234,20 +231,8 @@ impl World {
         match step {
             Step::Read(reader) => {
                 let to = Parcel::empty();
-                is_on_scheduler(self.cast.readers[reader]);
-                let read = Standing::new(Waiter::single);
-                // It asks first, as a process does that is asked about.
-                read.context.scheduler();
-                let is_plain = reader < self.cast.choices;
-                let is_free = !is_plain || !self.state.late.is_awaited();
-                match self.finds(is_plain.then_some(read.context), &to) {
-                    true => {
-                        self.got.extend(to.take());
-                        assert!(
-                            is_free || self.is_first(reader, self.now),
-                            "before one that stood"
-                        );
-                    }
+                match self.finds(&to) {
+                    true => self.got.extend(to.take()),
                     false => self.stand(reader, None),
                 }
             }
@@ -274,8 +259,8 @@ impl World {
     }
 
     /// Looks for a value as a read does.
-    fn finds(&mut self, plain: Option<&'static Context>, to: &Parcel<u32>) -> bool {
-        match self.state.find(false, plain, || to) {
+    fn finds(&mut self, to: &Parcel<u32>) -> bool {
+        match self.state.find(false, || to) {
             Found::InBuffer(_) => true,
             Found::With(writer) => {
                 self.take_from(writer, to);
@@ -397,21 +382,16 @@ impl World {
             return;
         }
         // An end wakes all, which go on in the order of their scheduler.
-        let first = self.is_first(reader, read.came);
-        // The readers of a thread that ends are told one after another, and take what is there.
-        let in_turn = first || read.dismissed || self.state.ended.is_some();
-        assert!(in_turn, "served before one that came first");
-    }
-
-    /// Returns whether no plain reader of the same scheduler came before and has no value.
-    fn is_first(&self, reader: usize, came: usize) -> bool {
         let scheduler = self.cast.readers[reader];
         let goes_before = |(number, other): (usize, &Option<Reading>)| {
             let other = other.as_ref().filter(|other| !other.chooses);
             let other = other.filter(|_| self.cast.readers[number] == scheduler);
-            other.is_some_and(|it| it.came < came && !it.has_value())
+            other.is_some_and(|it| it.came < read.came && !it.has_value())
         };
-        !self.reads.iter().enumerate().any(goes_before)
+        let first = !self.reads.iter().enumerate().any(goes_before);
+        // The readers of a thread that ends are told one after another, and take what is there.
+        let in_turn = first || read.dismissed || self.state.ended.is_some();
+        assert!(in_turn, "served before one that came first");
     }
 
     /// Does what a plain reader does that was told.
@@ -425,7 +405,7 @@ impl World {
         let mut told = ToldReaders::nobody();
         let found = self.state.late.lines().take(read.line(), writers, to, &mut told);
         told.wake();
-        found || !read.dismissed && self.finds(None, to)
+        found || !read.dismissed && self.finds(to)
     }
 
     /// Checks what must hold whenever the lock is free.
