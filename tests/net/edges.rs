@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use csp::net::{TcpStream, UnixStream};
-use csp::{Channel, Reader, Writer, alt, parallel, process, spawn};
-use csp_tests::on_each_backend;
+use csp::{Channel, alt, parallel, process, spawn};
+use csp_tests::{Placement, on_each_backend};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 
 use super::pair;
@@ -23,30 +23,37 @@ fn is_known(stream: &TcpStream) {
     }
 }
 
-/// Reads with a buffer that is never full, until the end.
-fn all(mut stream: impl Read) -> String {
+/// Reads with a buffer that is never full, until there are so many bytes or the stream ends.
+fn up_to(most: usize, mut stream: impl Read) -> String {
     let (mut text, mut buffer) = (String::new(), [0; 1024]);
-    loop {
+    while text.len() < most {
         match stream.read(&mut buffer).unwrap() {
-            0 => return text,
+            0 => break,
             size => text.push_str(std::str::from_utf8(&buffer[..size]).unwrap()),
         }
     }
+    text
 }
 
-/// Says that it is ready to read, and reads when it is told to.
-fn at_a_word(
+/// Returns what a process reads once `send` has sent everything. It has made the stream known before.
+fn read_after(
+    backend: &Placement,
     known: impl FnOnce() + Send + 'static,
     read: impl FnOnce() -> String + Send + 'static,
-    ready: Writer<()>,
-    go: Reader<()>,
-) -> impl FnOnce() -> String + Send + 'static {
-    move || {
+    send: impl FnOnce(),
+) -> String {
+    let (ready, go) = (Channel::new(), Channel::new());
+    let (tells, wait) = (ready.writer(), go.reader());
+    let reads = spawn(backend.place(process(move || {
         known();
-        ready.write(()).unwrap();
-        go.read().unwrap();
+        tells.write(()).unwrap();
+        wait.read().unwrap();
         read()
-    }
+    })));
+    ready.reader().read().unwrap();
+    send();
+    go.writer().write(()).unwrap();
+    reads.join()
 }
 
 on_each_backend! {
@@ -68,7 +75,7 @@ on_each_backend! {
                     other.shutdown(if round % 3 == 0 { Shutdown::Both } else { Shutdown::Write }).unwrap();
                     other
                 });
-                assert_eq!(all(&one), "abcde");
+                assert_eq!(up_to(usize::MAX, &one), "abcde");
                 drop(sends.join().unwrap());
             }
         }));
@@ -76,45 +83,30 @@ on_each_backend! {
     }
 
     fn the_end_is_there_before_the_last_bytes_are_read(backend) {
-        let ((one, mut other), (ready, go)) = (pair(), (Channel::new(), Channel::new()));
+        let (one, mut other) = pair();
         let one = Arc::new(one);
         let copy = Arc::clone(&one);
-        let known = move || is_known(&copy);
-        let reads = at_a_word(known, move || all(&*one), ready.writer(), go.reader());
-        let reads = spawn(backend.place(process(reads)));
-        ready.reader().read().unwrap();
-        other.write_all(b"ab").unwrap();
-        other.shutdown(Shutdown::Write).unwrap();
-        go.writer().write(()).unwrap();
-        assert_eq!(reads.join(), "ab");
+        let read = read_after(&backend, move || is_known(&copy), move || up_to(usize::MAX, &*one), || {
+            other.write_all(b"ab").unwrap();
+            other.shutdown(Shutdown::Write).unwrap();
+        });
+        assert_eq!(read, "ab");
     }
 
     fn bytes_behind_an_urgent_one_are_read(backend) {
-        let ((one, mut other), (ready, go)) = (pair(), (Channel::new(), Channel::new()));
+        let (one, mut other) = pair();
         let one = Arc::new(one);
         let copy = Arc::clone(&one);
-        let known = move || is_known(&copy);
-        let read = move || {
-            let mut text = String::new();
-            // The end of the stream comes much later.
-            while text.len() < 4 {
-                let mut buffer = [0; 100];
-                let size = (&*one).read(&mut buffer).unwrap();
-                text.push_str(std::str::from_utf8(&buffer[..size]).unwrap());
-            }
-            text
-        };
-        let reads = spawn(backend.place(process(at_a_word(known, read, ready.writer(), go.reader()))));
-        ready.reader().read().unwrap();
-        other.write_all(b"ab").unwrap();
-        rustix::net::send(&other, b"!", SendFlags::OOB).unwrap();
-        other.write_all(b"cd").unwrap();
-        go.writer().write(()).unwrap();
-        assert_eq!(reads.join(), "abcd");
+        // The end of the stream comes much later.
+        let read = read_after(&backend, move || is_known(&copy), move || up_to(4, &*one), || {
+            other.write_all(b"ab").unwrap();
+            rustix::net::send(&other, b"!", SendFlags::OOB).unwrap();
+            other.write_all(b"cd").unwrap();
+        });
+        assert_eq!(read, "abcd");
     }
 
     fn bytes_behind_a_descriptor_are_read(backend) {
-        let (ready, go) = (Channel::new(), Channel::new());
         let (one, mut other) = UnixStream::pair().unwrap();
         let one = Arc::new(one);
         let copy = Arc::clone(&one);
@@ -123,26 +115,16 @@ on_each_backend! {
             assert_eq!((&*copy).read(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock);
             copy.set_read_timeout(None).unwrap();
         };
-        let read = move || {
-            let mut text = String::new();
-            while text.len() < 4 {
-                // A read stops at the bytes that came with a descriptor.
-                let mut buffer = [0; 100];
-                let size = (&*one).read(&mut buffer).unwrap();
-                text.push_str(std::str::from_utf8(&buffer[..size]).unwrap());
-            }
-            text
-        };
-        let reads = spawn(backend.place(process(at_a_word(known, read, ready.writer(), go.reader()))));
-        ready.reader().read().unwrap();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut message = SendAncillaryBuffer::new(&mut space);
-        let descriptor = [other.as_fd()];
-        assert!(message.push(SendAncillaryMessage::ScmRights(&descriptor)));
-        rustix::net::sendmsg(&other, &[IoSlice::new(b"ab")], &mut message, SendFlags::empty()).unwrap();
-        other.write_all(b"cd").unwrap();
-        go.writer().write(()).unwrap();
-        assert_eq!(reads.join(), "abcd");
+        // A read stops at the bytes that came with a descriptor.
+        let read = read_after(&backend, known, move || up_to(4, &*one), || {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut message = SendAncillaryBuffer::new(&mut space);
+            let descriptor = [other.as_fd()];
+            assert!(message.push(SendAncillaryMessage::ScmRights(&descriptor)));
+            rustix::net::sendmsg(&other, &[IoSlice::new(b"ab")], &mut message, SendFlags::empty()).unwrap();
+            other.write_all(b"cd").unwrap();
+        });
+        assert_eq!(read, "abcd");
     }
 
     fn a_read_whose_bytes_are_there_has_no_timeout(backend) {
