@@ -11,8 +11,8 @@
 //! - A side that was started receives nothing from the moment on at which its starter may give it
 //!   up.
 //!
-//! - Bytes that follow no rule lose the link, and nothing else. They take no more memory than they
-//!   are long.
+//! - Bytes that follow no rule lose the link, and nothing else. They take a few
+//!   times as much memory as they are long.
 
 use std::collections::VecDeque;
 use std::fmt;
