@@ -29,7 +29,7 @@ pub(super) struct Counts {
     /// ways. Only this node and dead nodes are believed before the beginning is known.
     pub(super) early: BTreeSet<TransitId>,
     /// Journeys that are over without an arrival, as far as this home knows: channel and direction
-    /// of the end. Such an end may arrive all the same. Only those that were given up last are
+    /// of the end, and how it set out. Such an end may arrive all the same. Only those that were given up last are
     /// remembered.
     pub(super) given_up: Latest<TransitId, ((u64, Direction), Journey), REMEMBERED>,
     pub(super) voids: Voids,
@@ -483,7 +483,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
-    /// Removes the free offers of a dead node. Offers in a pair wait for the answer of the other
+    /// Removes the free offers of a node that is gone. Offers in a pair wait for the answer of the other
     /// half.
     pub(super) fn drop_offers(&mut self, node: NodeId, out: &mut Out<V, P>) {
         let theirs: Vec<OpId> = self.posts.keys_of(|op, _| op.node == node);

@@ -45,7 +45,7 @@ impl Standing {
 }
 
 /// The kind of a guard.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Kind {
     Read,
     Write,

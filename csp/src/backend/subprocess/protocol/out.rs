@@ -46,7 +46,7 @@ pub(crate) enum Outcome<V, P> {
     Released,
 }
 
-/// A peer broke the protocol, so its link is to be cut.
+/// A node broke the protocol, so it is to be cut off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Wild(pub(crate) &'static str);
 

@@ -1,6 +1,6 @@
 //! Floor 5. Each message of another node is judged here before it is handled. A node may
 //! speak of its own operations, of ends that it holds or that were given to it, and of operations that
-//! stand at it. A message that says more is an error of the link by which it came.
+//! stand at it. A message that says more is an error of its author.
 //!
 //! A message may speak of an end that has set out, by another way, and is not known here yet. It then
 //! waits for the news, and so do all later messages of its sender. Such news was sent before, so no
@@ -281,16 +281,15 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         message: Message<V, P>,
         out: &mut Out<V, P>,
     ) -> Result<(), Wild> {
-        if self.home.waiting.queues.contains_key(&from)
-            || self.judge(from, &message)? == Right::Awaited
-        {
+        if self.home.waiting.queues.contains_key(&from) {
             return self.home.waiting.push(from, message);
         }
         // Only the news of a journey, or a death, ends a wait.
         let is_news = matches!(message, Message::MoveOut { .. });
         let result = match self.judge(from, &message)? {
+            Right::Awaited => return self.home.waiting.push(from, message),
             Right::Void => self.void(from, message, out),
-            _ => self.dispatch(from, message, out),
+            Right::Given => self.dispatch(from, message, out),
         };
         self.settle(out);
         if is_news {

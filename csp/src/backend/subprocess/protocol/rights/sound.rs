@@ -61,18 +61,14 @@ impl<V, P> Home<V, P> {
                 if offer.channel().home != self.id {
                     return false;
                 }
-                offered.insert((
-                    offer.channel().index,
-                    rank(Standing::of(offer).kind),
-                    *op,
-                    *guard,
-                ));
+                offered.insert((offer.channel().index, Standing::of(offer).kind, *op, *guard));
             }
         }
         let mut queued = 0;
         for (index, channel) in self.channels.iter() {
             let HomeChannel { readers, writers, watchers, .. } = channel;
-            for (kind, queue) in [(0, readers), (1, writers), (2, watchers)] {
+            let queues = [(Kind::Read, readers), (Kind::Write, writers), (Kind::Retired, watchers)];
+            for (kind, queue) in queues {
                 queued += queue.len();
                 let mut met = BTreeSet::new();
                 let is_offered = |(op, guard): &(OpId, u16)| {
@@ -85,7 +81,7 @@ impl<V, P> Home<V, P> {
         }
         let is_right = |pair: &Pair| {
             pair.guards()
-                .all(|((op, guard), kind)| offered.contains(&(pair.channel, rank(kind), op, guard)))
+                .all(|((op, guard), kind)| offered.contains(&(pair.channel, kind, op, guard)))
         };
         queued == offered.len()
             && self.pairs.iter().all(|(name, pair)| pair.is_named(*name) && is_right(pair))
@@ -141,15 +137,6 @@ impl<V, P> Home<V, P> {
             *stated.entry(one.from()).or_default() += 1;
         }
         ahead.stated == stated && self.waiting.queues.values().all(|queue| queue.len() <= MOST)
-    }
-}
-
-/// Returns a number for each kind of guard: that of its queue.
-fn rank(kind: Kind) -> u8 {
-    match kind {
-        Kind::Read => 0,
-        Kind::Write => 1,
-        Kind::Retired => 2,
     }
 }
 

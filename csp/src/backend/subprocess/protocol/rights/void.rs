@@ -64,15 +64,16 @@ impl Voids {
         end: (u64, Direction),
         ends: u32,
     ) {
-        if ends > 0 && self.of(node, end) <= ends {
-            if let Some(voids) = self.0.get_mut(&node) {
-                voids.remove(&end);
-            }
-            self.0.retain(|_, voids| !voids.is_empty());
-        } else if ends > 0
-            && let Some(void) = self.0.get_mut(&node).and_then(|voids| voids.get_mut(&end))
-        {
-            *void -= ends;
+        if ends == 0 {
+            return;
+        }
+        let Some(voids) = self.0.get_mut(&node) else { return };
+        match voids.get_mut(&end) {
+            Some(void) if *void > ends => *void -= ends,
+            _ => drop(voids.remove(&end)),
+        }
+        if voids.is_empty() {
+            self.0.remove(&node);
         }
     }
 
