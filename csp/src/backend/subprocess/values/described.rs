@@ -10,7 +10,7 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Visitor};
 use serde::ser::{self, Serialize};
 
-use super::codec::most_memory;
+use super::codec::{most_memory, take_room};
 use super::failed::Failed;
 use crate::stack::depth::Depth;
 
@@ -382,11 +382,10 @@ struct Parts<'a, 'de> {
 impl Parts<'_, '_> {
     /// Counts the memory of all parts before the first of them.
     fn count(&mut self, which: usize, parts: usize, size: usize) -> Done {
-        if std::mem::take(&mut self.first[which]) {
-            let room = self.unpacker.room.checked_sub(parts.saturating_mul(size));
-            self.unpacker.room = room.ok_or_else(Failed::too_large)?;
+        match std::mem::take(&mut self.first[which]) {
+            true => take_room(&mut self.unpacker.room, parts, size),
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -22,16 +22,6 @@ impl Failed {
         Self::new("the value ends before it should".to_owned())
     }
 
-    /// Counts some more. Returns an error if these are more than `most`.
-    #[inline]
-    pub(super) fn unless_few(count: &mut usize, more: usize, most: usize) -> Result<(), Self> {
-        *count = count.saturating_add(more);
-        match *count <= most {
-            true => Ok(()),
-            false => Err(Self::new(format!("more than {most} parts that take no bytes"))),
-        }
-    }
-
     #[cold]
     pub(super) fn too_large() -> Self {
         Self::new("the value takes too much memory for its bytes".to_owned())

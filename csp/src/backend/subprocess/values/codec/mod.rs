@@ -16,7 +16,7 @@ use serde::de;
 use serde::ser::Serialize;
 
 use self::limits::Done;
-pub(super) use self::limits::{Fields, most_memory};
+pub(super) use self::limits::{Fields, most_memory, take_room};
 use self::packer::Packer;
 use self::unpacker::Unpacker;
 use super::failed::Failed;

@@ -3,7 +3,7 @@
 use serde::ser::{self, Serialize};
 
 use super::super::failed::Failed;
-use super::limits::{Done, Fields, MOST_WITHOUT_BYTES};
+use super::limits::{Done, Fields, MOST_WITHOUT_BYTES, count_empty};
 use crate::stack::depth::Depth;
 
 pub(super) struct Packer {
@@ -82,7 +82,7 @@ impl Compound<'_> {
         self.size[0] = size_of_val(value);
         // There can be any number of parts without memory, so these are not counted at the end only.
         match size_of_val(value) == 0 && self.without_bytes() > MOST_WITHOUT_BYTES {
-            true => Failed::unless_few(&mut self.packer.empty, usize::MAX, MOST_WITHOUT_BYTES),
+            true => count_empty(&mut self.packer.empty, usize::MAX),
             false => self.part(value),
         }
     }
@@ -98,7 +98,7 @@ impl Compound<'_> {
         if let Some((at, length)) = self.length {
             self.packer.bytes[at..at + 8].copy_from_slice(&length.to_le_bytes());
             let more = self.without_bytes();
-            Failed::unless_few(&mut self.packer.empty, more, MOST_WITHOUT_BYTES)?;
+            count_empty(&mut self.packer.empty, more)?;
             let memory = (self.size[0] + self.size[1]).saturating_mul(length as usize);
             self.packer.memory = self.packer.memory.saturating_add(memory);
         }

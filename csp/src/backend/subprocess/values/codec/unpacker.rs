@@ -3,7 +3,7 @@
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use super::super::failed::Failed;
-use super::limits::{Done, MOST_WITHOUT_BYTES};
+use super::limits::{Done, MOST_WITHOUT_BYTES, count_empty, take_room};
 use crate::stack::depth::Depth;
 
 pub(super) struct Unpacker<'de> {
@@ -76,7 +76,7 @@ impl<'de> Unpacker<'de> {
         let taken = self.deeper(|unpacker| take(Parts { unpacker, left, first: [true; 2] }))?;
         // Parts that took no bytes are more parts than bytes.
         let more = left.saturating_sub(before - self.rest.len());
-        Failed::unless_few(&mut self.empty, more, MOST_WITHOUT_BYTES)?;
+        count_empty(&mut self.empty, more)?;
         Ok(taken)
     }
 }
@@ -99,9 +99,7 @@ impl Parts<'_, '_> {
     /// Counts the memory of so many parts.
     #[cold]
     fn count(&mut self, parts: usize, size: usize) -> Done {
-        let room = self.unpacker.room.checked_sub(parts.saturating_mul(size));
-        self.unpacker.room = room.ok_or_else(Failed::too_large)?;
-        Ok(())
+        take_room(&mut self.unpacker.room, parts, size)
     }
 }
 
