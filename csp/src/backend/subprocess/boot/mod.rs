@@ -31,6 +31,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
 use self::entry::EntryId;
+#[cfg(feature = "hosts")]
+use super::node::StreamInvitation;
 use super::node::{Carried, Invitation};
 use super::values::carry::Ends;
 use crate::channel::far::Bytes;
@@ -60,7 +62,7 @@ pub(crate) struct Start {
     pub(crate) shared: Option<Invitation>,
     /// The stream by which they are linked instead.
     #[cfg(feature = "hosts")]
-    pub(crate) stream: Option<stream::StreamStart>,
+    pub(crate) stream: Option<StreamInvitation>,
     /// The channel ends among the arguments.
     pub(crate) ends: Ends,
 }

@@ -1,7 +1,6 @@
 //! A child whose link is a stream. The stream is a socket, which is the child's standard input until it is
 //! taken over.
 
-use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,10 +12,6 @@ use crate::backend::subprocess::node::{self, StreamInvitation};
 use crate::backend::subprocess::protocol::NodeId;
 use crate::backend::subprocess::transport::stream::{LinkLoss, StreamEnder, StreamEnds};
 
-/// The child's place in the network, as it is told.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct StreamStart(StreamInvitation);
-
 /// The parent's side of the stream of one child.
 pub(super) struct ChildStream {
     /// The child's side, until the child has it.
@@ -26,17 +21,13 @@ pub(super) struct ChildStream {
     lost: mpsc::Receiver<LinkLoss>,
 }
 
-fn ends(stream: UnixStream) -> io::Result<StreamEnds> {
-    Ok(StreamEnds { input: stream.try_clone()?.into(), output: stream.into() })
-}
-
 impl ChildStream {
     /// Makes the stream, and the child's place in the network.
     pub(super) fn prepare() -> io::Result<(NodeId, Self)> {
         let (ours, theirs) = UnixStream::pair()?;
         let (tell, lost) = mpsc::channel();
         let on_loss = move |loss| drop(tell.send(loss));
-        let (id, invitation, ender) = node::prepare_stream(ends(ours)?, on_loss)?;
+        let (id, invitation, ender) = node::prepare_stream(StreamEnds::of_socket(ours)?, on_loss)?;
         let (theirs, invitation) = (Some(theirs), Some(invitation));
         Ok((id, Self { theirs, invitation, ender, lost }))
     }
@@ -46,8 +37,8 @@ impl ChildStream {
         self.theirs.take().map_or_else(Stdio::null, |theirs| OwnedFd::from(theirs).into())
     }
 
-    pub(super) fn start(&mut self) -> Option<StreamStart> {
-        self.invitation.take().map(StreamStart)
+    pub(super) fn start(&mut self) -> Option<StreamInvitation> {
+        self.invitation.take()
     }
 
     /// Waits until everything has come that a child has sent that is dead, or was never started.
@@ -62,7 +53,7 @@ impl ChildStream {
 /// Takes the stream over from standard input, and joins the parent's network by it. `end` ends this OS
 /// process if its parent breaks the rules, and `die` if the parent is lost.
 pub(super) fn join(
-    StreamStart(invitation): StreamStart,
+    invitation: StreamInvitation,
     above: fn(node::Carried),
     end: fn(&str),
     die: fn() -> !,
@@ -73,5 +64,5 @@ pub(super) fn join(
         LinkLoss::Wild(_) => end(&loss.to_string()),
         LinkLoss::Ended | LinkLoss::Failed(_) | LinkLoss::Silent(_) => die(),
     };
-    node::join_stream(invitation, ends(stream.into())?, above, end, on_loss)
+    node::join_stream(invitation, StreamEnds::of_socket(stream.into())?, above, end, on_loss)
 }

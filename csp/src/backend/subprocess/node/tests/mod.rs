@@ -46,10 +46,7 @@ fn child_by_stream(parent: &'static Node) -> &'static Node {
     let (tell, lost) = mpsc::channel();
     let child = Node::to_join_by_stream(super::draw(), parent.id);
     let meet = |node: &'static Node, peer: &'static Node, stream: UnixStream, side| {
-        let ends = StreamEnds {
-            input: stream.try_clone().expect("a descriptor").into(),
-            output: stream.into(),
-        };
+        let ends = StreamEnds::of_socket(stream).expect("a descriptor");
         let tell = tell.clone();
         let on_loss = move |loss| drop(tell.send(loss));
         node.meet_by_stream(peer.id, ends, side, PEER_TIMEOUT, on_loss).expect("a stream")

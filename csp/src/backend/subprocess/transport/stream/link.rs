@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,13 @@ pub(in crate::backend::subprocess) struct StreamLink {
 pub(in crate::backend::subprocess) struct StreamEnds {
     pub(in crate::backend::subprocess) input: OwnedFd,
     pub(in crate::backend::subprocess) output: OwnedFd,
+}
+
+impl StreamEnds {
+    /// Returns both directions of a socket.
+    pub(in crate::backend::subprocess) fn of_socket(socket: UnixStream) -> io::Result<Self> {
+        Ok(Self { input: socket.try_clone()?.into(), output: socket.into() })
+    }
 }
 
 /// The node that has a link: where it is told of news, and how it waits.
@@ -165,10 +173,7 @@ mod tests {
     }
 
     fn of_socket(socket: UnixStream) -> StreamEnds {
-        StreamEnds {
-            input: socket.try_clone().expect("a descriptor").into(),
-            output: socket.into(),
-        }
+        StreamEnds::of_socket(socket).expect("a descriptor")
     }
 
     fn sockets() -> (StreamEnds, StreamEnds) {
