@@ -126,8 +126,7 @@ impl Node {
     ) -> Option<String> {
         let mut inner = self.lock();
         // Everything that the child has sent is handled first.
-        let place = inner.peers.all.iter().position(|peer| peer.id == id);
-        let place = place?;
+        let place = *inner.peers.places.get(&id)?;
         self.drain(&mut inner, place);
         let mut peer = inner.peers.remove(id)?;
         // A child that has broken the rules leaves nothing.

@@ -9,14 +9,14 @@ use std::sync::atomic::Ordering;
 #[cfg(feature = "hosts")]
 use std::time::Duration;
 
-use super::peers::{NOTE, Note, Peer, RELAYED, WAVE};
+use super::peers::{NOTE, Note, Peer, RELAYED, WAVE, relayed};
 use super::{Inner, Invitation, Node, PreparedChild, counting, draw, lead, map};
 use crate::backend::memory::store;
 use crate::backend::subprocess::boot::descriptors;
 use crate::backend::subprocess::protocol::{Message, NodeId, Offer, Token, Wild};
 use crate::backend::subprocess::transport::inbox::PeerMailbox;
 use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
-use crate::backend::subprocess::transport::mailbox::{Mailbox, Notified};
+use crate::backend::subprocess::transport::mailbox::Mailbox;
 #[cfg(feature = "hosts")]
 use crate::backend::subprocess::transport::stream::{
     LinkLoss, PEER_TIMEOUT, StreamEnder, StreamEnds, StreamLink, StreamOwner, StreamSide,
@@ -28,15 +28,6 @@ use crate::report::termination::{Cause, Poison};
 
 /// The room that is kept for the next message.
 const KEPT: usize = 512;
-
-/// Takes a relayed message apart: author, receiver, and the message.
-fn relayed(message: &[u8]) -> Option<(NodeId, NodeId, &[u8])> {
-    let (_, rest) = message.split_first()?;
-    let (author, rest) = rest.split_first_chunk()?;
-    let (to, rest) = rest.split_first_chunk()?;
-    let node = |bytes: &[u8; 8]| NodeId(u64::from_le_bytes(*bytes));
-    Some((node(author), node(to), rest))
-}
 
 /// Returns the ends that a message carries away from the node that sends it.
 fn departing(message: &Wired) -> impl Iterator<Item = &Token> {
@@ -175,11 +166,9 @@ impl Node {
             } else if lazy {
                 peer.unrung = true;
                 self.unrung.store(true, Ordering::Relaxed);
-            } else if mailbox.notify() == Notified::Unattended {
-                peer.unrung = false;
-                mailbox.ring();
             } else {
                 peer.unrung = false;
+                mailbox.notify_or_ring();
             }
         }
         if backed_up {
@@ -325,7 +314,7 @@ impl Node {
                     self.told(inner);
                     return Ok(());
                 }
-                self.relay(inner, author, to, message);
+                self.relay(inner, (author, to), message, rest);
                 Ok(())
             }
             // From the peer itself.
@@ -423,15 +412,21 @@ impl Node {
         }
     }
 
-    /// Passes on a message for another node. `message` begins with its addresses.
-    fn relay(&'static self, inner: &mut Inner, author: NodeId, to: NodeId, message: &[u8]) {
-        if inner.deaths.bounce(author, to, &message[17..]) {
+    /// Passes on a message for another node. `message` is `rest` behind its addresses.
+    fn relay(
+        &'static self,
+        inner: &mut Inner,
+        (author, to): (NodeId, NodeId),
+        message: &[u8],
+        rest: &[u8],
+    ) {
+        if inner.deaths.bounce(author, to, rest) {
             return;
         }
         // A message does not go back to where it came from: nobody there knows the way, either.
         let from = inner.peers.place(author);
         let Some(place) = inner.peers.place(to).filter(|place| Some(*place) != from) else {
-            return self.bounce(inner, author, to, &message[17..]);
+            return self.bounce(inner, author, to, rest);
         };
         // A message for the peer itself still names its author, which is not this node.
         inner.peers.send(place, message, None);
@@ -566,9 +561,7 @@ impl Node {
         self.meet(Peer::new(id, Box::new(link), PeerMailbox::Absent));
         // Something may have come while the peer was not known.
         self.streams.put(id);
-        if self.mailbox().notify() == Notified::Unattended {
-            self.mailbox().ring();
-        }
+        self.mailbox().notify_or_ring();
         Ok(ender)
     }
 

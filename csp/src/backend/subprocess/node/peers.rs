@@ -180,11 +180,10 @@ impl Peer {
     }
 
     pub(super) fn ring(&mut self) {
-        if self.unrung && !self.tell() {
-            self.unrung = false;
-            if let Some(mailbox) = self.mailbox.get() {
-                mailbox.ring();
-            }
+        if std::mem::take(&mut self.unrung)
+            && let Some(mailbox) = self.mailbox.get()
+        {
+            mailbox.notify_or_ring();
         }
     }
 }
@@ -349,10 +348,11 @@ impl Peers {
 
     fn may_have_more(&self, peer: NodeId) -> bool {
         self.ways.len() < MOST_BEHIND || {
-            let behind = self.ways.iter().filter(|(_, way)| **way == peer);
-            let (left, run): (Vec<_>, Vec<_>) =
-                behind.partition(|(node, _)| self.moved.contains(*node));
-            run.len() < MOST_BEHIND && left.len() < MOST_LEFT
+            let (mut left, mut run) = (0, 0);
+            for (node, _) in self.ways.iter().filter(|(_, way)| **way == peer) {
+                *if self.moved.contains(node) { &mut left } else { &mut run } += 1;
+            }
+            run < MOST_BEHIND && left < MOST_LEFT
         }
     }
 
@@ -370,6 +370,15 @@ impl Peers {
     }
 }
 
+/// Takes a relayed message apart: author, receiver, and the message.
+pub(super) fn relayed(message: &[u8]) -> Option<(NodeId, NodeId, &[u8])> {
+    let (&RELAYED, rest) = message.split_first()? else { return None };
+    let (author, rest) = rest.split_first_chunk()?;
+    let (to, rest) = rest.split_first_chunk()?;
+    let node = |bytes: &[u8; 8]| NodeId(u64::from_le_bytes(*bytes));
+    Some((node(author), node(to), rest))
+}
+
 /// Takes apart the messages that a link has kept for a dead peer: its own and those that it should
 /// have passed on.
 pub(super) fn authors(
@@ -377,18 +386,14 @@ pub(super) fn authors(
     dead: NodeId,
     unread: Vec<Vec<u8>>,
 ) -> impl Iterator<Item = UnreadMessage> {
-    unread.into_iter().filter_map(move |message| match message.first() {
-        Some(&RELAYED) if message.len() >= 17 => {
-            let number = |at: usize| {
-                let mut bytes = [0; 8];
-                bytes.copy_from_slice(&message[at..at + 8]);
-                u64::from_le_bytes(bytes)
-            };
-            let (from, to) = (number(1), number(9));
-            Some(UnreadMessage { from, to, message: message[17..].to_vec() })
+    unread.into_iter().filter_map(move |message| {
+        if let Some((from, to, rest)) = relayed(&message) {
+            return Some(UnreadMessage { from: from.0, to: to.0, message: rest.to_vec() });
         }
-        Some(&NOTE | &WAVE) | None => None,
-        Some(_) => Some(UnreadMessage { from: me.0, to: dead.0, message }),
+        match message.first() {
+            Some(&NOTE | &WAVE) | None => None,
+            Some(_) => Some(UnreadMessage { from: me.0, to: dead.0, message }),
+        }
     })
 }
 

@@ -103,6 +103,14 @@ impl Mailbox {
         }
     }
 
+    /// Notifies this process, and wakes its router if no leader looks.
+    #[inline]
+    pub(in crate::backend::subprocess) fn notify_or_ring(&self) {
+        if self.notify() == Notified::Unattended {
+            self.ring();
+        }
+    }
+
     /// Wakes the router, unless a leader has come meanwhile.
     pub(in crate::backend::subprocess) fn ring(&self) {
         let is_asleep = |sleeper: &FutexWord| sleeper.load(Ordering::Relaxed) == ASLEEP;

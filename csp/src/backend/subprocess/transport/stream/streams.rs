@@ -18,7 +18,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::frames::{Frames, LinkLoss};
 use crate::backend::subprocess::protocol::NodeId;
 use crate::backend::subprocess::transport::inbox::StreamNews;
-use crate::backend::subprocess::transport::mailbox::{Mailbox, Notified};
+use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::system::helper::Helper;
 use crate::system::quiet;
 
@@ -97,9 +97,7 @@ impl SharedStream {
 
     fn tell_node(&self) {
         self.news.put(self.peer);
-        if self.mailbox.notify() == Notified::Unattended {
-            self.mailbox.ring();
-        }
+        self.mailbox.notify_or_ring();
     }
 }
 
