@@ -86,7 +86,7 @@ on_each_backend! {
         let (one, mut other) = pair();
         let one = Arc::new(one);
         let copy = Arc::clone(&one);
-        let read = read_after(&backend, move || is_known(&copy), move || up_to(usize::MAX, &*one), || {
+        let read = read_after(backend, move || is_known(&copy), move || up_to(usize::MAX, &*one), || {
             other.write_all(b"ab").unwrap();
             other.shutdown(Shutdown::Write).unwrap();
         });
@@ -98,7 +98,7 @@ on_each_backend! {
         let one = Arc::new(one);
         let copy = Arc::clone(&one);
         // The end of the stream comes much later.
-        let read = read_after(&backend, move || is_known(&copy), move || up_to(4, &*one), || {
+        let read = read_after(backend, move || is_known(&copy), move || up_to(4, &*one), || {
             other.write_all(b"ab").unwrap();
             rustix::net::send(&other, b"!", SendFlags::OOB).unwrap();
             other.write_all(b"cd").unwrap();
@@ -116,7 +116,7 @@ on_each_backend! {
             copy.set_read_timeout(None).unwrap();
         };
         // A read stops at the bytes that came with a descriptor.
-        let read = read_after(&backend, known, move || up_to(4, &*one), || {
+        let read = read_after(backend, known, move || up_to(4, &*one), || {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut message = SendAncillaryBuffer::new(&mut space);
             let descriptor = [other.as_fd()];
