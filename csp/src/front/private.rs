@@ -35,7 +35,8 @@ pub fn on_none<A, R>(mut process: Process<A, R>) -> Process<A, R> {
     process
 }
 
-/// Links the OS process of a process by a stream, as that of another host would be. This is for tests.
+/// Links the OS process of a process by a stream, as that of another host would be. This is for tests of whole networks, of
+/// which there are none now: see `transport/README.md`.
 #[cfg(feature = "hosts")]
 pub fn by_stream<A, R>(mut process: Process<A, R>) -> Process<A, R> {
     process.options.set().by_stream = true;

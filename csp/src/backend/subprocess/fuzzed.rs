@@ -1,4 +1,4 @@
-//! The decoders of all that comes from other OS processes, run on bytes that follow no rule. A decoder
+//! The decoders of all that comes from other OS processes, except the frames of streams, run on bytes that follow no rule. A decoder
 //! may refuse them, and does nothing else: no panic, no hang, no memory that the bytes do not fill.
 //!
 //! The tests run them on a corpus and on mutations of it. With `--cfg csp_fuzz` the functions are also

@@ -11,7 +11,6 @@ pub(super) struct Sending {
     limits: StreamLimits,
     /// Messages of which not all bytes have been put out. Only the first may have begun.
     queue: VecDeque<Outgoing>,
-    has_begun: bool,
     /// Messages that were put out and that the peer has not handled, as far as is known, each with
     /// the place of its end in the stream.
     out: VecDeque<(u64, Outgoing)>,
@@ -31,7 +30,6 @@ impl Sending {
         Self {
             limits,
             queue: VecDeque::new(),
-            has_begun: false,
             out: VecDeque::new(),
             unhandled: 0,
             put: 0,
@@ -81,11 +79,10 @@ impl Sending {
         while to.len() < self.limits.body + HEAD {
             let Some(message) = self.queue.front_mut() else { return };
             let weight = self.limits.weight(message.length());
-            if !self.has_begun {
+            if message.sent == 0 {
                 if self.unhandled > 0 && self.unhandled + weight > self.limits.window {
                     return;
                 }
-                self.has_begun = true;
                 self.unhandled += weight;
             }
             // The next piece, and perhaps the end of the message.
@@ -98,7 +95,6 @@ impl Sending {
             message.sent = end;
             self.put += (to.len() - before) as u64;
             if is_last && let Some(message) = self.queue.pop_front() {
-                self.has_begun = false;
                 self.out.push_back((self.put, message));
             }
         }
@@ -145,7 +141,9 @@ impl Sending {
             list.push(message.into_message());
         }
         #[cfg(test)]
-        if self.fault == super::model::FrameFault::ForgetsBegun && self.has_begun {
+        if self.fault == super::model::FrameFault::ForgetsBegun
+            && self.queue.front().is_some_and(|message| message.sent > 0)
+        {
             self.queue.pop_front();
         }
         left.unsent.extend(self.queue.drain(..).map(Outgoing::into_message));

@@ -30,9 +30,7 @@ const READS: usize = 16;
 /// Returns the time since the machine was started. It goes on while the machine sleeps, as it does for
 /// the peer.
 pub(super) fn now() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
-    let part = |number: i64| u64::try_from(number).unwrap_or(0);
-    Duration::from_secs(part(time.tv_sec)) + Duration::from_nanos(part(time.tv_nsec))
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
 /// The part of a link that the thread and the node share.
@@ -74,7 +72,7 @@ impl SharedStream {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, StreamState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Has the thread look what there is to write.
@@ -192,7 +190,7 @@ pub(super) fn add(
 
 fn tell(job: StreamJob) {
     let Some(common) = COMMON.get() else { return };
-    common.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+    lock(&common.jobs).push(job);
     if !common.is_woken.swap(true, Ordering::SeqCst) {
         let _ = rustix::io::write(&common.wake, &1_u64.to_ne_bytes());
     }
@@ -220,10 +218,7 @@ fn serve(common: &'static Common) {
         // The wait.
         events.clear();
         let wait = (due != Duration::MAX).then(|| due.saturating_sub(now()));
-        let wait = wait.map(|wait| Timespec {
-            tv_sec: wait.as_secs().cast_signed(),
-            tv_nsec: wait.subsec_nanos().into(),
-        });
+        let wait = wait.and_then(|wait| Timespec::try_from(wait).ok());
         let _ = epoll::wait(&common.epoll, spare_capacity(&mut events), wait.as_ref());
         // The nodes' wishes.
         let mut look = Vec::new();
