@@ -188,12 +188,9 @@ impl<'a, R, F: FnMut() -> io::Result<R>> WhenReady<'a, R, F> {
         anew: bool,
     ) -> Tried {
         // After an operation that was not ready only news make it worth another call.
-        if !self.was_tried.take() {
-            let has_nothing = self.settle_for_choice(anew);
-            if !has_nothing && self.try_now() {
-                took_one(context);
-                return Tried::Performed;
-            }
+        if !self.was_tried.take() && !self.settle_for_choice(anew) && self.try_now() {
+            took_one(context);
+            return Tried::Performed;
         }
         match self.register(place) {
             true => Tried::NotReady,
@@ -202,12 +199,7 @@ impl<'a, R, F: FnMut() -> io::Result<R>> WhenReady<'a, R, F> {
     }
 
     fn begin_or_register(&self, anew: bool) {
-        if self.was_tried.take() {
-            self.is_likely.set(!self.register(Location::caller()));
-            return;
-        }
-        let has_nothing = self.settle_for_choice(anew);
-        let likely = !has_nothing && self.is_ready_now();
+        let likely = !self.was_tried.take() && !self.settle_for_choice(anew) && self.is_ready_now();
         self.is_likely.set(likely || !self.register(Location::caller()));
     }
 
