@@ -341,7 +341,6 @@ pub(crate) struct Guard<'a, T> {
 
 impl<T> Guard<'_, T> {
     /// Returns whether no other thread than this one has ever held the lock.
-    #[allow(dead_code, reason = "for schedulers on several cores")]
     #[inline(always)]
     pub(crate) fn is_alone(&self) -> bool {
         self.lock.word.is_owned()

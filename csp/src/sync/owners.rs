@@ -41,7 +41,6 @@ impl AnyWord {
         }
     }
 
-    #[allow(dead_code, reason = "for schedulers on several cores")]
     pub(crate) fn is_owned(&self) -> bool {
         match self {
             Self::Shared(_) => false,

@@ -97,7 +97,6 @@ impl Word {
     }
 
     /// Returns whether the caller, which is in, is the owner. Then no other thread has been in up to now.
-    #[allow(dead_code, reason = "for schedulers on several cores")]
     #[inline(always)]
     pub(crate) fn is_owned(&self) -> bool {
         self.owned.get()

@@ -201,7 +201,7 @@ impl<T> ReaderLines<T> {
             if line.passed >= MOST_PASSED && !is_planted("a line is passed for ever") {
                 return self.commit_first(at);
             }
-            only = if only.is_none() { Some((at, true)) } else { Some((at, false)) };
+            only = Some((at, only.is_none()));
         }
         let (at, is_only) = only?;
         if is_only && self.told == 0 {

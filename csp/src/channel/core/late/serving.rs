@@ -152,11 +152,9 @@ impl<T> State<T> {
             return first;
         }
         let lines = self.late.lines.as_mut()?;
-        match lines.oldest_of(SchedulerLine::serves_first) {
-            // No value that is ahead is for it, because then a reader of its line would have been told.
-            Some((_, at)) => lines.commit_first(at),
-            None => self.readers.commit_first(),
-        }
+        // No value that is ahead is for it, because then a reader of its line would have been told.
+        let (_, at) = lines.oldest_of(SchedulerLine::serves_first)?;
+        lines.commit_first(at)
     }
 }
 
