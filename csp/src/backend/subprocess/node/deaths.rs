@@ -469,6 +469,11 @@ impl Node {
                 inner.peers.note(parent, &Note::Estates(estates));
             }
         }
+        // What this node has handled is final.
+        for place in 0..inner.peers.all.len() {
+            inner.peers.all[place].link.conclude();
+            inner.peers.touch(place);
+        }
     }
 
     /// Lets the homes speak for which this node answers.

@@ -28,6 +28,9 @@ pub(in crate::backend::subprocess) trait Link: Send {
     fn has_consumed(&self) -> bool;
     /// Returns whether a message waits to be sent.
     fn is_backed_up(&self) -> bool;
+    /// Lets the peer know how much this side has handled in all, because it handles nothing more. A
+    /// peer with shared memory can see that.
+    fn conclude(&mut self) {}
     /// Returns the messages that a dead peer has not received, or may not have.
     fn left(&mut self) -> Result<LeftMessages, Wild>;
 }

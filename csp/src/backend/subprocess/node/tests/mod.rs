@@ -63,6 +63,14 @@ static ENDERS: Mutex<Vec<(NodeId, StreamEnder, mpsc::Receiver<LinkLoss>)>> = Mut
 
 /// Ends a child that says nothing more. The messages on their way come first.
 fn ended(here: &'static Node, id: NodeId, departure: Departure, process: &str, message: &str) {
+    read_to_the_end(id);
+    here.ended(id, false, departure, process.to_owned(), message.to_owned());
+}
+
+/// Waits until everything has come that a child has sent, if its link is a stream.
+fn read_to_the_end(id: NodeId) {
+    #[cfg(not(feature = "hosts"))]
+    let _ = id;
     #[cfg(feature = "hosts")]
     {
         let mut enders = ENDERS.lock().expect("the list");
@@ -74,7 +82,6 @@ fn ended(here: &'static Node, id: NodeId, departure: Departure, process: &str, m
             assert_eq!(lost.recv(), Ok(LinkLoss::Ended));
         }
     }
-    here.ended(id, false, departure, process.to_owned(), message.to_owned());
 }
 
 /// Runs all other tests of this file again. A failed one may hold others up, so another OS process
@@ -687,6 +694,30 @@ fn what_a_dead_child_held_is_given_up() {
             }
         }
     }
+}
+
+/// It has handled nothing from the moment on at which it left its home.
+#[test]
+fn what_is_sent_to_a_child_that_has_left_reaches_its_heir() {
+    let (here, there) = pair();
+    let given = Channel::<(Reader<u8>, Writer<u8>)>::new();
+    let other = run_on(there, &given.writer(), |given| {
+        let values = Channel::new();
+        given.write((values.reader(), values.writer())).expect("a reader");
+    });
+    let (reader, writer) = given.reader().read().expect("two ends");
+    drop(given);
+    other.join();
+    there.settle();
+    let before = here.sent();
+    let (writes, reads) = (run(here, move || writer.write(7)), run(here, move || reader.read()));
+    let is_out = || here.lock().peers.all.iter().all(|peer| !peer.link.is_backed_up());
+    while here.sent() < before + 2 || !is_out() {
+        thread::yield_now();
+    }
+    read_to_the_end(there.id());
+    here.ended(there.id(), true, Departure::Retires, "child".to_owned(), "it has ended".to_owned());
+    assert_eq!((reads.join(), writes.join()), (Ok(7), Ok(())));
 }
 
 /// A node that asks for a forgotten one is told that it has ended, if not which it was.

@@ -42,6 +42,8 @@ pub(super) enum FrameKind {
     Pong = 4,
     /// Nothing but the count.
     Handled = 5,
+    /// The last count: its sender handles nothing more.
+    Concluded = 6,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -70,6 +72,7 @@ impl FrameHead {
             3 => FrameKind::Ping,
             4 => FrameKind::Pong,
             5 => FrameKind::Handled,
+            6 => FrameKind::Concluded,
             _ => return Err(Wild("a frame of no kind")),
         };
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
@@ -77,7 +80,7 @@ impl FrameHead {
             FrameKind::Piece => length == longest,
             FrameKind::Last => length <= longest,
             FrameKind::Ping | FrameKind::Pong => length == NUMBER,
-            FrameKind::Handled => length == 0,
+            FrameKind::Handled | FrameKind::Concluded => length == 0,
         };
         match is_right {
             true => Ok(Self { kind, length, handled: u64::from_le_bytes(handled) }),

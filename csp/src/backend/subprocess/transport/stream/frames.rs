@@ -66,6 +66,15 @@ impl fmt::Display for LinkLoss {
     }
 }
 
+/// Whether this side has ended its work.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Conclusion {
+    None,
+    /// Its last count is to be said.
+    Due,
+    Said,
+}
+
 #[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash, Debug))]
 pub(super) struct Frames {
     side: StreamSide,
@@ -93,6 +102,7 @@ pub(super) struct Frames {
     last_ping: u64,
     /// The ping of the peer that is to be answered.
     asked: Option<u64>,
+    conclusion: Conclusion,
     lost: Option<LinkLoss>,
 }
 
@@ -121,6 +131,7 @@ impl Frames {
             ping_at: now,
             last_ping: 0,
             asked: None,
+            conclusion: Conclusion::None,
             lost: None,
         }
     }
@@ -152,6 +163,10 @@ impl Frames {
             self.sending.put_frame(FrameKind::Ping, handled, &number, to);
         }
         self.sending.put_pieces(handled, to);
+        if self.conclusion == Conclusion::Due {
+            self.conclusion = Conclusion::Said;
+            self.sending.put_frame(FrameKind::Concluded, handled, &[], to);
+        }
         // The news that messages were handled travels alone if nothing else does.
         let looks = self.look_at.is_some_and(|at| now >= at);
         if to.len() == begin && handled > self.told && (looks || self.should_tell()) {
@@ -218,6 +233,7 @@ impl Frames {
             FrameKind::Last if self.look_at.is_none() => {
                 self.look_at = Some(now + self.patience);
             }
+            FrameKind::Concluded => self.sending.conclude(),
             FrameKind::Last | FrameKind::Piece | FrameKind::Handled => {}
         }
         #[cfg(test)]
@@ -230,6 +246,9 @@ impl Frames {
     /// Returns the next message. The one before it was handled.
     pub(super) fn receive(&mut self, now: Duration) -> Option<Vec<u8>> {
         self.has_handled();
+        if self.has_concluded() {
+            return None;
+        }
         if self.side == StreamSide::Started && !self.may_receive(now) {
             return None;
         }
@@ -252,6 +271,22 @@ impl Frames {
         self.answered_number > 0 && !matches!(self.loss(now), Some(LinkLoss::Silent(_)))
     }
 
+    /// Has the peer told that nothing more is handled here. From now on nothing is received.
+    pub(super) fn conclude(&mut self) {
+        self.has_handled();
+        if self.conclusion == Conclusion::None {
+            self.conclusion = Conclusion::Due;
+        }
+    }
+
+    fn has_concluded(&self) -> bool {
+        #[cfg(test)]
+        if self.sending.fault == super::model::FrameFault::ReceivesConcluded {
+            return false;
+        }
+        self.conclusion != Conclusion::None
+    }
+
     /// Records that the message that was received last has been handled.
     fn has_handled(&mut self) {
         if let Some(length) = self.taken.take() {
@@ -269,9 +304,9 @@ impl Frames {
         self.receiving.has_ready()
     }
 
-    /// Returns whether messages wait to be taken by the stream.
+    /// Returns whether messages, or the last count, wait to be taken by the stream.
     pub(super) fn is_backed_up(&self) -> bool {
-        self.sending.is_backed_up()
+        self.sending.is_backed_up() || self.conclusion == Conclusion::Due
     }
 
     /// Returns the time at which `output` is to be called again if nothing happens before.

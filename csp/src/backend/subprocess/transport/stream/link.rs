@@ -137,6 +137,11 @@ impl Link for StreamLink {
         is_backed_up
     }
 
+    fn conclude(&mut self) {
+        self.has_sent = true;
+        self.shared.lock().frames.conclude();
+    }
+
     fn left(&mut self) -> Result<LeftMessages, Wild> {
         Ok(self.shared.lock().frames.left())
     }

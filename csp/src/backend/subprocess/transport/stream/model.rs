@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stateright::{Checker, Model, Property};
 
-use super::frame::StreamLimits;
+use super::frame::{FrameKind, HEAD, StreamLimits};
 use super::frames::{Frames, LinkLoss, StreamSide};
 use crate::backend::subprocess::transport::link::{LeftMessages, Outgoing};
 
@@ -28,6 +28,8 @@ pub(super) enum FrameFault {
     ReceivesLate,
     /// A starter gives up after three quarters of the peer timeout.
     GivesUpEarly,
+    /// A side receives something after it has said its last count.
+    ReceivesConcluded,
 }
 
 /// The mistakes that a link with many messages finds.
@@ -59,6 +61,8 @@ struct StreamSetup {
     takes_parts: bool,
     /// The stream may be cut.
     is_cut: bool,
+    /// The started side says its last count at some time.
+    concludes: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -72,6 +76,9 @@ struct StreamState {
     carried: [Vec<u8>; 2],
     now: u64,
     is_cut: bool,
+    has_concluded: bool,
+    /// The starter has heard that.
+    heard_conclusion: bool,
     said: [u8; 2],
     puts: [u8; 2],
     /// How many messages each side has received.
@@ -88,6 +95,8 @@ enum StreamStep {
     Put(usize, bool),
     Deliver(usize),
     Receive(usize),
+    /// The started side says its last count.
+    Conclude,
     Tick,
     Cut,
     /// A side sees that the stream has ended.
@@ -143,6 +152,9 @@ impl StreamSetup {
             }
             StreamStep::Deliver(side) => {
                 let bytes = std::mem::take(&mut state.carried[side]);
+                // The last count is the only frame of that kind.
+                let is_conclusion = |head: &[u8]| head[4] == FrameKind::Concluded as u8;
+                state.heard_conclusion |= side == 1 && bytes.windows(HEAD).any(is_conclusion);
                 state.sides[1 - side].input(now, &bytes);
                 if let Some(LinkLoss::Wild(rule)) = state.sides[1 - side].loss(now) {
                     state.broken = Some(rule);
@@ -158,6 +170,10 @@ impl StreamSetup {
                 if side == 1 && matches!(state.sides[0].loss(now), Some(LinkLoss::Silent(_))) {
                     state.broken = Some("a side that is given up has received");
                 }
+            }
+            StreamStep::Conclude => {
+                state.has_concluded = true;
+                state.sides[1].conclude();
             }
             StreamStep::Tick => state.now += 1,
             StreamStep::Cut => {
@@ -179,6 +195,9 @@ impl StreamSetup {
             };
             let (unsent, unknown) = (numbers(&left.unsent), numbers(&left.unknown));
             let received = state.received[1 - side];
+            if side == 0 && state.heard_conclusion && !unknown.is_empty() {
+                state.broken = Some("something is unknown after the last count");
+            }
             if unsent.iter().any(|number| *number < received) {
                 state.broken = Some("an unsent message was received");
             }
@@ -210,6 +229,8 @@ impl Model for StreamSetup {
             carried: Default::default(),
             now: 0,
             is_cut: false,
+            has_concluded: false,
+            heard_conclusion: false,
             said: [0; 2],
             puts: [0; 2],
             received: [0; 2],
@@ -253,6 +274,9 @@ impl Model for StreamSetup {
                 }
             }
         }
+        if self.concludes && state.has_begun && !state.has_concluded {
+            actions.push(StreamStep::Conclude);
+        }
         if state.now < self.ticks {
             actions.push(StreamStep::Tick);
         }
@@ -284,14 +308,36 @@ impl Model for StreamSetup {
 /// Returns a link with messages both ways, which is cut at any moment. All happens at one time.
 fn many_messages(fault: FrameFault) -> StreamSetup {
     let messages = [vec![2, 3], vec![2]];
-    StreamSetup { fault, messages, ticks: 0, puts: [4, 2], takes_parts: true, is_cut: true }
+    StreamSetup {
+        fault,
+        messages,
+        ticks: 0,
+        puts: [4, 2],
+        takes_parts: true,
+        is_cut: true,
+        concludes: false,
+    }
+}
+
+/// Returns a link whose started side handles some of the messages and no more.
+fn few_are_handled(fault: FrameFault) -> StreamSetup {
+    let messages = [vec![2, 3], vec![]];
+    StreamSetup { messages, takes_parts: false, concludes: true, ..many_messages(fault) }
 }
 
 /// Returns a link with one message and all the time that both sides need to give up. Bytes that
 /// are not delivered in time might as well be cut off.
 fn much_time(fault: FrameFault) -> StreamSetup {
     let messages = [vec![2], vec![]];
-    StreamSetup { fault, messages, ticks: 7, puts: [2, 1], takes_parts: false, is_cut: false }
+    StreamSetup {
+        fault,
+        messages,
+        ticks: 7,
+        puts: [2, 1],
+        takes_parts: false,
+        is_cut: false,
+        concludes: false,
+    }
 }
 
 /// Explores all states. Returns their number, or what was wrong and after which steps.
@@ -328,6 +374,11 @@ fn a_lost_link_tells_all_that_was_not_received() {
 }
 
 #[test]
+fn a_side_that_has_said_its_last_count_leaves_nothing_unknown() {
+    is_sound(few_are_handled(FrameFault::None));
+}
+
+#[test]
 fn a_started_side_gives_up_before_its_starter() {
     is_sound(much_time(FrameFault::None));
 }
@@ -350,4 +401,5 @@ fn is_found(setup: StreamSetup) {
 fn each_planted_mistake_is_found() {
     OF_MESSAGES.into_iter().map(many_messages).for_each(is_found);
     OF_TIME.into_iter().map(much_time).for_each(is_found);
+    is_found(few_are_handled(FrameFault::ReceivesConcluded));
 }

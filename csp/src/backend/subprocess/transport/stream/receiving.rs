@@ -94,7 +94,7 @@ impl Receiving {
             FrameKind::Ping | FrameKind::Pong => {
                 self.number[*filled..][..count].copy_from_slice(now);
             }
-            FrameKind::Handled => {}
+            FrameKind::Handled | FrameKind::Concluded => {}
         }
         *filled += count;
         *bytes = later;

@@ -21,6 +21,8 @@ pub(super) struct Sending {
     written: u64,
     /// The number of messages that the peer has handled, ever.
     handled: u64,
+    /// The peer handles nothing more.
+    is_concluded: bool,
     #[cfg(test)]
     pub(super) fault: super::model::FrameFault,
 }
@@ -35,6 +37,7 @@ impl Sending {
             put: 0,
             written: 0,
             handled: 0,
+            is_concluded: false,
             #[cfg(test)]
             fault: Default::default(),
         }
@@ -111,6 +114,9 @@ impl Sending {
         if count < self.handled {
             return Err(Wild("less handled than before"));
         }
+        if self.is_concluded && count > self.handled {
+            return Err(Wild("something handled after the last count"));
+        }
         while self.handled < count {
             match self.out.front() {
                 Some((end, _)) if *end <= self.written => {}
@@ -124,20 +130,26 @@ impl Sending {
         Ok(())
     }
 
+    /// Records that the peer handles nothing more.
+    pub(super) fn conclude(&mut self) {
+        self.is_concluded = true;
+    }
+
     /// Returns the messages that the peer has not handled, or may not have. A message of which the
-    /// stream has not taken the last byte can't have been handled.
+    /// stream has not taken the last byte can't have been handled. Once the peer has said its last count,
+    /// nothing is unknown.
     pub(super) fn left(&mut self) -> LeftMessages {
-        let written = self.written;
-        let is_sent = |end: u64| {
+        let (written, is_concluded) = (self.written, self.is_concluded);
+        let is_unknown = |end: u64| {
             #[cfg(test)]
             if self.fault == super::model::FrameFault::UnknownIsUnsent {
                 return false;
             }
-            end <= written
+            end <= written && !is_concluded
         };
         let mut left = LeftMessages::default();
         for (end, message) in std::mem::take(&mut self.out) {
-            let list = if is_sent(end) { &mut left.unknown } else { &mut left.unsent };
+            let list = if is_unknown(end) { &mut left.unknown } else { &mut left.unsent };
             list.push(message.into_message());
         }
         #[cfg(test)]
