@@ -189,6 +189,10 @@ impl There for Child {
         // If it could not be sent, the child is dead and has never got its arguments. Its end will
         // say so.
         launched.tell(ToChild::Start(Box::new(start)));
+        #[cfg(feature = "hosts")]
+        if let Some(stream) = &self.stream {
+            stream.begin();
+        }
         let launched = Arc::new(launched);
         if let Some(grip) = &self.grip {
             let killed = Arc::clone(&launched);

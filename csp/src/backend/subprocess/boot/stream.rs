@@ -41,6 +41,11 @@ impl ChildStream {
         self.invitation.take()
     }
 
+    /// Records that the child has been told to begin.
+    pub(super) fn begin(&self) {
+        self.ender.begin();
+    }
+
     /// Waits until everything has come that a child has sent that is dead, or was never started.
     pub(super) fn drain(self) {
         drop(self.theirs);

@@ -91,8 +91,8 @@ pub(super) struct Frames {
     /// The next look whether messages were handled, and the wait after it.
     look_at: Option<Duration>,
     patience: Duration,
-    /// When the peer was last heard.
-    heard: Duration,
+    /// When the peer was last heard, or was about to begin.
+    heard: Option<Duration>,
     /// When the last ping was sent that the peer has answered, and its number.
     answered: Duration,
     answered_number: u64,
@@ -124,7 +124,7 @@ impl Frames {
             untold: 0,
             look_at: None,
             patience: ACK_AFTER,
-            heard: now,
+            heard: None,
             answered: now,
             answered_number: 0,
             pings: VecDeque::new(),
@@ -134,6 +134,11 @@ impl Frames {
             conclusion: Conclusion::None,
             lost: None,
         }
+    }
+
+    /// Counts silence from now on, because the peer is about to begin.
+    pub(super) fn begin(&mut self, now: Duration) {
+        self.heard = self.heard.max(Some(now));
     }
 
     /// Sends a message, as soon as the peer may have it.
@@ -197,6 +202,10 @@ impl Frames {
 
     /// Handles bytes that have come by the stream.
     pub(super) fn input(&mut self, now: Duration, mut bytes: &[u8]) {
+        // A part of a frame is heard as well, because a long frame takes its time on a slow link.
+        if !bytes.is_empty() && self.loss(now).is_none() {
+            self.heard = Some(now);
+        }
         while self.loss(now).is_none() && !bytes.is_empty() {
             let came = self.receiving.take_in(&mut bytes);
             let handled = came.and_then(|came| match came {
@@ -210,7 +219,6 @@ impl Frames {
     }
 
     fn came(&mut self, now: Duration, frame: CameFrame) -> Result<(), Wild> {
-        self.heard = now;
         self.sending.handled(frame.handled)?;
         match frame.kind {
             FrameKind::Ping => self.asked = Some(frame.number),
@@ -326,11 +334,13 @@ impl Frames {
             // From a moment at which its starter had not yet heard what it has answered.
             StreamSide::Started => self.answered + self.timeout,
             StreamSide::Starter => {
+                // A peer that was not started yet is not silent.
+                let Some(heard) = self.heard else { return Duration::MAX };
                 #[cfg(test)]
                 if self.sending.fault == super::model::FrameFault::GivesUpEarly {
-                    return self.heard + self.timeout * 3 / 4;
+                    return heard + self.timeout * 3 / 4;
                 }
-                self.heard + self.timeout * 3 / 2
+                heard + self.timeout * 3 / 2
             }
         }
     }
@@ -340,7 +350,7 @@ impl Frames {
         if self.lost.is_none() && now >= self.given_up_at() {
             let since = match self.side {
                 StreamSide::Started => self.answered,
-                StreamSide::Starter => self.heard,
+                StreamSide::Starter => self.heard.unwrap_or(now),
             };
             self.lost = Some(LinkLoss::Silent(now.saturating_sub(since)));
         }

@@ -42,10 +42,16 @@ pub(in crate::backend::subprocess) struct StreamOwner {
     pub(in crate::backend::subprocess) mailbox: &'static Mailbox,
 }
 
-/// Ends a link whose peer is known to be dead.
+/// Tells a link of the beginning of its peer, and ends it when the peer is known to be dead.
 pub(in crate::backend::subprocess) struct StreamEnder(Arc<SharedStream>);
 
 impl StreamEnder {
+    /// Counts silence from now on, because the peer is about to begin.
+    pub(in crate::backend::subprocess) fn begin(&self) {
+        self.0.lock().frames.begin(streams::now());
+        self.0.ask();
+    }
+
     /// Has everything read that the peer has left in the stream. Then the link is lost.
     pub(in crate::backend::subprocess) fn end(&self) {
         self.0.end();
@@ -275,6 +281,7 @@ mod tests {
             let (ends, silent) = UnixStream::pair().expect("two sockets");
             let mut one = side(of_socket(ends), role, timeout);
             one.send(&message(2));
+            one.link.ender().begin();
             assert!(matches!(one.loss(), LinkLoss::Silent(time) if time >= timeout));
             // The stream took none of its last bytes, or it took all.
             let LeftMessages { unsent, unknown } = one.link.left().expect("messages");

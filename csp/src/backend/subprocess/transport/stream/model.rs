@@ -112,6 +112,7 @@ fn message(side: usize, number: u8, length: usize) -> Vec<u8> {
 fn frames(side: usize, fault: FrameFault, now: u64) -> Frames {
     let side = if side == 0 { StreamSide::Starter } else { StreamSide::Started };
     let mut frames = Frames::new(side, TIMEOUT, LIMITS, Duration::from_secs(now));
+    frames.begin(Duration::from_secs(now));
     frames.sending.fault = fault;
     frames
 }

@@ -283,6 +283,32 @@ fn a_started_side_gives_up_one_timeout_after_its_last_answered_ping() {
     assert_eq!(one.loss(end), Some(&LinkLoss::Silent(PEER_TIMEOUT * 3 / 2)));
 }
 
+/// To start an OS process takes a while if the machine is busy.
+#[test]
+fn silence_counts_from_the_beginning_of_the_peer() {
+    let (mut one, _) = pair();
+    let later = START + Duration::from_secs(3600);
+    assert_eq!(one.loss(later), None);
+    one.begin(later);
+    assert_eq!(one.loss(later + PEER_TIMEOUT), None);
+    let end = later + PEER_TIMEOUT * 3 / 2;
+    assert_eq!(one.loss(end), Some(&LinkLoss::Silent(PEER_TIMEOUT * 3 / 2)));
+}
+
+#[test]
+fn a_part_of_a_frame_is_heard() {
+    let (mut one, mut other) = pair();
+    one.begin(START);
+    other.send(outgoing(&[1; 60], 2)).expect("short");
+    let mut now = START;
+    for part in put(&mut other, START).chunks(5) {
+        now += PEER_TIMEOUT;
+        one.input(now, part);
+        assert_eq!(one.loss(now), None);
+    }
+    assert!(one.receive(now).is_some());
+}
+
 #[test]
 fn two_sides_that_answer_stay_linked_though_nothing_else_is_said() {
     let (mut one, mut other) = pair();
