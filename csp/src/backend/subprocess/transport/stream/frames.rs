@@ -136,6 +136,10 @@ impl Frames {
         }
     }
 
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Counts silence from now on, because the peer is about to begin.
     pub(super) fn begin(&mut self, now: Duration) {
         self.heard = self.heard.max(Some(now));

@@ -24,8 +24,9 @@ use crate::system::quiet;
 
 /// The bytes that are read at once.
 const READ: usize = 64 << 10;
-/// A stream with more to read lets the others have their turn after so many reads.
+/// A stream with more to read lets the others have their turn after so many reads, or writes.
 const READS: usize = 16;
+const WRITES: usize = 16;
 
 /// Returns the time since the machine was started. It goes on while the machine sleeps, as it does for
 /// the peer.
@@ -113,7 +114,10 @@ struct Stream {
     is_blocked: bool,
     /// The time at which it has something to do though nothing happens.
     due: Duration,
-    on_loss: OnLoss,
+    /// The reason why nothing is written any more, and the latest time of the end. The peer's last words
+    /// are still read.
+    ending: Option<(LinkLoss, Duration)>,
+    on_loss: Option<OnLoss>,
 }
 
 enum StreamJob {
@@ -180,7 +184,8 @@ pub(super) fn add(
         taken: 0,
         is_blocked: false,
         due: Duration::MAX,
-        on_loss,
+        ending: None,
+        on_loss: Some(on_loss),
     };
     epoll::add(&common.epoll, &stream.input, mark(number, false), EventFlags::empty())?;
     epoll::add(&common.epoll, &stream.output, mark(number, true), EventFlags::empty())?;
@@ -258,8 +263,11 @@ fn serve(common: &'static Common) {
                     due = due.min(next);
                 }
                 Err(loss) => {
-                    if let Some(Stream { on_loss, .. }) = streams.remove(&number) {
-                        on_loss(loss);
+                    if let Some(mut stream) = streams.remove(&number) {
+                        stream.shared.tell_node();
+                        if let Some(on_loss) = stream.on_loss.take() {
+                            on_loss(loss);
+                        }
                     }
                 }
             }
@@ -307,33 +315,40 @@ impl Stream {
     ) -> Result<Duration, LinkLoss> {
         self.shared.asked.store(false, Ordering::SeqCst);
         let went = match event {
-            StreamEvent::Write => self.write(common),
-            StreamEvent::Read => self.read(Some(READS), buffer).and_then(|()| self.write(common)),
             StreamEvent::Closed => Err(LinkLoss::Ended),
+            _ if self.ending.is_some() => Ok(()),
+            StreamEvent::Write => self.write(common),
+            StreamEvent::Read => self.read(buffer).and_then(|_| self.write(common)),
         };
-        if went.is_err() {
-            // The peer's last words are still there.
-            let _ = self.read(None, buffer);
+        if let Err(loss) = went
+            && self.ending.is_none()
+        {
+            self.ending = Some((loss, now() + self.shared.lock().frames.timeout()));
+        }
+        // The peer's last words are still there. Others have their turns between them.
+        let mut until = Duration::MAX;
+        if let Some((loss, end)) = self.ending.clone() {
+            until = end;
+            if self.read(buffer) != Ok(IsMore(true)) || now() >= end {
+                self.shared.lock().frames.lose(loss);
+            }
         }
         let mut state = self.shared.lock();
-        if let Err(loss) = went {
-            state.frames.lose(loss);
-        }
         match state.frames.loss(now()) {
             Some(loss) => Err(loss.clone()),
-            None => Ok(state.frames.due(self.is_blocked)),
+            None => Ok(state.frames.due(self.is_blocked).min(until)),
         }
     }
 
-    /// Reads a few times, or all that is there.
-    fn read(&mut self, times: Option<usize>, buffer: &mut Vec<u8>) -> Result<(), LinkLoss> {
-        for _ in 0..times.unwrap_or(usize::MAX) {
+    /// Reads a few times. Returns whether there may be more, of which `epoll` tells.
+    fn read(&mut self, buffer: &mut Vec<u8>) -> Result<IsMore, LinkLoss> {
+        for _ in 0..READS {
             buffer.clear();
             match rustix::io::read(&self.input, spare_capacity(buffer)) {
                 Ok(0) => return Err(LinkLoss::Ended),
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::AGAIN) => return Ok(IsMore(false)),
                 Err(Errno::CONNRESET) => return Err(LinkLoss::Ended),
                 Err(error) => return Err(LinkLoss::Failed(io::Error::from(error).to_string())),
             }
@@ -346,16 +361,20 @@ impl Stream {
             if tells {
                 self.shared.tell_node();
             }
-            // `epoll` tells if there is more.
-            if is_over || times.is_some() && buffer.len() < READ {
-                return Ok(());
+            if is_over {
+                return Ok(IsMore(false));
+            }
+            // A short read leaves nothing, mostly. An end is only seen by a further read.
+            if buffer.len() < READ && self.ending.is_none() {
+                break;
             }
         }
-        Ok(())
+        Ok(IsMore(true))
     }
 
+    /// Writes what there is room for, a few times.
     fn write(&mut self, common: &Common) -> Result<(), LinkLoss> {
-        loop {
+        for _ in 0..WRITES {
             // The next bytes.
             if self.taken == self.out.len() {
                 self.taken = 0;
@@ -388,6 +407,9 @@ impl Stream {
                 Err(error) => return Err(LinkLoss::Failed(io::Error::from(error).to_string())),
             }
         }
+        // It goes on when the others had their turn.
+        self.wait_for_room(common, true);
+        Ok(())
     }
 
     /// Has `epoll` tell when the stream takes something again, or not.
