@@ -455,13 +455,18 @@ impl Node {
         }
     }
 
+    fn refuse_copies(&self) -> io::Result<()> {
+        match self.is_here() {
+            true => Ok(()),
+            false => Err(io::Error::other(
+                "this OS process is a copy that `fork` has made of one with OS processes, and only the original can start more",
+            )),
+        }
+    }
+
     /// Makes the link to a child that is about to be started.
     pub(super) fn prepare(&'static self) -> io::Result<PreparedChild> {
-        if !self.is_here() {
-            return Err(io::Error::other(
-                "this OS process is a copy that `fork` has made of one with OS processes, and only the original can start more",
-            ));
-        }
+        self.refuse_copies()?;
         self.begin_serving()?;
         let id = draw();
         let rings = store::shared(LINK)?;
@@ -515,6 +520,7 @@ pub(in crate::backend::subprocess) fn prepare_stream(
     on_loss: impl FnOnce(LinkLoss) + Send + 'static,
 ) -> io::Result<(NodeId, StreamInvitation, StreamEnder)> {
     let (node, id, timeout) = (Node::here(), draw(), PEER_TIMEOUT);
+    node.refuse_copies()?;
     node.begin_serving()?;
     let ender = node.meet_by_stream(id, ends, StreamSide::Starter, timeout, on_loss)?;
     let invitation = StreamInvitation { node: id.0, parent: node.id.0, timeout };

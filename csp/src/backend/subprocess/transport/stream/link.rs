@@ -154,12 +154,16 @@ impl Link for StreamLink {
 }
 
 #[cfg(test)]
+#[allow(unsafe_code, reason = "makes copies of this OS process")]
 mod tests {
+    use std::fs::File;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
     use std::thread;
 
+    use super::super::frame::{FrameHead, FrameKind, NUMBER};
     use super::super::frames::PEER_TIMEOUT;
     use super::*;
 
@@ -315,6 +319,73 @@ mod tests {
         assert_eq!(one.loss(), LinkLoss::Ended);
         let LeftMessages { unsent, unknown } = one.link.left().expect("messages");
         assert!(unknown.into_iter().chain(unsent).eq((0..60).map(message)));
+    }
+
+    /// A peer that reads nothing and writes without end has its turns, and no more.
+    #[test]
+    fn a_peer_that_never_stops_writing_keeps_no_other_waiting() {
+        let (here, there) = pipes();
+        drop(there.input);
+        let mut loud = side(here, StreamSide::Starter, PEER_TIMEOUT);
+        let mut pings = Vec::new();
+        for number in 0..170_u64 {
+            let handled = 0;
+            FrameHead { kind: FrameKind::Ping, length: NUMBER, handled }.put(&mut pings);
+            pings.extend(number.to_le_bytes());
+        }
+        let (mut one, mut other) = pair(pipes(), PEER_TIMEOUT);
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                let output = there.output.try_clone().expect("a descriptor");
+                let (is_over, pings) = (&is_over, &pings);
+                scope.spawn(move || {
+                    let mut output = File::from(output);
+                    while !is_over.load(Ordering::Relaxed) && output.write_all(pings).is_ok() {}
+                });
+            }
+            loud.send(&message(0));
+            for round in 0..20 {
+                one.send(&message(round));
+                let mut received = Vec::new();
+                while received.is_empty() {
+                    received = other.receive();
+                }
+                assert!(received == [message(round)]);
+            }
+            is_over.store(true, Ordering::Relaxed);
+            // The writers may wait for room.
+            drop(loud);
+        });
+    }
+
+    #[test]
+    fn a_stream_leaves_the_queue_of_events_though_a_copy_has_its_descriptors() {
+        let (one, other) = pair(sockets(), PEER_TIMEOUT);
+        let (mut this, mut that) = pair(sockets(), PEER_TIMEOUT);
+        assert_eq!(one.link.shared.queued().len(), 2);
+        // SAFETY: the copy only waits for its end.
+        let copy = unsafe {
+            let copy = libc::fork();
+            if copy == 0 {
+                loop {
+                    libc::pause();
+                }
+            }
+            copy
+        };
+        let shared = Arc::clone(&one.link.shared);
+        drop((one, other));
+        // The thread handles this later.
+        this.send(&[1; 9]);
+        assert_eq!(that.receive(), [[1; 9]]);
+        let queued = shared.queued();
+        // SAFETY: it is the copy from above.
+        unsafe {
+            libc::kill(copy, libc::SIGKILL);
+            libc::waitpid(copy, std::ptr::null_mut(), 0);
+        }
+        assert!(queued.is_empty(), "{queued:?}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::backend::subprocess::protocol::NodeId;
 use crate::backend::subprocess::transport::inbox::StreamNews;
 use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::system::helper::Helper;
-use crate::system::quiet;
+use crate::system::{forked, quiet};
 
 /// The bytes that are read at once.
 const READ: usize = 64 << 10;
@@ -94,6 +94,19 @@ impl SharedStream {
         tell(StreamJob::Close(self.number));
     }
 
+    /// Returns the marks by which the queue of events knows its descriptors, as far as it has them.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> Vec<u64> {
+        use std::os::fd::AsRawFd;
+        let queue = COMMON.get().expect("a queue").epoll.as_raw_fd();
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{queue}")).expect("a queue");
+        let marks = info.lines().filter_map(|line| {
+            let mark = line.split("data:").nth(1)?.split_whitespace().next()?;
+            u64::from_str_radix(mark, 16).ok()
+        });
+        marks.filter(|mark| mark >> 1 == self.number).collect()
+    }
+
     fn tell_node(&self) {
         self.news.put(self.peer);
         self.mailbox.notify_or_ring();
@@ -140,6 +153,14 @@ struct Common {
     wake: OwnedFd,
     is_woken: AtomicBool,
     jobs: Mutex<Vec<StreamJob>>,
+    /// The OS process that uses it. A copy made by `fork` has the same queue, and no thread for it.
+    generation: u32,
+}
+
+impl Common {
+    fn is_here(&self) -> bool {
+        self.generation == forked::generation()
+    }
 }
 
 static COMMON: OnceLock<Common> = OnceLock::new();
@@ -149,7 +170,10 @@ fn make_common() -> io::Result<Common> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
-    Ok(Common { epoll, wake, is_woken: AtomicBool::new(false), jobs: Mutex::default() })
+    forked::watch();
+    let (is_woken, jobs, generation) =
+        (AtomicBool::new(false), Mutex::default(), forked::generation());
+    Ok(Common { epoll, wake, is_woken, jobs, generation })
 }
 
 fn common() -> io::Result<&'static Common> {
@@ -171,6 +195,9 @@ pub(super) fn add(
     on_loss: OnLoss,
 ) -> io::Result<()> {
     let common = common()?;
+    if !common.is_here() {
+        return Err(io::Error::other("a copy that `fork` has made can have no streams"));
+    }
     ioctl_fionbio(&input, true)?;
     ioctl_fionbio(&output, true)?;
     THREAD.need(move || serve(common))?;
@@ -194,7 +221,7 @@ pub(super) fn add(
 }
 
 fn tell(job: StreamJob) {
-    let Some(common) = COMMON.get() else { return };
+    let Some(common) = COMMON.get().filter(|common| common.is_here()) else { return };
     lock(&common.jobs).push(job);
     if !common.is_woken.swap(true, Ordering::SeqCst) {
         let _ = rustix::io::write(&common.wake, &1_u64.to_ne_bytes());
@@ -301,6 +328,21 @@ fn ignore_broken_pipes() {
         libc::sigemptyset(&raw mut signals);
         libc::sigaddset(&raw mut signals, libc::SIGPIPE);
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, std::ptr::null_mut());
+    }
+}
+
+/// Whether a stream may have more to read.
+#[derive(PartialEq, Eq)]
+struct IsMore(bool);
+
+/// A queue of events forgets a descriptor once all copies of it are closed, and not earlier. A copy of this
+/// OS process may have some.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(common) = COMMON.get().filter(|common| common.is_here()) {
+            let _ = epoll::delete(&common.epoll, &self.input);
+            let _ = epoll::delete(&common.epoll, &self.output);
+        }
     }
 }
 
