@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering;
 #[cfg(feature = "hosts")]
 use std::time::Duration;
 
+#[cfg(feature = "hosts")]
+use super::peers::Kill;
 use super::peers::{NOTE, Note, Peer, RELAYED, WAVE, relayed};
 use super::{Inner, Invitation, Node, PreparedChild, counting, draw, lead, map};
 use crate::backend::memory::store;
@@ -242,6 +244,10 @@ impl Node {
         for id in self.streams.take() {
             if let Some(place) = inner.peers.places.get(&id) {
                 self.drain(inner, *place);
+            }
+            // The place may be another's by now.
+            if let Some(place) = inner.peers.places.get(&id) {
+                inner.peers.end_if_lost(*place);
             }
         }
     }
@@ -522,7 +528,7 @@ pub(in crate::backend::subprocess) fn prepare_stream(
     let (node, id, timeout) = (Node::here(), draw(), PEER_TIMEOUT);
     node.refuse_copies()?;
     node.begin_serving()?;
-    let ender = node.meet_by_stream(id, ends, StreamSide::Starter, timeout, on_loss)?;
+    let ender = node.meet_by_stream(id, ends, StreamSide::Starter, timeout, None, on_loss)?;
     let invitation = StreamInvitation { node: id.0, parent: node.id.0, timeout };
     Ok((id, invitation, ender))
 }
@@ -540,10 +546,8 @@ pub(in crate::backend::subprocess) fn join_stream(
     let StreamInvitation { node, parent, timeout } = invitation;
     let (node, parent) = (NodeId(node), NodeId(parent));
     let node = super::NODE.get_or_init(|| Node::to_join_by_stream(node, parent));
-    node.meet_by_stream(parent, ends, StreamSide::Started, timeout, on_loss)?;
-    for peer in &mut node.lock().peers.all {
-        peer.kill = Some(Box::new(end));
-    }
+    let end: Kill = Box::new(end);
+    node.meet_by_stream(parent, ends, StreamSide::Started, timeout, Some(end), on_loss)?;
     Ok(())
 }
 
@@ -551,20 +555,22 @@ pub(in crate::backend::subprocess) fn join_stream(
 #[cfg(feature = "hosts")]
 impl Node {
     /// Makes the link to the peer `id`, which is a stream. `on_loss` is called once its messages
-    /// have all come, on a thread that must not wait.
+    /// have all come, on a thread that must not wait. `kill` ends the peer, or this OS process in its
+    /// place. It is known before the first message of the peer is handled.
     pub(super) fn meet_by_stream(
         &'static self,
         id: NodeId,
         ends: StreamEnds,
         side: StreamSide,
         timeout: Duration,
+        kill: Option<Kill>,
         on_loss: impl FnOnce(LinkLoss) + Send + 'static,
     ) -> io::Result<StreamEnder> {
         let owner = StreamOwner { news: &self.streams, mailbox: self.mailbox() };
         let link = StreamLink::new(ends, side, timeout, id, owner, on_loss)?;
         self.begin_routing()?;
         let ender = link.ender();
-        self.meet(Peer::new(id, Box::new(link), PeerMailbox::Absent));
+        self.meet(Peer { kill, ..Peer::new(id, Box::new(link), PeerMailbox::Absent) });
         // Something may have come while the peer was not known.
         self.streams.put(id);
         self.mailbox().notify_or_ring();

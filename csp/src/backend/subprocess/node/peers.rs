@@ -13,7 +13,7 @@ use super::memories::Tell;
 use super::waves::Wave;
 use crate::backend::subprocess::protocol::{NodeId, Numbers, Wild};
 use crate::backend::subprocess::transport::inbox::PeerMailbox;
-use crate::backend::subprocess::transport::link::Link;
+use crate::backend::subprocess::transport::link::{Link, LostLink};
 use crate::backend::subprocess::transport::mailbox::{Mailbox, Notified};
 use crate::backend::subprocess::transport::wire::{self, Wired};
 use crate::backend::subprocess::values::codec;
@@ -297,6 +297,21 @@ impl Peers {
             peer.cut = Some(reason);
             peer.kill_if_cut();
             self.round.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Ends a peer whose link is lost. It may have stopped, or live on without its stream. A peer that
+    /// has only ended its stream is not cut off, because it may have ended well.
+    pub(super) fn end_if_lost(&mut self, place: usize) {
+        let peer = &mut self.all[place];
+        match peer.link.loss() {
+            None => {}
+            Some(LostLink::Broken(reason)) => self.cut(place, reason),
+            Some(LostLink::Ended) => {
+                if let Some(kill) = &peer.kill {
+                    kill("its connection has ended");
+                }
+            }
         }
     }
 

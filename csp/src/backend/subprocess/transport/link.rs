@@ -31,8 +31,22 @@ pub(in crate::backend::subprocess) trait Link: Send {
     /// Lets the peer know how much this side has handled in all, because it handles nothing more. A
     /// peer with shared memory can see that.
     fn conclude(&mut self) {}
+    /// Returns how the link was lost, if its peer may not know and is to be ended. A peer with shared
+    /// memory is never lost before it is dead.
+    fn loss(&mut self) -> Option<LostLink> {
+        None
+    }
     /// Returns the messages that a dead peer has not received, or may not have.
     fn left(&mut self) -> Result<LeftMessages, Wild>;
+}
+
+/// How a link was lost.
+#[cfg_attr(not(feature = "hosts"), allow(dead_code, reason = "only streams are lost"))]
+pub(in crate::backend::subprocess) enum LostLink {
+    /// The stream has ended. That is right if the peer is about to end.
+    Ended,
+    /// It is broken, for this reason.
+    Broken(String),
 }
 
 /// Messages for a dead peer, oldest first.

@@ -49,7 +49,7 @@ fn child_by_stream(parent: &'static Node) -> &'static Node {
         let ends = StreamEnds::of_socket(stream).expect("a descriptor");
         let tell = tell.clone();
         let on_loss = move |loss| drop(tell.send(loss));
-        node.meet_by_stream(peer.id, ends, side, PEER_TIMEOUT, on_loss).expect("a stream")
+        node.meet_by_stream(peer.id, ends, side, PEER_TIMEOUT, None, on_loss).expect("a stream")
     };
     let (here, there) = UnixStream::pair().expect("two sockets");
     let ender = meet(parent, child, here, StreamSide::Starter);
@@ -694,6 +694,59 @@ fn what_a_dead_child_held_is_given_up() {
             }
         }
     }
+}
+
+/// A peer that was started may be stopped, break a rule, or live on without its stream.
+#[cfg(feature = "hosts")]
+#[test]
+fn a_started_peer_whose_stream_is_lost_is_killed() {
+    use crate::backend::subprocess::transport::stream::{StreamEnds, StreamSide};
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    for how in ["broke the protocol", "not heard", "has ended"] {
+        let (here, id) = (node(), super::draw());
+        let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
+        let (tell, killed) = mpsc::channel();
+        let kill = move |reason: &str| drop(tell.send(reason.to_owned()));
+        let (side, timeout) = (StreamSide::Starter, Duration::from_millis(60));
+        let ends = StreamEnds::of_socket(ours).expect("a descriptor");
+        let kill: super::peers::Kill = Box::new(kill);
+        let ender =
+            here.meet_by_stream(id, ends, side, timeout, Some(kill), drop).expect("a stream");
+        match how {
+            "not heard" => ender.begin(),
+            "has ended" => theirs = UnixStream::pair().expect("two sockets").0,
+            _ => theirs.write_all(b"SSH-2.0-OpenSSH_9.6\r\n").expect("a socket"),
+        }
+        let reason = killed.recv_timeout(Duration::from_secs(300)).expect("a kill");
+        assert!(reason.contains(how), "{reason}");
+        let is_cut = here.lock().peers.all[0].cut.is_some();
+        assert_eq!(is_cut, how != "has ended", "{how}");
+        drop(theirs);
+    }
+}
+
+/// A copy has no thread for streams, and the descriptors of all.
+#[cfg(feature = "hosts")]
+#[test]
+fn a_copy_starts_nobody_by_a_stream() {
+    use crate::backend::subprocess::transport::stream::StreamEnds;
+    use std::os::unix::net::UnixStream;
+    HERE.set(Some(node()));
+    let (ours, _theirs) = UnixStream::pair().expect("two sockets");
+    let ends = StreamEnds::of_socket(ours).expect("a descriptor");
+    // SAFETY: the copy asks for a stream, which it is refused, and ends without any destructor.
+    let status = unsafe {
+        let copy = libc::fork();
+        if copy == 0 {
+            let prepared = super::links::prepare_stream(ends, drop);
+            libc::_exit(i32::from(prepared.is_ok()));
+        }
+        let mut status = 0;
+        libc::waitpid(copy, &raw mut status, 0);
+        status
+    };
+    assert_eq!(status, 0);
 }
 
 /// It has handled nothing from the moment on at which it left its home.

@@ -11,13 +11,14 @@ use super::frames::{Frames, LinkLoss, StreamSide};
 use super::streams::{self, SharedStream, now};
 use crate::backend::subprocess::protocol::{NodeId, Wild};
 use crate::backend::subprocess::transport::inbox::StreamNews;
-use crate::backend::subprocess::transport::link::{LeftMessages, Link, News, Outgoing};
+use crate::backend::subprocess::transport::link::{LeftMessages, Link, LostLink, News, Outgoing};
 use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::backend::subprocess::transport::ring::Peek;
 use crate::channel::far::Bytes;
 
 pub(in crate::backend::subprocess) struct StreamLink {
     shared: Arc<SharedStream>,
+    side: StreamSide,
     /// Something was sent, and the thread that writes has not been asked.
     has_sent: bool,
 }
@@ -72,7 +73,7 @@ impl StreamLink {
         let frames = Frames::new(side, timeout, StreamLimits::USUAL, now());
         let shared = Arc::new(SharedStream::new(peer, frames, owner.news, owner.mailbox));
         streams::add(ends.input, ends.output, Arc::clone(&shared), Box::new(on_loss))?;
-        Ok(Self { shared, has_sent: false })
+        Ok(Self { shared, side, has_sent: false })
     }
 
     pub(in crate::backend::subprocess) fn ender(&self) -> StreamEnder {
@@ -146,6 +147,17 @@ impl Link for StreamLink {
     fn conclude(&mut self) {
         self.has_sent = true;
         self.shared.lock().frames.conclude();
+    }
+
+    /// Returns nothing to a side that was started, because that side ends itself.
+    fn loss(&mut self) -> Option<LostLink> {
+        if self.side == StreamSide::Started {
+            return None;
+        }
+        match self.shared.lock().frames.loss(now())? {
+            LinkLoss::Ended => Some(LostLink::Ended),
+            loss => Some(LostLink::Broken(loss.to_string())),
+        }
     }
 
     fn left(&mut self) -> Result<LeftMessages, Wild> {
