@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::estates::{Estates, Heir, Left};
-use super::peers::{Note, Peers, UnreadMessage, authors, said_by};
+use super::peers::{Note, Peers, UnreadMessage, authors, count_values, said_by};
 use super::{Inner, Node, Numbers};
 use crate::backend::subprocess::protocol::{Departure, Last, Machine, NodeId, Wild};
 use crate::backend::subprocess::transport::link::LeftMessages;
@@ -136,11 +136,9 @@ impl Node {
         let message = broken.clone().unwrap_or(message);
         // A message that the child may have read counts as read. It is not sent to another as well.
         let LeftMessages { unsent: unread, unknown } = peer.link.left().unwrap_or_default();
-        let message = match authors(self.id, id, unknown).count() {
-            count if count > 0 && !well => {
-                format!("{message}, and may have read {count} messages or not")
-            }
-            _ => message,
+        let message = match count_values(self.id, id, unknown) {
+            0 => message,
+            count => format!("{message}, and may have read {count} of the values or not"),
         };
         // A node whose home goes on is not dead.
         let moved = inner.estates.inherit(id, well, &process);

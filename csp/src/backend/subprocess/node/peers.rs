@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::estates::Left;
 use super::memories::Tell;
 use super::waves::Wave;
-use crate::backend::subprocess::protocol::{NodeId, Numbers, Wild};
+use crate::backend::subprocess::protocol::{Message, NodeId, Numbers, Offer, Wild};
 use crate::backend::subprocess::transport::inbox::PeerMailbox;
 use crate::backend::subprocess::transport::link::{Link, LostLink};
 use crate::backend::subprocess::transport::mailbox::{Mailbox, Notified};
@@ -394,6 +394,24 @@ pub(super) fn relayed(message: &[u8]) -> Option<(NodeId, NodeId, &[u8])> {
     Some((node(author), node(to), rest))
 }
 
+/// Returns how many values are in these messages of this node for a dead peer, and of nodes whose messages it
+/// passes on.
+pub(super) fn count_values(me: NodeId, dead: NodeId, messages: Vec<Vec<u8>>) -> usize {
+    let values = |mut one: UnreadMessage| match wire::decode(NodeId(one.to), &mut one.message) {
+        Ok(Message::Post { guards, .. }) => {
+            guards.iter().filter(|(_, offer)| matches!(offer, Offer::Write { .. })).count()
+        }
+        Ok(
+            Message::Done { parcel: Some(_), .. }
+            | Message::Claim { parcel: Some(_), .. }
+            | Message::Commit { parcel: Some(_), .. }
+            | Message::Back { .. },
+        ) => 1,
+        _ => 0,
+    };
+    authors(me, dead, messages).map(values).sum()
+}
+
 /// Takes apart the messages that a link has kept for a dead peer: its own and those that it should
 /// have passed on.
 pub(super) fn authors(
@@ -444,7 +462,7 @@ pub(in crate::backend::subprocess) mod samples {
     use std::time::Duration;
 
     use super::*;
-    use crate::backend::subprocess::protocol::{Direction, Few, Machine, Offer, Out};
+    use crate::backend::subprocess::protocol::{Direction, Few, Machine, Out};
 
     /// Returns a home at which an operation stands.
     fn left() -> Left {
@@ -496,6 +514,7 @@ pub(in crate::backend::subprocess) mod samples {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::subprocess::protocol::Parcel;
     use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
     use crate::backend::subprocess::transport::region::Region;
 
@@ -557,6 +576,35 @@ mod tests {
         let farewell = Note::Farewell(vec![0]);
         assert!(may(CHILD, &farewell) && !may(PARENT, &farewell));
     }
+
+    /// A loss tells of values. Most messages have none.
+    #[test]
+    fn only_values_are_counted() {
+        let parcel = || Parcel { body: Bytes::copy(&[1]), tokens: Vec::new() };
+        let bytes = |message: Wired| {
+            let mut head = Vec::new();
+            let tail = wire::encode(message, &mut head);
+            head.extend(tail.iter().flat_map(|tail| tail.iter()));
+            head
+        };
+        let done = |parcel| Message::Done { op: 1, guard: 0, channel: 0, parcel };
+        let passed_on = |message: Vec<u8>| {
+            let mut relayed = vec![RELAYED];
+            relayed.extend(3_u64.to_le_bytes());
+            relayed.extend(CHILD.0.to_le_bytes());
+            [relayed, message].concat()
+        };
+        let messages = vec![
+            bytes(done(Some(parcel()))),
+            bytes(done(None)),
+            passed_on(bytes(done(Some(parcel())))),
+            bytes(Message::Cancel { op: 2 }),
+            bytes(Message::Back { channel: 0, parcel: parcel() }),
+            codec::pack(&Note::Up(5), vec![NOTE]).expect("a note"),
+        ];
+        assert_eq!(count_values(ME, CHILD, messages), 3);
+    }
+
     /// Homes that nodes have left may be any number. They do not count as nodes that run.
     #[test]
     fn homes_that_were_left_are_no_nodes_that_run() {
