@@ -5,7 +5,7 @@
 #[cfg(target_os = "linux")]
 use std::io::{PipeReader, Read as _, Write as _};
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -246,6 +246,68 @@ fn a_reader_on_a_busy_scheduler_gets_some_of_many_values() {
         assert_eq!(end, Ok(()));
         assert_eq!(busy + idle, 3_000);
         assert!(busy > 0, "none of 3,000 values");
+    });
+}
+
+static HELD: AtomicBool = AtomicBool::new(false);
+static LET_GO: AtomicBool = AtomicBool::new(false);
+
+/// Keeps its thread until it is let go, once the others of that thread read.
+#[process(on = coroutine)]
+fn holds_its_thread(others: Reader<()>) {
+    others.iter().for_each(drop);
+    HELD.store(true, Ordering::SeqCst);
+    while !LET_GO.load(Ordering::SeqCst) {
+        thread::yield_now();
+    }
+}
+
+#[process(on = coroutine)]
+fn reads_all(values: Reader<usize>, there: Writer<()>) -> csp::Result<usize> {
+    there.write(())?;
+    drop(there);
+    Ok(values.iter().count())
+}
+
+/// Lets more readers wait than there are values, and then keeps their thread, if that is another one.
+#[process(on = cores)]
+fn readers_of_a_busy_thread(values: Reader<usize>, other: ThreadId) -> usize {
+    if thread::current().id() == other {
+        return 0;
+    }
+    let there = Channel::new();
+    let holds = holds_its_thread(there.reader());
+    let (read, ()) = parallel!(12 * reads_all(values, there.writer()), holds);
+    read.into_iter().map(|read| read.expect("somebody counts it")).sum()
+}
+
+#[process(on = coroutine)]
+fn writes_when_the_thread_is_busy(values: Writer<usize>) -> csp::Result {
+    while !HELD.load(Ordering::SeqCst) {
+        thread::yield_now();
+    }
+    (0..10).try_for_each(|value| values.write(value).map_err(Into::into))
+}
+
+#[process(on = coroutine)]
+fn reads_late(values: Reader<usize>) -> csp::Result<usize> {
+    let value = values.read();
+    LET_GO.store(true, Ordering::SeqCst);
+    value
+}
+
+#[test]
+fn a_reader_that_comes_later_gets_what_a_busy_scheduler_cannot_take() {
+    alone("a_reader_that_comes_later_gets_what_a_busy_scheduler_cannot_take", "2", || {
+        let values = Channel::new();
+        let here = thread::current().id();
+        // One of the two is on the other thread.
+        let readers = || readers_of_a_busy_thread(values.reader(), here);
+        let writer = writes_when_the_thread_is_busy(values.writer());
+        let (one, other, end, late) =
+            parallel!(readers(), readers(), writer, reads_late(values.reader()));
+        assert_eq!((one + other, end), (9, Ok(())));
+        late.expect("not all values are for the readers that came first");
     });
 }
 

@@ -252,6 +252,9 @@ thread_local! {
 
     /// Channels have lines only when readers of a second scheduler come.
     static LINES_COME_LATER: Cell<bool> = const { Cell::new(false) };
+
+    /// How many values may be ahead if one scheduler has all readers.
+    static MOST_FOR_ONE: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// Lets this process have the scheduler of this number.
@@ -279,6 +282,7 @@ pub(crate) fn begin_schedulers() {
     SPARE.with_borrow_mut(Vec::clear);
     SCHEDULERS.with_borrow_mut(BTreeMap::clear);
     LINES_COME_LATER.set(false);
+    MOST_FOR_ONE.set(None);
 }
 
 /// Returns whether this scheduler has nothing to do. From then on it has something.
@@ -293,6 +297,18 @@ pub(crate) fn take_spare<S>(scheduler: *const S) -> bool {
 #[cfg(feature = "cores")]
 pub(crate) fn lines_come_later() {
     LINES_COME_LATER.set(true);
+}
+
+/// Lets so few values be ahead if one scheduler has all readers, in the rest of this execution.
+#[cfg(feature = "cores")]
+pub(crate) fn most_for_one_are(number: usize) {
+    MOST_FOR_ONE.set(Some(number));
+}
+
+/// Returns how many that are, if a model has said so.
+#[cfg(feature = "cores")]
+pub(crate) fn most_for_one() -> Option<usize> {
+    MOST_FOR_ONE.get()
 }
 
 /// Returns whether a channel has lines from the first reader on.

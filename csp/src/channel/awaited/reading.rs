@@ -136,7 +136,7 @@ impl<C: Acting<T>, T, const EXTENDED: bool> Reading<C, T, EXTENDED> {
     ) -> Option<Result<Option<Held>>> {
         let mut state = self.core.state().lock();
         let mut held = None;
-        match state.find(EXTENDED, || to) {
+        match state.find(EXTENDED, None, || to) {
             Found::InBuffer(later) => {
                 drop(state);
                 drop(later);

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context as Waking, Poll, Waker};
 
 use super::acting::Acting;
-use crate::channel::core::{Core, Placed};
+use crate::channel::core::{Core, Placed, Placing};
 use crate::channel::ends::refused;
 use crate::channel::lent::Lent;
 use crate::commit::awaited::Awaited;
@@ -131,7 +131,7 @@ impl<C: Acting<T>, T> Writing<C, T> {
     #[inline]
     unsafe fn begin(&mut self, context: &'static Context, waker: &Waker) -> Option<Result> {
         let mut state = self.core.state().lock();
-        match state.place(self.awaited.parcel()) {
+        match state.place(self.awaited.parcel(), Placing::Offer) {
             Placed::With(reader) => {
                 drop(state);
                 if self.core.keeps_its_writer(reader.is_extended()) {

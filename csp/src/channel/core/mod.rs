@@ -38,7 +38,7 @@ use crate::watch::registry::{Listed, Listing};
 use crate::watch::usage::{self, Use};
 
 pub(crate) use self::reading::{Kept, Release};
-pub(crate) use self::state::{Found, Placed, State};
+pub(crate) use self::state::{Found, Placed, Placing, State};
 
 /// A channel, which its ends and handles share.
 #[allow(missing_debug_implementations, reason = "nobody outside sees it")]

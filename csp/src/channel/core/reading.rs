@@ -75,7 +75,7 @@ impl<T> Core<T> {
     ) -> Result<(), Unread<T>> {
         let context = park::current();
         let mut state = self.state.lock_unhurried(|| self.lull());
-        match state.find(false, || to) {
+        match state.find(false, Some(context), || to) {
             Found::With(writer) => {
                 drop(state);
                 if !writer.pass(to) {
@@ -159,7 +159,7 @@ impl<T> Core<T> {
     ) -> Result<Option<Kept>, Termination> {
         loop {
             let mut state = self.state.lock();
-            let found = match state.find(extended, || to) {
+            let found = match state.find(extended, (!extended).then_some(context), || to) {
                 Found::Nothing => match self.wait_for_value(context, state, extended, place, to) {
                     Ok(kept) => return Ok(kept),
                     Err(Some(termination)) => return Err(termination),

@@ -22,6 +22,7 @@ use crate::commit::queue::Queue;
 use crate::report::termination::Termination;
 use crate::wait::blocked::Side;
 use crate::wait::future::wakes::Wakes;
+use crate::wait::park::Context;
 use crate::wait::seen::holders::Holders;
 
 /// The fields that a rendezvous touches come first. With the lock they are one cache line.
@@ -57,6 +58,17 @@ pub(super) const UNUSUAL: usize = 1 << (usize::BITS - 1);
 
 /// The largest capacity. No program has memory for so many values.
 pub(super) const MOST: usize = UNUSUAL - 1;
+
+/// The kind of a write, for a channel whose readers stand in lines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placing {
+    /// A write that does nothing else. It may wait for a reader that comes.
+    Plain,
+    /// An offer of a choice or a future. It waits behind other writers only.
+    Offer,
+    /// A value that came back.
+    Now,
+}
 
 /// The place where a reader finds a value.
 pub(crate) enum Found<T> {
@@ -126,11 +138,13 @@ impl<T> State<T> {
         }
     }
 
-    /// Finds a value for a reader. A value from the buffer is put into the parcel. An `extended` read keeps the room that it had.
+    /// Finds a value for a reader. A value from the buffer is put into the parcel. An `extended` read keeps the room that it had. A
+    /// `plain` reader may have to stand behind others of its scheduler.
     #[inline(always)]
     pub(crate) fn find<'a>(
         &mut self,
         extended: bool,
+        plain: Option<&'static Context>,
         to: impl FnOnce() -> &'a Parcel<T>,
     ) -> Found<T>
     where
@@ -140,7 +154,8 @@ impl<T> State<T> {
             return self.find_writer();
         }
         if self.buffer.is_empty() {
-            if late::IS_POSSIBLE && self.capacity == UNUSUAL {
+            let behind = |context| self.stands_behind(context);
+            if late::IS_POSSIBLE && self.capacity == UNUSUAL && !plain.is_some_and(behind) {
                 return self.find_writer();
             }
             return Found::Nothing;
@@ -183,7 +198,7 @@ impl<T> State<T> {
 
     /// Finds a place for a value. A reader that waits has found the buffer empty.
     #[inline(always)]
-    pub(crate) fn place(&mut self, value: &Parcel<T>) -> Placed<T> {
+    pub(crate) fn place(&mut self, value: &Parcel<T>, whose: Placing) -> Placed<T> {
         if (self.capacity == 0 || self.has_room())
             && let Some(reader) = self.readers.commit_first()
         {
@@ -195,7 +210,7 @@ impl<T> State<T> {
             return Placed::InBuffer(ToldReaders::nobody());
         }
         if late::IS_POSSIBLE && self.capacity == UNUSUAL {
-            return self.place_late(value);
+            return self.place_late(value, whose);
         }
         Placed::Nowhere
     }
@@ -283,7 +298,7 @@ impl<T> State<T> {
             return;
         }
         let reader = match self.late.is_on() {
-            true => match self.place_late(value) {
+            true => match self.place_late(value, Placing::Now) {
                 Placed::With(reader) => return reader.wake_later(later),
                 Placed::InBuffer(_) => return,
                 Placed::Nowhere => None,

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use super::Core;
-use super::state::{Placed, State};
+use super::state::{Placed, Placing, State};
 use crate::commit::gate::Gate;
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
@@ -29,7 +29,7 @@ impl<T> Core<T> {
     ) -> Result<(), Option<Termination>> {
         let context = park::current();
         let mut state = self.state.lock_unhurried(|| self.lull());
-        match state.place(value) {
+        match state.place(value, Placing::Plain) {
             Placed::With(reader) => {
                 drop(state);
                 if reader.is_extended() {

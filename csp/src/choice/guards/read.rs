@@ -131,7 +131,7 @@ impl<T, C: ToCore<T>, const EXTENDED: bool> Input<T, C, EXTENDED> {
         if state.is_likely(Side::Reader) && !may() {
             return None;
         }
-        match state.find(EXTENDED, || self.parcel()) {
+        match state.find(EXTENDED, None, || self.parcel()) {
             Found::With(writer) => {
                 drop(state);
                 self.receive(context, writer, place).then_some(Tried::Performed)
@@ -184,7 +184,7 @@ unsafe impl<T, C: ToCore<T>, const EXTENDED: bool> Stand for Input<T, C, EXTENDE
     unsafe fn attempt(&self, later: &mut Wakes) -> Tried {
         // SAFETY: the lock is held, and nothing else uses the state meanwhile.
         let state = unsafe { self.at.core().state().held() };
-        match state.find(EXTENDED, || self.parcel()) {
+        match state.find(EXTENDED, None, || self.parcel()) {
             Found::With(writer) => self.holds(Holds::Partner(writer)),
             Found::InBuffer(woken) => later.append(woken),
             Found::Nothing => return idle(state),

@@ -8,7 +8,7 @@ use std::task::{Poll, Waker};
 
 use super::at_channel::{AtChannel, idle};
 use crate::channel::Writer;
-use crate::channel::core::{Placed, State};
+use crate::channel::core::{Placed, Placing, State};
 use crate::channel::far::{Done, Post};
 use crate::channel::lent::LentLater;
 use crate::choice::guard::{Before, Entry, Guard, Stand, Tried};
@@ -54,7 +54,7 @@ pub fn write<'a, T>(end: &'a Writer<T>, value: T, at: &'a WriteAt<T>) -> Write<'
 impl<T> WriteAt<T> {
     #[inline(always)]
     fn perform(&self, state: &mut State<T>) -> Tried {
-        match state.place(self.parcel()) {
+        match state.place(self.parcel(), Placing::Offer) {
             Placed::With(reader) => self.partner.set(Some(reader)),
             // Other locks may be held, too, so those that are told are woken at once.
             Placed::InBuffer(told) => told.wake(),

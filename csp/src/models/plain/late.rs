@@ -137,9 +137,10 @@ fn a_read_that_began_later_gets_nothing() {
             move || read_on(2, &other),
             move || drop(last),
             move || {
+                is_on_scheduler(3);
                 let written = write(&writer, 1);
                 drop(writer);
-                (written, read_on(3, &own))
+                (written, read(&own))
             },
         )
     });

@@ -56,6 +56,9 @@ pub(crate) struct RunQueue<N: 'static> {
     last: Cell<Option<&'static N>>,
     /// The thread has nothing to do. Other threads look at this, and take it away.
     spare: Apart<AtomicBool>,
+    /// The thread is a worker's.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    works: AtomicBool,
 }
 
 /// Data in cache lines of its own.
@@ -92,7 +95,12 @@ impl<N> Link<N> {
 
 impl<N: Berthed> RunQueue<N> {
     pub(crate) const fn new() -> Self {
-        Self { first: Link::none(), last: Cell::new(None), spare: Apart(AtomicBool::new(false)) }
+        Self {
+            first: Link::none(),
+            last: Cell::new(None),
+            spare: Apart(AtomicBool::new(false)),
+            works: AtomicBool::new(false),
+        }
     }
 
     #[inline(always)]
@@ -109,6 +117,17 @@ impl<N: Berthed> RunQueue<N> {
     /// Returns whether the thread has nothing to do. From then on it counts as having something. Any thread may ask.
     pub(super) fn take_spare(&self) -> bool {
         self.spare.0.load(Ordering::Relaxed) && self.spare.0.swap(false, Ordering::Relaxed)
+    }
+
+    /// Says that the thread is a worker's, which stays so.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    pub(crate) fn set_worker(&self) {
+        self.works.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the thread is a worker's. Any thread may ask.
+    pub(super) fn is_worker(&self) -> bool {
+        self.works.load(Ordering::Relaxed)
     }
 
     #[inline(always)]

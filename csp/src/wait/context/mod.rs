@@ -383,6 +383,17 @@ impl SchedulerId {
         #[cfg(not(all(test, loom)))]
         unsafe { self.0.as_ref() }.is_some_and(Ready::take_spare)
     }
+
+    /// Returns whether it is of a worker, which has taken processes of others, or was dealt them.
+    #[allow(unsafe_code)]
+    pub(crate) fn is_worker(self) -> bool {
+        // In models no scheduler is there.
+        #[cfg(all(test, loom))]
+        return false;
+        // SAFETY: as above. The caller has the scheduler of a process.
+        #[cfg(not(all(test, loom)))]
+        unsafe { self.0.as_ref() }.is_some_and(Ready::is_worker)
+    }
 }
 
 /// An identity that its owner drops.

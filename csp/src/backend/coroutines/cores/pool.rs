@@ -121,6 +121,7 @@ impl CorePool {
             let has_place = scheduler.keep_reserve().is_ok() && self.join(scheduler);
             if has_place {
                 share.becomes_worker(called);
+                scheduler.ready.set_worker();
                 precise_naps();
             }
             let _ = tell.send(has_place.then_some(scheduler));

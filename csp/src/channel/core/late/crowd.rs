@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::ToldReaders;
-use crate::channel::core::state::{Placed, State};
+use crate::channel::core::state::{Placed, Placing, State};
 use crate::commit::offer::Offer;
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp};
@@ -141,13 +141,14 @@ impl Crowd {
     }
 
     fn write(&mut self, value: u64) -> Placed<u64> {
-        self.state.place(&Parcel::full(value))
+        self.state.place(&Parcel::full(value), Placing::Plain)
     }
 
-    /// Writes values of which it is not known who gets them.
+    /// Writes values of which it is not known who gets them. None waits with its writer.
     fn write_ahead(&mut self, count: usize) {
         for value in 0..count as u64 {
-            assert!(matches!(self.write(value), Placed::InBuffer(_)), "nobody is spare");
+            let placed = self.state.place_late(&Parcel::full(value), Placing::Now);
+            assert!(matches!(placed, Placed::InBuffer(_)), "nobody is spare");
         }
     }
 

@@ -7,7 +7,7 @@ use super::steps::{Begun, Cast, Step, World};
 use crate::models::{all_are_found, are_spare};
 
 /// A mistake, and a test that finds it.
-const MISTAKES: [(&str, &str); 12] = [
+const MISTAKES: [(&str, &str); 15] = [
     ("the next is not told", "short_histories"),
     ("nobody is told", "short_histories"),
     ("more values than readers", "short_histories"),
@@ -19,6 +19,9 @@ const MISTAKES: [(&str, &str); 12] = [
     ("readers that stood before are not counted", "short_histories_before_there_are_lines"),
     ("nobody looks for the owner's readers", "short_histories_while_a_thread_owns_the_lock"),
     ("a choice lets all go before it", "short_histories_of_choices_and_writers"),
+    ("a reader takes what a writer kept for others", "long_histories"),
+    ("a writer overtakes", "long_histories"),
+    ("a line is not told of a writer", "long_histories"),
     ("a line is passed for ever", "a_line_is_passed_by_64_values"),
 ];
 

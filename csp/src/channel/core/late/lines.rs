@@ -14,6 +14,10 @@ pub(in crate::channel::core) const IS_POSSIBLE: bool = true;
 /// After so many values that went to other lines a line gets the next one.
 const MOST_PASSED: u32 = 64;
 
+/// So many values may be ahead if one scheduler has all readers, and two more for each reader of the others. Readers that come later
+/// cannot take them, however long the first readers are busy.
+const MOST_FOR_ONE: usize = 3;
+
 /// The lines of a channel, if it has some.
 pub(in crate::channel::core) struct Late<T> {
     /// The scheduler of the plain readers that have come last, or [`SchedulerId::SEVERAL`] if there are lines.
@@ -188,8 +192,22 @@ impl<T> ReaderLines<T> {
         self.each[at].passed = 0;
     }
 
-    /// Commits the reader that is to have the next value, if that is known, and no value is ahead.
-    pub(super) fn direct(&mut self) -> Option<Partner<T>> {
+    /// Returns whether a writer has to wait, though there are readers without a value: they are of few schedulers, and a reader that comes
+    /// later may be sooner.
+    pub(super) fn is_far_ahead(&self) -> bool {
+        let most = self.each.iter().map(|line| line.readers.len() + line.told).max().unwrap_or(0);
+        let others = self.standing + self.told - most;
+        self.told > 0 && self.ahead.len() >= most_for_one() + 2 * others
+    }
+
+    /// Returns whether a reader of this scheduler came before those that come now, and has no value.
+    pub(super) fn has_before(&self, scheduler: SchedulerId) -> bool {
+        let line = self.each.iter().find(|line| line.scheduler == scheduler);
+        self.surplus() > 0 && line.is_some_and(|line| line.told > 0 || !line.readers.is_empty())
+    }
+
+    /// Commits the reader that is to have the next value, if that is known, and no value is ahead. `here` is the writer's scheduler.
+    pub(super) fn direct(&mut self, here: SchedulerId) -> Option<Partner<T>> {
         if !self.ahead.is_empty() {
             return None;
         }
@@ -204,7 +222,8 @@ impl<T> ReaderLines<T> {
             only = Some((at, only.is_none()));
         }
         let (at, is_only) = only?;
-        if is_only && self.told == 0 {
+        // Its scheduler has to do with the writer, or nobody knows with what.
+        if is_only && self.told == 0 && self.each[at].scheduler == here {
             return self.commit_first(at);
         }
         let is_spare = |line: &SchedulerLine<T>| line.serves_first() && line.scheduler.take_spare();
@@ -215,8 +234,16 @@ impl<T> ReaderLines<T> {
     /// Keeps a value ahead, and tells one reader of each scheduler.
     pub(super) fn keep(&mut self, value: T) -> ToldReaders<T> {
         self.ahead.push(self.now, value);
-        let mut told = ToldReaders::nobody();
         if is_planted("nobody is told") {
+            return ToldReaders::nobody();
+        }
+        self.tell_each()
+    }
+
+    /// Tells a reader of each scheduler that has readers, and of which none was told.
+    pub(super) fn tell_each(&mut self) -> ToldReaders<T> {
+        let mut told = ToldReaders::nobody();
+        if is_planted("a line is not told of a writer") && self.told > 0 {
             return told;
         }
         for at in 0..self.each.len() {
@@ -271,4 +298,12 @@ impl<T> ReaderLines<T> {
         }
         found
     }
+}
+
+fn most_for_one() -> usize {
+    #[cfg(all(test, loom))]
+    if let Some(number) = crate::models::most_for_one() {
+        return number;
+    }
+    MOST_FOR_ONE
 }

@@ -5,7 +5,12 @@
 //! and one reader of each scheduler is *told*: it is committed without a value. The first of them to go on takes the value, and tells
 //! the next reader of its scheduler.
 //!
-//! A channel has lines from the moment at which a reader of a second scheduler stands. Then plain reads of coroutines stand in the line
+//! Few values are ahead while most readers are of one scheduler. Otherwise all values of a burst would be for the readers that stand, and
+//! readers that come a moment later on another scheduler would have nothing to do. The next writer waits. A reader that comes finds it,
+//! unless others of its own scheduler stand.
+//!
+//! A channel has lines from the moment at which a reader of a second scheduler stands. One with several reader ends has
+//! them from the first reader on if that is on a worker's scheduler, and another thread has used the channel. Then plain reads of coroutines stand in the line
 //! of their scheduler. All other readers stand in the queue. The first of them has its turn when it came before all in lines that can be served.
 //!
 //! A channel that one thread uses pays nothing for that. While that thread owns the lock, no reader asks for its line. A channel with lines is
@@ -17,7 +22,8 @@
 //!   *n*th value that is ahead. A reader keeps that if it takes the first value that came after it. If there are more readers than
 //!   values, the next value may be ahead.
 //! - If a line has a reader that came before the last value that is ahead, a reader of that line has been told.
-//! - If a writer waits and there are more readers than values, a reader has been told. One that finds no value ahead takes that of a writer.
+//! - If a writer waits, each line with readers has one that was told. A reader that finds no value ahead takes that of a writer.
+//! - While a writer waits and a reader was told, no later write overtakes it by a value ahead.
 //! - Poison, retirement and the way to another OS process tell all readers. They take what is ahead before they look at anything else.
 //! - No step looks at more readers or values than one for each line, however many there are. A thread that ends is an exception.
 //!

@@ -1,6 +1,6 @@
 //! Values that are written to a channel with lines.
 
-use super::super::state::{Placed, State, UNUSUAL};
+use super::super::state::{Placed, Placing, State, UNUSUAL};
 use super::ahead::ValuesAhead;
 use super::lines::{Late, ReaderLines, SchedulerLine};
 use crate::commit::offer::Partner;
@@ -8,7 +8,7 @@ use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{BEHIND, ReaderLine, Stamp};
 use crate::sync::planted::is_planted;
 use crate::wait::future::wakes::Wakes;
-use crate::wait::park::{Context, SchedulerId};
+use crate::wait::park::{self, Context, SchedulerId};
 
 impl<T> State<T> {
     /// Returns whether the process that runs stands in a line, if it is a plain reader.
@@ -31,7 +31,10 @@ impl<T> State<T> {
         if home == SchedulerId::NONE && !is_planted("nobody looks for the owner's readers") {
             home = ReaderLine::scheduler_of(&self.readers);
         }
-        let is_first = home == SchedulerId::NONE && !has_lines_at_once();
+        // The network is on several schedulers, because this one is a worker's, and another one has used the channel. That one may write
+        // more than the worker can do, and more readers are to come.
+        let at_once = self.reader_ends > 1 && scheduler.is_worker() || has_lines_at_once();
+        let is_first = home == SchedulerId::NONE && !at_once;
         if self.capacity != 0 || is_first || home == scheduler {
             self.late.home = scheduler;
             return false;
@@ -69,11 +72,26 @@ impl<T> State<T> {
         (lines.line_of(scheduler), now)
     }
 
+    /// Returns whether the plain reader with this context has to stand though a writer waits, because others of its scheduler stand.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::channel::core) fn stands_behind(&self, context: &'static Context) -> bool {
+        let lines = self.late.lines.as_ref();
+        let is_behind = lines.is_some_and(|lines| lines.has_before(context.scheduler()));
+        is_behind
+            && self.ended.is_none()
+            && !is_planted("a reader takes what a writer kept for others")
+    }
+
     /// Finds a place for a value at an unusual channel. The parcel is passed only to calls that are inlined, as in
     /// [`write`](super::super::Core::write).
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(in crate::channel::core) fn place_late(&mut self, value: &Parcel<T>) -> Placed<T> {
-        match self.place_in_lines(value.open()) {
+    pub(in crate::channel::core) fn place_late(
+        &mut self,
+        value: &Parcel<T>,
+        whose: Placing,
+    ) -> Placed<T> {
+        match self.place_in_lines(value.open(), whose) {
             Ok(placed) => placed,
             Err(kept) => {
                 value.put(kept);
@@ -85,7 +103,7 @@ impl<T> State<T> {
     /// Does this. The error is the value that has no place.
     #[cold]
     #[inline(never)]
-    fn place_in_lines(&mut self, value: T) -> Result<Placed<T>, T> {
+    fn place_in_lines(&mut self, value: T, whose: Placing) -> Result<Placed<T>, T> {
         if self.ended.is_some() || self.away.is_some() || self.has_returned() {
             return Err(value);
         }
@@ -97,9 +115,24 @@ impl<T> State<T> {
         if lines.surplus() == 0 && !is_planted("more values than readers") {
             return Err(value);
         }
-        if let Some(reader) = lines.direct() {
+        let context = park::current();
+        if let Some(reader) = lines.direct(context.scheduler()) {
             self.hand(&reader, &Parcel::full(value));
             return Ok(Placed::With(reader));
+        }
+        let waits = match whose {
+            Placing::Plain => !context.is_polled() && !std::thread::panicking(),
+            Placing::Offer => true,
+            Placing::Now => false,
+        };
+        let others =
+            lines.told > 0 && !self.writers.is_empty() && !is_planted("a writer overtakes");
+        let is_far = || whose == Placing::Plain && lines.is_far_ahead();
+        // A choice that reads and a writer do not both wait.
+        if waits && self.readers.is_empty() && (others || is_far()) {
+            // They get the lock once the writer stands.
+            drop(lines.tell_each());
+            return Err(value);
         }
         Ok(Placed::InBuffer(lines.keep(value)))
     }

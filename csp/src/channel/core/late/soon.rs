@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use super::super::Core;
-use super::super::state::{Placed, State};
+use super::super::state::{Placed, Placing, State};
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
 use crate::commit::waiter::Outcome;
@@ -16,9 +16,11 @@ use crate::wait::park::Context;
 #[allow(clippy::unused_self, reason = "as the other one")]
 impl<T> State<T> {
     #[inline(always)]
+    pub(in crate::channel::core) fn stands_behind(&self, _: &'static Context) -> bool { false }
+    #[inline(always)]
     pub(in crate::channel::core) fn has_line(&mut self, _: &'static Context) -> bool { false }
     #[inline(always)]
-    pub(in crate::channel::core) fn place_late(&mut self, _: &Parcel<T>) -> Placed<T> { Placed::Nowhere }
+    pub(in crate::channel::core) fn place_late(&mut self, _: &Parcel<T>, _: Placing) -> Placed<T> { Placed::Nowhere }
     #[inline(always)]
     pub(in crate::channel::core) fn dismiss_late(&mut self, _: usize, _: bool, _: &mut Wakes) -> (bool, Option<Parcel<T>>) { (false, None) }
     #[inline(always)]

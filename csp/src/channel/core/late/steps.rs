@@ -5,12 +5,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::super::state::{Found, Placed, State};
+use super::super::state::{Found, Placed, Placing, State};
 use crate::commit::offer::{Offer, Partner};
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp, ToldReaders};
 use crate::commit::waiter::{Outcome, Waiter};
-use crate::models::{begin_schedulers, is_on_scheduler, lines_come_later};
+use crate::models::{begin_schedulers, is_on_scheduler, lines_come_later, most_for_one_are};
 use crate::report::termination::Termination;
 use crate::sync::planted::is_planted;
 use crate::wait::blocked::{Blocked, Side};
@@ -148,6 +148,9 @@ impl World {
         if !matches!(begun, Begun::AtOnce) {
             lines_come_later();
         }
+        if cast.writers > 0 {
+            most_for_one_are(1);
+        }
         let mut state = State::new(0);
         *state.ends(Side::Reader) = 1;
         Self {
@@ -231,8 +234,20 @@ impl World {
         match step {
             Step::Read(reader) => {
                 let to = Parcel::empty();
-                match self.finds(&to) {
-                    true => self.got.extend(to.take()),
+                is_on_scheduler(self.cast.readers[reader]);
+                let read = Standing::new(Waiter::single);
+                // It asks first, as a process does that is asked about.
+                read.context.scheduler();
+                let is_plain = reader < self.cast.choices;
+                let is_free = !is_plain || !self.state.late.is_awaited();
+                match self.finds(is_plain.then_some(read.context), &to) {
+                    true => {
+                        self.got.extend(to.take());
+                        assert!(
+                            is_free || self.is_first(reader, self.now),
+                            "before one that stood"
+                        );
+                    }
                     false => self.stand(reader, None),
                 }
             }
@@ -259,8 +274,8 @@ impl World {
     }
 
     /// Looks for a value as a read does.
-    fn finds(&mut self, to: &Parcel<u32>) -> bool {
-        match self.state.find(false, || to) {
+    fn finds(&mut self, plain: Option<&'static Context>, to: &Parcel<u32>) -> bool {
+        match self.state.find(false, plain, || to) {
             Found::InBuffer(_) => true,
             Found::With(writer) => {
                 self.take_from(writer, to);
@@ -287,9 +302,14 @@ impl World {
         let turn = self.turn();
         let value = self.next_value(true);
         let parcel = Parcel::full(value);
-        match self.state.place(&parcel) {
+        let some_told = self.state.late.is_told() && self.state.readers.is_empty();
+        let has_writer = self.writers.iter().any(|(_, writer)| !writer.is_woken());
+        match self.state.place(&parcel, Placing::Plain) {
             Placed::With(partner) => partner.wake(),
-            Placed::InBuffer(told) => told.wake(),
+            Placed::InBuffer(told) => {
+                assert!(!some_told || !has_writer, "a writer that waits is overtaken");
+                told.wake();
+            }
             Placed::Nowhere => {
                 self.written.pop();
                 if self.writers.len() < self.cast.writers {
@@ -382,16 +402,21 @@ impl World {
             return;
         }
         // An end wakes all, which go on in the order of their scheduler.
+        let first = self.is_first(reader, read.came);
+        // The readers of a thread that ends are told one after another, and take what is there.
+        let in_turn = first || read.dismissed || self.state.ended.is_some();
+        assert!(in_turn, "served before one that came first");
+    }
+
+    /// Returns whether no plain reader of the same scheduler came before and has no value.
+    fn is_first(&self, reader: usize, came: usize) -> bool {
         let scheduler = self.cast.readers[reader];
         let goes_before = |(number, other): (usize, &Option<Reading>)| {
             let other = other.as_ref().filter(|other| !other.chooses);
             let other = other.filter(|_| self.cast.readers[number] == scheduler);
-            other.is_some_and(|it| it.came < read.came && !it.has_value())
+            other.is_some_and(|it| it.came < came && !it.has_value())
         };
-        let first = !self.reads.iter().enumerate().any(goes_before);
-        // The readers of a thread that ends are told one after another, and take what is there.
-        let in_turn = first || read.dismissed || self.state.ended.is_some();
-        assert!(in_turn, "served before one that came first");
+        !self.reads.iter().enumerate().any(goes_before)
     }
 
     /// Does what a plain reader does that was told.
@@ -405,7 +430,7 @@ impl World {
         let mut told = ToldReaders::nobody();
         let found = self.state.late.lines().take(read.line(), writers, to, &mut told);
         told.wake();
-        found || !read.dismissed && self.finds(to)
+        found || !read.dismissed && self.finds(None, to)
     }
 
     /// Checks what must hold whenever the lock is free.
@@ -429,6 +454,9 @@ impl World {
         let more_readers = told.len() + standing.len() > lines.ahead.len();
         let nobody = writer_waits && more_readers && told.is_empty();
         assert!(!nobody, "a writer and a reader wait, and nobody is told");
+        let is_told = |at: &usize| told.iter().any(|(line, _)| line == at);
+        let untold = standing.iter().find(|(at, _)| writer_waits && !is_told(at));
+        assert!(untold.is_none(), "a writer waits, and nobody of a line is told");
         let Some(newest) = lines.ahead.newest() else { return };
         for (at, stamp) in &standing {
             let waits = *stamp < newest && !told.iter().any(|(line, _)| line == at);

@@ -154,7 +154,7 @@ impl<T> Core<T> {
         loop {
             let found = match is_planted("no look at writers") {
                 true => Found::Nothing,
-                false => state.find(false, || to),
+                false => state.find(false, None, || to),
             };
             match found {
                 Found::InBuffer(later) => {
