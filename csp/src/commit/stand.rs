@@ -115,8 +115,22 @@ pub(crate) struct Served {
 #[inline(always)]
 pub(crate) fn stand<T, S, C: Count>(
     context: &'static Context,
+    state: Guard<'_, S>,
+    queue: impl FnOnce(&mut S) -> &mut Queue<T, C>,
+    value: &Parcel<T>,
+    extended: bool,
+    why: &dyn Blocked,
+) -> Served {
+    stand_and(context, state, queue, |_| {}, value, extended, why)
+}
+
+/// Does the same, and another thing under the lock once it stands.
+#[inline(always)]
+pub(crate) fn stand_and<T, S, C: Count>(
+    context: &'static Context,
     mut state: Guard<'_, S>,
     queue: impl FnOnce(&mut S) -> &mut Queue<T, C>,
+    then: impl FnOnce(&mut S),
     value: &Parcel<T>,
     extended: bool,
     why: &dyn Blocked,
@@ -126,6 +140,7 @@ pub(crate) fn stand<T, S, C: Count>(
     let gives = value.pass(&offer.value);
     // SAFETY: neither moves, and `wait` returns when the offer has left the queue and not before.
     unsafe { queue(&mut state).push(&offer) };
+    then(&mut state);
     drop(state);
     let outcome = waiter.wait_in(context, why, None);
     if !gives || !matches!(outcome, Outcome::Committed(_)) {

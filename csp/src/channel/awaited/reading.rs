@@ -177,6 +177,7 @@ impl<C: Acting<T>, T, const EXTENDED: bool> Reading<C, T, EXTENDED> {
                         false => self.awaited.stand(waker, &mut state.readers, EXTENDED, self),
                     }
                 };
+                state.reader_came();
                 return None;
             }
         }

@@ -4,13 +4,13 @@ use std::panic::Location;
 
 use super::Core;
 use super::late;
-use super::state::{Found, State};
+use super::state::{Found, ReaderPlace, State};
 use crate::channel::far::Finish;
 use crate::channel::lent::ToCore;
 use crate::commit::held::Held;
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
-use crate::commit::stand;
+use crate::commit::stand::{self, Served};
 use crate::commit::waiter::Outcome;
 use crate::report::termination::Termination;
 use crate::sync::{Arc, Guard};
@@ -244,12 +244,24 @@ impl<T> Core<T> {
             park::refuse_to_wait("a read", "read_async().await", place);
         }
         // While one thread alone has used the channel, its readers have no lines.
-        if late::IS_POSSIBLE && !extended && !state.is_alone() && state.has_line(context) {
-            self.read_in_line(context, state, place, to)?;
-            return Ok(None);
-        }
+        let stands = match late::IS_POSSIBLE && (extended || !state.is_alone()) {
+            true if extended => state.place_of_extended(),
+            true => state.place_of(context),
+            false => ReaderPlace::Queue,
+        };
         let why = self.at(Operation::Read, place);
-        let served = stand::stand(context, state, |state| &mut state.readers, to, extended, &why);
+        let served = match stands {
+            ReaderPlace::Queue => {
+                stand::stand(context, state, |state| &mut state.readers, to, extended, &why)
+            }
+            ReaderPlace::BesideLines => {
+                self.stand_beside_lines(context, state, extended, place, to)
+            }
+            ReaderPlace::Line => {
+                self.read_in_line(context, state, place, to)?;
+                return Ok(None);
+            }
+        };
         if late::IS_POSSIBLE && !to.is_full() {
             self.read_untold(context, served.outcome, place, to)?;
         }
@@ -261,6 +273,48 @@ impl<T> Core<T> {
         } else {
             Err(Some(self.meet_end(context, Side::Reader)))
         }
+    }
+
+    /// Stands in the queue of a channel with lines. The parcel is passed only to calls that are inlined.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[track_caller]
+    fn stand_beside_lines(
+        &self,
+        context: &'static Context,
+        state: Guard<'_, State<T>>,
+        extended: bool,
+        place: &'static Location<'static>,
+        to: &Parcel<T>,
+    ) -> Served {
+        let (served, value) = self.stand_noted(context, state, extended, place);
+        if let Some(value) = value {
+            to.put(value);
+        }
+        served
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn stand_noted(
+        &self,
+        context: &'static Context,
+        state: Guard<'_, State<T>>,
+        extended: bool,
+        place: &'static Location<'static>,
+    ) -> (Served, Option<T>) {
+        let (why, to) = (self.at(Operation::Read, place), Parcel::empty());
+        let served = stand::stand_and(
+            context,
+            state,
+            |state| &mut state.readers,
+            State::reader_came,
+            &to,
+            extended,
+            &why,
+        );
+        let value = to.take();
+        (served, value)
     }
 
     /// Gives back the value of a reader that was a future and was dropped. It kept the `room` of the value if that is true.

@@ -70,6 +70,18 @@ pub(crate) enum Placing {
     Now,
 }
 
+/// The place in which a reader stands.
+pub(crate) enum ReaderPlace {
+    /// The queue of a channel without lines.
+    Queue,
+    /// The line of its scheduler.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    Line,
+    /// The queue of a channel with lines.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    BesideLines,
+}
+
 /// The place where a reader finds a value.
 pub(crate) enum Found<T> {
     /// With this writer, which waits.
@@ -123,6 +135,14 @@ impl<T> State<T> {
         match side {
             Side::Reader => &mut self.reader_ends,
             Side::Writer => &mut self.writer_ends,
+        }
+    }
+
+    /// Notes that a reader has come to the queue.
+    #[inline(always)]
+    pub(crate) fn reader_came(&mut self) {
+        if late::IS_POSSIBLE && self.capacity == UNUSUAL {
+            self.note_last_reader();
         }
     }
 

@@ -36,6 +36,9 @@ impl<T, C: ToCore<T>> AtChannel<T, C> {
         if state.ended.is_none() && !state.is_away() {
             // SAFETY: the caller's promise.
             unsafe { self.standing.stand(state.queue(side), waiter, index, extended) };
+            if side == Side::Reader {
+                state.reader_came();
+            }
         }
     }
 

@@ -60,6 +60,37 @@ pub(crate) const EARLIEST: Stamp = 0;
 /// The stamp of the first one that stays in the queue then, and of those that stood behind it.
 pub(crate) const BEHIND: Stamp = 1;
 
+/// Returns the address of the last offer of a queue.
+pub(crate) fn address_of_last<T>(queue: &Queue<T>) -> Option<usize> {
+    (!queue.is_empty()).then(|| queue.tail.addr())
+}
+
+/// Returns the addresses of the offers of a queue.
+pub(crate) fn addresses_of<T>(queue: &Queue<T>) -> impl Iterator<Item = usize> {
+    // SAFETY: what is in the queue is alive.
+    let next = |offer: &*const Offer<T>| unsafe { offer.as_ref() }.map(|offer| offer.next.get());
+    let all = std::iter::successors(Some(queue.head), next);
+    all.take_while(|offer| !offer.is_null()).map(<*const Offer<T>>::addr)
+}
+
+/// Commits the waiter that stands longest in a queue, if it has its turn. That is asked of the address of its offer. Waiters that are
+/// committed elsewhere are left out, and each one that follows is asked about anew.
+pub(crate) fn commit_in_turn<T>(
+    queue: &mut Queue<T>,
+    has_turn: impl Fn(usize) -> bool,
+) -> Option<Partner<T>> {
+    while !queue.is_empty() && has_turn(queue.head.addr()) {
+        let offer = queue.pop()?;
+        // SAFETY: an offer that was in the queue is alive while the lock is held.
+        let (waiter, index) = unsafe { (offer.as_ref().waiter, offer.as_ref().index) };
+        // SAFETY: a waiter lives as long as its offers.
+        if unsafe { waiter.as_ref() }.commit(index) {
+            return Some(Partner { offer });
+        }
+    }
+    None
+}
+
 pub(crate) struct ReaderLine<T>(VecDeque<(Stamp, NonNull<Offer<T>>)>);
 
 // SAFETY: as a queue.

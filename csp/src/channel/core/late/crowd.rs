@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::ToldReaders;
-use crate::channel::core::state::{Placed, Placing, State};
+use crate::channel::core::state::{Placed, Placing, ReaderPlace, State};
 use crate::commit::offer::Offer;
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp};
@@ -125,7 +125,7 @@ impl Crowd {
         for _ in 0..count {
             let waiter: &'static Waiter = Box::leak(Box::new(Waiter::single(context)));
             let offer: &'static Offer<u64> = Box::leak(Box::new(Offer::new(waiter, 0, false)));
-            if self.state.has_line(context) {
+            if matches!(self.state.place_of(context), ReaderPlace::Line) {
                 let (at, stamp) = self.state.comes_to_line(context.scheduler());
                 let lines = self.state.late.lines();
                 lines.standing += 1;

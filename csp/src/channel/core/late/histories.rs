@@ -7,7 +7,7 @@ use super::steps::{Begun, Cast, Step, World};
 use crate::models::{all_are_found, are_spare};
 
 /// A mistake, and a test that finds it.
-const MISTAKES: [(&str, &str); 15] = [
+const MISTAKES: [(&str, &str); 16] = [
     ("the next is not told", "short_histories"),
     ("nobody is told", "short_histories"),
     ("more values than readers", "short_histories"),
@@ -22,6 +22,7 @@ const MISTAKES: [(&str, &str); 15] = [
     ("a reader takes what a writer kept for others", "long_histories"),
     ("a writer overtakes", "long_histories"),
     ("a line is not told of a writer", "long_histories"),
+    ("nobody notes when a reader came to the queue", "short_histories_of_choices_and_writers"),
     ("a line is passed for ever", "a_line_is_passed_by_64_values"),
 ];
 

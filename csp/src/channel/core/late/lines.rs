@@ -1,6 +1,7 @@
 //! The lines of a channel, and the values that are ahead.
 
 use super::ahead::ValuesAhead;
+use super::arrivals::Arrivals;
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
 pub(crate) use crate::commit::queue::line::ToldReaders;
@@ -34,8 +35,8 @@ pub(super) struct ReaderLines<T> {
     /// The readers that stand in lines, and those that were told and have not come.
     pub(super) standing: usize,
     pub(super) told: usize,
-    /// The moment at which the first reader of the queue came, or was first seen there.
-    pub(super) queued: Option<Stamp>,
+    /// The moments at which the readers of the queue came.
+    pub(super) arrivals: Arrivals,
 }
 
 /// The readers of one scheduler.

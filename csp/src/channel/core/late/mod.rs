@@ -9,9 +9,12 @@
 //! readers that come a moment later on another scheduler would have nothing to do. The next writer waits. A reader that comes finds it,
 //! unless others of its own scheduler stand.
 //!
-//! A channel has lines from the moment at which a reader of a second scheduler stands. One with several reader ends has
-//! them from the first reader on if that is on a worker's scheduler, and another thread has used the channel. Then plain reads of coroutines stand in the line
-//! of their scheduler. All other readers stand in the queue. The first of them has its turn when it came before all in lines that can be served.
+//! A channel has lines from the moment at which a reader of a second scheduler stands. One with several reader ends has them from the first
+//! reader on if that is on a worker's scheduler, and another thread has used the channel. So the network is on several schedulers. A network
+//! with one scheduler has no lines, and its threads, futures and coroutines are served in the order in which they came.
+//!
+//! At a channel with lines, plain reads of coroutines stand in the line of their scheduler. All other readers stand in the queue, and it is
+//! noted when they came. The first of them has its turn when it came before all in lines that can be served.
 //!
 //! A channel that one thread uses pays nothing for that. While that thread owns the lock, no reader asks for its line. A channel with lines is
 //! marked in the word that says how much room it has. So a write or a read that finds its partner at once looks at nothing else.
@@ -36,6 +39,8 @@
 
 #[cfg(feature = "cores")]
 mod ahead;
+#[cfg(feature = "cores")]
+mod arrivals;
 #[cfg(feature = "cores")]
 mod lines;
 #[cfg(not(feature = "cores"))]

@@ -1,30 +1,36 @@
 //! Values that are written to a channel with lines.
 
-use super::super::state::{Placed, Placing, State, UNUSUAL};
+use super::super::state::{Placed, Placing, ReaderPlace, State, UNUSUAL};
 use super::ahead::ValuesAhead;
+use super::arrivals::Arrivals;
 use super::lines::{Late, ReaderLines, SchedulerLine};
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
-use crate::commit::queue::line::{BEHIND, ReaderLine, Stamp};
+use crate::commit::queue::line::{BEHIND, ReaderLine, Stamp, commit_in_turn};
 use crate::sync::planted::is_planted;
 use crate::wait::future::wakes::Wakes;
 use crate::wait::park::{self, Context, SchedulerId};
 
 impl<T> State<T> {
-    /// Returns whether the process that runs stands in a line, if it is a plain reader.
+    /// Returns the place of the process that runs, if it is a plain reader.
     #[inline(always)]
-    pub(in crate::channel::core) fn has_line(&mut self, context: &'static Context) -> bool {
+    pub(in crate::channel::core) fn place_of(&mut self, context: &'static Context) -> ReaderPlace {
         let scheduler = context.scheduler();
-        scheduler != self.late.home && self.begins(scheduler)
+        if scheduler == self.late.home { ReaderPlace::Queue } else { self.begins(scheduler) }
+    }
+
+    /// Returns the place of an extended reader.
+    pub(in crate::channel::core) fn place_of_extended(&self) -> ReaderPlace {
+        if self.late.is_on() { ReaderPlace::BesideLines } else { ReaderPlace::Queue }
     }
 
     #[cold]
-    fn begins(&mut self, scheduler: SchedulerId) -> bool {
+    fn begins(&mut self, scheduler: SchedulerId) -> ReaderPlace {
         if scheduler == SchedulerId::NONE {
-            return false;
+            return self.place_of_extended();
         }
         if self.late.is_on() {
-            return true;
+            return ReaderPlace::Line;
         }
         // While one thread alone used the channel nobody noted its scheduler.
         let mut home = self.late.home;
@@ -37,7 +43,7 @@ impl<T> State<T> {
         let is_first = home == SchedulerId::NONE && !at_once;
         if self.capacity != 0 || is_first || home == scheduler {
             self.late.home = scheduler;
-            return false;
+            return ReaderPlace::Queue;
         }
         let mut readers = ReaderLine::new();
         let stay = is_planted("readers that stood before stay in the queue");
@@ -52,22 +58,16 @@ impl<T> State<T> {
             now: BEHIND + 1,
             standing,
             told: 0,
-            queued: (!self.readers.is_empty()).then_some(BEHIND),
+            arrivals: Arrivals::new(),
         });
         self.capacity = UNUSUAL;
-        true
+        ReaderPlace::Line
     }
 
     /// Returns the line of a plain reader that comes, and the moment.
     pub(super) fn comes_to_line(&mut self, scheduler: SchedulerId) -> (usize, Stamp) {
-        let queue_is_empty = self.readers.is_empty();
         let lines = self.late.lines();
         let now = lines.now;
-        match queue_is_empty {
-            true => lines.queued = None,
-            // Those of the queue came before this one.
-            false => drop(lines.queued.get_or_insert(now)),
-        }
         lines.now += 1;
         (lines.line_of(scheduler), now)
     }
@@ -142,24 +142,28 @@ impl<T> State<T> {
         !self.buffer.is_empty()
     }
 
+    /// Notes when the last reader of the queue came, if there are lines.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::channel::core) fn note_last_reader(&mut self) {
+        if let Some(lines) = &mut self.late.lines
+            && !is_planted("nobody notes when a reader came to the queue")
+        {
+            lines.arrivals.note_last(&self.readers, lines.now);
+        }
+    }
+
     /// Commits the first reader of the queue, if it came before those that stand in lines, or no value can go to these.
     fn first_of_queue(&mut self) -> Option<Partner<T>> {
-        let lines = self.late.lines.as_mut()?;
-        if self.readers.is_empty() {
-            lines.queued = None;
-            return None;
-        }
-        let queued = *lines.queued.get_or_insert(lines.now);
+        let lines = self.late.lines.as_ref()?;
         // A reader behind one that was told can't be served yet, so it holds up nobody.
         let oldest = lines.oldest_of(SchedulerLine::serves_first);
-        let has_turn = oldest.is_none_or(|(oldest, _)| {
-            queued <= oldest && !is_planted("a choice lets all go before it")
-        });
-        if lines.surplus() > 0 && !has_turn {
-            return None;
-        }
-        lines.queued = None;
-        self.readers.commit_first()
+        let has_turn = |offer| {
+            let is_before = |(oldest, _)| lines.arrivals.of(offer) <= oldest;
+            lines.surplus() == 0
+                || oldest.is_none_or(is_before) && !is_planted("a choice lets all go before it")
+        };
+        commit_in_turn(&mut self.readers, has_turn)
     }
 
     /// Makes the process with this context look again, if it stands in a line. `last` says that it does not go on. The parcel has its

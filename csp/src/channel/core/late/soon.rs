@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use super::super::Core;
-use super::super::state::{Placed, Placing, State};
+use super::super::state::{Placed, Placing, ReaderPlace, State};
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
 use crate::commit::waiter::Outcome;
@@ -18,7 +18,11 @@ impl<T> State<T> {
     #[inline(always)]
     pub(in crate::channel::core) fn stands_behind(&self, _: &'static Context) -> bool { false }
     #[inline(always)]
-    pub(in crate::channel::core) fn has_line(&mut self, _: &'static Context) -> bool { false }
+    pub(in crate::channel::core) fn place_of(&mut self, _: &'static Context) -> ReaderPlace { ReaderPlace::Queue }
+    #[inline(always)]
+    pub(in crate::channel::core) fn place_of_extended(&self) -> ReaderPlace { ReaderPlace::Queue }
+    #[inline(always)]
+    pub(in crate::channel::core) fn note_last_reader(&mut self) {}
     #[inline(always)]
     pub(in crate::channel::core) fn place_late(&mut self, _: &Parcel<T>, _: Placing) -> Placed<T> { Placed::Nowhere }
     #[inline(always)]

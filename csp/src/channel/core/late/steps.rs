@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::super::state::{Found, Placed, Placing, State};
+use super::super::state::{Found, Placed, Placing, ReaderPlace, State};
 use crate::commit::offer::{Offer, Partner};
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp, ToldReaders};
@@ -92,8 +92,8 @@ struct Reading {
     standing: Standing,
     /// It is a choice, which stands in the queue.
     chooses: bool,
-    /// The queue was empty when it came.
-    is_first: bool,
+    /// There were lines when it came.
+    beside_lines: bool,
     /// Its thread ends.
     dismissed: bool,
     /// Its line, and when it came there. `None` if it stood before there were lines.
@@ -176,11 +176,14 @@ impl World {
         };
         // It asks first, as a process does that is asked about.
         let scheduler = standing.context.scheduler();
-        let is_first = self.state.readers.is_empty();
         self.is_owned &= self.cast.readers[reader] == 1;
+        let beside_lines = self.state.late.is_on();
         let line = match &again {
             Some(before) => Some(before.line()),
-            None if !chooses && !self.is_owned && self.state.has_line(standing.context) => {
+            None if !chooses
+                && !self.is_owned
+                && matches!(self.state.place_of(standing.context), ReaderPlace::Line) =>
+            {
                 Some(self.state.comes_to_line(scheduler))
             }
             None => None,
@@ -193,11 +196,15 @@ impl World {
                 lines.standing += 1;
                 unsafe { lines.each[at].readers.push(&standing.offer, stamp, again.is_some()) };
             }
-            None => unsafe { self.state.readers.push(&standing.offer) },
+            None => {
+                unsafe { self.state.readers.push(&standing.offer) };
+                self.state.reader_came();
+            }
         }
         let came = again.map_or(self.now, |it| it.came);
         let dismissed = false;
-        self.reads[reader] = Some(Reading { standing, chooses, is_first, dismissed, line, came });
+        self.reads[reader] =
+            Some(Reading { standing, chooses, beside_lines, dismissed, line, came });
     }
 
     pub(super) fn possible(&self) -> Vec<Step> {
@@ -259,12 +266,13 @@ impl World {
             }
             Step::Write => self.write(),
             Step::Make => {
-                let turn = self.turn();
+                let (turn, later) = (self.turn(), self.later_choices());
                 if let Some(partner) = self.state.customer() {
                     let value = self.next_value(true);
                     partner.put(&Parcel::full(value));
                     partner.wake();
                     self.was_the_turn_of(turn);
+                    self.were_not_served(&later);
                 }
             }
             Step::Dismiss { reader, last } => self.dismiss(reader, last),
@@ -299,7 +307,7 @@ impl World {
     }
 
     fn write(&mut self) {
-        let turn = self.turn();
+        let (turn, later) = (self.turn(), self.later_choices());
         let value = self.next_value(true);
         let parcel = Parcel::full(value);
         let some_told = self.state.late.is_told() && self.state.readers.is_empty();
@@ -328,6 +336,7 @@ impl World {
             }
         }
         self.was_the_turn_of(turn);
+        self.were_not_served(&later);
     }
 
     /// Returns the choice that the next value is for, if that is sure: it came before all other readers that can be served.
@@ -341,8 +350,30 @@ impl World {
             |read: &Reading| !read.is_woken() && lines.each[read.line().0].told == 0;
         let mut plain = reads().filter(|(_, read)| !read.chooses);
         let goes_before = plain.any(|(_, read)| can_be_served(read) && read.came < first.came);
-        // The channel knows when the first one of its queue came, but of later ones only when they were first.
-        (first.is_first && !first.is_woken() && !goes_before).then_some(number)
+        (!first.is_woken() && !goes_before).then_some(number)
+    }
+
+    /// Returns the choices that the next value is not for, because a plain reader that can be served came before.
+    fn later_choices(&self) -> Vec<usize> {
+        let reads = || self.reads.iter().enumerate().filter_map(|(n, it)| Some((n, it.as_ref()?)));
+        let Some(lines) = self.state.late.lines.as_ref() else { return Vec::new() };
+        if lines.surplus() == 0 {
+            return Vec::new();
+        }
+        let can_be_served =
+            |read: &Reading| !read.is_woken() && lines.each[read.line().0].told == 0;
+        let plain = reads().filter(|(_, read)| !read.chooses && can_be_served(read));
+        let Some(first) = plain.map(|(_, read)| read.came).min() else { return Vec::new() };
+        let is_later = |read: &Reading| read.beside_lines && read.came > first;
+        let choices = reads().filter(|(_, read)| read.chooses && !read.has_value());
+        choices.filter(|(_, read)| is_later(read)).map(|(number, _)| number).collect()
+    }
+
+    fn were_not_served(&self, later: &[usize]) {
+        for number in later {
+            let read = self.reads[*number].as_ref().expect("it stands");
+            assert!(!read.has_value(), "the value went to choice {number}, which came later");
+        }
     }
 
     fn was_the_turn_of(&self, turn: Option<usize>) {
