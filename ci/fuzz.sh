@@ -22,7 +22,7 @@ done
 RUSTFLAGS="--cfg csp_fuzz ${coverage[*]}" run cargo build -q --release --target "$host" "${manifest[@]}"
 
 mkdir -p fuzz/found
-for target in messages notes values described machine; do
+for target in messages notes values described machine frames; do
     program=target/fuzz/$host/release/$target
     fresh=$(mktemp -d)
     run "$program" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \

@@ -1,4 +1,4 @@
-//! The decoders of all that comes from other OS processes, except the frames of streams, run on bytes that follow no rule. A decoder
+//! The decoders of all that comes from other OS processes, run on bytes that follow no rule. A decoder
 //! may refuse them, and does nothing else: no panic, no hang, no memory that the bytes do not fill.
 //!
 //! The tests run them on a corpus and on mutations of it. With `--cfg csp_fuzz` the functions are also
@@ -48,6 +48,12 @@ pub fn notes(bytes: &[u8]) {
 /// Runs a node among hostile ones. The bytes decide what these say.
 pub fn machine(bytes: &[u8]) {
     scene::play(bytes);
+}
+
+/// Takes a stream of frames.
+#[cfg(feature = "hosts")]
+pub fn frames(bytes: &[u8]) {
+    super::transport::stream::take_frames(bytes);
 }
 
 /// Unpacks values of types that say nothing of themselves.
@@ -103,12 +109,14 @@ mod tests {
     type Decoder = fn(&[u8]);
 
     /// Each with how many of its mutations take as long as one of the others.
-    const DECODERS: [(&str, Decoder, usize); 5] = [
+    const DECODERS: &[(&str, Decoder, usize)] = &[
         ("messages", super::messages, 1),
         ("notes", super::notes, 1),
         ("values", super::values, 1),
         ("described", super::described, 1),
         ("machine", super::machine, 20),
+        #[cfg(feature = "hosts")]
+        ("frames", super::frames, 1),
     ];
 
     /// Returns what the corpus of a decoder begins with.
@@ -119,6 +127,8 @@ mod tests {
             "values" => {
                 (0..4).map(|depth| codec::pack(&tree(depth), Vec::new()).expect("a tree")).collect()
             }
+            #[cfg(feature = "hosts")]
+            "frames" => super::super::transport::stream::packed_frames(),
             "described" => (0..4).map(described_tree).collect(),
             // Sequences of decisions, from the same numbers every time.
             _ => (1..=4)
@@ -186,7 +196,7 @@ mod tests {
     fn no_bytes_break_a_decoder() {
         let rounds =
             env::var("CSP_FUZZ").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20_000);
-        for (name, decode, weight) in DECODERS {
+        for &(name, decode, weight) in DECODERS {
             let corpus = corpus(name);
             assert!(corpus.len() >= 4, "the corpus of {name}");
             corpus.iter().for_each(|bytes| decode(bytes));
@@ -205,7 +215,7 @@ mod tests {
     /// Every seed is in the corpus, and every kind of message and note is a seed.
     #[test]
     fn the_corpus_has_every_kind() {
-        for (name, _, _) in DECODERS {
+        for &(name, _, _) in DECODERS {
             let corpus = corpus(name);
             for seed in seeds(name) {
                 assert!(corpus.contains(&seed), "{name}: `CSP_BLESS=1` writes the corpus anew");

@@ -371,7 +371,7 @@ impl Frames {
         self.sending.left()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, csp_fuzz))]
     pub(super) fn held(&self) -> usize {
         self.receiving.held()
     }

@@ -130,7 +130,7 @@ impl Receiving {
     }
 
     /// Returns how many bytes of memory it holds.
-    #[cfg(test)]
+    #[cfg(any(test, csp_fuzz))]
     pub(super) fn held(&self) -> usize {
         self.joined.capacity() + self.ready.iter().map(Vec::capacity).sum::<usize>()
     }

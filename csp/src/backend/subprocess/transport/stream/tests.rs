@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::frame::{FrameHead, FrameKind, HEAD, LONGEST_BODY, StreamLimits};
 use super::frames::{Frames, LinkLoss, PEER_TIMEOUT, StreamSide};
+use super::fuzzed::take_frames;
 use crate::backend::subprocess::transport::link::Outgoing;
 use crate::channel::far::Bytes;
 
@@ -383,27 +384,8 @@ fn each_rule_that_is_broken_ends_the_link() {
     assert!(matches!(other.loss(START), Some(LinkLoss::Wild(_))), "messages without bytes");
 }
 
-/// Gives a side bytes that follow no rule.
-fn take_frames(bytes: &[u8]) {
-    for side in [StreamSide::Starter, StreamSide::Started] {
-        let mut frames = Frames::new(side, PEER_TIMEOUT, StreamLimits::USUAL, START);
-        for number in 0..3 {
-            frames.send(outgoing(&[number; 9], 2)).expect("short");
-        }
-        put(&mut frames, START);
-        for part in bytes.chunks(7) {
-            frames.input(START, part);
-            assert!(frames.held() <= 2 * bytes.len() + 64, "memory that no bytes fill");
-        }
-        while frames.receive(START).is_some() {}
-        assert!(put(&mut frames, START).len() < 100, "it answers a ping, or is lost");
-        let left = frames.left();
-        assert!(left.unsent.is_empty() && left.unknown.len() <= 3);
-    }
-}
-
-/// Returns streams with frames of each kind.
-fn packed_frames() -> Vec<Vec<u8>> {
+/// Returns short streams with frames of each kind.
+pub(in crate::backend::subprocess) fn packed_frames() -> Vec<Vec<u8>> {
     let (mut one, mut other) = pair();
     let first = put(&mut other, START);
     one.input(START, &first);
@@ -411,22 +393,30 @@ fn packed_frames() -> Vec<Vec<u8>> {
     one.send(outgoing(&[1; 9], 2)).expect("short");
     one.send(outgoing(&[], 0)).expect("short");
     all.push(put(&mut one, START));
+    for (kind, handled) in [(FrameKind::Handled, 2), (FrameKind::Concluded, 3)] {
+        let mut count = Vec::new();
+        FrameHead { kind, length: 0, handled }.put(&mut count);
+        all.push(count);
+    }
+    all.push(all.concat());
+    all
+}
+
+/// Returns a stream with a message that is longer than a frame.
+fn packed_pieces() -> Vec<u8> {
     let mut long = Vec::new();
     for (kind, length) in [(FrameKind::Piece, LONGEST_BODY), (FrameKind::Last, 3)] {
         FrameHead { kind, length, handled: 2 }.put(&mut long);
         long.resize(long.len() + length, 7);
     }
-    all.push(long);
-    let mut handled = Vec::new();
-    FrameHead { kind: FrameKind::Handled, length: 0, handled: 3 }.put(&mut handled);
-    all.push([all.concat(), handled].concat());
-    all
+    long
 }
 
 /// Streams of each kind, and many mutations of them.
 #[test]
 fn no_bytes_do_more_than_end_a_link() {
-    let streams = packed_frames();
+    let mut streams = packed_frames();
+    streams.push(packed_pieces());
     streams.iter().for_each(|bytes| take_frames(bytes));
     let mut seed = 1;
     for _ in 0..5_000 {
