@@ -55,6 +55,30 @@ impl StreamNews {
     }
 }
 
+/// The longest value that goes to another host, packed. A message is not much longer, so its receiver need not
+/// take more.
+#[cfg(feature = "hosts")]
+pub(super) const LONGEST_VALUE: usize = 64 << 20;
+
+#[cfg(feature = "hosts")]
+static HAS_STREAMS: AtomicBool = AtomicBool::new(false);
+
+/// Limits the length of values from now on, because this OS process has a stream.
+#[cfg(feature = "hosts")]
+pub(super) fn limit_values() {
+    HAS_STREAMS.store(true, Ordering::Relaxed);
+}
+
+/// Returns the length of the longest value that may be written. Shared memory takes any.
+#[inline(always)]
+pub(in crate::backend::subprocess) fn longest_value() -> usize {
+    #[cfg(feature = "hosts")]
+    if HAS_STREAMS.load(Ordering::Relaxed) {
+        return LONGEST_VALUE;
+    }
+    usize::MAX
+}
+
 /// Where a peer is told that something was published for it.
 #[derive(Clone)]
 pub(in crate::backend::subprocess) enum PeerMailbox {

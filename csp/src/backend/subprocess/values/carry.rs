@@ -22,6 +22,7 @@ use super::failed::Failed;
 use super::probe::probe;
 use crate::backend::memory::store::Memory;
 use crate::backend::subprocess::node::Node;
+use crate::backend::subprocess::transport::inbox::longest_value;
 use crate::channel::core::Core;
 use crate::channel::far::names::{ChannelId, Direction, NodeId, Parcel, Token, TransitId};
 use crate::channel::far::{Bytes, Codec, Far, Opened, PROMISE, Possible, Received, Remote};
@@ -244,6 +245,13 @@ fn pack_for<T: Serialize + DeserializeOwned>(
         }
         Ok(start)
     })?;
+    let longest = longest_value();
+    if bytes.len() > longest {
+        return Err(format!(
+            "a value of {} bytes is too long, because another host takes at most {longest}: write it in parts",
+            bytes.len(),
+        ));
+    }
     Ok((bytes, session.packed()))
 }
 

@@ -726,6 +726,32 @@ fn a_started_peer_whose_stream_is_lost_is_killed() {
     }
 }
 
+/// Its link goes on.
+#[cfg(feature = "hosts")]
+#[test]
+fn a_value_that_is_too_long_for_a_stream_is_its_writers_error() {
+    let here = node();
+    HERE.set(Some(here));
+    let there = child_by_stream(here);
+    let channel = Channel::<String>::new();
+    let other = run_on(there, &channel.reader(), |values: Reader<String>| {
+        values.iter().map(|value| value.len()).collect::<Vec<_>>()
+    });
+    let writer = channel.writer();
+    drop(channel);
+    let long = 64 << 20;
+    let mut error = writer.write("a".repeat(long)).expect_err("it is too long");
+    assert_eq!(error.get_mut().len(), long);
+    let text = format!("{:#}", error.termination);
+    assert!(text.contains("write it in parts"), "{text}");
+    let longest = long - 100;
+    for length in [1, longest, 2] {
+        writer.write("a".repeat(length)).expect("a reader");
+    }
+    writer.retire();
+    assert_eq!(other.join(), [1, longest, 2]);
+}
+
 /// A copy has no thread for streams, and the descriptors of all.
 #[cfg(feature = "hosts")]
 #[test]

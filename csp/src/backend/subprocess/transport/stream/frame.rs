@@ -2,11 +2,14 @@
 //! count of messages handled (8). Little-endian.
 
 use crate::backend::subprocess::protocol::Wild;
+use crate::backend::subprocess::transport::inbox::LONGEST_VALUE;
 
 /// The bytes in front of each body.
 pub(super) const HEAD: usize = 16;
 /// A frame is at most 64 KiB long.
 pub(super) const LONGEST_BODY: usize = (64 << 10) - HEAD;
+/// A value may have 64 MiB, and its ends some more.
+const LONGEST: usize = LONGEST_VALUE + (4 << 20);
 /// The bytes of a ping, and of its answer: a number.
 pub(super) const NUMBER: usize = 8;
 
@@ -24,7 +27,7 @@ pub(super) struct StreamLimits {
 
 impl StreamLimits {
     pub(super) const USUAL: Self =
-        Self { body: LONGEST_BODY, window: 1 << 20, longest: 64 << 20, each: 64 };
+        Self { body: LONGEST_BODY, window: 1 << 20, longest: LONGEST, each: 64 };
 
     pub(super) fn weight(&self, length: usize) -> usize {
         length + self.each
