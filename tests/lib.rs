@@ -31,7 +31,8 @@ pub mod retired_end {}
 
 /// Makes one test for each backend from a law: `law::coroutines`, `law::cores`, `law::left_to_cores`, `law::threads`, and `law::mixed`, which
 /// has coroutines and threads in one network. In `law::os_processes` each process that is placed is an OS process. In `law::all_mixed`
-/// a third of them are. A law that can't have its processes in other OS processes gives the reason.
+/// a third of them are. In `law::streams` each is an OS process whose link is a stream of bytes. A law that can't have its processes
+/// in other OS processes gives the reason.
 ///
 /// In `law::async_coroutines`, `law::async_cores` and `law::async_threads` each process with a twin is the twin, an `async fn`. In `law::async_mixed`
 /// every other process is the twin. A law that can't have that gives the reason.
@@ -181,6 +182,13 @@ macro_rules! in_os_processes {
         #[test]
         fn all_mixed() {
             $crate::check(module_path!(), $crate::Placement::all_mixed(), $law);
+        }
+
+        #[cfg(feature = "hosts")]
+        #[test]
+        #[ignore = "ci/streams.sh runs it"]
+        fn streams() {
+            $crate::check(module_path!(), $crate::Placement::streams(), $law);
         }
     };
     ($law:ident, $reason:expr) => {

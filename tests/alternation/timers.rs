@@ -2,7 +2,7 @@
 
 use csp::{Alternation, Channel, Reader, Writer, alt, pri_alt};
 use csp_tests::{
-    Ledger, Placement, Random, Token, held, in_place, laws, seed, start, start_waiting,
+    Ledger, Placement, Random, Token, held, held_by_all, in_place, laws, seed, start, start_waiting,
 };
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -34,11 +34,11 @@ laws! {
         let million = if cfg!(debug_assertions) { 300_000 } else { 1_000_000 };
         let count = if backend.has_os_processes() { 3_000 } else { backend.many(million, 20_000) as u32 };
         let (ask, answers) = echo(backend);
-        let grown = start!(backend, (count: u32 = count, ask: Writer<u32> = ask, answers: Reader<u32> = answers) -> csp::Result<isize> {
+        let grown = start!(backend, (count: u32 = count, by_all: bool = backend.has_streams(), ask: Writer<u32> = ask, answers: Reader<u32> = answers) -> csp::Result<isize> {
             let mut marks = Vec::new();
             for n in 0..count {
                 if n % (count / 10) == 0 {
-                    marks.push(held());
+                    marks.push(if by_all { held_by_all() } else { held() });
                 }
                 ask.write(n)?;
                 alt! {
@@ -55,11 +55,11 @@ laws! {
     fn one_time_armed_again_and_again_leaves_nothing(backend) {
         let count = if backend.has_os_processes() { 3_000 } else { backend.many(200_000, 20_000) as u32 };
         let (ask, answers) = echo(backend);
-        let grown = start!(backend, (count: u32 = count, ask: Writer<u32> = ask, answers: Reader<u32> = answers) -> csp::Result<isize> {
+        let grown = start!(backend, (count: u32 = count, by_all: bool = backend.has_streams(), ask: Writer<u32> = ask, answers: Reader<u32> = answers) -> csp::Result<isize> {
             let (deadline, mut marks) = (Instant::now() + HOUR, Vec::new());
             for n in 0..count {
                 if n % (count / 10) == 0 {
-                    marks.push(held());
+                    marks.push(if by_all { held_by_all() } else { held() });
                 }
                 ask.write(n)?;
                 alt! {

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Debug)]
 pub struct Placement {
     backends: &'static [Backend],
+    /// OS processes are linked by streams.
+    by_stream: bool,
     kinds: Kinds,
     placed: Arc<AtomicUsize>,
     note: Arc<Mutex<String>>,
@@ -49,6 +51,16 @@ impl Placement {
         Self::on(&[Backend::Subprocess])
     }
 
+    /// Runs every process in an OS process of its own, linked by a stream as one on another host would be.
+    pub fn streams() -> Self {
+        Self { by_stream: true, ..Self::os_processes() }
+    }
+
+    /// Returns whether a thread of each OS process frees what others have allocated, because it alone writes to the streams.
+    pub fn has_streams(&self) -> bool {
+        self.by_stream
+    }
+
     /// Uses OS processes, coroutines and threads by turns.
     pub fn all_mixed() -> Self {
         Self::on(&[Backend::Subprocess, Backend::Coroutine, Backend::Thread])
@@ -82,7 +94,7 @@ impl Placement {
 
     fn on(backends: &'static [Backend]) -> Self {
         let (kinds, placed, note) = <_>::default();
-        Self { backends, kinds, placed, note }
+        Self { backends, by_stream: false, kinds, placed, note }
     }
 
     /// Applies the kinds of this law to all processes that this thread makes from now on. A thread on which the law has not begun
@@ -106,8 +118,18 @@ impl Placement {
         let turn = self.placed.fetch_add(1, Ordering::Relaxed);
         match self.backends {
             [] => csp::__private::on_none(process),
-            all => process.on(all[turn % all.len()]),
+            all => self.linked(process.on(all[turn % all.len()])),
         }
+    }
+
+    #[cfg(feature = "hosts")]
+    fn linked<A, R>(&self, process: Process<A, R>) -> Process<A, R> {
+        if self.by_stream { csp::__private::by_stream(process) } else { process }
+    }
+
+    #[cfg(not(feature = "hosts"))]
+    fn linked<A, R>(&self, process: Process<A, R>) -> Process<A, R> {
+        process
     }
 
     /// Makes `count` replicas of `process`, each on its own backend.
@@ -178,13 +200,15 @@ impl Serialize for Placement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let has = |backend| self.backends.contains(&backend);
         let all = [Backend::Subprocess, Backend::Coroutine, Backend::Thread, Backend::Cores];
-        all.map(has).serialize(serializer)
+        (all.map(has), self.by_stream).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Placement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match <[bool; 4]>::deserialize(deserializer)? {
+        let (backends, by_stream) = <([bool; 4], bool)>::deserialize(deserializer)?;
+        Ok(match backends {
+            _ if by_stream => Self::streams(),
             [.., true] => Self::cores(),
             [true, false, false, _] => Self::os_processes(),
             [true, ..] => Self::all_mixed(),
