@@ -600,6 +600,7 @@ const FEATURES: &[&str] = &[
     "backend/subprocess/boot/child.rs",
     "backend/subprocess/boot/mod.rs",
     "backend/subprocess/boot/parent.rs",
+    "backend/subprocess/fuzzed.rs",
     "backend/subprocess/node/links.rs",
     "backend/subprocess/node/mod.rs",
     "backend/subprocess/transport/inbox.rs",

@@ -467,7 +467,7 @@ impl Node {
                 inner.peers.note(parent, &Note::Estates(estates));
             }
         }
-        // What this node has handled is final.
+        // The count of messages handled here is final.
         for place in 0..inner.peers.all.len() {
             inner.peers.all[place].link.conclude();
             inner.peers.touch(place);

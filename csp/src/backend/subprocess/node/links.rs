@@ -9,8 +9,6 @@ use std::sync::atomic::Ordering;
 #[cfg(feature = "hosts")]
 use std::time::Duration;
 
-#[cfg(feature = "hosts")]
-use super::peers::Kill;
 use super::peers::{NOTE, Note, Peer, RELAYED, WAVE, relayed};
 use super::{Inner, Invitation, Node, PreparedChild, counting, draw, lead, map};
 use crate::backend::memory::store;
@@ -546,9 +544,8 @@ pub(in crate::backend::subprocess) fn join_stream(
     let StreamInvitation { node, parent, timeout } = invitation;
     let (node, parent) = (NodeId(node), NodeId(parent));
     let node = super::NODE.get_or_init(|| Node::to_join_by_stream(node, parent));
-    let end: Kill = Box::new(end);
-    node.meet_by_stream(parent, ends, StreamSide::Started, timeout, Some(end), on_loss)?;
-    Ok(())
+    let end: super::peers::Kill = Box::new(end);
+    node.meet_by_stream(parent, ends, StreamSide::Started, timeout, Some(end), on_loss).map(drop)
 }
 
 /// Links that are streams.
@@ -563,7 +560,7 @@ impl Node {
         ends: StreamEnds,
         side: StreamSide,
         timeout: Duration,
-        kill: Option<Kill>,
+        kill: Option<super::peers::Kill>,
         on_loss: impl FnOnce(LinkLoss) + Send + 'static,
     ) -> io::Result<StreamEnder> {
         let owner = StreamOwner { news: &self.streams, mailbox: self.mailbox() };

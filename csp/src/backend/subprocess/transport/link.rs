@@ -41,7 +41,7 @@ pub(in crate::backend::subprocess) trait Link: Send {
 }
 
 /// How a link was lost.
-#[cfg_attr(not(feature = "hosts"), allow(dead_code, reason = "only streams are lost"))]
+#[allow(dead_code, reason = "only streams are lost")]
 pub(in crate::backend::subprocess) enum LostLink {
     /// The stream has ended. That is right if the peer is about to end.
     Ended,
