@@ -6,10 +6,11 @@
 //! A node whose processes have all ended leaves its home in the same way, or answers for the homes of others.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::estates::{Estates, Heir, Left};
 use super::peers::{Note, Peers, UnreadMessage, authors, count_values, said_by};
-use super::{Inner, Node, Numbers};
+use super::{Carried, Inner, Node, Numbers};
 use crate::backend::subprocess::protocol::{Departure, Last, Machine, NodeId, Wild};
 use crate::backend::subprocess::transport::link::LeftMessages;
 use crate::backend::subprocess::transport::wire::{self, Wired};
@@ -115,6 +116,22 @@ impl Deaths {
 }
 
 impl Node {
+    /// Records that a child runs. Its link may have been lost before.
+    pub(super) fn started(
+        &self,
+        id: NodeId,
+        kill: impl Fn(&str) + Send + 'static,
+        tell: impl Fn(Carried) -> bool + Send + Sync + 'static,
+    ) {
+        let peers = &mut self.lock().peers;
+        let Some(place) = peers.places.get(&id).copied() else { return };
+        let peer = &mut peers.all[place];
+        peer.tell = Some(Arc::new(tell));
+        peer.kill = Some(Box::new(kill));
+        peer.kill_if_cut();
+        peers.end_if_lost(place);
+    }
+
     /// Handles the end of a child. Returns the rule that it has broken, if it was cut off.
     pub(super) fn ended(
         &'static self,
@@ -138,7 +155,7 @@ impl Node {
         let LeftMessages { unsent: unread, unknown } = peer.link.left().unwrap_or_default();
         let message = match count_values(self.id, id, unknown) {
             0 => message,
-            count => format!("{message}, and may have read {count} of the values or not"),
+            count => format!("{message}, and may have read up to {count} values"),
         };
         // A node whose home goes on is not dead.
         let moved = inner.estates.inherit(id, well, &process);

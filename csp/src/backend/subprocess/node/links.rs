@@ -238,7 +238,7 @@ impl Node {
 
     /// Handles all messages that streams have brought.
     #[cold]
-    fn drain_streams(&'static self, inner: &mut Inner) {
+    pub(super) fn drain_streams(&'static self, inner: &mut Inner) {
         for id in self.streams.take() {
             if let Some(place) = inner.peers.places.get(&id) {
                 self.drain(inner, *place);

@@ -6,7 +6,7 @@
 //! router, does so while no other leads.
 //!
 //! Five statements hold:
-//! - Under the node's lock no user code runs, and no other lock is taken.
+//! - Under the node's lock no user code runs. The locks that are taken under it are those of streams, which are held for moments.
 //! - A process that is in the table waits. Its waiter and slot stay where they are until it was
 //!   taken out.
 //! - The messages of a link are handled in their order. The messages sent in the course of one are
@@ -543,19 +543,14 @@ pub(crate) fn prepare() -> io::Result<PreparedChild> {
     Node::here().prepare()
 }
 
-/// Records that the child `id` runs. `kill` ends it if it breaks the rules, and `tell` sends it
+/// Records that the child `id` runs. `kill` ends it if it breaks the rules or has lost its stream, and `tell` sends it
 /// something.
 pub(crate) fn started(
     id: NodeId,
     kill: impl Fn(&str) + Send + 'static,
     tell: impl Fn(Carried) -> bool + Send + Sync + 'static,
 ) {
-    let mut inner = Node::here().lock();
-    if let Some(peer) = inner.peers.get_mut(id) {
-        peer.tell = Some(Arc::new(tell));
-        peer.kill = Some(Box::new(kill));
-        peer.kill_if_cut();
-    }
+    Node::here().started(id, kill, tell);
 }
 
 /// Joins the parent's network. This OS process is a child, and calls this before it uses channels.

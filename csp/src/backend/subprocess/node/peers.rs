@@ -398,8 +398,9 @@ pub(super) fn relayed(message: &[u8]) -> Option<(NodeId, NodeId, &[u8])> {
 /// passes on.
 pub(super) fn count_values(me: NodeId, dead: NodeId, messages: Vec<Vec<u8>>) -> usize {
     let values = |mut one: UnreadMessage| match wire::decode(NodeId(one.to), &mut one.message) {
+        // A choice has one value read at most.
         Ok(Message::Post { guards, .. }) => {
-            guards.iter().filter(|(_, offer)| matches!(offer, Offer::Write { .. })).count()
+            usize::from(guards.iter().any(|(_, offer)| matches!(offer, Offer::Write { .. })))
         }
         Ok(
             Message::Done { parcel: Some(_), .. }
@@ -514,7 +515,7 @@ pub(in crate::backend::subprocess) mod samples {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::subprocess::protocol::Parcel;
+    use crate::backend::subprocess::protocol::{ChannelId, Few, Parcel};
     use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
     use crate::backend::subprocess::transport::region::Region;
 
@@ -588,6 +589,10 @@ mod tests {
             head
         };
         let done = |parcel| Message::Done { op: 1, guard: 0, channel: 0, parcel };
+        let channel = ChannelId { home: CHILD, index: 0 };
+        let write = |guard| (guard, Offer::Write { channel, parcel: parcel() });
+        let read = |guard| (guard, Offer::Read { channel, extended: false });
+        let post = |guards: Vec<_>| Message::Post { op: 2, multi: true, guards: Few::from(guards) };
         let passed_on = |message: Vec<u8>| {
             let mut relayed = vec![RELAYED];
             relayed.extend(3_u64.to_le_bytes());
@@ -600,9 +605,19 @@ mod tests {
             passed_on(bytes(done(Some(parcel())))),
             bytes(Message::Cancel { op: 2 }),
             bytes(Message::Back { channel: 0, parcel: parcel() }),
+            bytes(post(vec![read(0), write(1), write(2)])),
+            bytes(post(vec![read(0)])),
+            bytes(Message::Claim {
+                op: 3,
+                guard: 0,
+                channel: 0,
+                parcel: Some(parcel()),
+                park: false,
+            }),
+            bytes(Message::Claim { op: 4, guard: 0, channel: 0, parcel: None, park: false }),
             codec::pack(&Note::Up(5), vec![NOTE]).expect("a note"),
         ];
-        assert_eq!(count_values(ME, CHILD, messages), 3);
+        assert_eq!(count_values(ME, CHILD, messages), 5);
     }
 
     /// Homes that nodes have left may be any number. They do not count as nodes that run.

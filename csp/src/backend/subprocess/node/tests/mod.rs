@@ -726,6 +726,29 @@ fn a_started_peer_whose_stream_is_lost_is_killed() {
     }
 }
 
+/// Its stream may end while it is started.
+#[cfg(feature = "hosts")]
+#[test]
+fn a_peer_whose_stream_was_lost_before_it_ran_is_killed() {
+    use crate::backend::subprocess::transport::stream::{PEER_TIMEOUT, StreamEnds, StreamSide};
+    use std::os::unix::net::UnixStream;
+    let (here, id) = (node(), super::draw());
+    let (ours, theirs) = UnixStream::pair().expect("two sockets");
+    let ends = StreamEnds::of_socket(ours).expect("a descriptor");
+    let (tell, lost) = mpsc::channel();
+    let on_loss = move |loss| drop(tell.send(loss));
+    here.meet_by_stream(id, ends, StreamSide::Starter, PEER_TIMEOUT, None, on_loss)
+        .expect("a stream");
+    drop(theirs);
+    assert_eq!(lost.recv(), Ok(LinkLoss::Ended));
+    // The node has handled it, too.
+    here.drain_streams(&mut here.lock());
+    let (tell, killed) = mpsc::channel();
+    here.started(id, move |reason: &str| drop(tell.send(reason.to_owned())), |_| true);
+    let reason = killed.recv_timeout(Duration::from_secs(300)).expect("a kill");
+    assert!(reason.contains("has ended"), "{reason}");
+}
+
 /// Its link goes on.
 #[cfg(feature = "hosts")]
 #[test]
