@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod attributes;
+mod awaited;
+mod awaited_choices;
 mod buffers;
 mod channels;
 mod dismissed;

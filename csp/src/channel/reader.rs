@@ -125,9 +125,8 @@ impl<T> Reader<T> {
     /// # Errors
     /// The same as for [`read`](Self::read).
     ///
-    /// # Panics
-    /// Panics if another OS process has an end of the channel. Let a process that waits read or write it, and talk to
-    /// that process.
+    /// The channel may have ends in other OS processes. If the OS process where the channel lives was killed, a value that a dropped
+    /// future was handed is dropped, because the channel is lost.
     ///
     /// ```
     /// # use csp::{parallel, process, Channel, Reader, Writer};
@@ -155,10 +154,6 @@ impl<T> Reader<T> {
     ///
     /// # Errors
     /// The same as for [`read`](Self::read).
-    ///
-    /// # Panics
-    /// Panics if another OS process has an end of the channel. Let a process that waits read or write it, and talk to
-    /// that process.
     #[track_caller]
     pub fn begin_async(&self) -> BeginAsync<'_, T> {
         BeginAsync::new(self.0.core(), Location::caller())

@@ -173,6 +173,19 @@ pub(crate) unsafe trait Stand {
         Ok(true)
     }
 
+    /// Begins to take it in a choice that is awaited. [`poll_came`](Self::poll_came) follows.
+    fn begin_came(&self, _context: &'static Context, _done: Done) -> Result<(), Termination> {
+        Ok(())
+    }
+
+    /// Takes it in such a choice. Returns what [`came`](Self::came) returns.
+    fn poll_came(&self, _waker: &Waker) -> Poll<Result<bool, Termination>> {
+        Poll::Ready(Ok(true))
+    }
+
+    /// Gives it back, because the future of the choice was dropped.
+    fn undo_came(&self, _done: Done) {}
+
     /// Notes that that offer can't be taken any more.
     fn told(&self, _termination: &Termination) {}
 

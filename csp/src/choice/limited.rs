@@ -29,7 +29,8 @@ impl<T> Reader<T> {
     /// The same as for [`read`](Self::read). `None` is never an end: as long as it comes, there may be a value later.
     ///
     /// # Panics
-    /// Panics in an `async` process if the channel has ends in another OS process, or if the writer makes its value late.
+    /// Panics in an `async` process if the channel has ends in another OS process, or if the writer makes its value late. There
+    /// [`read_timeout_async`](Self::read_timeout_async) with no time does the same.
     ///
     /// ```
     /// use csp::{Channel, Termination};
@@ -107,7 +108,7 @@ impl<T> Reader<T> {
     /// The same as for [`read`](Self::read).
     ///
     /// # Panics
-    /// Panics on another executor, or if another OS process has an end of the channel.
+    /// Panics on another executor.
     ///
     /// ```
     /// # use csp::{parallel, process, Channel, Reader};
@@ -135,7 +136,7 @@ impl<T> Reader<T> {
     /// The same as for [`read`](Self::read).
     ///
     /// # Panics
-    /// Panics on another executor, or if another OS process has an end of the channel.
+    /// Panics on another executor.
     #[track_caller]
     pub fn read_until_async(
         &self,
@@ -175,7 +176,8 @@ impl<T> Writer<T> {
     /// have the value.
     ///
     /// # Panics
-    /// Panics in an `async` process if another OS process has an end of the channel.
+    /// Panics in an `async` process if another OS process has an end of the channel. There
+    /// [`write_timeout_async`](Self::write_timeout_async) with no time does the same.
     ///
     /// ```
     /// use csp::{Channel, TryWriteError};
@@ -238,7 +240,7 @@ impl<T> Writer<T> {
     /// The same as for [`try_write`](Self::try_write).
     ///
     /// # Panics
-    /// Panics on another executor, or if another OS process has an end of the channel.
+    /// Panics on another executor.
     #[track_caller]
     pub fn write_timeout_async(
         &self,
@@ -255,7 +257,7 @@ impl<T> Writer<T> {
     /// The same as for [`try_write`](Self::try_write).
     ///
     /// # Panics
-    /// Panics on another executor, or if another OS process has an end of the channel.
+    /// Panics on another executor.
     #[track_caller]
     pub fn write_until_async(
         &self,

@@ -266,6 +266,20 @@ impl AwaitedMany {
     pub(crate) unsafe fn make(&self, waker: &Waker, live: u32, why: &dyn Blocked) -> &Waiter {
         // SAFETY: not used after `forgets`, in `clear`.
         let awaiter = unsafe { Awaiter::of_waker(waker) };
+        // SAFETY: the caller's promise.
+        unsafe { self.make_of(awaiter, live, why) }
+    }
+
+    /// Does the same for nobody yet: see [`Awaited::stand_as_stranger`].
+    ///
+    /// # Safety
+    /// See `make`.
+    pub(crate) unsafe fn make_strange(&self, live: u32, why: &dyn Blocked) -> &Waiter {
+        // SAFETY: as above.
+        unsafe { self.make_of(Awaiter::stranger(), live, why) }
+    }
+
+    unsafe fn make_of(&self, awaiter: Awaiter, live: u32, why: &dyn Blocked) -> &Waiter {
         // SAFETY: nobody stands here.
         let slot = unsafe { &mut *self.0.get() };
         let waiter = slot.insert(Waiter::of(Whom::awaiting(awaiter, false), live));
@@ -302,6 +316,87 @@ impl AwaitedMany {
         // SAFETY: nobody else refers to it any more.
         unsafe { *self.0.get() = None };
         park.forgets(thin(why));
+    }
+}
+
+/// For an operation that is offered beyond this OS process. Its node decides about it under a lock of its own. A *mixed* one has
+/// offers here, too, and the word of the waiter decides between the two.
+///
+/// The owner takes the lock of the node once more before it clears the waiter. A thread that has woken the waiter may still hold that
+/// lock, and until then has a share in the process.
+impl AwaitedMany {
+    /// Returns whether a waiter is there.
+    pub(crate) fn is_made(&self) -> bool {
+        // SAFETY: as in `waiter`.
+        unsafe { &*self.0.get() }.is_some()
+    }
+
+    /// Returns whether its node holds it.
+    pub(crate) fn is_held(&self) -> bool {
+        self.waiter().is_held()
+    }
+
+    /// Returns its outcome, or `None` if there is none yet. A mixed one withdraws if its time has `come`, or if `waker` wakes
+    /// another process than before. While its node has it, it stays, and wakes that process from now on. `while_standing` calls
+    /// what it is given under the node's lock, if the operation stands there.
+    pub(crate) fn poll_beyond(
+        &self,
+        waker: &Waker,
+        why: &dyn Blocked,
+        (mixed, come): (bool, bool),
+        while_standing: impl FnOnce(&mut dyn FnMut()),
+    ) -> Option<Outcome> {
+        let waiter = self.waiter();
+        if is_woken(waiter) {
+            return Some(waiter.outcome());
+        }
+        let is_same = waits_for(waiter, waker);
+        if is_same && !(mixed && come) {
+            return None;
+        }
+        if mixed && waiter.leave(WITHDRAWN) {
+            return Some(Outcome::Withdrawn);
+        }
+        let (mut stays, mut before) = (false, None);
+        while_standing(&mut || {
+            stays = !mixed || waiter.is_with_node();
+            if stays && !is_same {
+                before = Some(becomes(waiter, waker, why));
+            }
+        });
+        if let Some(before) = before {
+            before.forgets(thin(why));
+        }
+        if stays && waits_for(waiter, waker) {
+            return None;
+        }
+        settle(waiter);
+        Some(waiter.outcome())
+    }
+
+    /// Ends its waiting, because nobody awaits it any more. Returns `None` if its node had it and has abandoned it. `leave` asks the
+    /// node for that, and has it ask whether it may.
+    pub(crate) fn leave_beyond(
+        &self,
+        mixed: bool,
+        leave: impl FnOnce(&dyn Fn() -> bool) -> bool,
+    ) -> Option<Outcome> {
+        let waiter = self.waiter();
+        if !is_woken(waiter) {
+            if mixed && waiter.leave(WITHDRAWN) {
+                return Some(Outcome::Withdrawn);
+            }
+            if leave(&|| !mixed || waiter.is_with_node()) {
+                return None;
+            }
+            settle(waiter);
+        }
+        Some(waiter.outcome())
+    }
+
+    /// Returns its outcome. A call of its own process has decided it, so no thread wakes it.
+    pub(crate) fn decided(&self) -> Option<Outcome> {
+        self.waiter().decided()
     }
 }
 

@@ -40,6 +40,9 @@ pub(super) const RESERVED: u32 = 4;
 const HELD: u32 = 5;
 pub(super) const COMMITTED: u32 = 6;
 
+/// The first number by which a waiter is committed to an offer beyond this OS process.
+pub(crate) const BEYOND: u32 = 1 << 16;
+
 /// The outcome of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -329,6 +332,17 @@ impl Waiter {
     /// Holds it, so that no other process can have it until the node decides. Returns false if it was committed already.
     pub(crate) fn hold(&self) -> bool {
         self.leave(HELD)
+    }
+
+    /// Returns whether its node holds it until another partner has answered.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state.load(Ordering::Acquire) == HELD
+    }
+
+    /// Returns whether its node has it: it is held, or committed to an offer beyond this OS process.
+    pub(crate) fn is_with_node(&self) -> bool {
+        let state = self.state.load(Ordering::Acquire) & !WOKEN;
+        state == HELD || state >= COMMITTED + BEYOND
     }
 
     /// Notes that its guard is performed. The waiter was held, or committed to this.

@@ -23,7 +23,9 @@ pub(super) mod park {
         Before, Context, Kept, Lent, Ready, Retiring, SchedulerId, running, switch_to, unwinding,
         unwinding_task, write_path,
     };
-    pub(crate) use super::parking::{Children, Park, Polled, WOKEN, mark_woken, refuse_to_wait};
+    pub(crate) use super::parking::{
+        Children, INSTEAD_OF_A_CHOICE, Park, Polled, WOKEN, mark_woken, refuse_to_wait,
+    };
     pub(crate) use super::thread::current::current;
     pub(crate) use super::thread::plain::{errand, rename_thread};
 }

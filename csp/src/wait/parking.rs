@@ -106,6 +106,10 @@ pub(crate) trait Children: std::any::Any + Send + Sync {
     fn wait(&self);
 }
 
+/// The forms that a process which is a future writes in place of a choice that waits.
+pub(crate) const INSTEAD_OF_A_CHOICE: &str =
+    "end.read_async().await` or `after(duration).await` as a guard, or `choose_async().await";
+
 /// Refuses to let a process that is a future wait, because it would hold up all others of its thread. The panic is at the
 /// caller's line, which is a user's line if all functions in between have `#[track_caller]`. Else the message names `place`.
 #[cold]

@@ -34,6 +34,20 @@ pub(super) trait Acting<T>: ToCore<T> {
         }
     }
 
+    /// Notes how a channel that is away has ended for the operation.
+    fn met_beyond(
+        core: &Core<T>,
+        context: &'static Context,
+        side: Side,
+        termination: Termination,
+    ) -> Termination {
+        core.learn(side, &termination);
+        if let Some(process) = Self::process(context) {
+            process.met(&termination);
+        }
+        termination
+    }
+
     /// Returns the result that an operation has instead of waiting, on a thread that unwinds.
     #[inline(always)]
     fn unwinding(context: &'static Context) -> Option<Termination> {

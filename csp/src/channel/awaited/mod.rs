@@ -6,6 +6,7 @@
 //! the process of its thread. One that *roams* has a share of the channel, may be polled by any thread, and acts for nobody.
 
 mod acting;
+pub(crate) mod beyond;
 mod reading;
 #[cfg(feature = "futures")]
 mod roaming;

@@ -8,18 +8,18 @@ use std::pin::Pin;
 use std::task::{Context as Waking, Poll, Waker};
 
 use super::acting::Acting;
+use super::beyond::ReadBeyond;
 use crate::channel::core::{Core, Found, Kept};
 use crate::channel::extended::Extended;
+use crate::channel::far;
 use crate::channel::lent::Lent;
 use crate::commit::awaited::Awaited;
-use crate::commit::held::Held;
 use crate::commit::parcel::Parcel;
 use crate::commit::promise::{Made, Promise};
 use crate::commit::waiter::Outcome;
 use crate::report::termination::Result;
 use crate::sync::Arc;
 use crate::wait::blocked::{Blocked, Object, Operation, Side, Want};
-use crate::wait::future;
 use crate::wait::park::{self, Context};
 
 /// A read that is awaited: see [`Reader::read_async`](crate::Reader::read_async).
@@ -46,6 +46,8 @@ enum ReadStage<T> {
     Stands,
     /// A writer has committed, and makes its value.
     Promised(Arc<Promise<T>>),
+    /// The channel is away.
+    Beyond(far::Kept<ReadBeyond<T>>),
     Over,
 }
 
@@ -65,7 +67,7 @@ impl<C: Acting<T>, T, const EXTENDED: bool> Reading<C, T, EXTENDED> {
         &mut self,
         waker: &Waker,
         to: &Parcel<T>,
-    ) -> Poll<Result<Option<Held>>> {
+    ) -> Poll<Result<Option<Kept>>> {
         let context = park::current();
         loop {
             match &self.stage {
@@ -79,6 +81,7 @@ impl<C: Acting<T>, T, const EXTENDED: bool> Reading<C, T, EXTENDED> {
                         ReadStage::Stands if !self.awaited.is_strange() => {
                             return Poll::Pending;
                         }
+                        ReadStage::Begin => return Poll::Pending,
                         _ => {}
                     },
                 },
@@ -95,7 +98,7 @@ impl<C: Acting<T>, T, const EXTENDED: bool> Reading<C, T, EXTENDED> {
                         _ if found => {
                             C::communicated(context);
                             self.stage = ReadStage::Over;
-                            return Poll::Ready(Ok(held));
+                            return Poll::Ready(Ok(held.map(Kept::Writer)));
                         }
                         (_, Some(promise)) => ReadStage::Promised(promise),
                         (Outcome::Retry, None) => ReadStage::Begin,
@@ -114,16 +117,32 @@ impl<C: Acting<T>, T, const EXTENDED: bool> Reading<C, T, EXTENDED> {
                     Some(Made::Value(held)) => {
                         C::communicated(context);
                         self.stage = ReadStage::Over;
-                        return Poll::Ready(Ok(held));
+                        return Poll::Ready(Ok(held.map(Kept::Writer)));
                     }
                     Some(Made::Nothing) => self.stage = ReadStage::Begin,
+                },
+                // SAFETY: it is on the heap, where it stays until it is dropped.
+                ReadStage::Beyond(reading) => match unsafe { reading.poll(waker, to) } {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(None)) => {}
+                    Poll::Ready(Ok(Some(kept))) => {
+                        C::communicated(context);
+                        self.stage = ReadStage::Over;
+                        return Poll::Ready(Ok(kept));
+                    }
+                    Poll::Ready(Err(end)) => {
+                        self.stage = ReadStage::Over;
+                        let end = C::met_beyond(&self.core, context, Side::Reader, end);
+                        return Poll::Ready(Err(end));
+                    }
                 },
                 ReadStage::Over => panic!("a read that is done was polled again"),
             }
         }
     }
 
-    /// Reads, if that is possible now. Otherwise it stands, or has a value promised.
+    /// Reads, if that is possible now. Otherwise it stands, or has a value promised, or goes on beyond this OS process. If it cannot
+    /// begin yet, its process is awake.
     ///
     /// # Safety
     /// See `poll`.
@@ -133,7 +152,7 @@ impl<C: Acting<T>, T, const EXTENDED: bool> Reading<C, T, EXTENDED> {
         context: &'static Context,
         waker: &Waker,
         to: &Parcel<T>,
-    ) -> Option<Result<Option<Held>>> {
+    ) -> Option<Result<Option<Kept>>> {
         let mut state = self.core.state().lock();
         let mut held = None;
         match state.find(EXTENDED, None, || to) {
@@ -152,7 +171,7 @@ impl<C: Acting<T>, T, const EXTENDED: bool> Reading<C, T, EXTENDED> {
                     return None;
                 }
                 if EXTENDED {
-                    held = Some(writer.hold());
+                    held = Some(Kept::Writer(writer.hold()));
                 } else {
                     writer.wake();
                 }
@@ -166,8 +185,17 @@ impl<C: Acting<T>, T, const EXTENDED: bool> Reading<C, T, EXTENDED> {
                     return Some(Err(termination));
                 }
                 if state.is_away() {
+                    let far = state.far();
                     drop(state);
-                    future::refuse_beyond();
+                    let Some(far) = far else {
+                        // A thread is about to pack the values of the buffer.
+                        waker.wake_by_ref();
+                        return None;
+                    };
+                    let core = self.core.counted();
+                    let reading = ReadBeyond::new(core, far, self.place, EXTENDED, C::ROAMS);
+                    self.stage = ReadStage::Beyond(far.keep(reading));
+                    return None;
                 }
                 self.stage = ReadStage::Stands;
                 // SAFETY: all of this is pinned, and withdrawn by `Drop`.
@@ -205,7 +233,8 @@ impl<C: Acting<T>, T, const EXTENDED: bool> Drop for Reading<C, T, EXTENDED> {
     fn drop(&mut self) {
         let value = Parcel::empty();
         let held = match &self.stage {
-            ReadStage::Begin | ReadStage::Over => return,
+            // One that is beyond gives its value back itself.
+            ReadStage::Begin | ReadStage::Over | ReadStage::Beyond(_) => return,
             ReadStage::Stands => {
                 let withdrawn =
                     self.awaited.withdraw(self.core.state().lock(), |state| &mut state.readers);
@@ -294,7 +323,7 @@ impl<'a, T> Future for BeginAsync<'a, T> {
         let Poll::Ready(came) = (unsafe { reading.poll(waking.waker(), &value) }) else {
             return Poll::Pending;
         };
-        let begun = came.map(|held| Core::release(&reading.core, held.map(Kept::Writer)));
+        let begun = came.map(|held| Core::release(&reading.core, held));
         Poll::Ready(Extended::begun(&value, begun))
     }
 }

@@ -36,9 +36,7 @@ use crate::wait::park;
 ///
 /// A clone is another end of the channel, and has no value yet.
 ///
-/// # Panics
-/// Polling it with a value panics if another OS process has an end of the channel. Let a process that waits write to that channel, and
-/// pass the values to that.
+/// The channel may have ends in other OS processes.
 ///
 /// ```
 /// use csp::{Channel, Reader, process};
@@ -105,9 +103,6 @@ impl<T> WriterSink<T> {
     ///
     /// # Errors
     /// If the channel has ended, with the value in the error. An earlier value that the sink still has then stays in the sink.
-    ///
-    /// # Panics
-    /// Panics if another OS process has an end of the channel.
     pub async fn send(&mut self, value: T) -> Result<(), WriteError<T>> {
         let earlier = poll_fn(|waking| self.poll_written(waking.waker())).await;
         if let Err(termination) = earlier.and_then(|()| self.is_open()) {
@@ -138,6 +133,9 @@ impl<T> WriterSink<T> {
     }
 
     /// Takes back the value that the sink has, unless a reader has it. The sink is then ready for another.
+    ///
+    /// It does not wait, with one exception. While another OS process asks a reader whether it takes the value, nobody can tell, and
+    /// the thread waits for the answer. Such a reader chooses between several OS processes.
     ///
     /// ```
     /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

@@ -33,9 +33,7 @@ use crate::wait::blocked::Side;
 /// library does not know. In an `async` process it does go further: a stream that the process polls or drops counts as its own. A process that
 /// [returns an error](crate::guide::errors) poisons the streams among its arguments.
 ///
-/// # Panics
-/// Polling it panics if another OS process has an end of the channel. Let a process that waits read that channel, and pass the values
-/// on.
+/// The channel may have ends in other OS processes.
 ///
 /// ```
 /// use csp::{Channel, Writer, process};
@@ -100,9 +98,6 @@ impl<T> ReaderStream<T> {
     ///
     /// # Errors
     /// Returns [`Termination::Poisoned`] once, as soon as the channel is poisoned.
-    ///
-    /// # Panics
-    /// Panics if another OS process has an end of the channel.
     pub async fn next(&mut self) -> Option<Result<T>> {
         poll_fn(|waking| self.poll(waking.waker())).await
     }

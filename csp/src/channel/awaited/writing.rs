@@ -8,8 +8,10 @@ use std::pin::Pin;
 use std::task::{Context as Waking, Poll, Waker};
 
 use super::acting::Acting;
+use super::beyond::{WriteBeyond, Writes};
 use crate::channel::core::{Core, Placed, Placing};
 use crate::channel::ends::refused;
+use crate::channel::far;
 use crate::channel::lent::Lent;
 use crate::commit::awaited::Awaited;
 use crate::commit::gate::Gate;
@@ -17,8 +19,8 @@ use crate::commit::waiter::Outcome;
 use crate::report::termination::{Result, WriteError};
 use crate::sync::Arc;
 use crate::wait::blocked::{Blocked, Object, Operation, Side, Want};
-use crate::wait::future;
 use crate::wait::park::{self, Context};
+use crate::wait::quietly::drop_quietly;
 
 /// A write that is awaited: see [`Writer::write_async`](crate::Writer::write_async).
 #[must_use = "nothing is written until it is awaited"]
@@ -28,19 +30,21 @@ pub struct WriteAsync<'a, T>(Writing<Lent<'a, T>, T>);
 pub(super) struct Writing<C: Acting<T>, T> {
     core: C,
     place: &'static Location<'static>,
-    stage: WriteStage,
+    stage: WriteStage<T>,
     /// The offer, with the value until that is written.
     awaited: Awaited<T>,
     /// It stays on its thread, with its process.
     thread: PhantomData<*const ()>,
 }
 
-enum WriteStage {
+enum WriteStage<T> {
     /// Nothing is done.
     Begin,
     Stands,
     /// An extended read has the value.
     Held(Arc<Gate>),
+    /// The channel is away.
+    Beyond(far::Kept<WriteBeyond<T>>),
     Over,
 }
 
@@ -81,8 +85,10 @@ impl<C: Acting<T>, T> Writing<C, T> {
                         self.stage = WriteStage::Over;
                         return Poll::Ready(result);
                     }
-                    if matches!(self.stage, WriteStage::Stands) && !self.awaited.is_strange() {
-                        return Poll::Pending;
+                    match &self.stage {
+                        WriteStage::Stands if !self.awaited.is_strange() => return Poll::Pending,
+                        WriteStage::Begin => return Poll::Pending,
+                        _ => {}
                     }
                 }
                 WriteStage::Stands => {
@@ -119,12 +125,28 @@ impl<C: Acting<T>, T> Writing<C, T> {
                     C::communicated(context);
                     return Poll::Ready(Ok(()));
                 }
+                WriteStage::Beyond(writing) => match writing.poll(waker) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(false)) => self.stage = WriteStage::Begin,
+                    Poll::Ready(Ok(true)) => {
+                        self.stage = WriteStage::Over;
+                        C::communicated(context);
+                        drop_quietly(self.awaited.parcel().take());
+                        return Poll::Ready(Ok(()));
+                    }
+                    Poll::Ready(Err(end)) => {
+                        self.stage = WriteStage::Over;
+                        let end = C::met_beyond(&self.core, context, Side::Writer, end);
+                        return Poll::Ready(Err(end));
+                    }
+                },
                 WriteStage::Over => panic!("a write that is done was polled again"),
             }
         }
     }
 
-    /// Writes, if that is possible now. Otherwise it stands, or is held.
+    /// Writes, if that is possible now. Otherwise it stands, or is held, or goes on beyond this OS process. If it cannot begin yet, its
+    /// process is awake.
     ///
     /// # Safety
     /// See `poll`.
@@ -154,8 +176,22 @@ impl<C: Acting<T>, T> Writing<C, T> {
                     return Some(Err(termination));
                 }
                 if state.is_away() {
+                    let far = state.far();
                     drop(state);
-                    future::refuse_beyond();
+                    let Some(far) = far else {
+                        // A thread is about to pack the values of the buffer.
+                        waker.wake_by_ref();
+                        return None;
+                    };
+                    let kind = if C::ROAMS { Writes::Pending } else { Writes::Alone };
+                    let writing = WriteBeyond::new(self.core.counted(), far, self.place, kind);
+                    let writing = far.keep(writing);
+                    // SAFETY: it is on the heap, where it stays until it is dropped. It is new.
+                    if let Err(end) = unsafe { writing.begin(waker, self.awaited.parcel()) } {
+                        return Some(Err(C::met_beyond(&self.core, context, Side::Writer, end)));
+                    }
+                    self.stage = WriteStage::Beyond(writing);
+                    return None;
                 }
                 self.stage = WriteStage::Stands;
                 // SAFETY: all of this is pinned, and withdrawn by `Drop`.
@@ -224,12 +260,18 @@ impl<T> Writing<Arc<Core<T>>, T> {
 
     /// Ends the write, and returns the value unless it is written.
     pub(super) fn take_back(&mut self) -> Option<T> {
-        if let WriteStage::Stands = &self.stage {
-            let awaited = &self.awaited;
-            awaited.withdraw(self.core.state().lock(), |state| &mut state.writers);
-            // It does not wait for the end of an extended read.
-            drop(awaited.offer().gate());
-            awaited.leave(self);
+        match &self.stage {
+            WriteStage::Stands => {
+                let awaited = &self.awaited;
+                awaited.withdraw(self.core.state().lock(), |state| &mut state.writers);
+                // It does not wait for the end of an extended read.
+                drop(awaited.offer().gate());
+                awaited.leave(self);
+            }
+            WriteStage::Beyond(writing) if writing.take_back() => {
+                drop_quietly(self.awaited.parcel().take());
+            }
+            _ => {}
         }
         self.stage = WriteStage::Over;
         self.awaited.parcel().take()

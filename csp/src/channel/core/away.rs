@@ -115,7 +115,7 @@ impl<T> Core<T> {
         to: &Parcel<T>,
     ) -> Result<Option<Kept>, Termination> {
         if context.is_polled() {
-            crate::wait::future::refuse_beyond();
+            park::refuse_to_wait("a read", "read_async().await", place);
         }
         loop {
             if let Some(termination) = park::unwinding(context) {
@@ -193,7 +193,7 @@ impl<T> Core<T> {
         place: &'static Location<'static>,
     ) -> Result<(), Termination> {
         if context.is_polled() {
-            crate::wait::future::refuse_beyond();
+            park::refuse_to_wait("a write", "write_async(value).await", place);
         }
         if let Some(termination) = park::unwinding(context) {
             return Err(termination);

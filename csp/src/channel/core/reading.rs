@@ -323,6 +323,13 @@ impl<T> Core<T> {
         let mut later = Wakes::new();
         let mut state = self.state.lock();
         state.held -= usize::from(room && self.capacity > 0);
+        if state.away.is_some() {
+            // The channel has left meanwhile, and its home is here. A value that cannot be packed has no reader elsewhere.
+            let far = self.reach(state);
+            let _ = value.look(|value| far.preload(value));
+            drop_quietly(value.take());
+            return;
+        }
         state.take_back(value, &mut later);
         // Its room, if the value went to another reader.
         state.refill(&mut later);

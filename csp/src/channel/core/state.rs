@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 use super::late::{self, Late, ToldReaders};
 use super::remembered::Remembered;
-use crate::channel::far::Away;
+use crate::channel::far::{Away, Far};
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::Queue;
@@ -302,6 +302,11 @@ impl<T> State<T> {
     /// Returns whether other OS processes have ends of the channel.
     pub(crate) fn is_away(&self) -> bool {
         self.away.is_some()
+    }
+
+    /// Returns how the channel is reached, if it is away and ready.
+    pub(crate) fn far(&self) -> Option<Far<T>> {
+        self.away.as_ref()?.far()
     }
 
     /// Returns whether the home of the channel serves its operations: the channel is away, and has not ended.

@@ -8,6 +8,7 @@
 //! backend has OS processes, there is no [`Possible`]. Then no channel is ever away, and the compiler leaves out the branches.
 #![allow(unsafe_code)]
 
+mod asking;
 mod bytes;
 pub(crate) mod few;
 pub(crate) mod names;
@@ -15,18 +16,20 @@ pub(crate) mod node;
 pub(crate) mod operation;
 mod possible;
 
+use self::few::Few;
 use self::names::{ChannelId, Direction, NodeId, Offer, Parcel, TakenPromise};
-use self::node::Came;
+use self::node::{Came, How};
 use self::operation::operate;
-use self::possible::Kept;
+use crate::commit::waiter::Waiter;
 use crate::report::termination::{Cause, Poison, Termination};
 use crate::wait::blocked::{Blocked, Dismissal, Side};
-use crate::wait::park::Context;
+use crate::wait::park::{self, Context};
 
+pub(crate) use self::asking::Asking;
 pub(crate) use self::bytes::Bytes;
 pub(crate) use self::node::{Received, Remote};
-pub(crate) use self::operation::{Became, Beyond, Done, Post};
-pub(crate) use self::possible::Possible;
+pub(crate) use self::operation::{AskedBeyond, Became, Beyond, Done, Post};
+pub(crate) use self::possible::{Kept, Possible};
 
 /// A parcel that promises a value begins with this.
 pub(crate) const PROMISE: u8 = 1;
@@ -170,7 +173,7 @@ impl<T> Far<T> {
         Self { promised_by: Some(from.channel), ..self }
     }
 
-    fn taken_promise(&self) -> Option<TakenPromise> {
+    pub(crate) fn taken_promise(&self) -> Option<TakenPromise> {
         self.promised_by.map(|from| TakenPromise { from, late: self.channel })
     }
 
@@ -263,6 +266,43 @@ impl<T> Far<T> {
         }
     }
 
+    /// Keeps something that only a channel that is away needs.
+    pub(crate) fn keep<K>(&self, thing: K) -> Kept<K> {
+        Kept::new(thing, self.possible)
+    }
+
+    /// Begins a read that a future awaits. The waiter was made by `asking`.
+    pub(crate) fn ask_to_read(&self, asking: &Asking, waiter: &Waiter, extended: bool) {
+        let offer = Offer::Read { channel: self.channel, extended };
+        asking.begin(waiter, Few::one((0, offer)), How::Alone);
+    }
+
+    /// Returns the offer of a write that a future awaits.
+    pub(crate) fn offer_to_write(&self, value: &T) -> Result<Offer<Bytes>, Termination> {
+        let parcel = self.encode(value).map_err(|reason| broken(park::current(), reason))?;
+        Ok(Offer::Write { channel: self.channel, parcel })
+    }
+
+    /// Gives a value that nobody awaits any more to the next reader.
+    pub(crate) fn return_value(&self, received: Received) {
+        self.node.return_value(self.channel, received);
+    }
+
+    /// Gives back what a guard has read, which was chosen, and that nobody awaits any more.
+    pub(crate) fn undo_read(&self, done: Done, extended: bool) {
+        if let Some(received) = done.received {
+            self.return_value(received);
+        }
+        if extended {
+            self.release(done.op);
+        }
+    }
+
+    /// Ends the extended read `op` of a value that nobody awaits any more.
+    pub(crate) fn release(&self, op: u64) {
+        self.node.finish(op, self.channel);
+    }
+
     pub(crate) fn post_read(&self, extended: bool) -> Post {
         self.post(Offer::Read { channel: self.channel, extended })
     }
@@ -285,7 +325,7 @@ impl<T> Far<T> {
     }
 
     fn post(&self, offer: Offer<Bytes>) -> Post {
-        Post::new(self.node, offer)
+        Post::new(self.node, offer, self.possible)
     }
 
     /// Returns the value that a guard has read, which was chosen.

@@ -79,6 +79,23 @@ pub(crate) trait Remote: Sync {
     /// thread that is just telling the process something holds it.
     fn take_back(&'static self, op: u64);
 
+    /// Calls `act` under the node's lock if the operation still stands here.
+    fn while_standing(&'static self, op: u64, act: &mut dyn FnMut());
+
+    /// Abandons an operation if it still stands here and `may` says so, because nobody awaits it any more. `may` is called under
+    /// the node's lock. Returns whether it is abandoned. A value that is given to it goes back to its channel. If it awaits the
+    /// value of a `promise`, that goes back to where it was read. After the return no thread touches its waiter and its slot.
+    fn leave(&'static self, op: u64, may: &dyn Fn() -> bool, promise: Option<TakenPromise>)
+    -> bool;
+
+    /// Goes on with a write that nobody awaits any more, until it is over. Then a writing end of the channel is dropped. After the
+    /// return no thread touches its waiter and its slot.
+    fn detach(&'static self, op: u64, channel: ChannelId);
+
+    /// Gives a value that was read from the channel, and that nobody awaits any more, to the next reader there. If the home of the
+    /// channel is dead, the value goes with the channel.
+    fn return_value(&'static self, channel: ChannelId, value: Received);
+
     /// Takes back the operation in which the process of this context waits, because its thread ends. `last` says that the
     /// process never goes on. Then a value that it has been given goes back to its channel. If it awaits the value of a
     /// `promise`, that goes back to where it was read.

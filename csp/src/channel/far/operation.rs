@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use super::asking::Asking;
 use super::bytes::Bytes;
 use super::few::Few;
 use super::names::Offer;
 use super::node::{Came, How, Received, Remote, Slot};
-use crate::commit::waiter::{Outcome, Waiter};
+use super::possible::{Kept, Possible};
+use crate::commit::waiter::{BEYOND, Outcome, Waiter};
 use crate::report::termination::Termination;
 use crate::wait::blocked::Blocked;
 use crate::wait::park::Context;
@@ -41,11 +43,12 @@ pub(super) fn operate(
 pub(crate) struct Post {
     node: &'static dyn Remote,
     offer: Option<Offer<Bytes>>,
+    possible: Possible,
 }
 
 impl Post {
-    pub(super) fn new(node: &'static dyn Remote, offer: Offer<Bytes>) -> Self {
-        Self { node, offer: Some(offer) }
+    pub(super) fn new(node: &'static dyn Remote, offer: Offer<Bytes>, possible: Possible) -> Self {
+        Self { node, offer: Some(offer), possible }
     }
 }
 
@@ -65,6 +68,12 @@ pub(crate) struct Done {
     pub(super) received: Option<Received>,
 }
 
+impl Done {
+    pub(crate) fn new(op: u64, received: Option<Received>) -> Self {
+        Self { op, received }
+    }
+}
+
 /// The part of an alternation that is beyond this OS process.
 pub(crate) struct Beyond {
     offers: Vec<(u16, Offer<Bytes>)>,
@@ -73,6 +82,13 @@ pub(crate) struct Beyond {
     node: &'static dyn Remote,
     slot: Slot,
     op: u64,
+    possible: Possible,
+}
+
+/// The same part of an alternation that is awaited.
+pub(crate) struct AskedBeyond {
+    pub(crate) beyond: Beyond,
+    pub(crate) asking: Asking,
 }
 
 /// The outcome of that part.
@@ -84,9 +100,6 @@ pub(crate) enum Became {
     Nothing,
 }
 
-/// The first number by which a waiter is committed to an offer beyond this OS process.
-const BEYOND: u32 = 1 << 16;
-
 /// The number by which a waiter is committed to an offer of its node.
 pub(crate) fn number(offer: u16) -> u32 {
     BEYOND + u32::from(offer)
@@ -94,8 +107,8 @@ pub(crate) fn number(offer: u16) -> u32 {
 
 impl Drop for Beyond {
     fn drop(&mut self) {
-        let node = self.node;
-        self.offers.drain(..).for_each(|(_, offer)| drop(Post { node, offer: Some(offer) }));
+        let (node, possible) = (self.node, self.possible);
+        self.offers.drain(..).for_each(|(_, offer)| drop(Post::new(node, offer, possible)));
     }
 }
 
@@ -103,7 +116,8 @@ impl Beyond {
     /// Makes the part of at most `most` guards. The first of them offers `post`.
     pub(crate) fn new(most: usize, guard: usize, post: Post) -> Self {
         let (offers, guards) = (Vec::with_capacity(most), Vec::with_capacity(most));
-        let mut beyond = Self { offers, guards, node: post.node, slot: Slot::new(), op: 0 };
+        let (node, possible) = (post.node, post.possible);
+        let mut beyond = Self { offers, guards, node, slot: Slot::new(), op: 0, possible };
         beyond.add(guard, post);
         beyond
     }
@@ -117,6 +131,12 @@ impl Beyond {
 
     pub(crate) fn has(&self, guard: usize) -> bool {
         self.guards.contains(&guard)
+    }
+
+    /// Keeps it for a choice that is awaited, with the operation that its guards are offered in. Returns it with the offers.
+    pub(crate) fn kept(mut self) -> (Kept<AskedBeyond>, Few<(u16, Offer<Bytes>)>) {
+        let (offers, asking, possible) = (self.offers(), Asking::new(self.node), self.possible);
+        (Kept::new(AskedBeyond { beyond: self, asking }, possible), offers)
     }
 
     fn offers(&mut self) -> Few<(u16, Offer<Bytes>)> {
@@ -154,7 +174,11 @@ impl Beyond {
     /// Asks what can be had now.
     pub(crate) fn ask(&mut self, context: &'static Context, why: &dyn Blocked) {
         if context.is_polled() {
-            crate::wait::future::refuse_beyond();
+            crate::wait::park::refuse_to_wait(
+                "an attempt at a channel that another OS process has ends of",
+                "end.read_timeout_async(Duration::ZERO).await",
+                why.place(),
+            );
         }
         let waiter = Waiter::single(context);
         let offers = self.offers();
@@ -172,10 +196,15 @@ impl Beyond {
     }
 
     pub(crate) fn became(&mut self) -> Became {
-        match self.slot.take() {
+        self.became_by(self.op, self.slot.take())
+    }
+
+    /// Returns the outcome of the operation `op` with these guards.
+    pub(crate) fn became_by(&self, op: u64, came: Option<Came>) -> Became {
+        match came {
             None => Became::Nothing,
             Some(Came::Done { guard, parcel }) => match self.guards.get(usize::from(guard)) {
-                Some(guard) => Became::Done(*guard, Done { op: self.op, received: parcel }),
+                Some(guard) => Became::Done(*guard, Done { op, received: parcel }),
                 None => Became::Nothing,
             },
             Some(Came::Ended { guard, ending }) => {

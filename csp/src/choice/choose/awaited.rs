@@ -6,18 +6,19 @@
 #![allow(unsafe_code)]
 
 use std::panic::Location;
-use std::pin::Pin;
-use std::ptr::NonNull;
-use std::task::{Context as Waking, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use super::among::{Guards, Order, Site, all_retired, around, enabled, ended};
+use super::among::{Guards, Order, all_retired, around, enabled, ended};
+use super::beyond::{offers, prepare_others, told};
 use super::trying::{Prepared, attempt_alone, attempt_in_order, prepare, stand};
-use crate::choice::guard::{Entry, Stand, Tried};
+use crate::channel::far::node::How;
+use crate::channel::far::{AskedBeyond, Became, Beyond, Kept};
+use crate::choice::guard::Tried;
 use crate::commit::awaited::AwaitedMany;
 use crate::commit::waiter::Outcome;
 use crate::report::termination::Termination;
-use crate::wait::blocked::{Blocked, Operation, Want};
+use crate::wait::blocked::Blocked;
 use crate::wait::future::alarm::Alarm;
 use crate::wait::future::wakes::Wakes;
 use crate::wait::park::{self, Context};
@@ -27,13 +28,22 @@ pub(crate) struct Choice {
     stage: Stage,
     awaited: AwaitedMany,
     alarm: Option<Alarm>,
+    /// The guards that are away, while they are offered.
+    beyond: Option<Kept<AskedBeyond>>,
 }
 
 #[derive(Clone, Copy)]
 enum Stage {
-    Begin,
+    /// The guards that are away and have their turn before this one had no partner just now.
+    Begin(Option<usize>),
     /// An offer is left at each guard, until this time of this guard.
     Stands(Option<(Instant, usize)>),
+    /// The same, and guards are offered beyond this OS process, too.
+    Beyond(Option<(Instant, usize)>),
+    /// This guard is ready, and the guards that are away and have their turn before it are asked.
+    Asks(usize),
+    /// This guard was performed beyond this OS process, and takes its value.
+    Takes(usize),
     /// This guard is performed except for its `finish`.
     Finishes(usize),
     /// The time of this guard had come. The others of the thread go on first.
@@ -41,9 +51,25 @@ enum Stage {
     Over,
 }
 
+/// The state of the guards after each was tried alone.
+enum Found {
+    Stage(Stage),
+    /// None is ready.
+    Nothing,
+    /// None is ready, and some are away. It says whether there are others.
+    Far(bool),
+    /// This guard is ready, and some that have their turn before it are away.
+    BeforeIt(usize),
+}
+
 impl Choice {
     pub(crate) const fn new() -> Self {
-        Self { stage: Stage::Begin, awaited: AwaitedMany::new(), alarm: None }
+        Self { stage: Stage::Begin(None), awaited: AwaitedMany::new(), alarm: None, beyond: None }
+    }
+
+    /// Returns whether it still offers all that it stands for here.
+    pub(super) fn offers(&self) -> bool {
+        self.awaited.offers()
     }
 
     /// # Safety
@@ -59,23 +85,62 @@ impl Choice {
         let (context, start) = (park::current(), order.start());
         let over = loop {
             match self.stage {
-                Stage::Begin => match Self::attempt(context, guards, order) {
-                    Ok(Some(Stage::Passes(index))) => {
-                        self.stage = Stage::Passes(index);
-                        waker.wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    Ok(Some(stage)) => self.stage = stage,
-                    Ok(None) => {
+                Stage::Begin(asked) => {
+                    let begun = match Self::attempt(context, guards, order, asked) {
+                        Ok(Found::Stage(Stage::Passes(index))) => {
+                            self.stage = Stage::Passes(index);
+                            waker.wake_by_ref();
+                            return Poll::Pending;
+                        }
+                        Ok(Found::Stage(stage)) => {
+                            self.stage = stage;
+                            Ok(false)
+                        }
                         // SAFETY: the caller's promise.
-                        match unsafe { self.stand(context, guards, start, place, waker, why) } {
-                            Ok(true) => return Poll::Pending,
-                            Ok(false) => {}
-                            Err(termination) => break Err(termination),
+                        Ok(Found::Nothing) => unsafe {
+                            self.stand(context, guards, start, place, waker, why)
+                        },
+                        // SAFETY: as above.
+                        Ok(Found::BeforeIt(index)) => unsafe {
+                            self.ask(context, guards, start, index, waker, why)
+                        },
+                        // SAFETY: as above.
+                        Ok(Found::Far(others)) => unsafe {
+                            self.stand_beyond(context, guards, (start, others), waker, why)
+                        },
+                        Err(termination) => Err(termination),
+                    };
+                    match begun {
+                        Ok(true) => return Poll::Pending,
+                        Ok(false) => {}
+                        Err(termination) => break Err(termination),
+                    }
+                }
+                Stage::Beyond(_) | Stage::Asks(_) => {
+                    let Some((outcome, became)) = self.poll_beyond(guards, waker, why) else {
+                        return Poll::Pending;
+                    };
+                    match self.concluded(context, guards, outcome, became) {
+                        Ok(None) => {}
+                        Ok(Some(index)) => break Ok(index),
+                        Err(termination) => break Err(termination),
+                    }
+                }
+                Stage::Takes(index) => {
+                    let guard = guards.get(index).expect("a guard that was chosen is enabled");
+                    match guard.poll_came(waker) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(Ok(true)) => {
+                            context.communicated();
+                            break Ok(index);
+                        }
+                        Poll::Ready(Ok(false)) => self.stage = Stage::Begin(None),
+                        Poll::Ready(Err(termination)) => {
+                            context.met(&termination);
+                            break Err(termination);
                         }
                     }
-                    Err(termination) => break Err(termination),
-                },
+                }
                 Stage::Stands(timeout) => {
                     let come = timeout.filter(|(deadline, _)| *deadline <= Instant::now());
                     let Some(outcome) = self.awaited.poll(waker, come.is_some()) else {
@@ -90,7 +155,9 @@ impl Choice {
                             self.stage = Stage::Finishes(index as usize)
                         }
                         (Outcome::Withdrawn, Some((_, index))) => break Ok(index),
-                        (Outcome::Withdrawn | Outcome::Retry, _) => self.stage = Stage::Begin,
+                        (Outcome::Withdrawn | Outcome::Retry, _) => {
+                            self.stage = Stage::Begin(None);
+                        }
                         (Outcome::Ended, _) => break Err(ended(context, enabled(guards))),
                     }
                 }
@@ -102,7 +169,7 @@ impl Choice {
                             context.communicated();
                             break Ok(index);
                         }
-                        Poll::Ready(false) => self.stage = Stage::Begin,
+                        Poll::Ready(false) => self.stage = Stage::Begin(None),
                     }
                 }
                 Stage::Passes(index) => break Ok(index),
@@ -113,15 +180,20 @@ impl Choice {
         Poll::Ready(over)
     }
 
-    /// Tries the guards, each under its own lock. None: none is ready.
+    /// Tries the guards, each under its own lock.
     fn attempt<G: Guards + ?Sized>(
         context: &'static Context,
         guards: &G,
         order: Order,
-    ) -> Result<Option<Stage>, Termination> {
-        let (mut live, mut passed) = (false, 0);
+        asked: Option<usize>,
+    ) -> Result<Found, Termination> {
+        let (mut live, mut passed, mut far, mut others) = (false, 0, false, false);
         for index in around(guards.len(), order.start()) {
             let Some(guard) = guards.get(index) else { continue };
+            // It has a partner here, but others have their turn before it.
+            if far && asked.is_none() && guard.is_likely() {
+                return Ok(Found::BeforeIt(index));
+            }
             match order {
                 Order::From(_) => guard.begin(),
                 Order::Priority => guard.begin_anew(),
@@ -131,13 +203,15 @@ impl Choice {
                 _ => (index, attempt_alone(guard)),
             };
             passed += usize::from(passed > 0 || tried != Tried::Retired);
+            others |= !matches!(tried, Tried::Far);
             match tried {
                 Tried::NotReady => live = true,
                 Tried::NotYet | Tried::Retired => {}
-                Tried::Far => crate::wait::future::refuse_beyond(),
-                Tried::Performed => return Ok(Some(Stage::Finishes(index))),
+                Tried::Far => far = true,
+                Tried::Performed => return Ok(Found::Stage(Stage::Finishes(index))),
+                Tried::Come if far && asked != Some(index) => return Ok(Found::BeforeIt(index)),
                 Tried::Come if live || !all_retired(guards) => {
-                    return Ok(Some(Stage::Passes(index)));
+                    return Ok(Found::Stage(Stage::Passes(index)));
                 }
                 Tried::Come => return Err(Termination::Retired),
                 Tried::Poisoned => {
@@ -146,10 +220,175 @@ impl Choice {
                 }
             }
         }
+        Ok(if far { Found::Far(others) } else { Found::Nothing })
+    }
+
+    /// Offers the guards that are away beyond this OS process. The `others`, if there are any, stand here meanwhile, and one word of the
+    /// waiter's decides between the two. Returns false if it has come further by now.
+    ///
+    /// # Safety
+    /// See `poll`.
+    unsafe fn stand_beyond<G: Guards + ?Sized>(
+        &mut self,
+        context: &'static Context,
+        guards: &G,
+        (start, others): (usize, bool),
+        waker: &Waker,
+        why: &dyn Blocked,
+    ) -> Result<bool, Termination> {
+        if let Some(termination) = park::unwinding(context) {
+            return Err(termination);
+        }
+        // Values are packed before anything is locked.
+        let Some(beyond) = offers(context, guards, around(guards.len(), start))? else {
+            return Ok(false);
+        };
+        if !others {
+            let (asked, offers) = beyond.kept();
+            let asked = &*self.beyond.insert(asked);
+            // SAFETY: it is on the heap. The drop leaves it, and the rest is the caller's promise.
+            let waiter = unsafe { asked.asking.make(Some(waker), 1, why) };
+            asked.asking.begin(waiter, offers, How::Alone);
+            self.stage = Stage::Beyond(None);
+            return Ok(false);
+        }
+        // The others are tried under their locks, as in `stand`.
+        let mut later = Wakes::new();
+        let prepared = prepare_others(context, guards, start, &beyond, &mut later)?;
+        let (locked, live, timeout) = match prepared {
+            Prepared::Chosen(index) => {
+                self.stage = Stage::Finishes(index);
+                return Ok(false);
+            }
+            Prepared::Retry => return Ok(false),
+            Prepared::Stand { locked, live, timeout } => (locked, live, timeout),
+        };
+        let timeout = timeout.map(|(deadline, _, index)| (deadline, index));
+        let alarm = match timeout.map(|(deadline, _)| Alarm::new(deadline, waker)) {
+            Some(None) => {
+                drop(locked);
+                crate::wait::future::refuse_deadline();
+            }
+            alarm => alarm.flatten(),
+        };
+        let mixed = live > 1;
+        let (asked, offers) = beyond.kept();
+        let asked = &*self.beyond.insert(asked);
+        // SAFETY: as above.
+        let waiter = unsafe { asked.asking.make(Some(waker), live, why) };
+        if mixed {
+            // SAFETY: all are locked, and the caller's promise.
+            unsafe { stand(guards, start, waiter) };
+        }
+        drop(locked);
+        drop(later);
+        let how = if mixed { How::Mixed } else { How::Alone };
+        asked.asking.begin(waiter, offers, how);
+        self.alarm = alarm.map(|alarm| alarm.set(waker));
+        self.stage = Stage::Beyond(timeout);
+        Ok(false)
+    }
+
+    /// Asks the guards that are away and have their turn before the guard `ready` whether they have a partner. Returns false if it has
+    /// come further by now.
+    ///
+    /// # Safety
+    /// See `poll`.
+    unsafe fn ask<G: Guards + ?Sized>(
+        &mut self,
+        context: &'static Context,
+        guards: &G,
+        start: usize,
+        ready: usize,
+        waker: &Waker,
+        why: &dyn Blocked,
+    ) -> Result<bool, Termination> {
+        if let Some(termination) = park::unwinding(context) {
+            return Err(termination);
+        }
+        let before = around(guards.len(), start).take_while(|index| *index != ready);
+        let Some(beyond) = offers(context, guards, before)? else {
+            self.stage = Stage::Begin(Some(ready));
+            return Ok(false);
+        };
+        let (asked, offers) = beyond.kept();
+        let asked = &*self.beyond.insert(asked);
+        // SAFETY: as in `stand_beyond`.
+        let waiter = unsafe { asked.asking.make(Some(waker), 1, why) };
+        asked.asking.begin(waiter, offers, How::Poll);
+        self.stage = Stage::Asks(ready);
+        Ok(false)
+    }
+
+    /// Returns the outcome of what is offered beyond this OS process, once there is one. Then nothing is offered any more.
+    fn poll_beyond<G: Guards + ?Sized>(
+        &mut self,
+        guards: &G,
+        waker: &Waker,
+        why: &dyn Blocked,
+    ) -> Option<(Outcome, Became)> {
+        let asked = self.beyond.as_ref().expect("it was offered");
+        let come = match self.stage {
+            Stage::Beyond(Some((deadline, _))) => deadline <= Instant::now(),
+            _ => false,
+        };
+        let Some(outcome) = asked.asking.poll(waker, why, come) else {
+            if let Some(alarm) = &self.alarm {
+                alarm.follow(waker);
+            }
+            return None;
+        };
+        Some((outcome, self.clear_beyond(guards, why)))
+    }
+
+    /// Withdraws the offers here, and then forgets those beyond this OS process.
+    fn clear_beyond<G: Guards + ?Sized>(&mut self, guards: &G, why: &dyn Blocked) -> Became {
+        enabled(guards).for_each(|(_, guard)| guard.withdraw());
+        self.alarm = None;
+        let Some(asked) = self.beyond.take() else { return Became::Nothing };
+        let came = asked.asking.conclude(why);
+        asked.beyond.became_by(asked.asking.op(), came)
+    }
+
+    /// Goes on after that. Returns the guard whose time has come.
+    fn concluded<G: Guards + ?Sized>(
+        &mut self,
+        context: &'static Context,
+        guards: &G,
+        outcome: Outcome,
+        became: Became,
+    ) -> Result<Option<usize>, Termination> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Begin(None));
+        match (outcome, became) {
+            (Outcome::Committed(number), Became::Done(index, done)) if Beyond::is_for(number) => {
+                let guard = guards.get(index).expect("a guard that was chosen is enabled");
+                guard.begin_came(context, done).inspect_err(|end| context.met(end))?;
+                self.stage = Stage::Takes(index);
+            }
+            (Outcome::Committed(index), _) => self.stage = Stage::Finishes(index as usize),
+            (Outcome::Ended, Became::Ended(indices, termination)) => {
+                told(context, guards, &indices, termination)?;
+                match stage {
+                    Stage::Asks(ready) => self.stage = Stage::Begin(Some(ready)),
+                    _ => return Err(ended(context, enabled(guards))),
+                }
+            }
+            (Outcome::Ended, _) => return Err(ended(context, enabled(guards))),
+            (Outcome::Withdrawn | Outcome::Retry, _) => match stage {
+                Stage::Asks(ready) => self.stage = Stage::Begin(Some(ready)),
+                // Otherwise it withdrew because another process polls it now.
+                Stage::Beyond(Some((deadline, index)))
+                    if outcome == Outcome::Withdrawn && deadline <= Instant::now() =>
+                {
+                    return Ok(Some(index));
+                }
+                _ => {}
+            },
+        }
         Ok(None)
     }
 
-    /// False: it has come further by now.
+    /// Returns false if it has come further by now.
     ///
     /// # Safety
     /// As `poll`.
@@ -198,11 +437,34 @@ impl Choice {
         self.awaited.clear(why);
     }
 
+    /// Takes back what is offered beyond this OS process, too. Returns the guard that was chosen here.
+    fn leave_beyond<G: Guards + ?Sized>(&mut self, guards: &G, why: &dyn Blocked) -> Option<usize> {
+        let outcome = self.beyond.as_ref()?.asking.leave(None);
+        match (outcome, self.clear_beyond(guards, why)) {
+            (Some(Outcome::Committed(number)), Became::Done(index, done))
+                if Beyond::is_for(number) =>
+            {
+                if let Some(guard) = guards.get(index) {
+                    guard.undo_came(done);
+                }
+                None
+            }
+            (Some(Outcome::Committed(number)), _) if !Beyond::is_for(number) => {
+                Some(number as usize)
+            }
+            _ => None,
+        }
+    }
+
     /// Nobody asks for its outcome any more: as if nothing had been chosen.
     pub(crate) fn withdraw<G: Guards + ?Sized>(&mut self, guards: &G, why: &dyn Blocked) {
         let chosen = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Begin | Stage::Over | Stage::Passes(_) => return,
-            Stage::Finishes(index) => index,
+            Stage::Begin(_) | Stage::Over | Stage::Passes(_) => return,
+            Stage::Finishes(index) | Stage::Takes(index) => index,
+            Stage::Beyond(_) | Stage::Asks(_) => match self.leave_beyond(guards, why) {
+                Some(index) => index,
+                None => return,
+            },
             Stage::Stands(_) => {
                 let outcome = self.awaited.withdraw();
                 self.clear(guards, why);
@@ -215,182 +477,5 @@ impl Choice {
         if let Some(guard) = guards.get(chosen) {
             guard.undo();
         }
-    }
-}
-
-/// Tells what a choice stands for. The choice may have been forgotten, and the channels of some guards may be gone.
-fn tell_of<G: Guards + ?Sized>(choice: &Choice, guards: &G, tell: &mut dyn FnMut(Want<'_>)) {
-    enabled(guards).filter_map(|(_, guard)| guard.want_standing()).for_each(&mut *tell);
-    if !choice.awaited.offers() {
-        // It is about to be woken.
-        tell(Want { operation: Operation::Await, object: None });
-    }
-}
-
-/// A choice that is awaited.
-#[must_use = "nothing is chosen until it is awaited"]
-pub struct Choose<'a, const N: usize> {
-    place: &'static Location<'static>,
-    /// None: by priority.
-    site: Option<&'static Site>,
-    entries: [Entry<'a>; N],
-    choice: Choice,
-}
-
-/// [`choose`](super::choose), awaited. The guards stay where they are until it is dropped: the macro awaits it at once.
-#[inline]
-pub fn choose_async<'a, const N: usize>(
-    site: &'static Site,
-    entries: [Entry<'a>; N],
-) -> Choose<'a, N> {
-    Choose { place: site.place, site: Some(site), entries, choice: Choice::new() }
-}
-
-/// [`first`](super::first), awaited, likewise.
-#[inline]
-pub fn first_async<'a, const N: usize>(
-    site: &'static Site,
-    entries: [Entry<'a>; N],
-) -> Choose<'a, N> {
-    Choose { place: site.place, site: None, entries, choice: Choice::new() }
-}
-
-/// Does the same for an operation of this place in the user's code.
-pub(crate) fn several_async<'a, const N: usize>(
-    entries: [Entry<'a>; N],
-    place: &'static Location<'static>,
-) -> Choose<'a, N> {
-    Choose { place, site: None, entries, choice: Choice::new() }
-}
-
-impl<const N: usize> Future for Choose<'_, N> {
-    type Output = Result<usize, Termination>;
-
-    fn poll(self: Pin<&mut Self>, waking: &mut Waking<'_>) -> Poll<Self::Output> {
-        // SAFETY: nothing is moved out of it while it stands.
-        let this = unsafe { self.get_unchecked_mut() };
-        let wheels = &park::current().wheels;
-        let order = match this.site {
-            Some(site) => Order::From(wheels.get(site.address())),
-            None => Order::Priority,
-        };
-        let why: *const Self = this;
-        // SAFETY: of itself it shows only what does not change.
-        let why: &dyn Blocked = unsafe { &*why };
-        // SAFETY: it is pinned and borrows the guards, and its drop withdraws them.
-        let polled =
-            unsafe { this.choice.poll(&this.entries[..], order, this.place, waking.waker(), why) };
-        if let (Poll::Ready(Ok(chosen)), Some(site)) = (&polled, this.site) {
-            let address = site.address();
-            // It may have been replaced since.
-            wheels.get(address);
-            wheels.set(address, chosen + 1);
-        }
-        polled
-    }
-}
-
-impl<const N: usize> Drop for Choose<'_, N> {
-    fn drop(&mut self) {
-        let why: *const Self = self;
-        // SAFETY: as in `poll`.
-        self.choice.withdraw(&self.entries[..], unsafe { &*why });
-    }
-}
-
-impl<const N: usize> Blocked for Choose<'_, N> {
-    fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
-
-    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
-        tell_of(&self.choice, &self.entries[..], tell);
-    }
-
-    fn chooses(&self) -> bool {
-        N > 1
-    }
-}
-
-/// The guards and the choice of an [`Alternation`](crate::Alternation) that is awaited. They are apart from it, because the future may
-/// be forgotten and the alternation moved.
-pub(crate) struct Standing {
-    guards: Vec<Option<NonNull<dyn Stand>>>,
-    choice: Choice,
-    place: &'static Location<'static>,
-}
-
-impl Standing {
-    pub(crate) fn new(place: &'static Location<'static>) -> Self {
-        Self { guards: Vec::new(), choice: Choice::new(), place }
-    }
-
-    /// Begins a round.
-    ///
-    /// # Safety
-    /// It is on the heap. The guards are where they are until it is over, or withdrawn.
-    pub(crate) unsafe fn begin<'a>(
-        &mut self,
-        guards: impl Iterator<Item = Option<&'a dyn Stand>>,
-        place: &'static Location<'static>,
-    ) {
-        self.place = place;
-        self.choice = Choice::new();
-        // SAFETY: only the lifetime changes. The caller promises the rest.
-        self.guards.extend(guards.map(|guard| unsafe {
-            guard.map(|guard| {
-                std::mem::transmute::<NonNull<dyn Stand + 'a>, NonNull<dyn Stand>>(NonNull::from(
-                    guard,
-                ))
-            })
-        }));
-    }
-
-    /// # Safety
-    /// See `begin`.
-    pub(crate) unsafe fn poll(
-        &mut self,
-        order: Order,
-        waker: &Waker,
-    ) -> Poll<Result<usize, Termination>> {
-        let why: *const Self = self;
-        // SAFETY: it shows only parts of itself that do not change meanwhile. The caller promises the rest.
-        let polled = unsafe { self.choice.poll(&self.guards[..], order, self.place, waker, &*why) };
-        if polled.is_ready() {
-            self.guards.clear();
-        }
-        polled
-    }
-
-    pub(crate) fn withdraw(&mut self) {
-        let why: *const Self = self;
-        // SAFETY: as in `poll`.
-        self.choice.withdraw(&self.guards[..], unsafe { &*why });
-        self.guards.clear();
-    }
-}
-
-impl Guards for [Option<NonNull<dyn Stand>>] {
-    fn len(&self) -> usize {
-        <[_]>::len(self)
-    }
-
-    fn get(&self, index: usize) -> Option<&dyn Stand> {
-        // SAFETY: they are there as long as they are in the list: the promise given to `begin`.
-        self[index].map(|guard| unsafe { guard.as_ref() })
-    }
-}
-
-impl Blocked for Standing {
-    fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
-
-    fn wants(&self, tell: &mut dyn FnMut(Want<'_>)) {
-        tell_of(&self.choice, &self.guards[..], tell);
-    }
-
-    fn chooses(&self) -> bool {
-        true
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::among::{Choosing, Guards, Waited, all_retired, around, enabled, ended, timeout};
 use super::locked::Locked;
+use super::trying::{Prepared, stand};
 use crate::channel::far::{Became, Beyond, Done};
 use crate::choice::guard::Tried;
 use crate::commit::waiter::{Outcome, Waiter};
@@ -25,7 +26,7 @@ pub(super) fn wait_beyond<G: Guards + ?Sized>(
     place: &'static Location<'static>,
 ) -> Result<Waited, Termination> {
     if context.is_polled() {
-        crate::wait::future::refuse_beyond();
+        park::refuse_to_wait("an alternation", park::INSTEAD_OF_A_CHOICE, place);
     }
     if let Some(termination) = park::unwinding(context) {
         return Err(termination);
@@ -41,33 +42,18 @@ pub(super) fn wait_beyond<G: Guards + ?Sized>(
     }
     // The others are tried under their locks, as in `wait`.
     let mut later = Wakes::new();
-    let locked = Locked::all(enabled(guards).map(|(_, guard)| guard));
-    let mut live = 1;
-    for index in around(guards.len(), start) {
-        let Some(guard) = guards.get(index) else { continue };
-        // SAFETY: all are locked.
-        match unsafe { guard.attempt(&mut later) } {
-            Tried::Performed => return Ok(Waited::Chosen(index)),
-            Tried::Come => return Ok(Waited::Retry),
-            Tried::Far if !beyond.has(index) => return Ok(Waited::Retry),
-            Tried::NotReady => live += 1,
-            Tried::Far | Tried::NotYet | Tried::Retired => {}
-            Tried::Poisoned => {
-                drop(locked);
-                return Err(ended(context, [(index, guard)].into_iter()));
-            }
-        }
-    }
+    let (locked, live, timeout) = match prepare_others(context, guards, start, &beyond, &mut later)?
+    {
+        Prepared::Chosen(index) => return Ok(Waited::Chosen(index)),
+        Prepared::Retry => return Ok(Waited::Retry),
+        Prepared::Stand { locked, live, timeout } => (locked, live, timeout),
+    };
     // None is ready: those that are not away get an offer each.
-    let timeout = timeout(guards, start);
     let mixed = live > 1;
     let waiter = if mixed { Waiter::many(context, live) } else { Waiter::single(context) };
     if mixed {
-        for index in around(guards.len(), start) {
-            let Some(guard) = guards.get(index) else { continue };
-            // SAFETY: all are locked, as in `wait`.
-            unsafe { guard.stand(&waiter, index as u32) };
-        }
+        // SAFETY: all are locked, as in `wait`.
+        unsafe { stand(guards, start, &waiter) };
     }
     drop(locked);
     drop(later);
@@ -79,6 +65,34 @@ pub(super) fn wait_beyond<G: Guards + ?Sized>(
         }
     }
     concluded(context, guards, outcome, &mut beyond, timeout, place)
+}
+
+/// Locks all channels and tries the guards again that are not offered beyond this OS process. Those count as one offer.
+pub(super) fn prepare_others<'a, G: Guards + ?Sized>(
+    context: &'static Context,
+    guards: &'a G,
+    start: usize,
+    beyond: &Beyond,
+    later: &mut Wakes,
+) -> Result<Prepared<'a>, Termination> {
+    let locked = Locked::all(enabled(guards).map(|(_, guard)| guard));
+    let mut live = 1;
+    for index in around(guards.len(), start) {
+        let Some(guard) = guards.get(index) else { continue };
+        // SAFETY: all are locked.
+        match unsafe { guard.attempt(later) } {
+            Tried::Performed => return Ok(Prepared::Chosen(index)),
+            Tried::Come => return Ok(Prepared::Retry),
+            Tried::Far if !beyond.has(index) => return Ok(Prepared::Retry),
+            Tried::NotReady => live += 1,
+            Tried::Far | Tried::NotYet | Tried::Retired => {}
+            Tried::Poisoned => {
+                drop(locked);
+                return Err(ended(context, [(index, guard)].into_iter()));
+            }
+        }
+    }
+    Ok(Prepared::Stand { locked, live, timeout: timeout(guards, start) })
 }
 
 /// Returns the result of a wait beyond this OS process.
@@ -109,7 +123,7 @@ fn concluded<G: Guards + ?Sized>(
 }
 
 /// Returns the offers of these guards beyond this OS process, if there are any. Values are packed, which is the user's code.
-fn offers<G: Guards + ?Sized>(
+pub(super) fn offers<G: Guards + ?Sized>(
     context: &'static Context,
     guards: &G,
     indices: impl Iterator<Item = usize>,
@@ -148,7 +162,7 @@ fn performed<G: Guards + ?Sized>(
 }
 
 /// Notes that the channels of these guards have ended. Poison ends the alternation.
-fn told<G: Guards + ?Sized>(
+pub(super) fn told<G: Guards + ?Sized>(
     context: &'static Context,
     guards: &G,
     indices: &[usize],

@@ -20,6 +20,7 @@
 mod among;
 mod awaited;
 mod beyond;
+mod futures;
 mod locked;
 mod trying;
 
@@ -36,8 +37,8 @@ use crate::wait::park::{self, Context};
 
 pub use self::among::Site;
 pub(crate) use self::among::{Guards, Order};
-pub(crate) use self::awaited::{Standing, several_async};
-pub use self::awaited::{choose_async, first_async};
+pub(crate) use self::futures::{Standing, several_async};
+pub use self::futures::{choose_async, first_async};
 
 /// Chooses fairly: the guard after the last chosen comes first.
 #[inline]
@@ -190,11 +191,7 @@ fn wait<G: Guards + ?Sized>(
         Prepared::Retry => return Ok(Waited::Retry),
         Prepared::Stand { locked, .. } if context.is_polled() => {
             drop(locked);
-            park::refuse_to_wait(
-                "an alternation",
-                "end.read_async().await` or `after(duration).await` as a guard, or `choose_async().await",
-                place,
-            );
+            park::refuse_to_wait("an alternation", park::INSTEAD_OF_A_CHOICE, place);
         }
         Prepared::Stand { locked, live, timeout } => (locked, live, timeout),
     };

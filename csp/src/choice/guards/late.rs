@@ -5,12 +5,13 @@
 use std::cell::Cell;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{self, Poll};
+use std::task::{self, Poll, Waker};
 
 use super::at_channel::{AtChannel, idle};
 use crate::channel::Writer;
+use crate::channel::awaited::beyond::{WriteBeyond, Writes};
 use crate::channel::core::{Core, State};
-use crate::channel::far::Post;
+use crate::channel::far::{self, Done, Post};
 use crate::channel::lent::{LentLater, ToCore};
 use crate::choice::guard::{Before, Entry, Guard, LeftValue, Stand, Tried};
 use crate::commit::gate::Gate;
@@ -23,6 +24,7 @@ use crate::sync::{Arc, RawLock};
 use crate::wait::blocked::{Side, Want};
 use crate::wait::future::wakes::Wakes;
 use crate::wait::park::Context;
+use crate::wait::quietly::drop_quietly;
 use crate::wait::seen::holders::Claim;
 
 /// An output that commits before its value is there: the guards `end.write_with(|| …)` and, for a variable that
@@ -55,6 +57,83 @@ impl<T> Promised<T> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl<T> Promised<T> {
+    /// Does [`keep`](Self::keep) in an `async` process, which awaits the rest. The value is on offer when this returns.
+    fn keep_async(mut self, value: &Parcel<T>, place: &'static Location<'static>) -> Delivery {
+        let Some(end) = self.0.take() else { return Delivery::done(Ok(())) };
+        let Some(far) = end.core().away() else { return Delivery::done(Ok(())) };
+        let writing = WriteBeyond::new(Arc::clone(end.core()), far, place, Writes::Roaming);
+        let late = Box::pin(KeepAsync { value: Parcel::empty(), writing, end: Some(end) });
+        value.pass(&late.value);
+        // SAFETY: it is pinned, and new.
+        match unsafe { late.writing.begin(Waker::noop(), &late.value) } {
+            Ok(()) => {
+                let late: Pin<Box<dyn Future<Output = Result<(), Termination>> + '_>> = late;
+                // SAFETY: only the lifetime changes. The channel is away, so its values are packed, and packing is for values that
+                // borrow nothing (see `values::carry`).
+                let late = unsafe {
+                    std::mem::transmute::<Pin<Box<dyn Future<Output = _> + '_>>, AnyWrite>(late)
+                };
+                Delivery(None, Ok(()), Some(far.keep(late)))
+            }
+            Err(termination) => Delivery::done(late.refused(termination)),
+        }
+    }
+}
+
+/// The write of a promised value, awaited. If it is dropped the value is written all the same.
+struct KeepAsync<T> {
+    value: Parcel<T>,
+    writing: WriteBeyond<T>,
+    /// `None` once it is over.
+    end: Option<Writer<T>>,
+}
+
+/// A write of any type.
+type AnyWrite = Pin<Box<dyn Future<Output = Result<(), Termination>>>>;
+
+impl<T> KeepAsync<T> {
+    fn refused(mut self: Pin<Box<Self>>, termination: Termination) -> Result<(), Termination> {
+        // SAFETY: the end is not pinned.
+        let end = unsafe { &mut self.as_mut().get_unchecked_mut().end };
+        if let Some(end) = end.take() {
+            end.retire();
+        }
+        Err(termination)
+    }
+}
+
+impl<T> Future for KeepAsync<T> {
+    type Output = Result<(), Termination>;
+
+    fn poll(self: Pin<&mut Self>, waking: &mut task::Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: nothing that is pinned is moved out of it.
+        let this = unsafe { self.get_unchecked_mut() };
+        if this.end.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        let Poll::Ready(written) = this.writing.poll(waking.waker()) else { return Poll::Pending };
+        let end = this.end.take();
+        drop_quietly(this.value.take());
+        Poll::Ready(match (written, end) {
+            // As in `keep`.
+            (Err(termination), Some(end))
+                if termination.poison().is_some_and(Poison::is_of_serialization) =>
+            {
+                end.retire();
+                Err(termination)
+            }
+            _ => Ok(()),
+        })
+    }
+}
+
+impl<T> Drop for KeepAsync<T> {
+    fn drop(&mut self) {
+        self.writing.goes_on();
     }
 }
 
@@ -147,6 +226,11 @@ unsafe impl<T, C: ToCore<T>> Stand for Output<T, C> {
         late.drop_handle(&Claim::none());
         self.promised.set(Some(Promised(Some(promised))));
         post.map(Some)
+    }
+
+    /// The value is not made, and its reader begins anew.
+    fn undo_came(&self, _: Done) {
+        self.undo();
     }
 
     fn told(&self, termination: &Termination) {
@@ -274,7 +358,7 @@ impl<T> Handover<T> {
     fn delivers_async(mut self, value: &Parcel<T>) -> Delivery {
         self.done = true;
         if let Some(promised) = self.promised.take() {
-            return Delivery(None, promised.keep(value, self.place));
+            return promised.keep_async(value, self.place);
         }
         let gate = match self.reader.take() {
             Some(Customer::Waits(reader)) => {
@@ -287,9 +371,9 @@ impl<T> Handover<T> {
                 }
             }
             Some(Customer::Awaits(promise)) => self.core.keep_promise_and_await(&promise, value),
-            None => return Delivery(None, self.core.fill(value)),
+            None => return Delivery::done(self.core.fill(value)),
         };
-        Delivery(gate, Ok(()))
+        Delivery(gate, Ok(()), None)
     }
 }
 
@@ -312,14 +396,23 @@ fn given(delivered: Result<(), Termination>) {
     }
 }
 
-/// The end of an extended read, awaited by its writer.
+/// The end of an extended read, awaited by its writer, or the write of a promised value.
 #[must_use = "a writer goes on only when its reader has done"]
-pub struct Delivery(Option<Arc<Gate>>, Result<(), Termination>);
+pub struct Delivery(Option<Arc<Gate>>, Result<(), Termination>, Option<far::Kept<AnyWrite>>);
+
+impl Delivery {
+    fn done(result: Result<(), Termination>) -> Self {
+        Self(None, result, None)
+    }
+}
 
 impl Future for Delivery {
     type Output = Result<(), Termination>;
 
     fn poll(mut self: Pin<&mut Self>, waking: &mut task::Context<'_>) -> Poll<Self::Output> {
+        if let Some(late) = &mut self.2 {
+            return late.as_mut().poll(waking);
+        }
         match &self.0 {
             Some(gate) if !gate.poll(waking.waker()) => Poll::Pending,
             _ => Poll::Ready(std::mem::replace(&mut self.1, Ok(()))),

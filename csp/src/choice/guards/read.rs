@@ -8,8 +8,9 @@ use std::panic::Location;
 use std::task::{Poll, Waker};
 
 use super::at_channel::{AtChannel, idle};
+use crate::channel::awaited::beyond::ReadBeyond;
 use crate::channel::core::{Core, Found, Kept, Release};
-use crate::channel::far::{Done, Post};
+use crate::channel::far::{self, Done, Finish, Opened, Post};
 use crate::channel::lent::{LentLater, ToCore};
 use crate::channel::{Extended, Reader};
 use crate::choice::guard::{Before, Clear, Entry, Guard, LeftValue, Stand, Tried};
@@ -38,6 +39,8 @@ enum Holds<T> {
     Kept(Kept),
     /// The value that is made for it, which it awaits. Its owner takes the share out, or leaves it for ever.
     Promise(ManuallyDrop<Arc<Promise<T>>>),
+    /// The same for a value of another OS process.
+    Beyond(ManuallyDrop<far::Kept<ReadBeyond<T>>>),
 }
 
 impl<T, C: ToCore<T>, const EXTENDED: bool> Input<T, C, EXTENDED> {
@@ -77,6 +80,13 @@ impl<T, C: ToCore<T>, const EXTENDED: bool> Input<T, C, EXTENDED> {
             other => Err(other),
         });
         held.or_else(|| self.at.standing.offer()?.promise())
+    }
+
+    fn take_beyond(&self) -> Option<far::Kept<ReadBeyond<T>>> {
+        self.pick(|holds| match holds {
+            Holds::Beyond(reading) => Ok(ManuallyDrop::into_inner(reading)),
+            other => Err(other),
+        })
     }
 
     /// Returns the parcel for the value.
@@ -233,6 +243,48 @@ unsafe impl<T, C: ToCore<T>, const EXTENDED: bool> Stand for Input<T, C, EXTENDE
         Ok(found)
     }
 
+    fn begin_came(&self, context: &'static Context, done: Done) -> Result<(), Termination> {
+        let Some(far) = self.at.core().away() else { return Ok(()) };
+        let (opened, finish) = far.came(context, done, EXTENDED)?;
+        match opened {
+            Opened::Value(value) => {
+                self.parcel().put(value);
+                self.keeps(finish.map(Kept::Far));
+            }
+            Opened::Late(late) => {
+                finish.iter().for_each(Finish::release);
+                let core = self.at.core().counted();
+                let place = Location::caller();
+                let reading = ReadBeyond::new(core, far, place, EXTENDED, false).of_promised(late);
+                self.holds(Holds::Beyond(ManuallyDrop::new(far.keep(reading))));
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_came(&self, waker: &Waker) -> Poll<Result<bool, Termination>> {
+        let Some(reading) = self.take_beyond() else { return Poll::Ready(Ok(true)) };
+        // SAFETY: it is on the heap, where it stays until it is dropped.
+        match unsafe { reading.poll(waker, self.parcel()) } {
+            Poll::Pending => {
+                self.holds(Holds::Beyond(ManuallyDrop::new(reading)));
+                Poll::Pending
+            }
+            Poll::Ready(Ok(Some(kept))) => {
+                self.keeps(kept);
+                Poll::Ready(Ok(true))
+            }
+            Poll::Ready(Ok(None)) => Poll::Ready(Ok(false)),
+            Poll::Ready(Err(termination)) => Poll::Ready(Err(termination)),
+        }
+    }
+
+    fn undo_came(&self, done: Done) {
+        if let Some(far) = self.at.core().away() {
+            far.undo_read(done, EXTENDED);
+        }
+    }
+
     fn told(&self, termination: &Termination) {
         self.at.core().learn(Side::Reader, termination);
     }
@@ -268,6 +320,8 @@ unsafe impl<T, C: ToCore<T>, const EXTENDED: bool> Stand for Input<T, C, EXTENDE
     }
 
     fn undo(&self) {
+        // It gives its value back itself.
+        let _ = self.take_beyond();
         if let Some(promise) = self.take_promise()
             && let Some(Made::Value(held)) = promise.abandon(self.parcel())
         {

@@ -150,6 +150,11 @@ unsafe impl<T> Stand for WriteAt<T> {
         Ok(true)
     }
 
+    fn begin_came(&self, _: &'static Context, _: Done) -> Result<(), Termination> {
+        drop_quietly(self.parcel().take());
+        Ok(())
+    }
+
     fn told(&self, termination: &Termination) {
         self.at.core().learn(Side::Writer, termination);
     }

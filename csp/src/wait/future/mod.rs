@@ -29,16 +29,6 @@ pub(crate) use self::crowd::Crowd;
 pub(crate) use self::head::{Ending, Head, Home};
 pub(crate) use self::look::unseen;
 
-/// Panics, because a future does not do this yet.
-#[cold]
-#[track_caller]
-pub(crate) fn refuse_beyond() -> ! {
-    panic!(
-        "a channel that another OS process has ends of can't be awaited: let a process that waits read or write it, \
-         and talk to that"
-    )
-}
-
 /// Panics, because a deadline is awaited where nobody sees to it.
 #[cold]
 #[track_caller]

@@ -20,8 +20,8 @@ mod estates;
 mod lead;
 mod links;
 mod memories;
-mod operations;
 mod peers;
+mod remote;
 mod serving;
 #[cfg(test)]
 mod tests;
@@ -29,9 +29,11 @@ mod waves;
 
 use ipc_channel::ipc::IpcSharedMemory;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -40,13 +42,12 @@ use self::deaths::Deaths;
 use self::estates::Estates;
 use self::lead::Leadership;
 use self::memories::{Memories, Serving};
-use self::operations::{Operations, StandingOperation};
 use self::peers::Peers;
 use self::waves::Waves;
 use super::boot::descriptors;
 use super::protocol::{
-    ChannelId, Departure, Direction, Ending, Event, Few, Machine, NodeId, Numbers, Offer, OpId,
-    Out, Outcome, Parcel, TakenPromise, Token,
+    ChannelId, Departure, Direction, Ending, Event, Machine, NodeId, Numbers, Out, Outcome, Parcel,
+    Table,
 };
 use super::transport::inbox::StreamNews;
 use super::transport::link::LINK;
@@ -55,14 +56,14 @@ use super::transport::region::Region;
 use super::transport::wire::Wired;
 use super::values::causes::Causes;
 use crate::backend::memory::store;
-use crate::channel::far::node::{Begun, Came, How, Received, Remote, Slot};
+use crate::channel::far::Bytes;
+use crate::channel::far::node::{Came, Received, Slot};
 use crate::channel::far::operation::number;
-use crate::channel::far::{Bytes, PROMISE};
 use crate::commit::waiter::Waiter;
-use crate::report::termination::{Poison, Termination};
+use crate::sync::UnsafeCell;
 use crate::system::forked;
 use crate::system::helper::Helper;
-use crate::wait::blocked::Dismissal;
+use crate::wait::future::wakes::Wakes;
 
 #[cfg(feature = "hosts")]
 pub(super) use self::links::{StreamInvitation, join_stream, prepare_stream};
@@ -139,7 +140,110 @@ struct Inner {
     head: Vec<u8>,
     /// The last message that came.
     message: Vec<u8>,
+    /// The ends that are dropped when these operations are over, which nobody awaits any more.
+    left: HashMap<u64, (ChannelId, Direction), Numbers>,
+    /// Wakers of other executors, whose operations are over. They are woken when the node is unlocked.
+    later: Wakes,
 }
+
+/// The node, locked. The wakers in `later` are woken when this has unlocked it, because they are the user's code.
+struct LockedNode<'a> {
+    /// Goes first.
+    inner: MutexGuard<'a, Inner>,
+    later: Wakes,
+}
+
+impl Deref for LockedNode<'_> {
+    type Target = Inner;
+
+    #[inline(always)]
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl DerefMut for LockedNode<'_> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.inner
+    }
+}
+
+impl Drop for LockedNode<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        std::mem::swap(&mut self.later, &mut self.inner.later);
+    }
+}
+
+/// The processes here that wait, by the number of the operation. The table is touched under the
+/// node's lock only, and the gate is called under that lock, too.
+struct Operations(UnsafeCell<Table<u64, StandingOperation>>);
+
+// SAFETY: one thread at a time has the node's lock.
+unsafe impl Sync for Operations {}
+// SAFETY: as above.
+unsafe impl Send for Operations {}
+
+impl Operations {
+    fn new() -> Self {
+        Self(UnsafeCell::default())
+    }
+
+    /// # Safety
+    /// The caller has the node's lock.
+    #[inline(always)]
+    unsafe fn insert(&self, op: u64, standing: StandingOperation) {
+        // SAFETY: nobody else is here, and nothing of the table is handed out.
+        unsafe { (*self.0.get()).insert(op, standing) };
+    }
+
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    unsafe fn get(&self, op: u64) -> Option<StandingOperation> {
+        // SAFETY: as above.
+        unsafe { (*self.0.get()).get(&op).copied() }
+    }
+
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    unsafe fn remove(&self, op: u64) -> Option<StandingOperation> {
+        // SAFETY: as above.
+        unsafe { (*self.0.get()).remove(&op) }
+    }
+
+    /// Marks the operation in which the process of this context waits, if it waits in one. Returns
+    /// it as it was before.
+    ///
+    /// # Safety
+    /// The caller has the node's lock.
+    unsafe fn mark(&self, context: usize) -> Option<(u64, StandingOperation)> {
+        // SAFETY: nobody else is here, and nothing of the table is handed out.
+        let table = unsafe { &mut *self.0.get() };
+        // SAFETY: an operation in the table has a process that waits, so its waiter is there.
+        let is_of =
+            |standing: &StandingOperation| unsafe { standing.waiter.as_ref() }.is_of(context);
+        let (op, standing) = table.each_mut().find(|(_, standing)| is_of(standing))?;
+        let before = *standing;
+        standing.dismissed = true;
+        Some((*op, before))
+    }
+}
+
+/// A process that waits for an operation.
+#[derive(Clone, Copy)]
+struct StandingOperation {
+    waiter: NonNull<Waiter>,
+    slot: NonNull<Slot>,
+    mixed: bool,
+    /// Its thread ends, and has asked for it.
+    dismissed: bool,
+}
+
+// SAFETY: the targets of its pointers are used under the node's lock only, while the process waits.
+unsafe impl Send for StandingOperation {}
 
 static NODE: OnceLock<&'static Node> = OnceLock::new();
 
@@ -221,6 +325,8 @@ impl Node {
             memories: Memories::default(),
             head: Vec::new(),
             message: Vec::new(),
+            left: HashMap::default(),
+            later: Wakes::new(),
         };
         forked::watch();
         Box::leak(Box::new(Node {
@@ -255,10 +361,11 @@ impl Node {
         self.sent.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> LockedNode<'_> {
         // No user code runs under it, so nothing panics. If something has panicked, the network is
         // beyond help anyway.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        LockedNode { inner, later: Wakes::new() }
     }
 
     fn mailbox(&self) -> &Mailbox {
@@ -304,6 +411,10 @@ impl Node {
                     machine.drop_end(token.channel, token.direction, out);
                 }
             }
+            // A promised value is written, or the promise has gone back. So the end here is of no use any more.
+            if let Some((late, direction)) = inner.left.remove(&seq) {
+                inner.machine.drop_end(late, direction, &mut inner.out);
+            }
             return;
         };
         // The outcome goes into the slot, and the waiter's word changes.
@@ -334,205 +445,8 @@ impl Node {
         if wakes && inner.own == Some(seq) {
             inner.over = true;
         } else if wakes {
-            waiter.wake();
+            waiter.wake_later(&mut inner.later);
         }
-    }
-}
-
-/// Channels, their ends, and operations.
-impl Remote for Node {
-    fn share(
-        &'static self,
-        capacity: usize,
-        (readers, writers): (bool, bool),
-        handles: bool,
-        ended: Option<&Termination>,
-    ) -> ChannelId {
-        let mut inner = self.lock();
-        let Inner { machine, out, causes, .. } = &mut *inner;
-        let channel = machine.create(capacity);
-        // Each side counts as one end here.
-        if readers {
-            machine.add_end(channel, Direction::Read);
-        }
-        if writers {
-            machine.add_end(channel, Direction::Write);
-        }
-        // The channel may have ended already.
-        match ended {
-            None => {}
-            Some(Termination::Retired) => machine.close(channel, Ending::Retired, out),
-            Some(Termination::Poisoned(poison)) => {
-                machine.close(channel, Ending::Poisoned(causes.encode(poison)), out);
-            }
-        }
-        if !handles {
-            machine.drop_handle(channel, out);
-        }
-        self.spread(&mut inner, false);
-        channel
-    }
-
-    fn preload(&'static self, channel: ChannelId, parcel: Parcel<Bytes>) {
-        self.with(|machine, out| machine.preload(channel, parcel, out));
-    }
-
-    fn add_end(&'static self, channel: ChannelId, direction: Direction) {
-        self.with(|machine, _| machine.add_end(channel, direction));
-    }
-
-    fn drop_end(&'static self, channel: ChannelId, direction: Direction) {
-        self.with(|machine, out| machine.drop_end(channel, direction, out));
-    }
-
-    fn drop_handle(&'static self, channel: ChannelId) {
-        self.with(|machine, out| machine.drop_handle(channel, out));
-    }
-
-    fn poison(&'static self, channel: ChannelId, poison: &Poison) {
-        let mut inner = self.lock();
-        let Inner { machine, out, causes, .. } = &mut *inner;
-        machine.poison(channel, causes.encode(poison), out);
-        self.spread(&mut inner, false);
-    }
-
-    fn ending(&'static self, channel: ChannelId, direction: Direction) -> Option<Termination> {
-        if channel.home != self.id {
-            return None;
-        }
-        let mut inner = self.lock();
-        let ending = inner.machine.ending(channel, direction)?;
-        Some(inner.causes.termination(&ending))
-    }
-
-    fn termination(&'static self, ending: &Ending<Bytes>) -> Termination {
-        self.lock().causes.termination(ending)
-    }
-
-    fn depart(&'static self, channel: ChannelId, direction: Direction, via: NodeId) -> Token {
-        self.with(|machine, out| machine.depart(channel, direction, via, out))
-    }
-
-    fn discard(&'static self, token: Token) {
-        self.with(|machine, out| machine.discard(token, out));
-    }
-
-    fn promises(&'static self, channel: ChannelId) {
-        self.lock().machine.promise(channel);
-    }
-
-    fn is_home_of(&self, channel: ChannelId) -> bool {
-        channel.home == self.id
-    }
-
-    fn choose(&'static self) -> bool {
-        self.choose_this_thread()
-    }
-
-    fn discharge(&'static self) {
-        self.discharge_this_thread();
-    }
-
-    unsafe fn begin(
-        &'static self,
-        offers: Few<(u16, Offer<Bytes>)>,
-        waiter: &Waiter,
-        slot: &Slot,
-        how: How,
-    ) -> Begun {
-        let lazy = waiter.is_alone();
-        let mut inner = self.lock();
-        // The process stands in the table before the machine can decide.
-        let op = inner.machine.next();
-        let mixed = how == How::Mixed || how == How::MixedPoll;
-        let (waiter, slot) = (NonNull::from(waiter), NonNull::from(slot));
-        let standing = StandingOperation { waiter, slot, mixed, dismissed: false };
-        // SAFETY: under the lock.
-        unsafe { inner.operations.insert(op.seq, standing) };
-        (inner.own, inner.over) = (Some(op.seq), false);
-        if how == How::Led {
-            inner.led = Some(op.seq);
-        }
-        // The machine's part.
-        let Inner { machine, out, .. } = &mut *inner;
-        machine.begin(offers, mixed, out);
-        if how == How::Poll || how == How::MixedPoll {
-            machine.probe(op, out);
-        }
-        self.spread(&mut inner, lazy);
-        // An operation that is over already has woken nobody.
-        inner.own = None;
-        let over = inner.over;
-        drop(inner);
-        if over {
-            // It does not wait, and may not come back for long.
-            self.ring_all();
-        }
-        Begun { op: op.seq, over }
-    }
-
-    fn withdraw(&'static self, op: u64) {
-        let mut inner = self.lock();
-        // SAFETY: under the lock.
-        if unsafe { inner.operations.get(op) }.is_some() {
-            let op = OpId { node: self.id, seq: op };
-            let Inner { machine, out, .. } = &mut *inner;
-            machine.withdraw(op, out);
-            self.spread(&mut inner, false);
-        }
-    }
-
-    fn take_back(&'static self, op: u64) {
-        let mut inner = self.lock();
-        // SAFETY: under the lock.
-        if unsafe { inner.operations.remove(op) }.is_some() {
-            let id = OpId { node: self.id, seq: op };
-            let Inner { machine, out, .. } = &mut *inner;
-            machine.withdraw(id, out);
-            self.spread(&mut inner, false);
-        }
-    }
-
-    fn dismiss(
-        &'static self,
-        context: usize,
-        last: bool,
-        promise: Option<TakenPromise>,
-    ) -> Dismissal {
-        let mut inner = self.lock();
-        // SAFETY: under the lock.
-        let Some((seq, standing)) = (unsafe { inner.operations.mark(context) }) else {
-            return Dismissal::Nothing;
-        };
-        let StandingOperation { waiter, mixed, dismissed, .. } = standing;
-        // The process takes a mixed operation back itself. Another OS process may just hold it.
-        // SAFETY: it is in the table, so its process waits.
-        let waiter = unsafe { waiter.as_ref() };
-        if mixed && waiter.dismiss() {
-            waiter.wake();
-            return Dismissal::Done;
-        }
-        let op = OpId { node: self.id, seq };
-        let Inner { machine, out, operations, .. } = &mut *inner;
-        if last {
-            // SAFETY: under the lock. Nothing of the process is touched from here on.
-            unsafe { operations.remove(seq) };
-            let promise = promise.map(|promise| (promise, Bytes::copy(&[PROMISE])));
-            machine.abandon(op, promise, out);
-        } else if !mixed && !dismissed {
-            machine.withdraw(op, out);
-        }
-        self.spread(&mut inner, false);
-        if mixed || dismissed { Dismissal::Expected } else { Dismissal::Asked }
-    }
-
-    fn give_back(&'static self, promise: TakenPromise) {
-        self.with(|machine, out| machine.give_back(promise, Bytes::copy(&[PROMISE]), out));
-    }
-
-    fn finish(&'static self, op: u64, channel: ChannelId) {
-        let op = OpId { node: self.id, seq: op };
-        self.with(|machine, out| machine.finish(op, channel, out));
     }
 }
 

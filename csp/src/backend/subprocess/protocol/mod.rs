@@ -358,20 +358,44 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         out.to(from.home, Message::Back { channel: from.index, parcel });
     }
 
+    /// Gives a value that was read from `channel`, and that nobody awaits any more, back to it. The ends in
+    /// the value have arrived here, and set out again.
+    pub(crate) fn return_value(
+        &mut self,
+        channel: ChannelId,
+        parcel: Parcel<V>,
+        out: &mut Out<V, P>,
+    ) {
+        self.send_back(channel, parcel, out);
+        self.settle(out);
+    }
+
+    fn send_back(&mut self, from: ChannelId, parcel: Parcel<V>, out: &mut Out<V, P>) {
+        let Parcel { body, mut tokens } = parcel;
+        let dead = self.is_dead(from.home);
+        for token in &mut tokens {
+            let Token { channel, direction, .. } = *token;
+            if !dead {
+                *token = self.sets_out(channel, direction, from.home, out);
+            }
+            self.drops(channel, direction, out);
+        }
+        if !dead {
+            let parcel = Parcel { body, tokens };
+            out.to(from.home, Message::Back { channel: from.index, parcel });
+        }
+    }
+
     /// Gives the value of a promise to the channel from which the promise was read, because its
     /// reader never goes on. The ends in the value arrive here, and set out again.
     fn value_back(&mut self, from: ChannelId, parcel: Parcel<V>, out: &mut Out<V, P>) {
         if self.is_dead(from.home) {
             return parcel.destroy(out);
         }
-        let Parcel { body, mut tokens } = parcel;
-        for token in &mut tokens {
-            let Token { channel, direction, .. } = *token;
+        for token in &parcel.tokens {
             self.owner.ends.arrive(*token, out);
-            *token = self.sets_out(channel, direction, from.home, out);
-            self.drops(channel, direction, out);
         }
-        out.to(from.home, Message::Back { channel: from.index, parcel: Parcel { body, tokens } });
+        self.send_back(from, parcel, out);
     }
 
     /// Sends a value that an abandoned operation was given back to its channel. The writer that an
