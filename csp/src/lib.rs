@@ -59,6 +59,7 @@
 //! | `serde` | (reports can be serialised) | |
 //! | `signals` | (signals of the system come by a channel: `csp::signals`; on Unix) | |
 //! | `subprocess` | an OS process, for [`#[multiprocess]`](multiprocess) functions; on Linux | |
+//! | `hosts` | an OS process on another host, for the same functions: `process.at(&hosts)`; on Linux | |
 //!
 //! `#[process]` runs on coroutines if they are compiled in, else on threads. All kinds may share one channel. A `#[process] async fn`
 //! has no stack. It is a future, polled by a coroutine or thread of the library's. It uses `.await` where other processes block
@@ -149,6 +150,8 @@ pub use network::results::{ErrorsInto, OneError, Results};
 pub use network::set::{Members, Parallel, Sequence};
 pub use network::spawn::{Spawn, Spawned, spawn};
 pub use network::{Component, Current, Output, current, init, shutdown, shutdown_async};
+#[cfg(feature = "hosts")]
+pub use process::definition::Hosts;
 pub use process::{AnyProcess, Backend, Erased, Failure, ParseBackendError, Process, Replicated};
 pub use report::Network;
 pub use report::termination::{Cause, Poison, Result, Termination, WriteError};

@@ -601,6 +601,7 @@ const FEATURES: &[&str] = &[
     "backend/subprocess/boot/mod.rs",
     "backend/subprocess/boot/parent.rs",
     "backend/subprocess/fuzzed.rs",
+    "backend/subprocess/mod.rs",
     "backend/subprocess/node/links.rs",
     "backend/subprocess/node/mod.rs",
     "backend/subprocess/transport/inbox.rs",

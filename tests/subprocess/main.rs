@@ -14,6 +14,8 @@ mod folder;
 mod futures;
 mod harnesses;
 mod homes;
+#[cfg(feature = "hosts")]
+mod hosts;
 mod killed;
 mod late;
 mod leftovers;

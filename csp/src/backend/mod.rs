@@ -59,6 +59,39 @@ impl Backend {
     }
 }
 
+#[cfg(feature = "hosts")]
+impl<A, R> crate::Process<A, R> {
+    /// Places this process on one of the hosts, in an OS process of its own. It must be a
+    /// [`#[multiprocess]`](crate::multiprocess). Other processes fail.
+    ///
+    /// The feature `hosts` has this, on Linux. [`Hosts`] says the rest.
+    ///
+    /// ```
+    /// # use csp::{Hosts, multiprocess, parallel};
+    /// # #[multiprocess]
+    /// # fn number() -> u32 { std::process::id() }
+    /// # fn main() {
+    /// let hosts = Hosts::command(["env"]);
+    /// let (there,) = parallel!(number().at(&hosts));
+    /// assert_ne!(there, std::process::id());
+    /// # }
+    /// ```
+    pub fn at(mut self, hosts: &crate::Hosts) -> Self {
+        self.options.set_on(Backend::Subprocess);
+        self.options.set().at = Some(hosts.clone());
+        self
+    }
+}
+
+#[cfg(feature = "hosts")]
+impl<A, R> crate::Replicated<A, R> {
+    /// Places each replica on one of the hosts, as [`Process::at`] does. The replicas go round the hosts.
+    pub fn at(mut self, hosts: &crate::Hosts) -> Self {
+        self.process = self.process.at(hosts);
+        self
+    }
+}
+
 /// Stands behind `on = thread`. It is the backend, or `$mistake`, which the macros hand over because they do not know the features.
 #[cfg(any(feature = "threads", not(feature = "coroutines"), loom))]
 #[doc(hidden)]

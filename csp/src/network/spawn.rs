@@ -282,7 +282,7 @@ impl<R> Spawned<R> {
     }
 
     /// Returns the number of the OS process in which the process runs. It is `None` before that has started, after it has ended, and
-    /// for a process that has no OS process of its own.
+    /// for a process that has no OS process of its own, or has it on another host.
     ///
     /// ```
     /// # #[csp::process]

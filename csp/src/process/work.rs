@@ -117,7 +117,8 @@ enum Gripped {
     /// It was killed before it had begun.
     Forestalled,
     Runs {
-        id: u32,
+        /// Its number, if it is on this machine.
+        id: Option<u32>,
         kill: Box<dyn Fn() + Send>,
     },
     Over,
@@ -131,7 +132,7 @@ impl Grip {
     /// Returns the number of the OS process, while it runs.
     pub(crate) fn id(&self) -> Option<u32> {
         match *self.lock() {
-            Gripped::Runs { id, .. } => Some(id),
+            Gripped::Runs { id, .. } => id,
             Gripped::Unstarted | Gripped::Nothing | Gripped::Forestalled | Gripped::Over => None,
         }
     }
@@ -159,7 +160,7 @@ impl Grip {
     }
 
     /// Notes that the OS process runs. `kill` is no code of the user's.
-    pub(crate) fn runs(&self, id: u32, kill: impl Fn() + Send + 'static) {
+    pub(crate) fn runs(&self, id: Option<u32>, kill: impl Fn() + Send + 'static) {
         let mut gripped = self.lock();
         if matches!(*gripped, Gripped::Forestalled) {
             kill();

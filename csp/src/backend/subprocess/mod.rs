@@ -23,6 +23,8 @@ mod forging;
 #[cfg(all(any(test, csp_fuzz), not(loom)))]
 #[allow(unreachable_pub, reason = "`__private` has it in a build for `fuzz/`")]
 pub mod fuzzed;
+#[cfg(all(feature = "hosts", not(loom)))]
+mod hosts;
 #[cfg(not(loom))]
 mod node;
 #[cfg(not(loom))]
@@ -37,4 +39,7 @@ pub(crate) use self::absent::{init, portable};
 #[cfg(not(loom))]
 pub(crate) use self::boot::child::{init, name_overflows};
 #[cfg(not(loom))]
+#[cfg(not(feature = "hosts"))]
 pub(crate) use self::boot::parent::start;
+#[cfg(all(feature = "hosts", not(loom)))]
+pub(crate) use self::hosts::start;

@@ -5,6 +5,8 @@ mod habit;
 #[cfg(not(all(feature = "cores", not(loom))))]
 #[path = "absent.rs"]
 mod habit;
+#[cfg(feature = "hosts")]
+mod hosts;
 
 use std::error::Error;
 use std::fmt;
@@ -12,6 +14,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub(crate) use self::habit::Habit;
+#[cfg(feature = "hosts")]
+#[cfg_attr(not(target_os = "linux"), allow(unused_imports, reason = "no process runs there"))]
+pub(crate) use self::hosts::HostCommand;
+#[cfg(feature = "hosts")]
+pub use self::hosts::Hosts;
 use crate::wait::park::Retiring;
 
 /// The backend that a process runs on.
@@ -239,6 +246,8 @@ pub(crate) struct Changed {
     pub(crate) retiring: Retiring,
     #[cfg(feature = "hosts")]
     pub(crate) by_stream: bool,
+    #[cfg(feature = "hosts")]
+    pub(crate) at: Option<Hosts>,
 }
 
 impl Options {
@@ -258,6 +267,8 @@ impl Options {
                 retiring,
                 #[cfg(feature = "hosts")]
                 by_stream: false,
+                #[cfg(feature = "hosts")]
+                at: None,
             })
         })
     }
@@ -336,6 +347,13 @@ impl Options {
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there are no such processes"))]
     pub(crate) fn is_by_stream(&self) -> bool {
         self.changed.as_ref().is_some_and(|changed| changed.by_stream)
+    }
+
+    /// Returns the hosts on which it is to run.
+    #[cfg(feature = "hosts")]
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "no process runs there"))]
+    pub(crate) fn at(&self) -> Option<&Hosts> {
+        self.changed.as_ref()?.at.as_ref()
     }
 
     pub(crate) fn retiring(&self) -> Retiring {

@@ -5,13 +5,14 @@ use ipc_channel::IpcError;
 use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::ffi::OsString;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::{env, process, thread};
 
 use super::super::node;
-use super::{Blob, Call, Ended, FromChild, Passport, Start, ToChild, VARIABLE};
+use super::{Blob, Call, Ended, FromChild, HOST, Passport, Start, ToChild, VARIABLE};
 use crate::backend::subprocess::values::carry::Ends;
 use crate::system::helper::Helper;
 use crate::system::{forked, quiet};
@@ -26,6 +27,8 @@ static INITIALISED: AtomicBool = AtomicBool::new(false);
 static AHEAD: AtomicBool = AtomicBool::new(false);
 /// The call that the hook has left to [`init`].
 static FOR_MAIN: Mutex<Option<Call>> = Mutex::new(None);
+/// The arguments of the program, if they are not those of this OS process.
+static ARGUMENTS: OnceLock<Vec<OsString>> = OnceLock::new();
 static PARENT: OnceLock<Mutex<IpcSender<FromChild>>> = OnceLock::new();
 static PASSPORT: OnceLock<Passport> = OnceLock::new();
 /// The channel ends among the arguments.
@@ -41,6 +44,10 @@ extern "C" fn hook() {
     let Some(call) = env::var_os(VARIABLE) else {
         return;
     };
+    // Another hook takes this one.
+    if call == HOST {
+        return;
+    }
     // Programs that are started from here on are not children because of it.
     // SAFETY: before `main`, on the only thread.
     unsafe { env::remove_var(VARIABLE) };
@@ -77,7 +84,7 @@ pub(crate) fn init() {
 
 /// Returns the facts about this process that its children need. It refers to the hook, so a program
 /// that starts children has the hook.
-pub(super) fn about() -> (bool, u32) {
+pub(in crate::backend::subprocess) fn about() -> (bool, u32) {
     std::hint::black_box(&HOOK);
     (INITIALISED.load(Ordering::Relaxed), DEPTH.load(Ordering::Relaxed))
 }
@@ -90,6 +97,24 @@ pub(crate) fn tell_parent(message: FromChild) {
         // The reader of the parent's messages notices that the parent is gone.
         let _ = parent.send(message);
     }
+}
+
+/// Returns the arguments of the program, which its children get, too.
+pub(super) fn arguments() -> Vec<OsString> {
+    ARGUMENTS.get().cloned().unwrap_or_else(|| env::args_os().collect())
+}
+
+/// The hook of a host process stands in for its starter, so its children are those of the program there.
+#[cfg(feature = "hosts")]
+pub(in crate::backend::subprocess) fn stand_in(
+    in_main: bool,
+    depth: u32,
+    arguments: Vec<OsString>,
+) {
+    AHEAD.store(true, Ordering::Relaxed);
+    INITIALISED.store(in_main, Ordering::Relaxed);
+    DEPTH.store(depth, Ordering::Relaxed);
+    let _ = ARGUMENTS.set(arguments);
 }
 
 fn tell_above(carried: node::Carried) {
@@ -251,14 +276,14 @@ fn receive(messages: &IpcReceiver<ToChild>) -> Option<ToChild> {
 
 /// Ends the process at once: no handler, no flush, nothing that could wait. Nobody is left to run
 /// for.
-fn die() -> ! {
+pub(in crate::backend::subprocess) fn die() -> ! {
     // SAFETY: ends the process, whatever its threads do.
     unsafe { libc::_exit(FAILED) }
 }
 
 /// Ends the process because its parent has broken a rule. The caller holds the node's lock, so a thread
 /// of its own says why.
-fn parent_is_wild(reason: &str) {
+pub(in crate::backend::subprocess) fn parent_is_wild(reason: &str) {
     let text =
         format!("csp: this OS process ends because of the one that has started it: {reason}\n");
     let say = move || {

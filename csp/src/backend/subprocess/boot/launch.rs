@@ -1,7 +1,6 @@
 //! The parent's side: starts a child and hears of it until it has ended.
 
 use std::collections::VecDeque;
-use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -166,7 +165,7 @@ pub(super) fn launch_with(
     let (gone, is_gone) = ipc::channel()?;
     let child = command(&call).spawn()?;
     limit_as_before(child.id());
-    let killer = reaper::watch(child, name, Mourner { exit, gone })?;
+    let killer = reaper::watch(child, Some(name), Mourner { exit, gone: Some(gone) })?;
     // It returns in any case, because the reaper (the watcher of the children) calls if the child
     // does not.
     let answer = server.accept();
@@ -287,10 +286,10 @@ impl Drop for Hearing {
 static ALIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// One of these.
-pub(super) struct Alive(());
+pub(in crate::backend::subprocess) struct Alive(());
 
 impl Alive {
-    pub(super) fn begin() -> Self {
+    pub(in crate::backend::subprocess) fn begin() -> Self {
         ALIVE.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
@@ -305,7 +304,7 @@ impl Drop for Alive {
 /// Returns the command for this executable, the very file: also if it has been deleted or built
 /// anew since.
 fn command(call: &Call) -> Command {
-    let mut arguments = env::args_os();
+    let mut arguments = child::arguments().into_iter();
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0(arguments.next().unwrap_or_else(|| OsString::from("csp")))

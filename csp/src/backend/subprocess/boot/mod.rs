@@ -17,10 +17,10 @@
 pub(super) mod child;
 pub(in crate::backend) mod descriptors;
 pub(super) mod entry;
-mod launch;
+pub(super) mod launch;
 pub(super) mod parent;
 pub(super) mod process;
-mod reaper;
+pub(super) mod reaper;
 #[cfg(feature = "hosts")]
 mod stream;
 #[cfg(test)]
@@ -29,16 +29,21 @@ mod tests;
 use ipc_channel::ipc::IpcSender;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
+use std::sync::Arc;
 
 use self::entry::EntryId;
 #[cfg(feature = "hosts")]
-use super::node::StreamInvitation;
-use super::node::{Carried, Invitation};
+use super::node::control::streams::StreamInvitation;
+use super::node::{self, Carried, Invitation};
+use super::protocol::NodeId;
 use super::values::carry::Ends;
 use crate::channel::far::Bytes;
+use crate::process::work::Work;
 
 /// The variable that makes a child. It is empty for every other process.
 pub(crate) const VARIABLE: &str = "CSP_SUBPROCESS";
+/// Its contents for a host process.
+pub(crate) const HOST: &str = "host";
 /// The deepest nesting of children of children: more than this is a mistake that would not end.
 const DEEPEST: u32 = 16;
 
@@ -80,6 +85,36 @@ pub(crate) struct Passport {
     pub(crate) cpu_time: Option<u64>,
     /// The limit of its memory, in bytes.
     pub(crate) memory: Option<u64>,
+    /// The node that gets its result, if that is not the parent.
+    #[cfg(feature = "hosts")]
+    pub(crate) starter: Option<u64>,
+}
+
+impl Passport {
+    pub(crate) fn of(work: &Arc<dyn Work>, index: usize) -> Self {
+        let options = work.options();
+        let (retiring, limits) = (options.retiring(), options.limits());
+        Self {
+            name: work.name(index),
+            path: work.path(index),
+            retires_on_panic: retiring.on_panic(),
+            retires_on_error: retiring.on_error(),
+            // The system counts whole seconds.
+            cpu_time: limits.cpu_time.map(|time| time.as_millis().div_ceil(1000) as u64),
+            memory: limits.memory,
+            #[cfg(feature = "hosts")]
+            starter: None,
+        }
+    }
+
+    /// Returns the node that gets the result.
+    fn starter(&self) -> Option<NodeId> {
+        #[cfg(feature = "hosts")]
+        if let Some(starter) = self.starter {
+            return Some(NodeId(starter));
+        }
+        node::parent()
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -10,13 +10,12 @@ use std::{io, thread};
 use super::entry::is_in_program;
 use super::launch::{Alive, ChildNews, Hearing, Launched, Room, launch};
 use super::process::ToldByChild;
-use super::reaper::Exit;
 #[cfg(feature = "hosts")]
 use super::stream::ChildStream;
 use super::{Blob, Ended, Passport, Start, ToChild};
 use crate::backend::subprocess::node::{self, Invitation, PreparedChild};
 use crate::backend::subprocess::protocol::{Departure, NodeId};
-use crate::backend::subprocess::values::carry::{Packing, Unpacking};
+use crate::backend::subprocess::values::carry::{Ends, Packing, Unpacking};
 use crate::backend::subprocess::values::{codec, text};
 use crate::process::code::Entry;
 use crate::process::definition::Limits;
@@ -27,34 +26,42 @@ use crate::wait::blocked::{Blocked, Operation, Want};
 use crate::wait::park;
 
 pub(crate) fn start(work: Arc<dyn Work>) {
+    start_by(&work, |process, index, alive| {
+        let mut child = Child::new(process, index, alive);
+        work::run_away(process, index, &mut child);
+    });
+}
+
+/// Starts a thread for each process, which runs it by `run`.
+pub(in crate::backend::subprocess) fn start_by(
+    work: &Arc<dyn Work>,
+    run: impl Fn(&Arc<dyn Work>, usize, Alive) + Clone + Send + 'static,
+) {
     // All of them count before the first of them gets its part of the cores.
     let all: Vec<_> = (0..work.count()).map(|_| Alive::begin()).collect();
     for (index, alive) in all.into_iter().enumerate() {
         let thread = thread::Builder::new().name(work.path(index).replace('\0', "\u{fffd}"));
-        let process = Arc::clone(&work);
-        let started = thread.spawn(move || {
-            let mut child = Child::new(&process, index, alive);
-            work::run_away(&process, index, &mut child);
-        });
+        let (process, run) = (Arc::clone(work), run.clone());
+        let started = thread.spawn(move || run(&process, index, alive));
         if let Err(error) = started {
             let reason = format!(
                 "no thread could be had to look after its OS process ({error}); run fewer at once"
             );
-            work::refuse(&work, index, &reason);
+            work::refuse(work, index, &reason);
         }
     }
 }
 
 /// The reason why a library that a program has loaded can have no children.
-const LOADED: &str = "an OS process is its program started again, and this program has loaded the library of this process only \
+pub(in crate::backend::subprocess) const LOADED: &str = "an OS process is its program started again, and this program has loaded the library of this process only \
     while it ran: the new OS process would only run `main` once more, so run the process on a thread";
 
-fn unstarted(error: io::Error) -> String {
+pub(in crate::backend::subprocess) fn unstarted(error: io::Error) -> String {
     format!("no OS process could be had for it ({error}); run fewer at once, or run it on a thread")
 }
 
 /// The wait of the thread that stands for a child.
-struct Elsewhere;
+pub(in crate::backend::subprocess) struct Elsewhere;
 
 impl Blocked for Elsewhere {
     fn place(&self) -> &'static Location<'static> {
@@ -97,16 +104,7 @@ struct Child {
 impl Child {
     fn new(work: &Arc<dyn Work>, index: usize, alive: Alive) -> Self {
         let options = work.options();
-        let retiring = options.retiring();
-        let passport = Passport {
-            name: work.name(index),
-            path: work.path(index),
-            retires_on_panic: retiring.on_panic(),
-            retires_on_error: retiring.on_error(),
-            // The system counts whole seconds.
-            cpu_time: options.limits().cpu_time.map(|time| time.as_millis().div_ceil(1000) as u64),
-            memory: options.limits().memory,
-        };
+        let passport = Passport::of(work, index);
         Self {
             passport,
             limits: options.limits(),
@@ -196,7 +194,7 @@ impl There for Child {
         let launched = Arc::new(launched);
         if let Some(grip) = &self.grip {
             let killed = Arc::clone(&launched);
-            grip.runs(launched.killer().id(), move || killed.killer().kill_as_asked());
+            grip.runs(Some(launched.killer().id()), move || killed.killer().kill_as_asked());
         }
         if let Some(node) = self.node {
             let (killed, told) = (Arc::clone(&launched), Arc::clone(&launched));
@@ -228,7 +226,10 @@ impl There for Child {
             grip.is_over();
         }
         let well = matches!(told, Some(Ended::Returned(_)));
-        let outcome = self.outcome(told, exit);
+        let exit = exit.map(|exit| exit.to_string());
+        // The ends in a result are this OS process's from here on.
+        let take = |ends| self.unpacking = Some(Unpacking::begin(ends));
+        let outcome = outcome(&self.passport.path, told, exit, take);
         let message = outcome.as_ref().err().map(|failure| failure.message().to_owned());
         match self.leave(well, message.as_deref().unwrap_or("it has ended")) {
             None => outcome,
@@ -260,32 +261,36 @@ impl Child {
         }
         Stdio::null()
     }
+}
 
-    /// Returns the outcome. The ends in a result are this OS process's from here on.
-    fn outcome(&mut self, told: Option<Ended>, exit: Option<Exit>) -> Outcome<Vec<u8>> {
-        match told {
-            Some(Ended::Returned(Blob(bytes))) => match codec::unpack(&mut &bytes[..]) {
-                Ok(ToldByChild::Returned { result: Blob(result), ends }) => {
-                    self.unpacking = Some(Unpacking::begin(ends));
-                    Ok(result)
-                }
-                Ok(ToldByChild::Failed(failure)) => Err(failure),
-                Err(error) => {
-                    Err(self.lost(format!("its report of its end can't be read ({error})")))
-                }
-            },
-            Some(Ended::Panicked(message)) => {
-                let (process, message) = (self.passport.path.clone(), text::reason(message));
-                Err(Failure::told(Cause::Panic { process, message, place: None }))
+/// Returns the outcome of the process at `path`, by its report and the exit of its OS process. `take` gets the
+/// ends in the result.
+pub(in crate::backend::subprocess) fn outcome(
+    path: &str,
+    told: Option<Ended>,
+    exit: Option<String>,
+    take: impl FnOnce(Ends),
+) -> Outcome<Vec<u8>> {
+    let lost = |message| Failure::told(Cause::Lost { process: path.to_owned(), message });
+    match told {
+        Some(Ended::Returned(Blob(bytes))) => match codec::unpack(&mut &bytes[..]) {
+            Ok(ToldByChild::Returned { result: Blob(result), ends }) => {
+                take(ends);
+                Ok(result)
             }
-            Some(Ended::Refused(reason)) => {
-                Err(Failure::unstarted(self.passport.path.clone(), text::reason(reason)))
-            }
-            None => {
-                let how = exit
-                    .map_or_else(|| "for an unknown reason".to_owned(), |exit| exit.to_string());
-                Err(self.lost(format!("its OS process has ended: {how}")))
-            }
+            Ok(ToldByChild::Failed(failure)) => Err(failure),
+            Err(error) => Err(lost(format!("its report of its end can't be read ({error})"))),
+        },
+        Some(Ended::Panicked(message)) => {
+            let (process, message) = (path.to_owned(), text::reason(message));
+            Err(Failure::told(Cause::Panic { process, message, place: None }))
+        }
+        Some(Ended::Refused(reason)) => {
+            Err(Failure::unstarted(path.to_owned(), text::reason(reason)))
+        }
+        None => {
+            let how = exit.unwrap_or_else(|| "for an unknown reason".to_owned());
+            Err(lost(format!("its OS process has ended: {how}")))
         }
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::Passport;
 use super::child::passport;
+use crate::backend::subprocess::boot;
 use crate::backend::subprocess::values::carry::{Ends, Packing, Unpacking};
 use crate::backend::subprocess::values::codec;
-use crate::backend::subprocess::{boot, node};
 use crate::process::Failure;
 use crate::process::life::live;
 use crate::wait::lineage::{Ancestry, Identity, Named};
@@ -76,7 +76,7 @@ pub(in crate::backend::subprocess) fn run<A, R>(
         None => Ok(None),
         // Packing up is the user's code too. A panic of it is this process's panic.
         Some(result) => live(|| {
-            let packing = node::parent().map(Packing::begin);
+            let packing = passport().starter().map(Packing::begin);
             let bytes = give(&result).unwrap_or_else(|reason| panic!("{reason}"));
             Some((bytes, packing.map(Packing::done).unwrap_or_default()))
         }),

@@ -8,7 +8,8 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::sync::mpsc;
 
-use crate::backend::subprocess::node::{self, StreamInvitation};
+use crate::backend::subprocess::node;
+use crate::backend::subprocess::node::control::streams::StreamInvitation;
 use crate::backend::subprocess::protocol::NodeId;
 use crate::backend::subprocess::transport::stream::{LinkLoss, StreamEnder, StreamEnds};
 
@@ -27,7 +28,13 @@ impl ChildStream {
         let (ours, theirs) = UnixStream::pair()?;
         let (tell, lost) = mpsc::channel();
         let on_loss = move |loss| drop(tell.send(loss));
-        let (id, invitation, ender) = node::prepare_stream(StreamEnds::of_socket(ours)?, on_loss)?;
+        let invitation = StreamInvitation::draw();
+        let ender = node::control::streams::prepare_stream(
+            &invitation,
+            StreamEnds::of_socket(ours)?,
+            on_loss,
+        )?;
+        let id = invitation.id();
         let (theirs, invitation) = (Some(theirs), Some(invitation));
         Ok((id, Self { theirs, invitation, ender, lost }))
     }
@@ -69,5 +76,11 @@ pub(super) fn join(
         LinkLoss::Wild(_) => end(&loss.to_string()),
         LinkLoss::Ended | LinkLoss::Failed(_) | LinkLoss::Silent(_) => die(),
     };
-    node::join_stream(invitation, StreamEnds::of_socket(stream.into())?, above, end, on_loss)
+    node::control::streams::join_stream(
+        invitation,
+        StreamEnds::of_socket(stream.into())?,
+        above,
+        end,
+        on_loss,
+    )
 }

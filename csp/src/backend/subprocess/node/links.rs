@@ -1,26 +1,17 @@
 //! The links at work: sending, notifying, receiving and passing on.
 
-#[cfg(feature = "hosts")]
-use ipc_channel::ipc::IpcSharedMemory;
-#[cfg(feature = "hosts")]
-use serde::{Deserialize, Serialize};
 use std::io;
 use std::sync::atomic::Ordering;
-#[cfg(feature = "hosts")]
-use std::time::Duration;
 
 use super::peers::{NOTE, Note, Peer, RELAYED, WAVE, relayed};
-use super::{Inner, Invitation, Node, PreparedChild, counting, draw, lead, map};
+use super::waves::counting;
+use super::{Inner, Invitation, Node, PreparedChild, draw, lead, map};
 use crate::backend::memory::store;
 use crate::backend::subprocess::boot::descriptors;
 use crate::backend::subprocess::protocol::{Message, NodeId, Offer, Token, Wild};
 use crate::backend::subprocess::transport::inbox::PeerMailbox;
 use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
 use crate::backend::subprocess::transport::mailbox::Mailbox;
-#[cfg(feature = "hosts")]
-use crate::backend::subprocess::transport::stream::{
-    LinkLoss, PEER_TIMEOUT, StreamEnder, StreamEnds, StreamLink, StreamOwner, StreamSide,
-};
 use crate::backend::subprocess::transport::wire::{self, Wired};
 use crate::backend::subprocess::values::causes::IDENTITY;
 use crate::backend::subprocess::values::codec;
@@ -332,6 +323,8 @@ impl Node {
                 let wave = wave.map_err(|_| Wild("a wave that can't be read"))?;
                 self.waves.came(inner.peers.parent == Some(from), from, wave)
             }
+            #[cfg(feature = "hosts")]
+            Some(&super::peers::CONTROL) => inner.controls.came(from, &message[1..]),
             _ => self.handle(inner, from, message),
         }
     }
@@ -459,7 +452,7 @@ impl Node {
         }
     }
 
-    fn refuse_copies(&self) -> io::Result<()> {
+    pub(super) fn refuse_copies(&self) -> io::Result<()> {
         match self.is_here() {
             true => Ok(()),
             false => Err(io::Error::other(
@@ -504,80 +497,6 @@ impl Node {
             });
         node.meet(peer.expect("memory of the size that the parent has made"));
         node
-    }
-}
-
-/// All that a child needs to join its parent's network by a stream.
-#[cfg(feature = "hosts")]
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct StreamInvitation {
-    node: u64,
-    parent: u64,
-    timeout: Duration,
-}
-
-/// Prepares the place in the network of a child that is about to be started, and the link to it, which
-/// is a stream.
-#[cfg(feature = "hosts")]
-pub(in crate::backend::subprocess) fn prepare_stream(
-    ends: StreamEnds,
-    on_loss: impl FnOnce(LinkLoss) + Send + 'static,
-) -> io::Result<(NodeId, StreamInvitation, StreamEnder)> {
-    let (node, id, timeout) = (Node::here(), draw(), PEER_TIMEOUT);
-    node.refuse_copies()?;
-    node.begin_serving()?;
-    let ender = node.meet_by_stream(id, ends, StreamSide::Starter, timeout, None, on_loss)?;
-    let invitation = StreamInvitation { node: id.0, parent: node.id.0, timeout };
-    Ok((id, invitation, ender))
-}
-
-/// Joins the parent's network by a stream, as [`join`](super::join) does by memory that both have.
-#[cfg(feature = "hosts")]
-pub(in crate::backend::subprocess) fn join_stream(
-    invitation: StreamInvitation,
-    ends: StreamEnds,
-    above: fn(super::Carried),
-    end: fn(&str),
-    on_loss: impl FnOnce(LinkLoss) + Send + 'static,
-) -> io::Result<()> {
-    super::memories::tell_above_by(above);
-    let StreamInvitation { node, parent, timeout } = invitation;
-    let (node, parent) = (NodeId(node), NodeId(parent));
-    let node = super::NODE.get_or_init(|| Node::to_join_by_stream(node, parent));
-    let end: super::peers::Kill = Box::new(end);
-    node.meet_by_stream(parent, ends, StreamSide::Started, timeout, Some(end), on_loss).map(drop)
-}
-
-/// Links that are streams.
-#[cfg(feature = "hosts")]
-impl Node {
-    /// Makes the link to the peer `id`, which is a stream. `on_loss` is called once its messages
-    /// have all come, on a thread that must not wait. `kill` ends the peer, or this OS process in its
-    /// place. It is known before the first message of the peer is handled.
-    pub(super) fn meet_by_stream(
-        &'static self,
-        id: NodeId,
-        ends: StreamEnds,
-        side: StreamSide,
-        timeout: Duration,
-        kill: Option<super::peers::Kill>,
-        on_loss: impl FnOnce(LinkLoss) + Send + 'static,
-    ) -> io::Result<StreamEnder> {
-        let owner = StreamOwner { news: &self.streams, mailbox: self.mailbox() };
-        let link = StreamLink::new(ends, side, timeout, id, owner, on_loss)?;
-        self.begin_routing()?;
-        let ender = link.ender();
-        self.meet(Peer { kill, ..Peer::new(id, Box::new(link), PeerMailbox::Absent) });
-        // Something may have come while the peer was not known.
-        self.streams.put(id);
-        self.mailbox().notify_or_ring();
-        Ok(ender)
-    }
-
-    /// Makes the node `id`, whose parent it will meet by a stream.
-    pub(super) fn to_join_by_stream(id: NodeId, parent: NodeId) -> &'static Node {
-        let memory = IpcSharedMemory::from_byte(0, size_of::<Mailbox>());
-        Node::new(id, Some(parent), memory)
     }
 }
 

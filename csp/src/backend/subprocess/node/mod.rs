@@ -14,7 +14,8 @@
 //! - A value with ends in it is not published before the departures of these ends are.
 #![allow(unsafe_code)]
 
-mod counting;
+#[cfg(feature = "hosts")]
+pub(super) mod control;
 mod deaths;
 mod estates;
 mod lead;
@@ -43,7 +44,12 @@ use self::estates::Estates;
 use self::lead::Leadership;
 use self::memories::{Memories, Serving};
 use self::peers::Peers;
+#[cfg(any(test, csp_fuzz))]
+pub(super) use self::peers::unpack_notes;
 use self::waves::Waves;
+pub(crate) use self::{memories::Carried, memories::Fetched, serving::Heard};
+#[cfg(test)]
+pub(super) use self::{peers::samples::packed_notes, tests::forged};
 use super::boot::descriptors;
 use super::protocol::{
     ChannelId, Departure, Direction, Ending, Event, Machine, NodeId, Numbers, Out, Outcome, Parcel,
@@ -64,14 +70,6 @@ use crate::sync::UnsafeCell;
 use crate::system::forked;
 use crate::system::helper::Helper;
 use crate::wait::future::wakes::Wakes;
-
-#[cfg(feature = "hosts")]
-pub(super) use self::links::{StreamInvitation, join_stream, prepare_stream};
-#[cfg(any(test, csp_fuzz))]
-pub(super) use self::peers::unpack_notes;
-pub(crate) use self::{memories::Carried, memories::Fetched, serving::Heard};
-#[cfg(test)]
-pub(super) use self::{peers::samples::packed_notes, tests::forged};
 
 /// All that a child needs to join its parent's network.
 #[derive(Debug, Serialize, Deserialize)]
@@ -137,6 +135,8 @@ struct Inner {
     /// Messages that wait for others on another link, and all messages that must follow them.
     held_back: Vec<(NodeId, Wired)>,
     memories: Memories,
+    #[cfg(feature = "hosts")]
+    controls: control::Controls,
     head: Vec<u8>,
     /// The last message that came.
     message: Vec<u8>,
@@ -323,6 +323,8 @@ impl Node {
             led: None,
             held_back: Vec::new(),
             memories: Memories::default(),
+            #[cfg(feature = "hosts")]
+            controls: control::Controls::default(),
             head: Vec::new(),
             message: Vec::new(),
             left: HashMap::default(),

@@ -83,6 +83,8 @@ pub(super) const NOTE: u8 = 101;
 /// The first byte of waves, the counting rounds of termination detection. Waves are not counted,
 /// because they wake no process.
 pub(super) const WAVE: u8 = 102;
+/// The first byte of what a host process and its starter say to each other.
+pub(super) const CONTROL: u8 = 103;
 
 /// The most nodes that run behind one peer, and the most homes there that nodes have left. The second
 /// are more, because a home that is needed may stay for as long as the program runs.
@@ -425,7 +427,7 @@ pub(super) fn authors(
             return Some(UnreadMessage { from: from.0, to: to.0, message: rest.to_vec() });
         }
         match message.first() {
-            Some(&NOTE | &WAVE) | None => None,
+            Some(&NOTE | &WAVE | &CONTROL) | None => None,
             Some(_) => Some(UnreadMessage { from: me.0, to: dead.0, message }),
         }
     })

@@ -95,18 +95,18 @@ impl fmt::Display for Exit {
 }
 
 /// The thread that waits for the end of a child.
-pub(super) struct Mourner {
-    pub(super) exit: mpsc::Sender<Exit>,
+pub(in crate::backend::subprocess) struct Mourner {
+    pub(in crate::backend::subprocess) exit: mpsc::Sender<Exit>,
     /// Told after `exit`, to end the listening for messages. A copy of the child may keep their way
     /// open.
-    pub(super) gone: IpcSender<()>,
+    pub(in crate::backend::subprocess) gone: Option<IpcSender<()>>,
 }
 
 struct LiveChild {
     pidfd: OwnedFd,
     words: Option<Words>,
     /// The address at which the parent may still wait for its `Hello`.
-    server: String,
+    server: Option<String>,
     mourner: Mourner,
     terms: Arc<Terms>,
 }
@@ -168,7 +168,11 @@ impl Killer {
 }
 
 /// Watches a child from here on, and tells `mourner` of its end.
-pub(super) fn watch(mut child: Child, server: String, mourner: Mourner) -> io::Result<Killer> {
+pub(in crate::backend::subprocess) fn watch(
+    mut child: Child,
+    server: Option<String>,
+    mourner: Mourner,
+) -> io::Result<Killer> {
     let watched = (|| {
         let reaper = reaper()?;
         let pidfd = pidfd::open(&child)?;
@@ -344,14 +348,14 @@ impl LiveChild {
         if let Some(words) = &mut words {
             words.listen();
         }
-        let _ = call(&server);
+        let _ = server.as_deref().map(call);
         let last_words = words.as_mut().map(Words::last).unwrap_or_default();
         let limits = terms.limits.get().map(|(limits, _)| *limits).unwrap_or_default();
         let killed = terms.killed.get().copied();
         let lacks_memory = words.as_ref().is_some_and(Words::lacks_memory);
         let exit = Exit { status: status(&pidfd), last_words, limits, killed, lacks_memory };
         let _ = mourner.exit.send(exit);
-        let _ = mourner.gone.send(());
+        let _ = mourner.gone.map(|gone| gone.send(()));
         words.filter(|words| words.pipe().is_some())
     }
 }

@@ -779,16 +779,18 @@ fn a_value_that_is_too_long_for_a_stream_is_its_writers_error() {
 #[cfg(feature = "hosts")]
 #[test]
 fn a_copy_starts_nobody_by_a_stream() {
+    use super::control::streams::{StreamInvitation, prepare_stream};
     use crate::backend::subprocess::transport::stream::StreamEnds;
     use std::os::unix::net::UnixStream;
     HERE.set(Some(node()));
+    let invitation = StreamInvitation::draw();
     let (ours, _theirs) = UnixStream::pair().expect("two sockets");
     let ends = StreamEnds::of_socket(ours).expect("a descriptor");
     // SAFETY: the copy asks for a stream, which it is refused, and ends without any destructor.
     let status = unsafe {
         let copy = libc::fork();
         if copy == 0 {
-            let prepared = super::links::prepare_stream(ends, drop);
+            let prepared = prepare_stream(&invitation, ends, drop);
             libc::_exit(i32::from(prepared.is_ok()));
         }
         let mut status = 0;

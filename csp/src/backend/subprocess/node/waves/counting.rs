@@ -3,8 +3,8 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::Node;
-use super::waves::{Answers, Wave, lock};
+use super::{Answers, Wave, lock};
+use crate::backend::subprocess::node::Node;
 use crate::backend::subprocess::protocol::Ending;
 use crate::backend::subprocess::values::text;
 use crate::channel::far::{Bytes, Remote as _};
@@ -56,7 +56,7 @@ impl Node {
 struct Below;
 
 /// From now on the watch asks and is asked.
-pub(super) fn begin() {
+pub(in crate::backend::subprocess::node) fn begin() {
     others::know(&Below);
 }
 

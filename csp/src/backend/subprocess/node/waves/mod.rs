@@ -1,6 +1,8 @@
-//! The messages by which nodes find out whether any process in any of them can go on: waves, the
+//! Floor 5. The messages by which nodes find out whether any process in any of them can go on: waves, the
 //! counting rounds of termination detection. The watch (`watch/everywhere`) asks, and judges the
 //! answers.
+
+pub(super) mod counting;
 
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
@@ -13,7 +15,7 @@ use crate::watch;
 
 /// Questions go down the tree, and answers up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Wave {
+pub(in crate::backend::subprocess::node) enum Wave {
     /// Goes up: no process here is awake.
     Quiet,
     Count(u64, Duration),
@@ -27,28 +29,33 @@ pub(super) enum Wave {
 }
 
 #[derive(Default)]
-pub(super) struct Waves {
+pub(in crate::backend::subprocess::node) struct Waves {
     /// Questions of the node above.
-    pub(super) asked: Mutex<VecDeque<Wave>>,
+    pub(in crate::backend::subprocess::node) asked: Mutex<VecDeque<Wave>>,
     /// Answers of the nodes below.
-    pub(super) answers: Mutex<Answers>,
-    pub(super) came: Condvar,
+    pub(in crate::backend::subprocess::node) answers: Mutex<Answers>,
+    pub(in crate::backend::subprocess::node) came: Condvar,
 }
 
 #[derive(Default)]
-pub(super) struct Answers {
+pub(in crate::backend::subprocess::node) struct Answers {
     /// The number of the question that they answer.
-    pub(super) number: u64,
-    pub(super) by: HashMap<NodeId, Wave>,
+    pub(in crate::backend::subprocess::node) number: u64,
+    pub(in crate::backend::subprocess::node) by: HashMap<NodeId, Wave>,
 }
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(in crate::backend::subprocess::node) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Waves {
     /// Stores a wave. It runs under the node's lock, so nothing is judged here.
-    pub(super) fn came(&self, from_above: bool, from: NodeId, wave: Wave) -> Result<(), Wild> {
+    pub(in crate::backend::subprocess::node) fn came(
+        &self,
+        from_above: bool,
+        from: NodeId,
+        wave: Wave,
+    ) -> Result<(), Wild> {
         match wave {
             Wave::Count(..) | Wave::Show(..) | Wave::End { .. } if from_above => {
                 lock(&self.asked).push_back(wave);
