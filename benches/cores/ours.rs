@@ -9,7 +9,7 @@ use csp::{Channel, Process, Reader, Writer, parallel, process};
 use super::load::Load;
 use super::quiet;
 use super::work::{STAGES, Work};
-use crate::works::{At as _, Place, commstime, fan_in, ring, select};
+use crate::works::{Place, Placed as _, commstime, fan_in, ring, select};
 
 /// Runs the network of a work once. `microsecond` is the load of one. With `compute` the loads are given to `csp::compute`.
 pub(super) fn run(work: Work, place: Place, microsecond: Load, compute: bool) -> Duration {
@@ -24,7 +24,7 @@ pub(super) fn run(work: Work, place: Place, microsecond: Load, compute: bool) ->
         Work::Select => return select::ours(place, times),
         Work::Nothing(processes) => {
             for _ in 0..times {
-                parallel!(processes as usize * nothing().at(place));
+                parallel!(processes as usize * nothing().placed(place));
             }
         }
         Work::Pipelines { pipelines: 1, stage } => {
@@ -33,7 +33,7 @@ pub(super) fn run(work: Work, place: Place, microsecond: Load, compute: bool) ->
         Work::Pipelines { pipelines, stage } => {
             // The stages stay beside their pipeline, which is what is placed.
             let inside = Place { backend: None, ..place };
-            let pipeline = whole_pipeline(load(stage), compute, inside, times).at(place);
+            let pipeline = whole_pipeline(load(stage), compute, inside, times).placed(place);
             let (collected,) = parallel!(pipelines as usize * pipeline);
             assert!(collected.iter().all(|n| *n == times));
         }
@@ -42,20 +42,20 @@ pub(super) fn run(work: Work, place: Place, microsecond: Load, compute: bool) ->
             let worker = worker(jobs.reader(), results.writer(), load(job), skewed, compute);
             let (produced, _, collected) = parallel!(
                 producer(jobs.writer(), times),
-                workers as usize * worker.at(place),
+                workers as usize * worker.placed(place),
                 collector(results.reader()),
             );
             assert_eq!((produced, collected), (Ok(()), times));
         }
         Work::Jobs { jobs, job, skewed: false } => {
             for _ in 0..times {
-                black_box(parallel!(jobs as usize * job_of(load(job), compute).at(place)));
+                black_box(parallel!(jobs as usize * job_of(load(job), compute).placed(place)));
             }
         }
         Work::Jobs { jobs, job, skewed: true } => {
             for _ in 0..times {
                 let jobs: Vec<_> = (0..jobs)
-                    .map(|number| job_of(load(job).of_job(number, true), compute).at(place))
+                    .map(|number| job_of(load(job).of_job(number, true), compute).placed(place))
                     .collect();
                 black_box(parallel!(jobs));
             }
@@ -133,7 +133,7 @@ fn pipeline<A: Send + 'static>(
         .map(|_| {
             let next = Channel::new();
             let input = std::mem::replace(&mut input, next.reader());
-            stage(input, next.writer(), load, compute).at(place)
+            stage(input, next.writer(), load, compute).placed(place)
         })
         .collect();
     let (sent, _, collected) = parallel!(source(first.writer()), stages, collector(input));

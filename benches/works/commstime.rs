@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use csp::{Channel, Reader, Writer, parallel, process};
 
-use super::{At as _, Place, in_both_scenes, peers, timed};
+use super::{Place, Placed as _, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
@@ -54,10 +54,10 @@ fn consume(input: Reader<u64>, clock: Clock, n: u64) -> csp::Result<Duration> {
 pub(crate) fn ours(place: Place, n: u64) -> Duration {
     let [a, b, c, d] = [(); 4].map(|()| Channel::new());
     let network = (
-        prefix(0, a.reader(), b.writer()).at(place),
-        delta(b.reader(), c.writer(), d.writer()).at(place),
-        successor(c.reader(), a.writer()).at(place),
-        consume(d.reader(), place.clock, n).at(place),
+        prefix(0, a.reader(), b.writer()).placed(place),
+        delta(b.reader(), c.writer(), d.writer()).placed(place),
+        successor(c.reader(), a.writer()).placed(place),
+        consume(d.reader(), place.clock, n).placed(place),
     );
     parallel!(network).0.3.expect("the others never end")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use csp::{Channel, Reader, Writer, parallel, process};
 
-use super::{At as _, Place, in_both_scenes, peers, timed};
+use super::{Place, Placed as _, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
@@ -38,8 +38,8 @@ fn read(input: Reader<u64>, clock: Clock, n: u64) -> csp::Result<Duration> {
 
 pub(crate) fn ours(place: Place, n: u64) -> Duration {
     let channel = Channel::new();
-    let writers = WRITERS * write(channel.writer()).at(place);
-    parallel!(writers, read(channel.reader(), place.clock, n).at(place))
+    let writers = WRITERS * write(channel.writer()).placed(place);
+    parallel!(writers, read(channel.reader(), place.clock, n).placed(place))
         .1
         .expect("the writers never end")
 }

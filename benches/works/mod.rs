@@ -21,7 +21,7 @@ use crate::peers::go;
 pub use aside::aside;
 pub use commstime::commstime;
 pub use fan_in::fan_in;
-pub(crate) use place::{At, Place};
+pub(crate) use place::{Place, Placed};
 pub use producer_consumer::producer_consumer;
 pub use ring::ring;
 pub use spawn::spawn;

@@ -20,12 +20,12 @@ impl Place {
 }
 
 /// A process, or replicas of one, that may be told where to run.
-pub(crate) trait At {
-    fn at(self, place: Place) -> Self;
+pub(crate) trait Placed {
+    fn placed(self, place: Place) -> Self;
 }
 
-impl<A, R> At for Process<A, R> {
-    fn at(self, place: Place) -> Self {
+impl<A, R> Placed for Process<A, R> {
+    fn placed(self, place: Place) -> Self {
         match place.backend {
             Some(backend) => self.on(backend),
             None => self,
@@ -33,8 +33,8 @@ impl<A, R> At for Process<A, R> {
     }
 }
 
-impl<A, R> At for Replicated<A, R> {
-    fn at(self, place: Place) -> Self {
+impl<A, R> Placed for Replicated<A, R> {
+    fn placed(self, place: Place) -> Self {
         match place.backend {
             Some(backend) => self.on(backend),
             None => self,

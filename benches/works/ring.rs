@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use csp::{Channel, Reader, Writer, parallel, process};
 
-use super::{At as _, Place, in_both_scenes, peers, timed};
+use super::{Place, Placed as _, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal,
@@ -43,12 +43,12 @@ pub(crate) fn ours(place: Place, n: u64) -> Duration {
     let channels: Vec<Channel<u64>> = PROCESSES * Channel::new();
     let elements: Vec<_> = channels
         .windows(2)
-        .map(|pair| element(pair[0].reader(), pair[1].writer()).at(place))
+        .map(|pair| element(pair[0].reader(), pair[1].writer()).placed(place))
         .collect();
     let first = channels[0].writer();
     let last = channels[PROCESSES - 1].reader();
     drop(channels);
-    parallel!(elements, laps(last, first, place.clock, n).at(place))
+    parallel!(elements, laps(last, first, place.clock, n).placed(place))
         .1
         .expect("the others never end")
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use csp::{Channel, Reader, Writer, alt, parallel, process};
 
-use super::{At as _, Place, in_both_scenes, peers, timed};
+use super::{Place, Placed as _, in_both_scenes, peers, timed};
 use crate::measure::{Clock, Contender, Work};
 use crate::peers::{
     Answer as _, AsyncChannel, Awaiting, Blocking, Crossbeam, Flume, FlumeThreads, Kanal, Tokio,
@@ -57,10 +57,12 @@ fn choose(inputs: [Reader<u64>; CHANNELS], clock: Clock, n: u64) -> csp::Result<
 pub(crate) fn ours(place: Place, n: u64) -> Duration {
     let channels = [(); CHANNELS].map(|()| Channel::new());
     let writers: Vec<_> =
-        channels.iter().map(|channel| WRITERS * write(channel.writer()).at(place)).collect();
+        channels.iter().map(|channel| WRITERS * write(channel.writer()).placed(place)).collect();
     let inputs = channels.each_ref().map(Channel::reader);
     drop(channels);
-    parallel!(writers, choose(inputs, place.clock, n).at(place)).1.expect("the writers never end")
+    parallel!(writers, choose(inputs, place.clock, n).placed(place))
+        .1
+        .expect("the writers never end")
 }
 
 pub(crate) fn awaiting<P: Awaiting>(n: u64) -> Duration {
