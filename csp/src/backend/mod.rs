@@ -64,7 +64,7 @@ impl<A, R> crate::Process<A, R> {
     /// Places this process on one of the hosts, in an OS process of its own. It must be a
     /// [`#[multiprocess]`](crate::multiprocess). Other processes fail.
     ///
-    /// The feature `hosts` has this, on Linux. [`Hosts`] says the rest.
+    /// The feature `hosts` has this, on Linux. [`Hosts`](crate::Hosts) says the rest.
     ///
     /// ```
     /// # use csp::{Hosts, multiprocess, parallel};
@@ -85,7 +85,7 @@ impl<A, R> crate::Process<A, R> {
 
 #[cfg(feature = "hosts")]
 impl<A, R> crate::Replicated<A, R> {
-    /// Places each replica on one of the hosts, as [`Process::at`] does. The replicas go round the hosts.
+    /// Places each replica on one of the hosts, as [`Process::at`](crate::Process::at) does. The replicas go round the hosts.
     pub fn at(mut self, hosts: &crate::Hosts) -> Self {
         self.process = self.process.at(hosts);
         self

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Hosts on which processes run: other machines, containers, or this machine once more.
 ///
-/// A process is placed there by [`Process::at`]. On each host the same executable is started once, at the first need: the *host
+/// A process is placed there by [`Process::at`](crate::Process::at). On each host the same executable is started once, at the first need: the *host
 /// process*. It runs no code of the program's. It starts an OS process for each process that is placed there, and passes on what these
 /// say. So channels, alternation, panics, [`Spawned::kill`](crate::Spawned::kill) and limits are as they are for a
 /// [`#[multiprocess]`](crate::multiprocess) function on this machine.
