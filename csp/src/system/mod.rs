@@ -4,6 +4,7 @@
 pub(super) mod cores;
 pub(super) mod forked;
 pub(super) mod helper;
+pub(super) mod mutex;
 #[cfg(target_os = "linux")]
 pub(super) mod pidfd;
 pub(super) mod quiet;

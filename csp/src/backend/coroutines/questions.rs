@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::scheduler::Scheduler;
+use crate::system::mutex::lock;
 
 /// The time that a scheduler is given to answer.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -146,8 +147,4 @@ impl Drop for HeldScheduler {
             question.changed.notify_all();
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,13 +3,14 @@
 use csp_macros::process;
 use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::super::pipes::{Incoming, ProgramEnd, ProgramInput};
 use super::passing::{pour, pump};
 use super::text::Broke;
 use crate::report::termination::{Poison, Termination};
+use crate::system::mutex::lock;
 use crate::wait::park;
 use crate::{Channel, Reader, Writer, io as aside, sleep};
 
@@ -170,10 +171,6 @@ impl Program {
             None => {}
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[process(crate = crate)]

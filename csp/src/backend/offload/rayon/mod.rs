@@ -26,12 +26,13 @@ use rayon_core::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use self::counts::{PoolCounts, Threads};
 use crate::system::forked::Afresh;
+use crate::system::mutex::lock;
 use crate::system::quiet;
 use crate::wait::park;
 use crate::wait::thread::pool::Job;
@@ -326,8 +327,4 @@ impl Roll {
             here = self.changed.wait(here).unwrap_or_else(PoisonError::into_inner);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

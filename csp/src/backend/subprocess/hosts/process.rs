@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::{env, process, thread};
 
 use super::greeting;
@@ -20,6 +20,7 @@ use crate::backend::subprocess::boot::{Ended, HOST, Start, ToChild, VARIABLE, ch
 use crate::backend::subprocess::node::{self, Carried, Heard, PreparedChild};
 use crate::backend::subprocess::protocol::{Departure, NodeId};
 use crate::backend::subprocess::transport::stream::{LinkLoss, StreamEnds};
+use crate::system::mutex::lock;
 use crate::system::quiet;
 use crate::wait::quietly;
 
@@ -155,10 +156,6 @@ enum WorkerLife {
     Killed,
     Runs(Arc<Launched>),
     Over,
-}
-
-fn lock(life: &Mutex<WorkerLife>) -> std::sync::MutexGuard<'_, WorkerLife> {
-    life.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl HostWorkers {

@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ use crate::backend::subprocess::protocol::{Departure, NodeId};
 use crate::backend::subprocess::transport::stream::{LinkLoss, StreamEnder, StreamEnds};
 use crate::backend::subprocess::values::codec;
 use crate::process::definition::HostCommand;
+use crate::system::mutex::lock;
 use crate::system::{forked, quiet};
 
 /// The time that a host process may take until it greets. A login at a distant host takes some seconds.
@@ -64,10 +65,6 @@ pub(super) struct HostedWorker {
     host: Arc<RunningHost>,
     number: u64,
     news: mpsc::Receiver<(WorkerNews, Awake)>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl RunningHost {

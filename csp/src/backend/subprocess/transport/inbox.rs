@@ -4,13 +4,15 @@
 #![allow(unsafe_code)]
 
 #[cfg(feature = "hosts")]
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
 #[cfg(feature = "hosts")]
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::mailbox::Mailbox;
 use super::region::Region;
 use crate::backend::subprocess::protocol::NodeId;
+#[cfg(feature = "hosts")]
+use crate::system::mutex::lock;
 
 /// The peers whose streams have brought something.
 #[derive(Default)]
@@ -30,14 +32,14 @@ impl StreamNews {
 
     /// Records news of a peer. The caller notifies the mailbox afterwards.
     pub(in crate::backend::subprocess) fn put(&self, peer: NodeId) {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner).push(peer);
+        lock(&self.peers).push(peer);
         self.some.store(true, Ordering::SeqCst);
     }
 
     /// Takes all news. News that comes meanwhile is seen at the next look.
     pub(in crate::backend::subprocess) fn take(&self) -> Vec<NodeId> {
         self.some.store(false, Ordering::SeqCst);
-        std::mem::take(&mut self.peers.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut lock(&self.peers))
     }
 }
 

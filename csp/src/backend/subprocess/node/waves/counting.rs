@@ -3,12 +3,13 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::{Answers, Wave, lock};
+use super::{Answers, Wave};
 use crate::backend::subprocess::node::Node;
 use crate::backend::subprocess::protocol::Ending;
 use crate::backend::subprocess::values::text;
 use crate::channel::far::{Bytes, Remote as _};
 use crate::report::termination::{Poison, Termination};
+use crate::system::mutex::lock;
 use crate::wait::seen::others::{self, Asked, Count, Others, Shown};
 
 impl Node {

@@ -6,10 +6,11 @@ pub(super) mod counting;
 
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use crate::backend::subprocess::protocol::{NodeId, Wild};
+use crate::system::mutex::lock;
 use crate::system::quiet;
 use crate::watch;
 
@@ -42,10 +43,6 @@ pub(in crate::backend::subprocess::node) struct Answers {
     /// The number of the question that they answer.
     pub(in crate::backend::subprocess::node) number: u64,
     pub(in crate::backend::subprocess::node) by: HashMap<NodeId, Wave>,
-}
-
-pub(in crate::backend::subprocess::node) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Waves {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
@@ -20,6 +20,7 @@ use crate::backend::subprocess::protocol::NodeId;
 use crate::backend::subprocess::transport::inbox::StreamNews;
 use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::system::helper::Helper;
+use crate::system::mutex::lock;
 use crate::system::{forked, quiet};
 
 /// The bytes that are read at once.
@@ -313,10 +314,6 @@ fn what_happened(event: &epoll::Event) -> Option<(u64, StreamEvent)> {
         (false, _) => StreamEvent::Read,
     };
     Some((mark >> 1, what))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writing to a peer that is gone is an error, and not the death of a program that has not asked for
