@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::among::{Guards, Order, all_retired, around, enabled, ended};
 use super::beyond::{offers, prepare_others, told};
+use super::locked::Locked;
 use super::trying::{Prepared, attempt_alone, attempt_in_order, prepare, stand};
 use crate::channel::far::node::How;
 use crate::channel::far::{AskedBeyond, Became, Beyond, Kept};
@@ -50,6 +51,9 @@ enum Stage {
     Passes(usize),
     Over,
 }
+
+/// The locked channels, the number of offers, the time and its guard, and the alarm for that.
+type LeftToDo<'a> = (Locked<'a>, u32, Option<(Instant, usize)>, Option<Alarm>);
 
 /// The state of the guards after each was tried alone.
 enum Found {
@@ -223,6 +227,40 @@ impl Choice {
         Ok(if far { Found::Far(others) } else { Found::Nothing })
     }
 
+    /// Returns what is left to do while all channels are locked, with the alarm for the time. Returns `None` if it has come further by now.
+    #[inline(always)]
+    fn left_to_do<'a>(&mut self, prepared: Prepared<'a>, waker: &Waker) -> Option<LeftToDo<'a>> {
+        let (locked, live, timeout) = match prepared {
+            Prepared::Chosen(index) => {
+                self.stage = Stage::Finishes(index);
+                return None;
+            }
+            Prepared::Retry => return None,
+            Prepared::Stand { locked, live, timeout } => (locked, live, timeout),
+        };
+        let timeout = timeout.map(|(deadline, _, index)| (deadline, index));
+        let alarm = match timeout.map(|(deadline, _)| Alarm::new(deadline, waker)) {
+            Some(None) => {
+                drop(locked);
+                crate::wait::future::refuse_deadline();
+            }
+            alarm => alarm.flatten(),
+        };
+        Some((locked, live, timeout, alarm))
+    }
+
+    /// Offers the guards of `beyond`, and no others.
+    ///
+    /// # Safety
+    /// See `poll`.
+    unsafe fn begin_beyond(&mut self, beyond: Beyond, how: How, waker: &Waker, why: &dyn Blocked) {
+        let (asked, offers) = beyond.kept();
+        let asked = &*self.beyond.insert(asked);
+        // SAFETY: it is on the heap. The drop leaves it, and the rest is the caller's promise.
+        let waiter = unsafe { asked.asking.make(Some(waker), 1, why) };
+        asked.asking.begin(waiter, offers, how);
+    }
+
     /// Offers the guards that are away beyond this OS process. The `others`, if there are any, stand here meanwhile, and one word of the
     /// waiter's decides between the two. Returns false if it has come further by now.
     ///
@@ -244,37 +282,21 @@ impl Choice {
             return Ok(false);
         };
         if !others {
-            let (asked, offers) = beyond.kept();
-            let asked = &*self.beyond.insert(asked);
-            // SAFETY: it is on the heap. The drop leaves it, and the rest is the caller's promise.
-            let waiter = unsafe { asked.asking.make(Some(waker), 1, why) };
-            asked.asking.begin(waiter, offers, How::Alone);
+            // SAFETY: the caller's promise.
+            unsafe { self.begin_beyond(beyond, How::Alone, waker, why) };
             self.stage = Stage::Beyond(None);
             return Ok(false);
         }
         // The others are tried under their locks, as in `stand`.
         let mut later = Wakes::new();
         let prepared = prepare_others(context, guards, start, &beyond, &mut later)?;
-        let (locked, live, timeout) = match prepared {
-            Prepared::Chosen(index) => {
-                self.stage = Stage::Finishes(index);
-                return Ok(false);
-            }
-            Prepared::Retry => return Ok(false),
-            Prepared::Stand { locked, live, timeout } => (locked, live, timeout),
-        };
-        let timeout = timeout.map(|(deadline, _, index)| (deadline, index));
-        let alarm = match timeout.map(|(deadline, _)| Alarm::new(deadline, waker)) {
-            Some(None) => {
-                drop(locked);
-                crate::wait::future::refuse_deadline();
-            }
-            alarm => alarm.flatten(),
+        let Some((locked, live, timeout, alarm)) = self.left_to_do(prepared, waker) else {
+            return Ok(false);
         };
         let mixed = live > 1;
         let (asked, offers) = beyond.kept();
         let asked = &*self.beyond.insert(asked);
-        // SAFETY: as above.
+        // SAFETY: as in `begin_beyond`.
         let waiter = unsafe { asked.asking.make(Some(waker), live, why) };
         if mixed {
             // SAFETY: all are locked, and the caller's promise.
@@ -311,11 +333,8 @@ impl Choice {
             self.stage = Stage::Begin(Some(ready));
             return Ok(false);
         };
-        let (asked, offers) = beyond.kept();
-        let asked = &*self.beyond.insert(asked);
-        // SAFETY: as in `stand_beyond`.
-        let waiter = unsafe { asked.asking.make(Some(waker), 1, why) };
-        asked.asking.begin(waiter, offers, How::Poll);
+        // SAFETY: the caller's promise.
+        unsafe { self.begin_beyond(beyond, How::Poll, waker, why) };
         self.stage = Stage::Asks(ready);
         Ok(false)
     }
@@ -403,21 +422,8 @@ impl Choice {
     ) -> Result<bool, Termination> {
         let mut later = Wakes::new();
         let prepared = prepare(context, guards, start, place, &mut later)?;
-        let (locked, live, timeout) = match prepared {
-            Prepared::Chosen(index) => {
-                self.stage = Stage::Finishes(index);
-                return Ok(false);
-            }
-            Prepared::Retry => return Ok(false),
-            Prepared::Stand { locked, live, timeout } => (locked, live, timeout),
-        };
-        let timeout = timeout.map(|(deadline, _, index)| (deadline, index));
-        let alarm = match timeout.map(|(deadline, _)| Alarm::new(deadline, waker)) {
-            Some(None) => {
-                drop(locked);
-                crate::wait::future::refuse_deadline();
-            }
-            alarm => alarm.flatten(),
+        let Some((locked, live, timeout, alarm)) = self.left_to_do(prepared, waker) else {
+            return Ok(false);
         };
         // SAFETY: the caller's promise.
         let waiter = unsafe { self.awaited.make(waker, live, why) };

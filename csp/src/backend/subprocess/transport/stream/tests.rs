@@ -135,8 +135,8 @@ fn a_message_is_unsent_exactly_if_its_last_byte_is_not_in_the_stream() {
     }
 }
 
-#[test]
-fn an_acknowledged_message_is_not_left() {
+/// Returns a side that has sent three messages, and the other one, which has received two of them.
+fn two_of_three_received() -> (Frames, Frames) {
     let (mut one, mut other) = pair();
     exchange(&mut one, &mut other, START);
     for number in 0..3 {
@@ -144,6 +144,12 @@ fn an_acknowledged_message_is_not_left() {
     }
     exchange(&mut one, &mut other, START);
     assert!(other.receive(START).is_some() && other.receive(START).is_some());
+    (one, other)
+}
+
+#[test]
+fn an_acknowledged_message_is_not_left() {
+    let (mut one, mut other) = two_of_three_received();
     // The second one is being handled.
     exchange(&mut one, &mut other, START + 5 * MS);
     let left = one.left();
@@ -153,13 +159,7 @@ fn an_acknowledged_message_is_not_left() {
 /// Its peer would not have to guess, but the last count has to be told.
 #[test]
 fn nothing_is_unknown_after_the_last_count() {
-    let (mut one, mut other) = pair();
-    exchange(&mut one, &mut other, START);
-    for number in 0..3 {
-        one.send(outgoing(&[number; 9], 2)).expect("short");
-    }
-    exchange(&mut one, &mut other, START);
-    assert!(other.receive(START).is_some() && other.receive(START).is_some());
+    let (mut one, mut other) = two_of_three_received();
     other.conclude();
     assert!(other.is_backed_up());
     assert_eq!(other.receive(START), None);
