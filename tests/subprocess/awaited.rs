@@ -13,17 +13,7 @@ use csp::{
 };
 use csp_tests::Ledger;
 
-use crate::{here, tests};
-
-#[multiprocess]
-fn counts(out: Writer<u32>, count: u32) -> csp::Result {
-    (0..count).try_for_each(|number| Ok(out.write(number)?))
-}
-
-#[multiprocess]
-fn adds(input: Reader<u32>) -> u32 {
-    input.iter().sum()
-}
+use crate::{adds, counts, here, tests};
 
 #[process]
 async fn reads(input: Reader<u32>) -> csp::Result<u32> {

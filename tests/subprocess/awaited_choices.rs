@@ -11,21 +11,11 @@ use csp::{
     parallel, pri_alt, process, spawn,
 };
 
-use crate::tests;
-
-#[multiprocess]
-fn counts(out: Writer<u32>, count: u32) -> csp::Result {
-    (0..count).try_for_each(|number| Ok(out.write(number)?))
-}
+use crate::{adds, counts, tests};
 
 #[process]
 fn counts_here(out: Writer<u32>, count: u32) -> csp::Result {
     (0..count).try_for_each(|number| Ok(out.write(number)?))
-}
-
-#[multiprocess]
-fn adds(input: Reader<u32>) -> u32 {
-    input.iter().sum()
 }
 
 #[process]

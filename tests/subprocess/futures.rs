@@ -1,18 +1,8 @@
 //! Processes that are futures, beside processes of other OS processes.
 
-use csp::{Channel, Reader, Writer, multiprocess, parallel, process};
+use csp::{Channel, Reader, Writer, parallel, process};
 
-use crate::tests;
-
-#[multiprocess]
-fn counts(out: Writer<u32>, count: u32) -> csp::Result {
-    (0..count).try_for_each(|number| Ok(out.write(number)?))
-}
-
-#[multiprocess]
-fn adds(input: Reader<u32>) -> u32 {
-    input.iter().sum()
-}
+use crate::{adds, counts, tests};
 
 /// Reads and passes on, as the partner of a future.
 #[process]

@@ -28,6 +28,20 @@ mod stopped;
 mod two_homes;
 mod values;
 
+use csp::{Reader, Writer, multiprocess};
+
+/// Writes the numbers below this one.
+#[multiprocess]
+fn counts(out: Writer<u32>, count: u32) -> csp::Result {
+    (0..count).try_for_each(|number| Ok(out.write(number)?))
+}
+
+/// Returns the sum of all that comes.
+#[multiprocess]
+fn adds(input: Reader<u32>) -> u32 {
+    input.iter().sum()
+}
+
 /// Returns the number of the current OS process.
 fn here() -> u32 {
     std::process::id()
