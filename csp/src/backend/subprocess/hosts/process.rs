@@ -77,6 +77,8 @@ fn take_streams() -> io::Result<StreamEnds> {
 
 fn serve() -> Result<(), String> {
     let system = |error: io::Error| error.to_string();
+    // A large executable takes its time, and its starter counts silence from the greetings on.
+    let executable = greeting::executable().map_err(system)?;
     // It greets, and is greeted.
     let StreamEnds { input, output } = take_streams().map_err(system)?;
     let mut output = File::from(output);
@@ -86,7 +88,7 @@ fn serve() -> Result<(), String> {
     let hello: Hello = read(&hello).map_err(|error| {
         format!("its starter's greeting can't be read ({error}): is it the same executable?")
     })?;
-    if greeting::executable().map_err(system)? != hello.executable {
+    if executable != hello.executable {
         return Err(format!(
             "its executable, {}, is not the one of its starter: copy that to the same path here",
             env::current_exe().unwrap_or_default().display()

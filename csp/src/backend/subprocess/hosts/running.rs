@@ -217,6 +217,12 @@ impl Launcher {
     }
 }
 
+impl Drop for Launcher {
+    fn drop(&mut self) {
+        self.killer.kill();
+    }
+}
+
 /// Returns the path of this executable, or a path that leads to the very file if it is gone.
 fn path() -> PathBuf {
     let very = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
