@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// The way to a host is the standard input and output of a command, such as `ssh` or `docker exec -i`. Nothing listens at
 /// any port. A host process ends when this program ends, and so does all that it has started.
 ///
+/// All that a process prints there, on standard output too, comes out on this program's standard error.
+///
 /// A host that can't be had makes the processes that were to run there fail, with [`Cause::Unstarted`](crate::Cause::Unstarted). The
 /// failure has the last words of the command. A host that is lost later makes them fail with [`Cause::Lost`](crate::Cause::Lost).
 ///
