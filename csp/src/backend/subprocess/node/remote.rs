@@ -3,7 +3,7 @@
 
 use std::ptr::NonNull;
 
-use super::{Inner, Node, StandingOperation};
+use super::{Inner, LockedNode, Node, StandingOperation};
 use crate::backend::subprocess::protocol::{
     ChannelId, Direction, Ending, Few, NodeId, Offer, OpId, Parcel, TakenPromise, Token,
 };
@@ -12,6 +12,16 @@ use crate::channel::far::{Bytes, PROMISE};
 use crate::commit::waiter::Waiter;
 use crate::report::termination::{Poison, Termination};
 use crate::wait::blocked::Dismissal;
+
+impl Node {
+    /// Withdraws an operation. The caller has seen that it stands.
+    fn let_go(&'static self, inner: &mut LockedNode<'_>, op: u64) {
+        let op = OpId { node: self.id, seq: op };
+        let Inner { machine, out, .. } = &mut **inner;
+        machine.withdraw(op, out);
+        self.spread(inner, false);
+    }
+}
 
 /// Channels, their ends, and operations.
 impl Remote for Node {
@@ -149,10 +159,7 @@ impl Remote for Node {
         let mut inner = self.lock();
         // SAFETY: under the lock.
         if unsafe { inner.operations.get(op) }.is_some() {
-            let op = OpId { node: self.id, seq: op };
-            let Inner { machine, out, .. } = &mut *inner;
-            machine.withdraw(op, out);
-            self.spread(&mut inner, false);
+            self.let_go(&mut inner, op);
         }
     }
 
@@ -160,10 +167,7 @@ impl Remote for Node {
         let mut inner = self.lock();
         // SAFETY: under the lock.
         if unsafe { inner.operations.remove(op) }.is_some() {
-            let id = OpId { node: self.id, seq: op };
-            let Inner { machine, out, .. } = &mut *inner;
-            machine.withdraw(id, out);
-            self.spread(&mut inner, false);
+            self.let_go(&mut inner, op);
         }
     }
 

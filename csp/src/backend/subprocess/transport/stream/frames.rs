@@ -102,7 +102,7 @@ pub(super) struct Frames {
     last_ping: u64,
     /// The ping of the peer that is to be answered.
     asked: Option<u64>,
-    conclusion: LastCount,
+    last_count: LastCount,
     lost: Option<LinkLoss>,
 }
 
@@ -131,7 +131,7 @@ impl Frames {
             ping_at: now,
             last_ping: 0,
             asked: None,
-            conclusion: LastCount::None,
+            last_count: LastCount::None,
             lost: None,
         }
     }
@@ -172,8 +172,8 @@ impl Frames {
             self.sending.put_frame(FrameKind::Ping, handled, &number, to);
         }
         self.sending.put_pieces(handled, to);
-        if self.conclusion == LastCount::Due {
-            self.conclusion = LastCount::Said;
+        if self.last_count == LastCount::Due {
+            self.last_count = LastCount::Said;
             self.sending.put_frame(FrameKind::Concluded, handled, &[], to);
         }
         // The news that messages were handled travels alone if nothing else does.
@@ -286,8 +286,8 @@ impl Frames {
     /// Has the peer told that nothing more is handled here. From now on nothing is received.
     pub(super) fn conclude(&mut self) {
         self.has_handled();
-        if self.conclusion == LastCount::None {
-            self.conclusion = LastCount::Due;
+        if self.last_count == LastCount::None {
+            self.last_count = LastCount::Due;
         }
     }
 
@@ -296,7 +296,7 @@ impl Frames {
         if self.sending.fault == super::model::FrameFault::ReceivesConcluded {
             return false;
         }
-        self.conclusion != LastCount::None
+        self.last_count != LastCount::None
     }
 
     /// Records that the message that was received last has been handled.
@@ -318,7 +318,7 @@ impl Frames {
 
     /// Returns whether messages, or the last count, wait to be taken by the stream.
     pub(super) fn is_backed_up(&self) -> bool {
-        self.sending.is_backed_up() || self.conclusion == LastCount::Due
+        self.sending.is_backed_up() || self.last_count == LastCount::Due
     }
 
     /// Returns the time at which `output` is to be called again if nothing happens before.

@@ -328,10 +328,6 @@ fn ignore_broken_pipes() {
     }
 }
 
-/// Whether a stream may have more to read.
-#[derive(PartialEq, Eq)]
-struct IsMore(bool);
-
 /// A queue of events forgets a descriptor once all copies of it are closed, and not earlier. A copy of this
 /// OS process may have some.
 impl Drop for Stream {
@@ -368,7 +364,7 @@ impl Stream {
         let mut until = Duration::MAX;
         if let Some((loss, end)) = self.ending.clone() {
             until = end;
-            if self.read(buffer) != Ok(IsMore(true)) || now() >= end {
+            if self.read(buffer) != Ok(true) || now() >= end {
                 self.shared.lock().frames.lose(loss);
             }
         }
@@ -380,14 +376,14 @@ impl Stream {
     }
 
     /// Reads a few times. Returns whether there may be more, of which `epoll` tells.
-    fn read(&mut self, buffer: &mut Vec<u8>) -> Result<IsMore, LinkLoss> {
+    fn read(&mut self, buffer: &mut Vec<u8>) -> Result<bool, LinkLoss> {
         for _ in 0..READS {
             buffer.clear();
             match rustix::io::read(&self.input, spare_capacity(buffer)) {
                 Ok(0) => return Err(LinkLoss::Ended),
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) => return Ok(IsMore(false)),
+                Err(Errno::AGAIN) => return Ok(false),
                 Err(Errno::CONNRESET) => return Err(LinkLoss::Ended),
                 Err(error) => return Err(LinkLoss::Failed(io::Error::from(error).to_string())),
             }
@@ -401,14 +397,14 @@ impl Stream {
                 self.shared.tell_node();
             }
             if is_over {
-                return Ok(IsMore(false));
+                return Ok(false);
             }
             // A short read leaves nothing, mostly. An end is only seen by a further read.
             if buffer.len() < READ && self.ending.is_none() {
                 break;
             }
         }
-        Ok(IsMore(true))
+        Ok(true)
     }
 
     /// Writes what there is room for, a few times.

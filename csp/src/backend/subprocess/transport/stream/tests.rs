@@ -156,7 +156,7 @@ fn an_acknowledged_message_is_not_left() {
     assert_eq!((left.unknown, left.unsent), (vec![vec![1; 9], vec![2; 9]], vec![]));
 }
 
-/// Its peer would not have to guess, but the last count has to be told.
+/// Without the last count its peer would not know which messages were handled.
 #[test]
 fn nothing_is_unknown_after_the_last_count() {
     let (mut one, mut other) = two_of_three_received();
