@@ -178,7 +178,8 @@ async fn prefers(far: Reader<u32>, near: Reader<u32>) -> Vec<u32> {
 }
 
 #[multiprocess]
-fn holds(go: Reader<()>, _ends: (Reader<u32>, Writer<u32>)) {
+fn holds(runs: Writer<()>, go: Reader<()>, _ends: (Reader<u32>, Writer<u32>)) {
+    runs.write(()).expect("a reader");
     let _ = go.read();
 }
 
@@ -240,10 +241,13 @@ async fn either(left: &Reader<u32>, right: &Reader<u32>) -> csp::Result<u32> {
 
 type Ends = (Reader<u32>, Writer<u32>);
 
+/// Shares a channel with an OS process that lives until the sender is dropped.
 fn shared() -> (Ends, Writer<()>, csp::Spawned<()>) {
-    let (go, channel) = (Channel::new(), Channel::new());
+    let (runs, go, channel) = (Channel::new(), Channel::new(), Channel::new());
     let both = || (channel.reader(), channel.writer());
-    let holder = spawn(holds(go.reader(), both()));
+    let holder = spawn(holds(runs.writer(), go.reader(), both()));
+    // From now on the channel is shared.
+    runs.reader().read().expect("it runs");
     (both(), go.writer(), holder)
 }
 
@@ -514,6 +518,24 @@ tests! {
             drop(writer);
             assert_eq!(child.join(), 5 * MADE.load(Ordering::SeqCst));
         }
+    }
+
+    /// It is dropped by a panic, which poisons the ends of the process. The end that the promise has is none of them.
+    fn a_delivery_that_a_panic_drops_is_delivered() {
+        let ((reader, writer), go, holder) = shared();
+        let mut read = pin!(reader.read_async());
+        assert!(once(read.as_mut()).is_none());
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut writes = pin!(async { alt! { writer.write_with_async(|| 5).await => () } });
+            // The promise has been read, and its reader has not asked for the value yet.
+            assert!(once(writes.as_mut()).is_none());
+            panic!("it goes");
+        }));
+        let panic = panicked.expect_err("a panic");
+        assert_eq!(panic.downcast_ref(), Some(&"it goes"));
+        drop((writer, go));
+        holder.join();
+        assert_eq!(insist(read.as_mut()), Ok(5));
     }
 
     /// A value that a future was handed here goes on with its channel.

@@ -37,36 +37,38 @@ pub(crate) struct Output<T, C> {
     promised: Cell<Option<Promised<T>>>,
 }
 
-/// The place where a late value is to be written. It retires if nothing is written, because its maker panicked or another guard was chosen.
-/// Then the process may go on, and has met no poison.
+/// The place where a late value is to be written. However it is dropped it retires, and never poisons, because no process has it among its
+/// ends. If nothing was written, because its maker panicked or another guard was chosen, the reader waits for another value. If the write
+/// goes on, the reader still gets the value.
 struct Promised<T>(Option<Writer<T>>);
 
-impl<T> Promised<T> {
-    /// Writes the value. If the reader that it was promised to has gone, it is as if that reader had read it.
-    fn keep(
-        mut self,
-        value: &Parcel<T>,
-        place: &'static Location<'static>,
-    ) -> Result<(), Termination> {
-        let Some(end) = self.0.take() else { return Ok(()) };
-        match end.core().write_otherwise(value, None, place) {
-            Err(termination) if termination.poison().is_some_and(Poison::is_of_serialization) => {
-                // The channel is as it was. The reader that waits for this value is to wait for another.
-                end.retire();
-                Err(termination)
-            }
-            _ => Ok(()),
+impl<T> Drop for Promised<T> {
+    fn drop(&mut self) {
+        if let Some(end) = self.0.take() {
+            end.retire();
         }
     }
 }
 
 impl<T> Promised<T> {
+    /// Writes the value. If the reader that it was promised to has gone, it is as if that reader had read it.
+    fn keep(self, value: &Parcel<T>, place: &'static Location<'static>) -> Result<(), Termination> {
+        let Some(end) = &self.0 else { return Ok(()) };
+        match end.core().write_otherwise(value, None, place) {
+            // The channel is as it was. The reader that waits for this value is to wait for another.
+            Err(termination) if termination.poison().is_some_and(Poison::is_of_serialization) => {
+                Err(termination)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Does [`keep`](Self::keep) in an `async` process, which awaits the rest. The value is on offer when this returns.
-    fn keep_async(mut self, value: &Parcel<T>, place: &'static Location<'static>) -> Delivery {
-        let Some(end) = self.0.take() else { return Delivery::done(Ok(())) };
+    fn keep_async(self, value: &Parcel<T>, place: &'static Location<'static>) -> Delivery {
+        let Some(end) = &self.0 else { return Delivery::done(Ok(())) };
         let Some(far) = end.core().away() else { return Delivery::done(Ok(())) };
         let writing = WriteBeyond::new(Arc::clone(end.core()), far, place, Writes::Roaming);
-        let late = Box::pin(KeepAsync { value: Parcel::empty(), writing, end: Some(end) });
+        let late = Box::pin(KeepAsync { value: Parcel::empty(), writing, end: Some(self) });
         value.pass(&late.value);
         // SAFETY: it is pinned, and new.
         match unsafe { late.writing.begin(Waker::noop(), &late.value) } {
@@ -79,7 +81,7 @@ impl<T> Promised<T> {
                 };
                 Delivery(None, Ok(()), Some(far.keep(late)))
             }
-            Err(termination) => Delivery::done(late.refused(termination)),
+            Err(termination) => Delivery::done(Err(termination)),
         }
     }
 }
@@ -89,22 +91,11 @@ struct KeepAsync<T> {
     value: Parcel<T>,
     writing: WriteBeyond<T>,
     /// `None` once it is over.
-    end: Option<Writer<T>>,
+    end: Option<Promised<T>>,
 }
 
 /// A write of any type.
 type AnyWrite = Pin<Box<dyn Future<Output = Result<(), Termination>>>>;
-
-impl<T> KeepAsync<T> {
-    fn refused(mut self: Pin<Box<Self>>, termination: Termination) -> Result<(), Termination> {
-        // SAFETY: the end is not pinned.
-        let end = unsafe { &mut self.as_mut().get_unchecked_mut().end };
-        if let Some(end) = end.take() {
-            end.retire();
-        }
-        Err(termination)
-    }
-}
 
 impl<T> Future for KeepAsync<T> {
     type Output = Result<(), Termination>;
@@ -116,14 +107,11 @@ impl<T> Future for KeepAsync<T> {
             return Poll::Ready(Ok(()));
         }
         let Poll::Ready(written) = this.writing.poll(waking.waker()) else { return Poll::Pending };
-        let end = this.end.take();
+        this.end = None;
         drop_quietly(this.value.take());
-        Poll::Ready(match (written, end) {
+        Poll::Ready(match written {
             // As in `keep`.
-            (Err(termination), Some(end))
-                if termination.poison().is_some_and(Poison::is_of_serialization) =>
-            {
-                end.retire();
+            Err(termination) if termination.poison().is_some_and(Poison::is_of_serialization) => {
                 Err(termination)
             }
             _ => Ok(()),
@@ -134,14 +122,6 @@ impl<T> Future for KeepAsync<T> {
 impl<T> Drop for KeepAsync<T> {
     fn drop(&mut self) {
         self.writing.goes_on();
-    }
-}
-
-impl<T> Drop for Promised<T> {
-    fn drop(&mut self) {
-        if let Some(end) = self.0.take() {
-            end.retire();
-        }
     }
 }
 
