@@ -556,6 +556,10 @@ impl<V: Clone, P: Clone> Home<V, P> {
             } else if let Some(at) = queue.iter().position(|entry| *entry == (op, guard)) {
                 queue.remove(at);
             }
+            // It may have been the last thing that kept an ended channel: an offer in an undecided pair.
+            if channel.ending.is_some() {
+                self.sweep(offer.channel().index);
+            }
         }
     }
 

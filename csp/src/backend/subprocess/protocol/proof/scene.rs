@@ -223,7 +223,7 @@ impl Scene {
 }
 
 /// Lets bytes decide what hostile nodes say, while this node goes on, and which of them die. The home
-/// stays one that another node would take over, and is taken over in the end.
+/// stays one that another node would take over, and is taken over in the end. It is over once all others are dead.
 pub(in crate::backend::subprocess) fn play(bytes: &[u8]) {
     let mut drawn = Drawn(bytes);
     let mut scene = Scene::new();
@@ -252,6 +252,7 @@ pub(in crate::backend::subprocess) fn play(bytes: &[u8]) {
         assert_eq!(heir.lost(node, Departure::Retires, &[], Vec::new(), &mut out), Ok(()));
     }
     assert!(heir.home.is_sound());
+    assert!(heir.is_over(), "nobody needs it any more");
 }
 
 impl Scene {
