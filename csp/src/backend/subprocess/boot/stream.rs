@@ -74,7 +74,9 @@ pub(super) fn join(
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     let on_loss = move |loss: LinkLoss| match loss {
         LinkLoss::Wild(_) => end(&loss.to_string()),
-        LinkLoss::Ended | LinkLoss::Failed(_) | LinkLoss::Silent(_) => die(),
+        LinkLoss::Ended | LinkLoss::Failed(_) | LinkLoss::Silent(_) | LinkLoss::Unhandled(_) => {
+            die()
+        }
     };
     node::control::streams::join_stream(
         invitation,

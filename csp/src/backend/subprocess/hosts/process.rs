@@ -113,7 +113,9 @@ fn serve() -> Result<(), String> {
     let on_loss = |loss: LinkLoss| match loss {
         LinkLoss::Wild(_) => child::parent_is_wild(&loss.to_string()),
         // Its workers see the end of their parent.
-        LinkLoss::Ended | LinkLoss::Failed(_) | LinkLoss::Silent(_) => child::die(),
+        LinkLoss::Ended | LinkLoss::Failed(_) | LinkLoss::Silent(_) | LinkLoss::Unhandled(_) => {
+            child::die()
+        }
     };
     node::control::streams::join_stream(
         hello.invitation,

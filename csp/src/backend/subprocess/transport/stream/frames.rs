@@ -11,8 +11,13 @@
 //! - A side that was started receives nothing from the moment on at which its starter may give it
 //!   up.
 //!
+//! - A message that the peer leaves unhandled for too long loses the link, whatever else the peer says.
+//!
 //! - Bytes that follow no rule lose the link, and nothing else. They take a few
 //!   times as much memory as they are long.
+//!
+//! A starter is judged by its clock, whenever it is asked. The silence of any other peer, and what it leaves
+//! unhandled, is judged by `judge`, once all that it has said was read.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -53,6 +58,8 @@ pub(in crate::backend::subprocess) enum LinkLoss {
     Wild(&'static str),
     /// The peer was not heard for so long.
     Silent(Duration),
+    /// The peer has left something unhandled for so long.
+    Unhandled(Duration),
 }
 
 impl fmt::Display for LinkLoss {
@@ -62,6 +69,7 @@ impl fmt::Display for LinkLoss {
             Self::Failed(error) => write!(f, "its connection has failed: {error}"),
             Self::Wild(rule) => Wild(rule).fmt(f),
             Self::Silent(time) => write!(f, "it was not heard for {time:?}"),
+            Self::Unhandled(time) => write!(f, "it has not handled its messages for {time:?}"),
         }
     }
 }
@@ -93,6 +101,8 @@ pub(super) struct Frames {
     patience: Duration,
     /// When the peer was last heard, or was about to begin.
     heard: Option<Duration>,
+    /// When the peer was first heard. It can't handle anything before it runs.
+    first_heard: Option<Duration>,
     /// When the last ping was sent that the peer has answered, and its number.
     answered: Duration,
     answered_number: u64,
@@ -125,6 +135,7 @@ impl Frames {
             look_at: None,
             patience: ACK_AFTER,
             heard: None,
+            first_heard: None,
             answered: now,
             answered_number: 0,
             pings: VecDeque::new(),
@@ -183,6 +194,7 @@ impl Frames {
         }
         if to.len() > begin {
             (self.told, self.untold) = (handled, 0);
+            self.sending.was_put(now);
         }
         // Some messages may still wait to be handled.
         if self.told == self.receiving.came() {
@@ -200,15 +212,21 @@ impl Frames {
     }
 
     /// Records that the stream has taken so many bytes of those that were put out.
-    pub(super) fn written(&mut self, bytes: usize) {
-        self.sending.written(bytes);
+    pub(super) fn written(&mut self, now: Duration, bytes: usize) {
+        self.sending.written(now, bytes);
     }
 
     /// Handles bytes that have come by the stream.
     pub(super) fn input(&mut self, now: Duration, mut bytes: &[u8]) {
         // A part of a frame is heard as well, because a long frame takes its time on a slow link.
-        if !bytes.is_empty() && self.loss(now).is_none() {
+        #[cfg(test)]
+        let is_unheard = self.sending.fault == super::model::FrameFault::PartIsUnheard
+            && bytes.len() < super::frame::HEAD;
+        #[cfg(not(test))]
+        let is_unheard = false;
+        if !bytes.is_empty() && !is_unheard && self.loss(now).is_none() {
             self.heard = Some(now);
+            self.first_heard.get_or_insert(now);
         }
         while self.loss(now).is_none() && !bytes.is_empty() {
             let came = self.receiving.take_in(&mut bytes);
@@ -324,7 +342,7 @@ impl Frames {
     /// Returns the time at which `output` is to be called again if nothing happens before.
     /// `is_blocked`: the stream has not taken all that was put out.
     pub(super) fn due(&self, is_blocked: bool) -> Duration {
-        let lost = self.given_up_at();
+        let lost = self.given_up_at().min(self.unhandled_until());
         match self.look_at {
             _ if is_blocked => lost,
             Some(look_at) => lost.min(self.ping_at).min(look_at),
@@ -349,14 +367,50 @@ impl Frames {
         }
     }
 
-    /// Returns why the link is lost, if it is.
+    /// Returns when the peer is given up if it handles nothing before, though it says something.
+    fn unhandled_until(&self) -> Duration {
+        let (Some(since), Some(first)) = (self.sending.waits_since(), self.first_heard) else {
+            return Duration::MAX;
+        };
+        #[cfg(test)]
+        if self.sending.fault == super::model::FrameFault::MayLeaveUnhandled {
+            return Duration::MAX;
+        }
+        // As for silence, a side that was started gives up first.
+        let limit = match self.side {
+            StreamSide::Started => self.timeout,
+            StreamSide::Starter => self.timeout * 3 / 2,
+        };
+        since.max(first) + limit
+    }
+
+    /// Returns whether the peer is given up unless it has said something that is not read yet.
+    pub(super) fn may_give_up(&self, now: Duration) -> bool {
+        now >= self.given_up_at().min(self.unhandled_until())
+    }
+
+    /// Gives the peer up if it was silent for too long, or has left something unhandled. Its caller has
+    /// read everything that had come at this time.
+    pub(super) fn judge(&mut self, now: Duration) {
+        if self.lost.is_some() || !self.may_give_up(now) {
+            return;
+        }
+        let is_silent = self.given_up_at() <= self.unhandled_until();
+        let since = match self.side {
+            _ if !is_silent => self.sending.waits_since(),
+            StreamSide::Started => Some(self.answered),
+            StreamSide::Starter => self.heard,
+        };
+        let time = now.saturating_sub(since.unwrap_or(now));
+        self.lost =
+            Some(if is_silent { LinkLoss::Silent(time) } else { LinkLoss::Unhandled(time) });
+    }
+
+    /// Returns why the link is lost, if it is. A side that was started looks at the clock. Its starter has
+    /// time, and may have been stopped. So it reads first what has come meanwhile.
     pub(super) fn loss(&mut self, now: Duration) -> Option<&LinkLoss> {
-        if self.lost.is_none() && now >= self.given_up_at() {
-            let since = match self.side {
-                StreamSide::Started => self.answered,
-                StreamSide::Starter => self.heard.unwrap_or(now),
-            };
-            self.lost = Some(LinkLoss::Silent(now.saturating_sub(since)));
+        if self.side == StreamSide::Started && now >= self.given_up_at() {
+            self.judge(now);
         }
         self.lost.as_ref()
     }

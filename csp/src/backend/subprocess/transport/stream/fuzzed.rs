@@ -12,7 +12,7 @@ pub(in crate::backend::subprocess) fn take_frames(bytes: &[u8]) {
     let put = |frames: &mut Frames| {
         let mut out = Vec::new();
         frames.output(now, &mut out);
-        frames.written(out.len());
+        frames.written(now, out.len());
         out.len()
     };
     for side in [StreamSide::Starter, StreamSide::Started] {

@@ -176,7 +176,7 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
-    use super::super::frame::{FrameHead, FrameKind, NUMBER};
+    use super::super::frame::{FrameHead, FrameKind, HEAD, LONGEST_BODY, NUMBER};
     use super::super::frames::PEER_TIMEOUT;
     use super::*;
 
@@ -307,6 +307,39 @@ mod tests {
             assert_eq!([unsent, unknown].concat(), [message(2)]);
             drop(silent);
         }
+    }
+
+    /// It reads everything, and would say something within any limit.
+    #[test]
+    fn a_peer_that_answers_pings_only_is_lost() {
+        let (ends, mut there) = UnixStream::pair().expect("two sockets");
+        let mut one = side(of_socket(ends), StreamSide::Starter, Duration::from_millis(60));
+        one.send(&message(1));
+        let mut heads = 0;
+        let mut head = [0; HEAD];
+        // The loss closes the stream.
+        while there.read_exact(&mut head).is_ok() {
+            let FrameHead { kind, length, .. } =
+                FrameHead::parse(head, LONGEST_BODY).expect("tame");
+            let mut body = vec![0; length];
+            there.read_exact(&mut body).expect("the rest of a frame");
+            heads += usize::from(kind == FrameKind::Last);
+            // It is silent before the message has come, because silence does not count then.
+            let mut answer = Vec::new();
+            if kind == FrameKind::Ping && heads > 0 {
+                FrameHead { kind: FrameKind::Pong, length, handled: 0 }.put(&mut answer);
+                answer.extend(body);
+            } else if kind == FrameKind::Last {
+                FrameHead { kind: FrameKind::Ping, length: NUMBER, handled: 0 }.put(&mut answer);
+                answer.extend([1; NUMBER]);
+            }
+            let _ = there.write_all(&answer);
+        }
+        assert_eq!(heads, 1);
+        assert!(
+            matches!(one.loss(), LinkLoss::Unhandled(time) if time >= Duration::from_millis(90))
+        );
+        assert_eq!(one.link.left().expect("messages").unknown, [message(1)]);
     }
 
     #[test]

@@ -30,6 +30,14 @@ pub(super) enum FrameFault {
     GivesUpEarly,
     /// A side receives something after it has said its last count.
     ReceivesConcluded,
+    /// A side may leave messages unhandled for as long as it says something.
+    MayLeaveUnhandled,
+    /// A starter judges the silence before it has read what has come.
+    JudgesUnread,
+    /// A starter counts silence before the other side is about to begin.
+    CountsUnbegun,
+    /// A part of a frame is not heard.
+    PartIsUnheard,
 }
 
 /// The mistakes that a link with many messages finds.
@@ -63,11 +71,19 @@ struct StreamSetup {
     is_cut: bool,
     /// The started side says its last count at some time.
     concludes: bool,
+    /// Messages are handled at some time.
+    handles: bool,
+    /// The starter says when the other side is about to begin.
+    is_prepared: bool,
+    /// The stream may carry all but the last byte.
+    carries_parts: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct StreamState {
     sides: [Frames; 2],
+    /// When the other side was about to begin.
+    is_invited: Option<u64>,
     /// The other side runs.
     has_begun: bool,
     /// Bytes that were put out and that the stream has not taken.
@@ -84,17 +100,25 @@ struct StreamState {
     /// How many messages each side has received.
     received: [u8; 2],
     left: [Option<LeftMessages>; 2],
+    /// When bytes came to each side for the first time, and for the last.
+    came: [Option<(u64, u64)>; 2],
+    /// When the stream had taken each message, or later.
+    taken: [Vec<u64>; 2],
     broken: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum StreamStep {
+    Invite,
     Begin,
     Send(usize),
     /// The stream takes what is put out, or all but a byte of it.
     Put(usize, bool),
-    Deliver(usize),
+    /// All that the stream carries comes, or all but a byte of it.
+    Deliver(usize, bool),
     Receive(usize),
+    /// A side reads what has come, and judges the other one.
+    Judge(usize),
     /// The started side says its last count.
     Conclude,
     Tick,
@@ -112,7 +136,9 @@ fn message(side: usize, number: u8, length: usize) -> Vec<u8> {
 fn frames(side: usize, fault: FrameFault, now: u64) -> Frames {
     let side = if side == 0 { StreamSide::Starter } else { StreamSide::Started };
     let mut frames = Frames::new(side, TIMEOUT, LIMITS, Duration::from_secs(now));
-    frames.begin(Duration::from_secs(now));
+    if side == StreamSide::Started || fault == FrameFault::CountsUnbegun {
+        frames.begin(Duration::from_secs(now));
+    }
     frames.sending.fault = fault;
     frames
 }
@@ -127,6 +153,10 @@ impl StreamSetup {
     fn apply(&self, state: &mut StreamState, step: StreamStep) {
         let now = Duration::from_secs(state.now);
         match step {
+            StreamStep::Invite => {
+                state.is_invited = Some(state.now);
+                state.sides[0].begin(now);
+            }
             StreamStep::Begin => {
                 state.has_begun = true;
                 state.sides[1] = frames(1, self.fault, state.now);
@@ -145,22 +175,23 @@ impl StreamSetup {
                     state.puts[side] += u8::from(!out.is_empty());
                 }
                 let count = out.len() - usize::from(!all && !out.is_empty());
-                state.sides[side].written(count);
+                state.sides[side].written(now, count);
                 let taken: Vec<u8> = out.drain(..count).collect();
                 if !state.is_cut {
                     state.carried[side].extend(taken);
                 }
-            }
-            StreamStep::Deliver(side) => {
-                let bytes = std::mem::take(&mut state.carried[side]);
-                // The last count is the only frame of that kind.
-                let is_conclusion = |head: &[u8]| head[4] == FrameKind::Concluded as u8;
-                state.heard_conclusion |= side == 1 && bytes.windows(HEAD).any(is_conclusion);
-                state.sides[1 - side].input(now, &bytes);
-                if let Some(LinkLoss::Wild(rule)) = state.sides[1 - side].loss(now) {
-                    state.broken = Some(rule);
+                if self.is_timed() && !state.sides[side].is_backed_up() {
+                    state.taken[side].resize(usize::from(state.said[side]), state.now);
                 }
             }
+            StreamStep::Judge(side) => {
+                if self.fault != FrameFault::JudgesUnread {
+                    self.deliver(state, 1 - side, 0);
+                }
+                state.sides[side].judge(now);
+                self.check_judgement(state, side);
+            }
+            StreamStep::Deliver(side, all) => self.deliver(state, side, usize::from(!all)),
             StreamStep::Receive(side) => {
                 let from = 1 - side;
                 let Some(bytes) = state.sides[side].receive(now) else { return };
@@ -185,6 +216,54 @@ impl StreamSetup {
             StreamStep::Bury(side) => state.left[side] = Some(state.sides[side].left()),
         }
         self.check(state);
+    }
+
+    /// Returns whether the state has the times that only the setups with clocks need.
+    fn is_timed(&self) -> bool {
+        self.ticks > 0
+    }
+
+    /// Delivers what the stream of this side carries, except for its last bytes.
+    fn deliver(&self, state: &mut StreamState, side: usize, but: usize) {
+        let (now, other) = (Duration::from_secs(state.now), 1 - side);
+        let count = state.carried[side].len().saturating_sub(but);
+        let bytes: Vec<u8> = state.carried[side].drain(..count).collect();
+        if bytes.is_empty() {
+            return;
+        }
+        if self.is_timed() {
+            let first = state.came[other].map_or(state.now, |(first, _)| first);
+            state.came[other] = Some((first, state.now));
+        }
+        // The last count is the only frame of that kind.
+        let is_conclusion = |head: &[u8]| head[4] == FrameKind::Concluded as u8;
+        state.heard_conclusion |= side == 1 && bytes.windows(HEAD).any(is_conclusion);
+        state.sides[other].input(now, &bytes);
+        if let Some(LinkLoss::Wild(rule)) = state.sides[other].loss(now) {
+            state.broken = Some(rule);
+        }
+    }
+
+    /// Checks that a side gives the other one up in time, and not before.
+    fn check_judgement(&self, state: &mut StreamState, side: usize) {
+        let now = Duration::from_secs(state.now);
+        let limit = [6, 4][side];
+        let loss = state.sides[side].loss(now).cloned();
+        if side == 0 && matches!(loss, Some(LinkLoss::Silent(_))) {
+            // Before it is about to begin, no peer is silent.
+            let heard = state.came[0].map_or(state.is_invited, |(_, last)| Some(last));
+            let is_too_early = heard.is_none_or(|heard| state.now < heard + limit);
+            if is_too_early || !state.carried[1].is_empty() {
+                state.broken = Some("a peer is given up that is not silent");
+            }
+        }
+        // A message that is still to be received is unhandled.
+        let oldest = state.taken[side].get(usize::from(state.received[1 - side]));
+        if let (Some(taken), Some((first, _)), None) = (oldest, state.came[side], loss)
+            && state.now >= taken.max(&first) + limit
+        {
+            state.broken = Some("a peer that handles nothing is never given up");
+        }
     }
 
     fn check(&self, state: &mut StreamState) {
@@ -223,8 +302,13 @@ impl Model for StreamSetup {
     type Action = StreamStep;
 
     fn init_states(&self) -> Vec<StreamState> {
+        let mut sides = [frames(0, self.fault, 0), frames(1, self.fault, 0)];
+        if !self.is_prepared {
+            sides[0].begin(Duration::ZERO);
+        }
         vec![StreamState {
-            sides: [frames(0, self.fault, 0), frames(1, self.fault, 0)],
+            sides,
+            is_invited: (!self.is_prepared).then_some(0),
             has_begun: false,
             out: Default::default(),
             carried: Default::default(),
@@ -236,6 +320,8 @@ impl Model for StreamSetup {
             puts: [0; 2],
             received: [0; 2],
             left: Default::default(),
+            came: Default::default(),
+            taken: Default::default(),
             broken: None,
         }]
     }
@@ -245,7 +331,9 @@ impl Model for StreamSetup {
             return;
         }
         let now = Duration::from_secs(state.now);
-        if !state.has_begun {
+        if state.is_invited.is_none() {
+            actions.push(StreamStep::Invite);
+        } else if !state.has_begun {
             actions.push(StreamStep::Begin);
         }
         for side in 0..2 {
@@ -264,10 +352,18 @@ impl Model for StreamSetup {
                 }
             }
             if !state.carried[1 - side].is_empty() {
-                actions.push(StreamStep::Deliver(1 - side));
+                actions.push(StreamStep::Deliver(1 - side, true));
+                if self.carries_parts {
+                    actions.push(StreamStep::Deliver(1 - side, false));
+                }
+            }
+            if !is_lost && state.sides[side].may_give_up(now) {
+                actions.push(StreamStep::Judge(side));
             }
             if state.left[side].is_none() {
-                actions.push(StreamStep::Receive(side));
+                if self.handles {
+                    actions.push(StreamStep::Receive(side));
+                }
                 if is_lost {
                     actions.push(StreamStep::Bury(side));
                 } else if state.is_cut {
@@ -296,8 +392,10 @@ impl Model for StreamSetup {
         vec![
             Property::always("sound", |_, state: &StreamState| state.broken.is_none()),
             Property::sometimes("all is received", |setup: &Self, state: &StreamState| {
-                (0..2)
-                    .all(|side| usize::from(state.received[1 - side]) == setup.messages[side].len())
+                let is_received = |side: usize| {
+                    usize::from(state.received[1 - side]) == setup.messages[side].len()
+                };
+                !setup.handles || (0..2).all(is_received)
             }),
             Property::sometimes("something is unknown", |setup: &Self, state: &StreamState| {
                 !setup.is_cut || state.left.iter().flatten().any(|left| !left.unknown.is_empty())
@@ -317,6 +415,9 @@ fn many_messages(fault: FrameFault) -> StreamSetup {
         takes_parts: true,
         is_cut: true,
         concludes: false,
+        handles: true,
+        is_prepared: false,
+        carries_parts: false,
     }
 }
 
@@ -337,7 +438,24 @@ fn much_time(fault: FrameFault) -> StreamSetup {
         puts: [2, 1],
         takes_parts: false,
         is_cut: false,
-        concludes: false,
+        ..many_messages(fault)
+    }
+}
+
+/// Returns a link with time, on which nothing is handled.
+fn nothing_is_handled(fault: FrameFault) -> StreamSetup {
+    StreamSetup { puts: [2, 2], ticks: 6, handles: false, ..much_time(fault) }
+}
+
+/// Returns a link to a side that is prepared and begins late. The stream carries parts of frames.
+fn begins_late(fault: FrameFault) -> StreamSetup {
+    StreamSetup {
+        messages: [vec![], vec![]],
+        puts: [1, 1],
+        ticks: 6,
+        is_prepared: true,
+        carries_parts: true,
+        ..much_time(fault)
     }
 }
 
@@ -385,10 +503,23 @@ fn a_started_side_gives_up_before_its_starter() {
 }
 
 #[test]
+fn a_side_that_handles_nothing_is_given_up() {
+    is_sound(StreamSetup { puts: [2, 1], ..nothing_is_handled(FrameFault::None) });
+}
+
+#[test]
+fn a_side_is_not_silent_before_it_begins_or_while_a_part_comes() {
+    is_sound(begins_late(FrameFault::None));
+}
+
+#[test]
 #[ignore = "it has too many states for a debug build"]
 fn both_hold_for_longer_links() {
     is_sound(StreamSetup { puts: [6, 4], ..many_messages(FrameFault::None) });
     is_sound(StreamSetup { puts: [2, 2], ..much_time(FrameFault::None) });
+    let messages = [vec![2], vec![2]];
+    is_sound(StreamSetup { messages, ticks: 7, ..nothing_is_handled(FrameFault::None) });
+    is_sound(StreamSetup { puts: [1, 2], ticks: 8, ..begins_late(FrameFault::None) });
 }
 
 fn is_found(setup: StreamSetup) {
@@ -403,4 +534,8 @@ fn each_planted_mistake_is_found() {
     OF_MESSAGES.into_iter().map(many_messages).for_each(is_found);
     OF_TIME.into_iter().map(much_time).for_each(is_found);
     is_found(few_are_handled(FrameFault::ReceivesConcluded));
+    is_found(nothing_is_handled(FrameFault::MayLeaveUnhandled));
+    is_found(begins_late(FrameFault::JudgesUnread));
+    is_found(begins_late(FrameFault::CountsUnbegun));
+    is_found(begins_late(FrameFault::PartIsUnheard));
 }

@@ -1,6 +1,7 @@
 //! The messages that go out, until the peer has handled them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::frame::{FrameHead, FrameKind, HEAD, StreamLimits};
 use crate::backend::subprocess::protocol::Wild;
@@ -14,6 +15,10 @@ pub(super) struct Sending {
     /// Messages that were put out and that the peer has not handled, as far as is known, each with
     /// the place of its end in the stream.
     out: VecDeque<(u64, Outgoing)>,
+    /// When the stream took the last byte of the first of them, as far as it has.
+    taken_at: VecDeque<Duration>,
+    /// When the last bytes were put out.
+    put_at: Duration,
     /// The weight of the messages that have begun and are not handled.
     unhandled: usize,
     /// The bytes that were put out, and those that the stream has taken, ever.
@@ -33,6 +38,8 @@ impl Sending {
             limits,
             queue: VecDeque::new(),
             out: VecDeque::new(),
+            taken_at: VecDeque::new(),
+            put_at: Duration::ZERO,
             unhandled: 0,
             put: 0,
             written: 0,
@@ -103,10 +110,28 @@ impl Sending {
         }
     }
 
+    /// Records the time at which something was put out.
+    pub(super) fn was_put(&mut self, now: Duration) {
+        self.put_at = now;
+    }
+
     /// Records that the stream has taken so many bytes more.
-    pub(super) fn written(&mut self, bytes: usize) {
+    pub(super) fn written(&mut self, now: Duration, bytes: usize) {
         self.written += bytes as u64;
         debug_assert!(self.written <= self.put, "only what was put out can be written");
+        while let Some((end, _)) = self.out.get(self.taken_at.len())
+            && *end <= self.written
+        {
+            self.taken_at.push_back(now);
+        }
+    }
+
+    /// Returns since when something waits for the peer: bytes that the stream does not take, or a message
+    /// that it has taken and that is not handled. A peer that has said its last count handles none.
+    pub(super) fn waits_since(&self) -> Option<Duration> {
+        let put = (self.written < self.put).then_some(self.put_at);
+        let taken = self.taken_at.front().copied().filter(|_| !self.is_concluded);
+        put.into_iter().chain(taken).min()
     }
 
     /// Records that the peer has handled so many messages, ever.
@@ -118,10 +143,7 @@ impl Sending {
             return Err(Wild("something handled after the last count"));
         }
         while self.handled < count {
-            match self.out.front() {
-                Some((end, _)) if *end <= self.written => {}
-                _ => return Err(Wild("more handled than was sent")),
-            }
+            self.taken_at.pop_front().ok_or(Wild("more handled than was sent"))?;
             if let Some((_, message)) = self.out.pop_front() {
                 self.unhandled -= self.limits.weight(message.length());
             }

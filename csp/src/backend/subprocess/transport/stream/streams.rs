@@ -361,18 +361,34 @@ impl Stream {
             self.ending = Some((loss, now() + self.shared.lock().frames.timeout()));
         }
         // The peer's last words are still there. Others have their turns between them.
-        let mut until = Duration::MAX;
+        let (mut until, at) = (Duration::MAX, now());
+        let may_give_up = self.shared.lock().frames.may_give_up(at);
         if let Some((loss, end)) = self.ending.clone() {
             until = end;
-            if self.read(buffer) != Ok(true) || now() >= end {
+            if self.read(buffer) != Ok(true) || at >= end || may_give_up {
                 self.shared.lock().frames.lose(loss);
             }
+        } else if may_give_up {
+            self.judge(at, buffer);
         }
         let mut state = self.shared.lock();
         match state.frames.loss(now()) {
             Some(loss) => Err(loss.clone()),
             None => Ok(state.frames.due(self.is_blocked).min(until)),
         }
+    }
+
+    /// Gives the peer up if it deserves that, once everything was read that had come at this time. This side may
+    /// have been stopped. A peer that never stops writing is judged all the same.
+    fn judge(&mut self, at: Duration, buffer: &mut Vec<u8>) {
+        for _ in 0..READS {
+            match self.read(buffer) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(loss) => return self.shared.lock().frames.lose(loss),
+            }
+        }
+        self.shared.lock().frames.judge(at);
     }
 
     /// Reads a few times. Returns whether there may be more, of which `epoll` tells.
@@ -430,7 +446,7 @@ impl Stream {
             match rustix::io::write(&self.output, &self.out[self.taken..]) {
                 Ok(count) => {
                     self.taken += count;
-                    self.shared.lock().frames.written(count);
+                    self.shared.lock().frames.written(now(), count);
                     self.wait_for_room(common, false);
                 }
                 Err(Errno::INTR) => {}
@@ -455,5 +471,82 @@ impl Stream {
             let mark = mark(self.shared.number, true);
             let _ = epoll::modify(&common.epoll, &self.output, mark, flags);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Seek, Write};
+    use std::os::fd::FromRawFd;
+
+    use super::super::frame::{FrameHead, FrameKind, NUMBER, StreamLimits};
+    use super::super::frames::{PEER_TIMEOUT, StreamSide};
+    use super::*;
+    use crate::backend::subprocess::transport::link::Outgoing;
+
+    /// Returns a file in memory, which is always ready.
+    fn file() -> File {
+        // SAFETY: the name is a string, and the descriptor is new.
+        unsafe { File::from_raw_fd(libc::memfd_create(c"stream".as_ptr(), libc::MFD_CLOEXEC)) }
+    }
+
+    fn stream(input: &File, output: &File) -> Stream {
+        let frames = Frames::new(StreamSide::Starter, PEER_TIMEOUT, StreamLimits::USUAL, now());
+        let (news, mailbox) = (StreamNews::default(), Mailbox::default());
+        let (news, mailbox) = (Box::leak(Box::new(news)), Box::leak(Box::new(mailbox)));
+        let shared = Arc::new(SharedStream::new(NodeId(7), frames, news, mailbox));
+        let copy = |file: &File| file.try_clone().expect("a descriptor").into();
+        Stream {
+            input: copy(input),
+            output: copy(output),
+            shared,
+            out: Vec::new(),
+            taken: 0,
+            is_blocked: false,
+            due: Duration::MAX,
+            ending: None,
+            on_loss: None,
+        }
+    }
+
+    /// The peer has written much more than one turn takes. Its stream may have failed otherwise.
+    #[test]
+    fn a_stream_reads_so_much_in_its_turn_and_no_more() {
+        let mut pings = Vec::new();
+        for number in 0..60_000_u64 {
+            FrameHead { kind: FrameKind::Ping, length: NUMBER, handled: 0 }.put(&mut pings);
+            pings.extend(number.to_le_bytes());
+        }
+        let turn = READS * READ;
+        assert!(pings.len() > turn);
+        for event in [StreamEvent::Read, StreamEvent::Closed] {
+            let (mut input, output) = (file(), file());
+            input.write_all(&pings).expect("memory");
+            input.rewind().expect("a file");
+            let mut stream = stream(&input, &output);
+            let mut buffer = Vec::with_capacity(READ);
+            let common = common().expect("a queue");
+            assert!(stream.go_on(common, event, &mut buffer).is_ok());
+            assert_eq!(input.stream_position().expect("a file"), turn as u64);
+            // The last turn sees the end.
+            let loss = stream.go_on(common, event, &mut buffer).err();
+            assert_eq!(loss.is_some(), event == StreamEvent::Closed);
+        }
+    }
+
+    /// A peer that takes everything at once lets the others have their turn.
+    #[test]
+    fn a_stream_writes_so_much_in_its_turn_and_no_more() {
+        let (input, mut output) = (file(), file());
+        let mut stream = stream(&input, &output);
+        let message = Outgoing { head: vec![7; 8 << 20], tail: None, sent: 0 };
+        assert!(stream.shared.lock().frames.send(message).is_ok());
+        let mut buffer = Vec::with_capacity(READ);
+        let common = common().expect("a queue");
+        assert!(stream.go_on(common, StreamEvent::Write, &mut buffer).is_ok());
+        let written = output.stream_position().expect("a file");
+        assert!(written > 0 && written < ((WRITES + 1) * READ) as u64, "{written}");
+        assert!(stream.is_blocked, "the queue of events calls it again");
     }
 }

@@ -43,8 +43,14 @@ fn outgoing(message: &[u8], at: usize) -> Outgoing {
 fn put(side: &mut Frames, now: Duration) -> Vec<u8> {
     let mut bytes = Vec::new();
     side.output(now, &mut bytes);
-    side.written(bytes.len());
+    side.written(now, bytes.len());
     bytes
+}
+
+/// Returns whether the side gives the other up, having read all that has come.
+fn judged(side: &mut Frames, now: Duration) -> Option<LinkLoss> {
+    side.judge(now);
+    side.loss(now).cloned()
 }
 
 /// Exchanges frames until neither side puts anything out.
@@ -88,7 +94,7 @@ fn messages_arrive_whole_and_in_order_however_the_stream_splits_them() {
             }
             let taken = draw(&mut seed, out.len() + 1);
             carried.extend(out.drain(..taken));
-            one.written(taken);
+            one.written(START, taken);
             let read = match draw(&mut seed, 3) {
                 0 => draw(&mut seed, carried.len().min(40) + 1),
                 _ => draw(&mut seed, carried.len() + 1),
@@ -124,7 +130,7 @@ fn a_message_is_unsent_exactly_if_its_last_byte_is_not_in_the_stream() {
         one.output(START, &mut out);
         // The answer and the own ping are in front.
         let cut = cut + out.len() - length;
-        one.written(cut);
+        one.written(START, cut);
         other.input(START, &out[..cut]);
         other.lose(LinkLoss::Ended);
         let received: Vec<_> = std::iter::from_fn(|| other.receive(START)).collect();
@@ -280,8 +286,8 @@ fn a_started_side_gives_up_one_timeout_after_its_last_answered_ping() {
     assert_eq!(other.loss(end), Some(&LinkLoss::Silent(PEER_TIMEOUT)));
     assert!(put(&mut other, end).is_empty());
     let end = asked + 2000 * MS + PEER_TIMEOUT * 3 / 2;
-    assert_eq!(one.loss(end - MS), None);
-    assert_eq!(one.loss(end), Some(&LinkLoss::Silent(PEER_TIMEOUT * 3 / 2)));
+    assert_eq!(judged(&mut one, end - MS), None);
+    assert_eq!(judged(&mut one, end), Some(LinkLoss::Silent(PEER_TIMEOUT * 3 / 2)));
 }
 
 /// To start an OS process takes a while if the machine is busy.
@@ -289,11 +295,11 @@ fn a_started_side_gives_up_one_timeout_after_its_last_answered_ping() {
 fn silence_counts_from_the_beginning_of_the_peer() {
     let (mut one, _) = pair();
     let later = START + Duration::from_secs(3600);
-    assert_eq!(one.loss(later), None);
+    assert_eq!(judged(&mut one, later), None);
     one.begin(later);
-    assert_eq!(one.loss(later + PEER_TIMEOUT), None);
+    assert_eq!(judged(&mut one, later + PEER_TIMEOUT), None);
     let end = later + PEER_TIMEOUT * 3 / 2;
-    assert_eq!(one.loss(end), Some(&LinkLoss::Silent(PEER_TIMEOUT * 3 / 2)));
+    assert_eq!(judged(&mut one, end), Some(LinkLoss::Silent(PEER_TIMEOUT * 3 / 2)));
 }
 
 #[test]
@@ -305,7 +311,7 @@ fn a_part_of_a_frame_is_heard() {
     for part in put(&mut other, START).chunks(5) {
         now += PEER_TIMEOUT;
         one.input(now, part);
-        assert_eq!(one.loss(now), None);
+        assert_eq!(judged(&mut one, now), None);
     }
     assert!(one.receive(now).is_some());
 }
@@ -316,8 +322,130 @@ fn two_sides_that_answer_stay_linked_though_nothing_else_is_said() {
     let mut now = START;
     while now < START + Duration::from_secs(3600) {
         exchange(&mut one, &mut other, now);
-        assert_eq!((one.loss(now), other.loss(now)), (None, None));
+        assert_eq!((judged(&mut one, now), judged(&mut other, now)), (None, None));
         now = one.due(false).min(other.due(false));
+    }
+}
+
+/// The starter was stopped. What has come meanwhile is heard before the silence is judged.
+#[test]
+fn a_starter_that_was_stopped_reads_before_it_judges() {
+    let (mut one, mut other) = pair();
+    exchange(&mut one, &mut other, START);
+    other.send(outgoing(&[1; 9], 2)).expect("short");
+    let said = put(&mut other, START);
+    let later = START + Duration::from_secs(60);
+    assert_eq!(one.loss(later), None);
+    one.input(later, &said);
+    assert_eq!(judged(&mut one, later), None);
+    assert!(one.receive(later).is_some());
+}
+
+/// Returns when this side gives the other up, and why. The other side answers its pings and handles nothing.
+fn answers_pings_only(one: &mut Frames, other: &mut Frames) -> (Duration, LinkLoss) {
+    let mut now = START;
+    loop {
+        exchange(one, other, now);
+        if let Some(loss) = judged(one, now) {
+            return (now, loss);
+        }
+        assert!(now < START + Duration::from_secs(3600), "it is never given up");
+        now = one.due(false).min(other.due(false)).max(now + MS);
+    }
+}
+
+#[test]
+fn a_peer_that_handles_nothing_is_given_up_though_it_answers_pings() {
+    let (mut one, mut other) = pair();
+    exchange(&mut one, &mut other, START);
+    one.send(outgoing(&[1; 9], 2)).expect("short");
+    let limit = PEER_TIMEOUT * 3 / 2;
+    let given_up = answers_pings_only(&mut one, &mut other);
+    assert_eq!(given_up, (START + limit, LinkLoss::Unhandled(limit)));
+    assert_eq!(one.left().unknown, [[1; 9]]);
+    // The other way.
+    let (mut one, mut other) = pair();
+    exchange(&mut one, &mut other, START);
+    other.send(outgoing(&[1; 9], 2)).expect("short");
+    let given_up = answers_pings_only(&mut other, &mut one);
+    assert_eq!(given_up, (START + PEER_TIMEOUT, LinkLoss::Unhandled(PEER_TIMEOUT)));
+}
+
+/// It handles two messages in each timeout, and leaves those behind it waiting.
+#[test]
+fn a_peer_that_handles_too_little_is_given_up() {
+    let (mut one, mut other) = pair();
+    exchange(&mut one, &mut other, START);
+    (0..9).for_each(|number| one.send(outgoing(&[number; 9], 2)).expect("short"));
+    let mut now = START;
+    let loss = loop {
+        exchange(&mut one, &mut other, now);
+        if let Some(loss) = judged(&mut one, now) {
+            break loss;
+        }
+        other.receive(now);
+        now += PEER_TIMEOUT / 2;
+    };
+    let limit = PEER_TIMEOUT * 3 / 2;
+    assert_eq!((now, loss), (START + limit, LinkLoss::Unhandled(limit)));
+}
+
+/// It says pings of its own, and reads nothing.
+#[test]
+fn a_peer_that_reads_nothing_is_given_up_though_it_says_something() {
+    let (mut one, mut other) = pair();
+    exchange(&mut one, &mut other, START);
+    one.send(outgoing(&[1; 100_000], 2)).expect("short");
+    let mut out = Vec::new();
+    one.output(START, &mut out);
+    one.written(START, 60_000);
+    let mut now = START;
+    while now < START + PEER_TIMEOUT * 3 / 2 {
+        assert_eq!(judged(&mut one, now), None);
+        now += PEER_TIMEOUT / 4;
+        let mut ping = Vec::new();
+        FrameHead { kind: FrameKind::Ping, length: 8, handled: 0 }.put(&mut ping);
+        ping.extend([7; 8]);
+        one.input(now, &ping);
+    }
+    assert!(matches!(judged(&mut one, now), Some(LinkLoss::Unhandled(_))));
+}
+
+/// A slow stream, a window that is always full, and a peer that does not run yet are no faults of the peer.
+#[test]
+fn messages_that_wait_for_their_turn_end_no_link() {
+    let (mut one, _) = pair();
+    // Before the peer runs.
+    (0..200).for_each(|_| one.send(outgoing(&[1; 300_000], 2)).expect("short"));
+    let early = put(&mut one, START);
+    one.begin(START);
+    let mut now = START + PEER_TIMEOUT * 4 / 3;
+    assert_eq!(judged(&mut one, now), None);
+    let mut other = Frames::new(StreamSide::Started, PEER_TIMEOUT, StreamLimits::USUAL, now);
+    other.input(now, &early);
+    // 60 MB pass in more than ten minutes.
+    let mut received = 0;
+    while received < 200 {
+        let (there, back) = (put(&mut one, now), put(&mut other, now));
+        now += Duration::from_secs(1);
+        other.input(now, &there);
+        one.input(now, &back);
+        received += usize::from(other.receive(now).is_some());
+        assert_eq!((judged(&mut one, now), judged(&mut other, now)), (None, None));
+    }
+    assert!(now > START + 20 * PEER_TIMEOUT);
+}
+
+/// Nothing is handled by a peer that has said its last count. It ends in its own time.
+#[test]
+fn a_peer_that_has_ended_its_work_handles_nothing() {
+    let (mut one, mut other) = two_of_three_received();
+    other.conclude();
+    let mut now = START;
+    for _ in 0..100 {
+        exchange(&mut one, &mut other, now);
+        assert_eq!(judged(&mut one, now), None);
+        now += PEER_TIMEOUT / 8;
     }
 }
 
