@@ -13,6 +13,8 @@ pub use support::ledger::{Ledger, Token};
 pub use support::memory::{Counting, held, held_by_all};
 pub use support::notes::Notes;
 pub use support::outcome::{panic_of, poisoned_by_panic, poisoned_by_reason, retired};
+#[cfg(unix)]
+pub use support::pipes::die_by_broken_pipes;
 pub use support::placement::{Placement, backend};
 pub use support::random::{Random, rounds, seed};
 pub use support::watchdog::{check, limit, watched};

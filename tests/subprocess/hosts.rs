@@ -117,6 +117,15 @@ fn stays(from: Reader<u64>, said: Writer<(u32, u32)>) {
     let _ = from.read();
 }
 
+/// Ends by `SIGPIPE`, as a program of C does. Returns why its host could not be had.
+#[multiprocess]
+fn dies_by_broken_pipes() -> String {
+    csp_tests::die_by_broken_pipes();
+    let greets = "exec <&-; echo; echo 'csp: a host process greets its starter, protocol 1'";
+    let failure = try_parallel!(numbers().at(&Hosts::command(["sh", "-c", greets]))).unwrap_err();
+    failure.message().to_owned()
+}
+
 #[process]
 fn plain() {}
 
@@ -269,6 +278,11 @@ tests! {
         let shell = "echo Welcome; echo and more >&2; exec \"$@\"";
         let (told,) = parallel!(numbers().at(&Hosts::command(["sh", "-c", shell, "sh"])));
         assert_ne!(told.0, here());
+    }
+
+    fn a_command_that_closes_its_input_ends_no_program() {
+        let (message,) = parallel!(dies_by_broken_pipes());
+        assert!(message.contains("it heard nothing (Broken pipe"), "{message}");
     }
 
     fn another_executable_is_refused() {

@@ -24,6 +24,8 @@ mod nesting;
 mod promised;
 mod results;
 mod signals;
+#[cfg(feature = "hosts")]
+mod ssh;
 mod stopped;
 mod two_homes;
 mod values;

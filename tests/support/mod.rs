@@ -7,6 +7,7 @@ pub(crate) mod ledger;
 pub(crate) mod memory;
 pub(crate) mod notes;
 pub(crate) mod outcome;
+pub(crate) mod pipes;
 pub(crate) mod placement;
 pub(crate) mod random;
 pub(crate) mod watchdog;

@@ -61,6 +61,7 @@
 //! | `CSP_STACKS=1` | for each kind of coroutine, how much of its stack it has used, whenever that is more than before: for choosing `stack = "…"` (engine `slab`) |
 //! | `CSP_DUMP` | the form in which a signal prints the network: `text`, `dot`, `mermaid` or `json`, with [`#[csp::main(dump_on_signal)]`](crate::main) |
 //! | `CSP_LEAKS=off` | `main` does not report the processes and channels that it leaves behind |
+//! | `CSP_PROGRESS=off` | standard error does not show how far hosts are that take long to start |
 //! | `CSP_TEST_LIMIT` | how long a [`#[csp::test]`](crate::test) may take, in seconds |
 
 mod busy;

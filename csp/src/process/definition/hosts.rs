@@ -56,14 +56,23 @@ pub(crate) struct HostCommand {
     /// No other host has it, so the backend knows hosts by it.
     pub(crate) number: u64,
     pub(crate) name: String,
-    pub(crate) command: Vec<OsString>,
+    pub(crate) way: HostWay,
     pub(crate) environment: Vec<(OsString, OsString)>,
     slots: usize,
 }
 
+/// The way to a host: a command, which is a program and its first arguments.
+#[derive(Clone, Debug)]
+pub(crate) enum HostWay {
+    /// The command runs the words that are appended. The executable is at the same path there.
+    Command(Vec<OsString>),
+    /// The command is that of `ssh`. The executable is copied.
+    Ssh { ssh: Vec<OsString>, host: String },
+}
+
 impl HostCommand {
-    fn new(name: String, command: Vec<OsString>) -> Self {
-        Self { number: number(), name, command, environment: Vec::new(), slots: 1 }
+    fn new(name: String, way: HostWay) -> Self {
+        Self { number: number(), name, way, environment: Vec::new(), slots: 1 }
     }
 }
 
@@ -106,11 +115,68 @@ impl Hosts {
     /// # Panics
     /// Panics if there is no program.
     pub fn command<S: AsRef<OsStr>>(command: impl IntoIterator<Item = S>) -> Self {
-        let command: Vec<OsString> =
-            command.into_iter().map(|word| word.as_ref().to_owned()).collect();
-        let program = command.first().expect("a command has a program");
-        let name = program.to_string_lossy().into_owned();
-        Self::new(vec![HostCommand::new(name, command)], false)
+        let command = words(command);
+        let name = command[0].to_string_lossy().into_owned();
+        Self::new(vec![HostCommand::new(name, HostWay::Command(command))], false)
+    }
+
+    /// Returns hosts that `ssh` reaches, as `ssh node1` does: your configuration says how. It must need no password.
+    ///
+    /// The executable is copied to `~/.cache/csp` there, at the first need, and checked by its SHA-256 before each start. So nothing has to be
+    /// installed, but each host must have the same kind of processor, and the libraries that the executable is linked to. The last four
+    /// executables are kept. The folder must be the user's own, with mode 0700, and no link.
+    ///
+    /// The command is `ssh -T -a -x -o BatchMode=yes -o ClearAllForwardings=yes -o RemoteCommand=none -- HOST` and a line for the shell. A
+    /// host that begins with `-` can't be had.
+    ///
+    /// If hosts take more than two seconds to start, standard error shows how far they are. `CSP_PROGRESS=off` in the environment silences that.
+    ///
+    /// ```no_run
+    /// use csp::{Channel, Hosts, Reader, Writer, multiprocess, parallel};
+    ///
+    /// #[multiprocess]
+    /// fn worker(jobs: Reader<u64>, results: Writer<u64>) -> csp::Result {
+    ///     for job in &jobs {
+    ///         results.write(job * job)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// # fn main() {
+    /// let hosts = Hosts::ssh(["node1", "node2", "me@node3"]).slots(4);
+    /// let (jobs, results) = (Channel::new(), Channel::new());
+    /// let farm = 12 * worker(jobs.reader(), results.writer()).at(&hosts);
+    /// # parallel!(farm);
+    /// # }
+    /// ```
+    pub fn ssh<S: AsRef<str>>(hosts: impl IntoIterator<Item = S>) -> Self {
+        let one = |host: S| {
+            let host = host.as_ref().to_owned();
+            let way = HostWay::Ssh { ssh: vec!["ssh".into()], host: host.clone() };
+            HostCommand::new(host, way)
+        };
+        Self::new(hosts.into_iter().map(one).collect(), false)
+    }
+
+    /// Sets the program that reaches the hosts of [`ssh`](Self::ssh), and its first arguments. The default is `ssh`. Hosts that
+    /// another command reaches stay as they are.
+    ///
+    /// ```
+    /// use csp::Hosts;
+    ///
+    /// let hosts = Hosts::ssh(["node1", "node2"]).ssh_command(["ssh", "-F", "cluster.conf"]);
+    /// # drop(hosts);
+    /// ```
+    ///
+    /// # Panics
+    /// Panics if there is no program.
+    pub fn ssh_command<S: AsRef<OsStr>>(&self, command: impl IntoIterator<Item = S>) -> Self {
+        let command = words(command);
+        self.changed(self.is_blocked, |host| {
+            if let HostWay::Ssh { ssh, .. } = &mut host.way {
+                ssh.clone_from(&command);
+            }
+        })
     }
 
     /// Returns these hosts and others. They get host processes of their own.
@@ -128,7 +194,7 @@ impl Hosts {
         Self::new(hosts.map(|host| HostCommand::clone(host)).collect(), self.is_blocked)
     }
 
-    /// Names the hosts in failures. The default is the program of the command.
+    /// Names the hosts in failures. The default is the program of the command, or the host that `ssh` gets.
     pub fn named(&self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.changed(self.is_blocked, |host| host.name.clone_from(&name))
@@ -186,6 +252,12 @@ impl Hosts {
         let place = self.round.get(turn.checked_rem(self.round.len())?)?;
         self.hosts.get(*place)
     }
+}
+
+fn words<S: AsRef<OsStr>>(command: impl IntoIterator<Item = S>) -> Vec<OsString> {
+    let command: Vec<OsString> = command.into_iter().map(|word| word.as_ref().to_owned()).collect();
+    assert!(!command.is_empty(), "a command has a program");
+    command
 }
 
 /// Returns the hosts of one round, by their places.

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 pub(crate) use self::habit::Habit;
 #[cfg(feature = "hosts")]
-#[cfg_attr(not(target_os = "linux"), allow(unused_imports, reason = "no process runs there"))]
-pub(crate) use self::hosts::HostCommand;
-#[cfg(feature = "hosts")]
 pub use self::hosts::Hosts;
+#[cfg(feature = "hosts")]
+#[cfg_attr(not(target_os = "linux"), allow(unused_imports, reason = "no process runs there"))]
+pub(crate) use self::hosts::{HostCommand, HostWay};
 use crate::wait::park::Retiring;
 
 /// The backend that a process runs on.

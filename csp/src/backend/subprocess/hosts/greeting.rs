@@ -14,74 +14,79 @@ use sha2::{Digest, Sha256};
 const GREETING: &[u8] = b"\ncsp: a host process greets its starter, protocol 1\n";
 /// The most that is skipped ahead of it: what a shell prints at a login, for example.
 const SKIPPED: usize = 64 << 10;
+/// The line by which a host that has no copy of the executable asks for it. `remote.sh` writes it.
+const NEED: &[u8] = b"\ncsp: this host needs the executable, protocol 1\n";
 /// The longest `Hello`.
-const LONGEST: u32 = 16 << 20;
+pub(super) const LONGEST: u32 = 16 << 20;
 
 pub(super) fn greet(mut output: impl Write) -> io::Result<()> {
     output.write_all(GREETING)?;
     output.flush()
 }
 
-/// Waits until the greeting has come. Returns nothing but the reason why it does not, and what has come instead.
-pub(super) fn await_greeting(
-    mut input: impl Read + AsFd,
-    deadline: Instant,
-) -> Result<(), (String, String)> {
-    let mut come = Vec::new();
-    let failed = |reason: String, come: &[u8]| {
-        Err((reason, String::from_utf8_lossy(come).trim().to_owned()))
-    };
-    loop {
-        match is_ready(&input, PollFlags::IN, deadline) {
-            Ok(true) => {}
-            Ok(false) => return failed("it has not greeted in time".to_owned(), &come),
-            Err(error) => return failed(error.to_string(), &come),
-        }
-        let mut bytes = [0; 4096];
-        match input.read(&mut bytes) {
-            Ok(0) => return failed("it ended before it greeted".to_owned(), &come),
-            Ok(count) => come.extend(&bytes[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return failed(error.to_string(), &come),
-        }
-        if let Some(at) = come.windows(GREETING.len()).position(|bytes| bytes == GREETING) {
-            // A host process says nothing more before it has heard `Hello`.
-            return match at + GREETING.len() == come.len() {
-                true => Ok(()),
-                false => failed("something follows its greeting".to_owned(), &come),
-            };
-        }
-        if come.len() > SKIPPED + GREETING.len() {
-            return failed(
-                format!("it wrote more than {SKIPPED} bytes instead of a greeting"),
-                &come,
-            );
-        }
-    }
+/// What a host says by one of these lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Greeted {
+    /// Its host process waits for `Hello`.
+    Begins,
+    /// It waits for the executable.
+    NeedsExecutable,
 }
 
-/// Writes `Hello`. The descriptor does not block from then on.
-pub(super) fn write_hello(output: impl AsFd, hello: &[u8], deadline: Instant) -> io::Result<()> {
-    rustix::io::ioctl_fionbio(&output, true)?;
-    let length = u32::try_from(hello.len()).ok().filter(|length| *length <= LONGEST);
-    let too_long =
-        || io::Error::other("the environment and the arguments of this program are too long");
-    let mut bytes = length.ok_or_else(too_long)?.to_le_bytes().to_vec();
-    bytes.extend(hello);
-    let mut rest = &bytes[..];
-    while !rest.is_empty() {
-        match rustix::io::write(&output, rest) {
-            Ok(count) => rest = &rest[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                if !is_ready(&output, PollFlags::OUT, deadline)? {
-                    return Err(io::ErrorKind::TimedOut.into());
+/// What a command prints ahead of the link.
+#[derive(Default)]
+pub(super) struct Prelude {
+    /// All that is no line of ours: what a shell says at a login, or why it does not go on.
+    skipped: Vec<u8>,
+}
+
+impl Prelude {
+    /// Waits for the next line of ours. Calls `look` now and then.
+    ///
+    /// # Errors
+    /// Returns the reason why it does not come.
+    pub(super) fn hear(
+        &mut self,
+        mut input: impl Read + AsFd,
+        deadline: Instant,
+        look: &mut dyn FnMut(),
+    ) -> Result<Greeted, String> {
+        let begins = self.skipped.len();
+        loop {
+            match is_ready(&input, PollFlags::IN, deadline, look) {
+                Ok(true) => {}
+                Ok(false) => return Err("it has not greeted in time".to_owned()),
+                Err(error) => return Err(error.to_string()),
+            }
+            let mut bytes = [0; 4096];
+            match input.read(&mut bytes) {
+                Ok(0) => return Err("it ended before it greeted".to_owned()),
+                Ok(count) => self.skipped.extend(&bytes[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.to_string()),
+            }
+            for (line, greeted) in [(GREETING, Greeted::Begins), (NEED, Greeted::NeedsExecutable)] {
+                let come = &self.skipped[begins..];
+                if let Some(at) = come.windows(line.len()).position(|bytes| bytes == line) {
+                    // It says nothing more before it has got what it waits for.
+                    let is_last = at + line.len() == come.len();
+                    self.skipped.truncate(begins + at);
+                    return match is_last {
+                        true => Ok(greeted),
+                        false => Err("something follows its greeting".to_owned()),
+                    };
                 }
             }
-            Err(error) => return Err(error.into()),
+            if self.skipped.len() > SKIPPED + GREETING.len() {
+                return Err(format!("it wrote more than {SKIPPED} bytes instead of a greeting"));
+            }
         }
     }
-    Ok(())
+
+    /// Returns what was skipped.
+    pub(super) fn words(&self) -> String {
+        String::from_utf8_lossy(&self.skipped).trim().to_owned()
+    }
 }
 
 pub(super) fn read_hello(mut input: impl Read) -> io::Result<Vec<u8>> {
@@ -99,14 +104,20 @@ pub(super) fn read_hello(mut input: impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Waits until the descriptor is ready. Returns false if the time is over before.
-fn is_ready(descriptor: impl AsFd, flags: PollFlags, deadline: Instant) -> io::Result<bool> {
+/// Waits until the descriptor is ready, and calls `look` each second. Returns false if the time is over before.
+pub(super) fn is_ready(
+    descriptor: impl AsFd,
+    flags: PollFlags,
+    deadline: Instant,
+    look: &mut dyn FnMut(),
+) -> io::Result<bool> {
     loop {
+        look();
         let left = deadline.saturating_duration_since(Instant::now());
         if left == Duration::ZERO {
             return Ok(false);
         }
-        let left = Timespec::try_from(left).ok();
+        let left = Timespec::try_from(left.min(Duration::from_secs(1))).ok();
         match poll(&mut [PollFd::new(&descriptor, flags)], left.as_ref()) {
             Ok(0) | Err(Errno::INTR) => {}
             Ok(_) => return Ok(true),
@@ -144,21 +155,27 @@ mod tests {
         Instant::now() + Duration::from_secs(60)
     }
 
-    fn greeted_after(before: &[u8]) -> Result<(), (String, String)> {
+    fn hear(input: impl Read + AsFd, deadline: Instant) -> Result<Greeted, (String, String)> {
+        let mut prelude = Prelude::default();
+        let heard = prelude.hear(input, deadline, &mut || {});
+        heard.map_err(|reason| (reason, prelude.words()))
+    }
+
+    fn greeted_after(before: &[u8]) -> Result<Greeted, (String, String)> {
         let (input, mut output) = pipe().expect("a pipe");
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let _ = output.write_all(before);
                 let _ = greet(&mut output);
             });
-            await_greeting(input, soon())
+            hear(input, soon())
         })
     }
 
     #[test]
     fn what_is_printed_ahead_of_the_greeting_is_skipped() {
         for before in [&b""[..], b"Welcome!\n", b"\ncsp: a host\n\xff\0", &[b'x'; SKIPPED - 1]] {
-            assert_eq!(greeted_after(before), Ok(()));
+            assert_eq!(greeted_after(before), Ok(Greeted::Begins));
         }
     }
 
@@ -169,32 +186,28 @@ mod tests {
         let (input, mut output) = pipe().expect("a pipe");
         output.write_all(b"Permission denied\n").expect("room");
         drop(output);
-        let (reason, come) = await_greeting(input, soon()).unwrap_err();
+        let (reason, come) = hear(input, soon()).unwrap_err();
         assert_eq!((&*reason, &*come), ("it ended before it greeted", "Permission denied"));
+    }
+
+    #[test]
+    fn what_is_printed_ahead_of_a_request_is_kept_as_well() {
+        let (input, mut output) = pipe().expect("a pipe");
+        let mut prelude = Prelude::default();
+        output.write_all(&[b"Welcome", NEED].concat()).expect("room");
+        let heard = prelude.hear(&input, soon(), &mut || {});
+        assert_eq!(heard, Ok(Greeted::NeedsExecutable));
+        output.write_all(b" and no room").expect("room");
+        drop(output);
+        assert!(prelude.hear(&input, soon(), &mut || {}).is_err());
+        assert_eq!(prelude.words(), "Welcome and no room");
     }
 
     #[test]
     fn a_greeting_that_does_not_come_is_not_waited_for_for_ever() {
         let (input, _output) = pipe().expect("a pipe");
         let deadline = Instant::now() + Duration::from_millis(1);
-        let (reason, _) = await_greeting(input, deadline).unwrap_err();
+        let (reason, _) = hear(input, deadline).unwrap_err();
         assert_eq!(reason, "it has not greeted in time");
-    }
-
-    #[test]
-    fn hello_comes_whole_or_not_at_all() {
-        let hello = vec![7; 300_000];
-        let (input, output) = pipe().expect("a pipe");
-        std::thread::scope(|scope| {
-            let read = scope.spawn(|| read_hello(&input));
-            write_hello(&output, &hello, soon()).expect("a reader");
-            assert_eq!(read.join().expect("no panic").expect("whole"), hello);
-        });
-        for cut in [&[][..], &[1, 0], &[9, 0, 0, 0, 1, 2], &[255; 9]] {
-            assert!(read_hello(cut).is_err());
-        }
-        let (_input, output) = pipe().expect("a pipe");
-        let deadline = Instant::now() + Duration::from_millis(1);
-        assert!(write_hello(&output, &hello, deadline).is_err(), "nobody reads");
     }
 }

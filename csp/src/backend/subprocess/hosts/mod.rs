@@ -12,8 +12,11 @@
 
 mod greeting;
 mod process;
+mod progress;
 mod running;
+mod sending;
 mod there;
+mod way;
 mod words;
 
 use std::sync::Arc;

@@ -6,23 +6,22 @@
 use std::collections::HashMap;
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::greeting;
+use super::greeting::{self, Greeted, Prelude};
+use super::progress::HostStart;
+use super::sending::{write_file, write_hello};
+use super::way;
 use super::words::{
     Awake, CarriedBytes, FromHost, Hello, SystemText, ToHost, WorkerEnd, read, say,
 };
 use crate::backend::subprocess::boot::reaper::{self, Exit, Killer, Mourner};
-use crate::backend::subprocess::boot::{HOST, VARIABLE, child};
+use crate::backend::subprocess::boot::{VARIABLE, child};
 use crate::backend::subprocess::node::control::streams::StreamInvitation;
 use crate::backend::subprocess::node::{self, Heard};
 use crate::backend::subprocess::protocol::{Departure, NodeId};
@@ -223,35 +222,6 @@ impl Drop for Launcher {
     }
 }
 
-/// Returns the path of this executable, or a path that leads to the very file if it is gone.
-fn path() -> PathBuf {
-    let very = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
-    let is_same = |path: &PathBuf| {
-        let (one, other) = (fs::metadata(path).ok()?, fs::metadata(&very).ok()?);
-        Some((one.dev(), one.ino()) == (other.dev(), other.ino()))
-    };
-    match env::current_exe() {
-        Ok(path) if is_same(&path) == Some(true) => path,
-        _ => very,
-    }
-}
-
-fn command(host: &HostCommand) -> Command {
-    let mut command = Command::new(&host.command[0]);
-    command
-        .args(&host.command[1..])
-        .arg("env")
-        .arg(format!("{VARIABLE}={HOST}"))
-        .arg(path())
-        .env_remove(VARIABLE)
-        // A terminal's signals are for this program.
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
 /// Returns whether a variable of this program is one of a host's processes, too.
 fn travels(name: &OsString) -> bool {
     let name = name.as_encoded_bytes();
@@ -280,10 +250,10 @@ fn hello(host: &HostCommand, invitation: StreamInvitation) -> io::Result<Hello> 
 fn begin(host: &HostCommand) -> Result<Arc<RunningHost>, String> {
     let failed = |reason: String| format!("the host `{}` could not be had: {reason}", host.name);
     let system = |error: io::Error| failed(error.to_string());
-    let program = host.command[0].to_string_lossy();
+    let (start, program) = (HostStart::begin(&host.name), way::program(host));
     // The command.
-    let deadline = Instant::now() + START;
-    let mut child = command(host)
+    let mut child = way::command(host)
+        .map_err(failed)?
         .spawn()
         .map_err(|error| failed(format!("`{program}` could not be run ({error})")))?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -293,20 +263,34 @@ fn begin(host: &HostCommand) -> Result<Arc<RunningHost>, String> {
     let (Some(stdin), Some(mut stdout)) = (stdin, stdout) else {
         return Err(failed("it has no standard input or output".to_owned()));
     };
-    // The greetings.
-    if let Err((reason, come)) = greeting::await_greeting(&mut stdout, deadline) {
-        let exit = launcher.end();
+    // The greetings, and the executable if it is not there.
+    let mut prelude = Prelude::default();
+    let ended = |reason: String, prelude: &Prelude| {
+        let (exit, come) = (launcher.end(), prelude.words());
         let come = if come.is_empty() { come } else { format!("; it wrote: {}", tail(&come)) };
-        return Err(failed(format!("{reason}{come}; `{program}` has ended: {exit}")));
+        failed(format!("{reason}{come}; `{program}` has ended: {exit}"))
+    };
+    let mut has_copied = false;
+    loop {
+        let heard = prelude.hear(&mut stdout, Instant::now() + START, &mut || start.look());
+        match heard.map_err(|reason| ended(reason, &prelude))? {
+            Greeted::Begins => break,
+            Greeted::NeedsExecutable if !has_copied => {
+                has_copied = true;
+                copy(&stdin, &start)
+                    .map_err(|error| ended(format!("it took no copy ({error})"), &prelude))?;
+            }
+            Greeted::NeedsExecutable => {
+                return Err(ended("it asks for a second copy".to_owned(), &prelude));
+            }
+        }
     }
     let invitation = StreamInvitation::draw();
     let id = invitation.id();
     let hello = hello(host, invitation).map_err(system)?;
     let bytes = codec::pack(&hello, Vec::new()).map_err(|error| failed(error.to_string()))?;
-    if let Err(error) = greeting::write_hello(&stdin, &bytes, deadline) {
-        let exit = launcher.end();
-        return Err(failed(format!("it heard nothing ({error}); `{program}` has ended: {exit}")));
-    }
+    write_hello(&stdin, &bytes, Instant::now() + START)
+        .map_err(|error| ended(format!("it heard nothing ({error})"), &prelude))?;
     // The link. It counts as awake until its thread has taken the news.
     let (tell, news) = mpsc::channel();
     let tell_word = tell.clone();
@@ -334,13 +318,23 @@ fn begin(host: &HostCommand) -> Result<Arc<RunningHost>, String> {
     watched.begin(Arc::clone(&ender)).map_err(system)?;
     // It is lost at last if it says nothing.
     match is_ready.recv_timeout(START) {
-        Ok(Ok(())) => Ok(running),
+        Ok(Ok(())) => {
+            start.has_started();
+            Ok(running)
+        }
         Ok(Err(reason)) => Err(reason),
         Err(_) => {
             ender.end();
             Err(failed("its host process does not begin".to_owned()))
         }
     }
+}
+
+/// Sends the very file of this executable.
+fn copy(to: impl AsFd, start: &HostStart) -> io::Result<()> {
+    let file = File::open("/proc/self/exe")?;
+    let size = file.metadata()?.len();
+    write_file(to, file, START, |written| start.copied(written, size))
 }
 
 /// Returns the end of a text.
@@ -414,7 +408,7 @@ impl WatchedHost {
     fn bury(&self, loss: String) {
         let Self { host, running, launcher, ready, .. } = self;
         let exit = launcher.end();
-        let program = host.command[0].to_string_lossy();
+        let program = way::program(host);
         let reason = format!("{loss}; `{program}` has ended: {exit}");
         let process = format!("host `{}`", host.name);
         node::control::streams::forget_control(running.id);

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Runs processes on hosts that a real `ssh` and `sshd` reach. Each connection has an `sshd` of its own, with its own keys, and no port.
+source "$(dirname "$0")/common.sh"
+
+[[ $(uname -s) == Linux ]] || skip "processes on hosts exist on Linux only"
+command -v ssh ssh-keygen /usr/sbin/sshd >/dev/null || need openssh-server openssh-client
+export CSP_NEEDS_SSHD=1
+limit 15m
+# A plain `cargo test` has built this program.
+run cargo test --test subprocess -- ssh::
