@@ -151,7 +151,7 @@ pub use network::set::{Members, Parallel, Sequence};
 pub use network::spawn::{Spawn, Spawned, spawn};
 pub use network::{Component, Current, Output, current, init, shutdown, shutdown_async};
 #[cfg(feature = "hosts")]
-pub use process::definition::Hosts;
+pub use process::definition::{Hosts, HostsError};
 pub use process::{AnyProcess, Backend, Erased, Failure, ParseBackendError, Process, Replicated};
 pub use report::Network;
 pub use report::termination::{Cause, Poison, Result, Termination, WriteError};

@@ -19,6 +19,8 @@ mod hosts;
 mod killed;
 mod late;
 mod leftovers;
+#[cfg(feature = "hosts")]
+mod listed;
 mod names;
 mod nesting;
 mod promised;

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::listed::{self, HostsError, ListedHosts};
+
 /// Hosts on which processes run: other machines, containers, or this machine once more.
 ///
 /// A process is placed there by [`Process::at`](crate::Process::at). On each host the same executable is started once, at the first need: the *host
@@ -156,6 +158,44 @@ impl Hosts {
             HostCommand::new(host, way)
         };
         Self::new(hosts.into_iter().map(one).collect(), false)
+    }
+
+    /// Returns the hosts that the environment lists. The first of these variables that is there counts:
+    ///
+    /// | variable | |
+    /// |---|---|
+    /// | `CSP_HOSTS` | hosts that `ssh` reaches, with blanks or commas between them. `node1 me@node2*4` gives `node2` four [`slots`](Self::slots). |
+    /// | `SLURM_JOB_NODELIST` | the hosts of a job of SLURM, each with as many slots as `SLURM_TASKS_PER_NODE` says. `srun -N1 -n1 -w HOST` reaches them. |
+    /// | `PBS_NODEFILE` | the hosts of a job of PBS, which `ssh` reaches. A host has as many slots as the file has lines of it. |
+    ///
+    /// The executable is copied where `ssh` is used. In a job of SLURM it must be at the same path on each host, as in a shared folder.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), csp::HostsError> {
+    /// let hosts = csp::Hosts::from_env()?;
+    /// println!("{hosts}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error that names the variable if it lists no hosts, or if no variable is there.
+    pub fn from_env() -> Result<Self, HostsError> {
+        let listed =
+            listed::hosts(|name| std::env::var_os(name), |path| std::fs::read_to_string(path))?;
+        let (hosts, is_srun) = match listed {
+            ListedHosts::Ssh(hosts) => (hosts, false),
+            ListedHosts::Srun(hosts) => (hosts, true),
+        };
+        let one = |(host, slots): (String, usize)| {
+            let srun = ["srun", "-N1", "-n1", "-w"].map(OsString::from);
+            let way = match is_srun {
+                true => HostWay::Command(srun.into_iter().chain([OsString::from(&host)]).collect()),
+                false => HostWay::Ssh { ssh: vec!["ssh".into()], host: host.clone() },
+            };
+            HostCommand { slots, ..HostCommand::new(host, way) }
+        };
+        Ok(Self::new(hosts.into_iter().map(one).collect(), false))
     }
 
     /// Sets the program that reaches the hosts of [`ssh`](Self::ssh), and its first arguments. The default is `ssh`. Hosts that

@@ -7,6 +7,8 @@ mod habit;
 mod habit;
 #[cfg(feature = "hosts")]
 mod hosts;
+#[cfg(feature = "hosts")]
+mod listed;
 
 use std::error::Error;
 use std::fmt;
@@ -19,6 +21,8 @@ pub use self::hosts::Hosts;
 #[cfg(feature = "hosts")]
 #[cfg_attr(not(target_os = "linux"), allow(unused_imports, reason = "no process runs there"))]
 pub(crate) use self::hosts::{HostCommand, HostWay};
+#[cfg(feature = "hosts")]
+pub use self::listed::HostsError;
 use crate::wait::park::Retiring;
 
 /// The backend that a process runs on.

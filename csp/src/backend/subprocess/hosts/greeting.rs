@@ -24,7 +24,7 @@ pub(super) fn greet(mut output: impl Write) -> io::Result<()> {
     output.flush()
 }
 
-/// What a host says by one of these lines.
+/// The meaning of a line of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Greeted {
     /// Its host process waits for `Hello`.
@@ -33,7 +33,7 @@ pub(super) enum Greeted {
     NeedsExecutable,
 }
 
-/// What a command prints ahead of the link.
+/// The output of a command ahead of the link.
 #[derive(Default)]
 pub(super) struct Prelude {
     /// All that is no line of ours: what a shell says at a login, or why it does not go on.

@@ -1,4 +1,4 @@
-//! What this program says on standard error while hosts start, once that has taken some time.
+//! Lines on standard error that show how far hosts are, once their start has taken some time.
 //!
 //! Invariant: nothing is said in the first [`QUIET`], nor of a host that has started by then.
 

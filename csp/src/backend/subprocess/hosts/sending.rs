@@ -1,4 +1,4 @@
-//! What a starter writes to a command ahead of the link: `Hello`, and the executable.
+//! The bytes that a starter writes to a command ahead of the link: `Hello`, and the executable.
 //!
 //! Invariant: a command that closes its input is an error, also if `SIGPIPE` would end this program.
 #![allow(unsafe_code)]

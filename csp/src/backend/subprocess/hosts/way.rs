@@ -11,7 +11,7 @@ use super::greeting;
 use crate::backend::subprocess::boot::{HOST, VARIABLE};
 use crate::process::definition::{HostCommand, HostWay};
 
-/// What a host runs that `ssh` reaches.
+/// The script for hosts that `ssh` reaches.
 const REMOTE: &str = include_str!("remote.sh");
 
 /// The options of `ssh`: no terminal, no questions, no agent, nothing forwarded. All else is up to the user's configuration.
