@@ -1,6 +1,7 @@
 //! Operations that are awaited at channels which other OS processes have ends of.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -136,14 +137,17 @@ fn insist<F: Future>(mut future: Pin<&mut F>) -> F::Output {
 
 /// Shares a channel with an OS process that lives until the sender of `go` is dropped.
 fn shared() -> (Channel2, Writer<()>, csp::Spawned<()>) {
-    let (go, channel) = (Channel::new(), Channel::new());
+    let (runs, go, channel) = (Channel::new(), Channel::new(), Channel::new());
     let both = || (channel.reader(), channel.writer());
-    let holder = spawn(holds(go.reader(), both()));
+    let holder = spawn(holds(runs.writer(), go.reader(), both()));
+    // From now on the channel is shared.
+    runs.reader().read().expect("it runs");
     (both(), go.writer(), holder)
 }
 
 #[multiprocess]
-fn holds(go: Reader<()>, _ends: Channel2) {
+fn holds(runs: Writer<()>, go: Reader<()>, _ends: Channel2) {
+    runs.write(()).expect("a reader");
     let _ = go.read();
 }
 
@@ -398,6 +402,27 @@ tests! {
         }
         drop(go);
         holder.join();
+    }
+
+    fn dropped_reads_give_their_values_back_in_order() {
+        for forwards in [true, false] {
+            let ((reader, writer), go, holder) = shared();
+            let mut reads: VecDeque<_> = (0..3).map(|_| Box::pin(reader.read_async())).collect();
+            assert!(reads.iter_mut().all(|read| once(read.as_mut(), Waker::noop()).is_none()));
+            for number in 0..3 {
+                assert!(insist(pin!(writer.write_async(number))).is_ok());
+            }
+            let mut write = pin!(writer.write_async(3));
+            assert!(once(write.as_mut(), Waker::noop()).is_none());
+            while let Some(read) = if forwards { reads.pop_front() } else { reads.pop_back() } {
+                drop(read);
+            }
+            for number in 0..4 {
+                assert_eq!(insist(pin!(reader.read_async())), Ok(number), "forwards: {forwards}");
+            }
+            drop(go);
+            holder.join();
+        }
     }
 
     /// Some of the dropped reads have been given a value by then, and some have not.

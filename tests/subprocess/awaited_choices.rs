@@ -10,6 +10,7 @@ use csp::{
     Alternation, Backend, Cause, Channel, Poison, Reader, Termination, Writer, alt, multiprocess,
     parallel, pri_alt, process, spawn,
 };
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
 use crate::{adds, counts, tests};
 
@@ -549,5 +550,81 @@ tests! {
         drop(read);
         drop((reader, writer, channel));
         assert_eq!(child.join(), 4);
+    }
+
+    fn values_that_were_handed_over_leave_ahead_of_the_others() {
+        let (runs, go, channel) = (Channel::new(), Channel::new(), Channel::buffered(2));
+        let (reader, writer) = (channel.reader(), channel.writer());
+        let mut reads = [Box::pin(reader.read_async()), Box::pin(reader.read_async())];
+        assert!(reads.iter_mut().all(|read| once(read.as_mut()).is_none()));
+        (1..=4).for_each(|number| writer.write(number).expect("room"));
+        let child = spawn(collects(runs.writer(), go.reader(), channel.reader()));
+        runs.reader().read().expect("it runs");
+        for read in reads {
+            drop(read);
+        }
+        drop((reader, writer, channel, go));
+        assert_eq!(child.join(), [1, 2, 3, 4]);
+    }
+
+    /// Its writer has gone, so the reader is told.
+    fn a_value_that_was_handed_over_and_cannot_leave_is_told_of() {
+        let (runs, go, channel) = (Channel::new(), Channel::new(), Channel::buffered(1));
+        let (reader, writer) = (channel.reader(), channel.writer());
+        let mut read = Box::pin(reader.read_async());
+        assert!(once(read.as_mut()).is_none());
+        for number in [7, 8] {
+            assert!(writer.write(Picky(number)).is_ok());
+        }
+        let child = spawn(collects_picky(runs.writer(), go.reader(), channel.reader()));
+        runs.reader().read().expect("it runs");
+        drop(read);
+        drop((reader, writer, channel, go));
+        let [Err(told), Ok(8)] = &child.join()[..] else { panic!("lost") };
+        assert!(told.contains("seven stays"), "{told}");
+    }
+}
+
+/// Returns all that comes, from the moment on at which it is told to.
+#[multiprocess]
+fn collects(runs: Writer<()>, go: Reader<()>, input: Reader<u32>) -> Vec<u32> {
+    runs.write(()).expect("a reader");
+    let _ = go.read();
+    input.iter().collect()
+}
+
+/// A number. Seven can't leave its OS process.
+struct Picky(u32);
+
+impl Serialize for Picky {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            7 => Err(ser::Error::custom("seven stays")),
+            number => number.serialize(to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Picky {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        u32::deserialize(from).map(Picky)
+    }
+}
+
+#[multiprocess]
+fn collects_picky(
+    runs: Writer<()>,
+    go: Reader<()>,
+    input: Reader<Picky>,
+) -> Vec<Result<u32, String>> {
+    runs.write(()).expect("a reader");
+    let _ = go.read();
+    let mut all = Vec::new();
+    loop {
+        match input.read() {
+            Ok(Picky(number)) => all.push(Ok(number)),
+            Err(Termination::Retired) => return all,
+            Err(broken) => all.push(Err(format!("{broken:#}"))),
+        }
     }
 }

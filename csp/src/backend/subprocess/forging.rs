@@ -32,7 +32,7 @@ fn messages(me: NodeId) -> Vec<(Wired, Fate)> {
     let channel = u64::MAX - 1;
     let here = |home| ChannelId { home, index: channel };
     let transit = TransitId { origin: me, seq: 1 << 40, key: 5 };
-    let parcel = || Parcel { body: Bytes::copy(b"\0value"), tokens: Vec::new() };
+    let parcel = || Parcel::new(Bytes::copy(b"\0value"), Vec::new());
     let (op, guard, direction) = (1 << 50, 0, Direction::Read);
     let token = Token { channel: here(me), direction, transit };
     let post = |offer| Message::Post { op, multi: false, guards: Few::one((0, offer)) };

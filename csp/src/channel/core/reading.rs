@@ -324,9 +324,9 @@ impl<T> Core<T> {
         let mut state = self.state.lock();
         state.held -= usize::from(room && self.capacity > 0);
         if state.away.is_some() {
-            // The channel has left meanwhile, and its home is here. A value that cannot be packed has no reader elsewhere.
+            // The channel has left meanwhile, and its home is here.
             let far = self.reach(state);
-            let _ = value.look(|value| far.preload(value));
+            value.look(|value| far.put_back(value));
             drop_quietly(value.take());
             return;
         }

@@ -34,6 +34,9 @@ pub(crate) use self::possible::{Kept, Possible};
 /// A parcel that promises a value begins with this.
 pub(crate) const PROMISE: u8 = 1;
 
+/// A parcel of a value that could not be packed, and that no writer waits for, begins with this. The reason follows.
+pub(crate) const BROKEN: u8 = 3;
+
 /// The state of a channel that is away.
 pub(crate) struct Away<T>(Kept<Inside<T>>);
 
@@ -54,6 +57,8 @@ pub(crate) struct Far<T> {
     codec: Codec<T>,
     /// The channel from which the promise was read, if this one is for a promised value.
     promised_by: Option<ChannelId>,
+    /// The turn of that promise.
+    turn: u64,
     possible: Possible,
 }
 
@@ -165,7 +170,12 @@ pub(crate) fn broken(context: &Context, reason: String) -> Termination {
 
 impl<T> Far<T> {
     pub(crate) fn new(node: &'static dyn Remote, channel: ChannelId, codec: Codec<T>) -> Self {
-        Self { node, channel, codec, promised_by: None, possible: codec.possible }
+        Self { node, channel, codec, promised_by: None, turn: 0, possible: codec.possible }
+    }
+
+    /// Makes it the way to the channel of a promise that was given in this turn.
+    pub(crate) fn in_turn(self, turn: u64) -> Self {
+        Self { turn, ..self }
     }
 
     /// Makes it the way to a channel for one value, which was promised to a reader of the channel `from`.
@@ -174,7 +184,8 @@ impl<T> Far<T> {
     }
 
     pub(crate) fn taken_promise(&self) -> Option<TakenPromise> {
-        self.promised_by.map(|from| TakenPromise { from, late: self.channel })
+        let (late, turn) = (self.channel, self.turn);
+        self.promised_by.map(|from| TakenPromise { from, late, turn })
     }
 
     /// Gives the promise back to the channel from which it was read.
@@ -214,6 +225,16 @@ impl<T> Far<T> {
         let parcel = self.encode(value)?;
         self.node.preload(self.channel, parcel);
         Ok(())
+    }
+
+    /// Gives back a value that a reader was given before the channel was away, and has not taken. The next reader gets it. If the value
+    /// can't be packed, that reader is told so.
+    pub(crate) fn put_back(&self, value: &T) {
+        let parcel = self.encode(value).unwrap_or_else(|reason| {
+            let body = [&[BROKEN], reason.as_bytes()].concat();
+            Parcel::new(Bytes::from(body), Vec::new())
+        });
+        self.node.put_back(self.channel, parcel);
     }
 
     /// Returns the value that the operation `op` has read.
@@ -316,7 +337,7 @@ impl<T> Far<T> {
     pub(crate) fn post_promise(&self, late: &Self) -> Post {
         self.node.promises(late.channel);
         let token = self.node.depart(late.channel, Direction::Read, self.channel.home);
-        let parcel = Parcel { body: Bytes::copy(&[PROMISE]), tokens: vec![token] };
+        let parcel = Parcel::new(Bytes::copy(&[PROMISE]), vec![token]);
         self.post(Offer::Write { channel: self.channel, parcel })
     }
 

@@ -56,6 +56,16 @@ pub(crate) struct Token {
 pub(crate) struct Parcel<V> {
     pub(crate) body: V,
     pub(crate) tokens: Vec<Token>,
+    /// The place of the value in the order in which its channel gives values to readers. It is 0 before the value is given. A value
+    /// that comes back keeps it.
+    pub(crate) turn: u64,
+}
+
+impl<V> Parcel<V> {
+    /// Makes the parcel of a value that no reader has been given.
+    pub(crate) fn new(body: V, tokens: Vec<Token>) -> Self {
+        Self { body, tokens, turn: 0 }
+    }
 }
 
 /// A promise that was read, and whose value has not come yet.
@@ -65,6 +75,8 @@ pub(crate) struct TakenPromise {
     pub(crate) from: ChannelId,
     /// The channel by which the value will come.
     pub(crate) late: ChannelId,
+    /// The turn of the promise, which its value takes over.
+    pub(crate) turn: u64,
 }
 
 /// One guard of an operation.

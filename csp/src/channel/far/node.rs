@@ -23,6 +23,10 @@ pub(crate) trait Remote: Sync {
     /// Adds a value that the channel held before it was shared.
     fn preload(&'static self, channel: ChannelId, parcel: Parcel<Bytes>);
 
+    /// Gives back a value that a reader was given before the channel was shared, and has not taken. The home of the channel is here.
+    /// Of several such values, the first that is given back comes first.
+    fn put_back(&'static self, channel: ChannelId, parcel: Parcel<Bytes>);
+
     fn add_end(&'static self, channel: ChannelId, direction: Direction);
 
     fn drop_end(&'static self, channel: ChannelId, direction: Direction);
@@ -134,6 +138,7 @@ pub(crate) struct Received {
     pub(crate) node: &'static dyn Remote,
     pub(crate) body: Bytes,
     pub(crate) tokens: Vec<Token>,
+    pub(crate) turn: u64,
 }
 
 impl Drop for Received {

@@ -537,7 +537,7 @@ mod tests {
             Token { channel: ChannelId { home, index: 0 }, direction: Direction::Read, transit }
         };
         let value = |length, tokens| {
-            let parcel = Parcel { body: Bytes::from(vec![0; length]), tokens };
+            let parcel = Parcel::new(Bytes::from(vec![0; length]), tokens);
             Message::Back { channel: 0, parcel }
         };
         let inner = &mut *here.lock();

@@ -399,6 +399,7 @@ impl Node {
             node: self,
             body: parcel.body,
             tokens: parcel.tokens,
+            turn: parcel.turn,
         };
         // No process waits: the operation may stand for memory that is kept.
         let seq = event.op.seq;

@@ -583,7 +583,7 @@ mod tests {
     /// A loss tells of values. Most messages have none.
     #[test]
     fn only_values_are_counted() {
-        let parcel = || Parcel { body: Bytes::copy(&[1]), tokens: Vec::new() };
+        let parcel = || Parcel::new(Bytes::copy(&[1]), Vec::new());
         let bytes = |message: Wired| {
             let mut head = Vec::new();
             let tail = wire::encode(message, &mut head);

@@ -61,6 +61,10 @@ impl Remote for Node {
         self.with(|machine, out| machine.preload(channel, parcel, out));
     }
 
+    fn put_back(&'static self, channel: ChannelId, parcel: Parcel<Bytes>) {
+        self.with(|machine, out| machine.put_back(channel, parcel, out));
+    }
+
     fn add_end(&'static self, channel: ChannelId, direction: Direction) {
         self.with(|machine, _| machine.add_end(channel, direction));
     }
@@ -216,7 +220,8 @@ impl Remote for Node {
 
     fn return_value(&'static self, channel: ChannelId, mut value: Received) {
         let (body, tokens) = (value.body.clone(), std::mem::take(&mut value.tokens));
-        self.with(|machine, out| machine.return_value(channel, Parcel { body, tokens }, out));
+        let parcel = Parcel { body, tokens, turn: value.turn };
+        self.with(|machine, out| machine.return_value(channel, parcel, out));
     }
 
     fn dismiss(

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::counts::Counts;
-use super::pairs::Pair;
+use super::pairs::{BEFORE, Pair};
 use super::rights::dead::Dead;
 use super::rights::waiting::Waiting;
 use super::table::Table;
@@ -45,8 +45,11 @@ pub(super) struct HomeChannel<V, P> {
     pub(super) capacity: usize,
     /// Buffered values, and values that a dead reader had not taken.
     pub(super) stored: VecDeque<Parcel<V>>,
-    /// The number of values in front that were given to readers that had not taken them.
+    /// The number of values in front that were given to readers that had not taken them. They stand in the
+    /// order in which they were given.
     pub(super) back: usize,
+    /// The turn of the value that was given last.
+    pub(super) turn: u64,
     /// The stored value that is on offer to an operation that has not answered. The others wait, to
     /// keep their order.
     pub(super) on_offer: Option<usize>,
@@ -149,6 +152,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
             capacity,
             stored: VecDeque::new(),
             back: 0,
+            turn: BEFORE,
             on_offer: None,
             promised: 0,
             late: false,

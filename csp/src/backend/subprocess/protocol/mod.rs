@@ -151,6 +151,20 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.settle(out);
     }
 
+    /// Stores a value that a reader of this node was given before other nodes could reach the channel,
+    /// and has not taken.
+    pub(crate) fn put_back(
+        &mut self,
+        channel: ChannelId,
+        mut parcel: Parcel<V>,
+        out: &mut Out<V, P>,
+    ) {
+        parcel.turn = pairs::BEFORE;
+        self.home.put_back(channel.index, parcel, out);
+        self.home.stir(channel.index, out);
+        self.settle(out);
+    }
+
     /// Sends an end of this node out, inside a value or an argument. `via` will have charge of it:
     /// the home of the channel that carries it, or the node that is given it directly. The end it
     /// was made from stays counted until dropped.
@@ -349,12 +363,12 @@ impl<V: Clone, P: Clone> Machine<V, P> {
     }
 
     fn promise_back(&mut self, promise: TakenPromise, body: V, out: &mut Out<V, P>) {
-        let TakenPromise { from, late } = promise;
+        let TakenPromise { from, late, turn } = promise;
         if self.is_dead(from.home) || self.is_dead(late.home) {
             return;
         }
         let token = self.sets_out(late, Direction::Read, from.home, out);
-        let parcel = Parcel { body, tokens: vec![token] };
+        let parcel = Parcel { body, tokens: vec![token], turn };
         out.to(from.home, Message::Back { channel: from.index, parcel });
     }
 
@@ -371,7 +385,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
     }
 
     fn send_back(&mut self, from: ChannelId, parcel: Parcel<V>, out: &mut Out<V, P>) {
-        let Parcel { body, mut tokens } = parcel;
+        let Parcel { body, mut tokens, turn } = parcel;
         let dead = self.is_dead(from.home);
         for token in &mut tokens {
             let Token { channel, direction, .. } = *token;
@@ -381,17 +395,19 @@ impl<V: Clone, P: Clone> Machine<V, P> {
             self.drops(channel, direction, out);
         }
         if !dead {
-            let parcel = Parcel { body, tokens };
+            let parcel = Parcel { body, tokens, turn };
             out.to(from.home, Message::Back { channel: from.index, parcel });
         }
     }
 
     /// Gives the value of a promise to the channel from which the promise was read, because its
     /// reader never goes on. The ends in the value arrive here, and set out again.
-    fn value_back(&mut self, from: ChannelId, parcel: Parcel<V>, out: &mut Out<V, P>) {
+    fn value_back(&mut self, promise: TakenPromise, mut parcel: Parcel<V>, out: &mut Out<V, P>) {
+        let TakenPromise { from, turn, .. } = promise;
         if self.is_dead(from.home) {
             return parcel.destroy(out);
         }
+        parcel.turn = turn;
         for token in &parcel.tokens {
             self.owner.ends.arrive(*token, out);
         }
@@ -418,7 +434,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
             return parcel;
         }
         let parcel = parcel?;
-        let promise = promise.as_ref().map(|(promise, _)| promise.from);
+        let promise = promise.as_ref().map(|(promise, _)| *promise);
         #[cfg(test)]
         let promise = promise.filter(|_| self.owner.fault != faults::Fault::ReturnsToLate);
         match promise {

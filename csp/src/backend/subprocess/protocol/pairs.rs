@@ -6,11 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::home::{Home, HomeChannel, Leaving, WaitingWriter};
+use super::home::{Home, Leaving, WaitingWriter};
 use super::{Direction, Message, NodeId, Offer, OpId, Out, Parcel, Token, Wild};
 
 #[cfg(test)]
 use super::proof::faults::Fault;
+
+/// The turn of a value that was given before other nodes could reach its channel.
+pub(super) const BEFORE: u64 = 1;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub(super) struct Pair {
@@ -153,11 +156,22 @@ impl<V: Clone, P: Clone> Home<V, P> {
         &mut self,
         (op, guard): (OpId, u16),
         channel: u64,
-        parcel: Parcel<V>,
+        mut parcel: Parcel<V>,
         out: &mut Out<V, P>,
     ) {
+        self.count(channel, &mut parcel);
         self.counts.hand_over(self.id, op.node, channel, &parcel);
         out.to(op.node, Message::Done { op: op.seq, guard, channel, parcel: Some(parcel) });
+    }
+
+    /// Gives the value its turn, because a reader is given it. One that has come back has its turn already.
+    fn count(&mut self, index: u64, parcel: &mut Parcel<V>) {
+        if let Some(channel) = self.channels.get_mut(&index)
+            && parcel.turn == 0
+        {
+            channel.turn += 1;
+            parcel.turn = channel.turn;
+        }
     }
 
     fn tell_done(&mut self, op: OpId, guard: u16, channel: u64, out: &mut Out<V, P>) {
@@ -196,13 +210,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         self.stir(index, out);
     }
 
-    /// Puts a value back to the front, because nobody has taken it after all.
-    pub(super) fn put_back(&mut self, index: u64, parcel: Parcel<V>, out: &mut Out<V, P>) {
-        self.put_back_behind(index, parcel, |_| 0, out);
-    }
-
-    /// Puts a value back that a node gives back. Such values come in the order in which they were
-    /// given. The ends in a promise that was read have set out anew.
+    /// Puts a value back that a node gives back. The ends in a promise that was read have set out anew.
     pub(super) fn given_back(
         &mut self,
         from: NodeId,
@@ -211,17 +219,13 @@ impl<V: Clone, P: Clone> Home<V, P> {
         out: &mut Out<V, P>,
     ) {
         self.counts.gives_back(index, from);
-        self.put_back_behind(index, parcel, |channel| channel.back, out);
+        self.put_back(index, parcel, out);
         self.stir(index, out);
     }
 
-    fn put_back_behind(
-        &mut self,
-        index: u64,
-        parcel: Parcel<V>,
-        place: impl FnOnce(&HomeChannel<V, P>) -> usize,
-        out: &mut Out<V, P>,
-    ) {
+    /// Stores a value again, because nobody has taken it after all. It comes before all that no reader
+    /// was given, and in its turn among those that came back.
+    pub(super) fn put_back(&mut self, index: u64, mut parcel: Parcel<V>, out: &mut Out<V, P>) {
         self.counts.take_charge(&parcel, &self.dead);
         // The ends in it are in this home's charge again. Reading ends are known to have come back.
         for token in &parcel.tokens {
@@ -231,10 +235,12 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 out.to(token.channel.home, message);
             }
         }
+        self.count(index, &mut parcel);
         match self.channels.get_mut(&index) {
-            // The value is stored again, behind those that came back before it.
             Some(channel) => {
-                let place = place(channel);
+                let is_later = |other: &Parcel<V>| other.turn > parcel.turn;
+                let back = channel.back;
+                let place = channel.stored.iter().take(back).position(is_later).unwrap_or(back);
                 channel.stored.insert(place, parcel);
                 channel.back += 1;
                 if let Some(at) = &mut channel.on_offer
@@ -285,13 +291,19 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     /// Returns what `asked` gets if it takes: the guard, the value, and whether it is to wait for
     /// `Done`.
-    fn claimed(&self, pair: &Pair) -> (u16, Option<Parcel<V>>, bool) {
+    fn claimed(&mut self, pair: &Pair) -> (u16, Option<Parcel<V>>, bool) {
         match &pair.kind {
             PairKind::Meeting { reader, writer } if reader.0 == pair.asked => {
-                (reader.1, self.output(*writer).cloned(), false)
+                let mut parcel = self.output(*writer).cloned();
+                parcel.iter_mut().for_each(|parcel| self.count(pair.channel, parcel));
+                (reader.1, parcel, false)
             }
             PairKind::Meeting { reader, writer } => (writer.1, None, self.is_extended(*reader)),
-            PairKind::Taking { reader } => (reader.1, self.on_offer(pair.channel).cloned(), false),
+            PairKind::Taking { reader } => {
+                let mut parcel = self.on_offer(pair.channel).cloned();
+                parcel.iter_mut().for_each(|parcel| self.count(pair.channel, parcel));
+                (reader.1, parcel, false)
+            }
             PairKind::Storing { writer } => (writer.1, None, false),
             PairKind::Watching { watcher } => (watcher.1, None, false),
         }
@@ -364,7 +376,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
                         self.put_back(index, parcel, out);
                         self.stir(index, out);
                     }
-                    Some(parcel) if held => {
+                    Some(mut parcel) if held => {
+                        self.count(index, &mut parcel);
                         self.counts.hand_over(self.id, reader.0.node, index, &parcel);
                         self.commit(reader, index, Some(parcel), false, out);
                     }

@@ -218,6 +218,7 @@ fn put_parcel(
     front.flags |= PARCEL;
     front.count = parcel.tokens.len() as u32;
     front.put(head);
+    head.extend(parcel.turn.to_le_bytes());
     put_tokens(&parcel.tokens, head);
     Some(parcel.body)
 }
@@ -312,7 +313,9 @@ impl<'a> Rest<'a> {
 }
 
 impl Rest<'_> {
-    fn skip_tokens(&mut self, count: u32) -> Result<(), Wild> {
+    /// Skips what stands in a message ahead of the value that is given.
+    fn skip_given(&mut self, count: u32) -> Result<(), Wild> {
+        self.u64()?;
         let length = (count as usize).checked_mul(TOKEN).ok_or(SHORT)?;
         self.bytes(length).map(drop)
     }
@@ -369,7 +372,7 @@ pub(in crate::backend::subprocess) fn decode(
                 let offer = match offered {
                     Offered::Write { channel, tokens, length: last } if last == rest.0.len() => {
                         let body = Bytes::rest(message, length - last);
-                        Offer::Write { channel, parcel: Parcel { body, tokens } }
+                        Offer::Write { channel, parcel: Parcel::new(body, tokens) }
                     }
                     offered => offered.whole(&mut rest)?,
                 };
@@ -378,9 +381,13 @@ pub(in crate::backend::subprocess) fn decode(
             Message::Post { op, multi: on(MULTI), guards }
         }
         kind::DONE | kind::CLAIM | kind::COMMIT => {
-            let tokens = rest.tokens(if on(PARCEL) { front.count } else { 0 })?;
+            let (turn, tokens) = match on(PARCEL) {
+                true => (rest.u64()?, rest.tokens(front.count)?),
+                false => (0, Vec::new()),
+            };
             let start = length - rest.0.len();
-            let parcel = on(PARCEL).then(|| Parcel { body: Bytes::rest(message, start), tokens });
+            let body = on(PARCEL).then(|| Bytes::rest(message, start));
+            let parcel = body.map(|body| Parcel { body, tokens, turn });
             let park = on(PARK);
             match front.kind {
                 kind::DONE => Message::Done { op, guard, channel, parcel },
@@ -413,9 +420,10 @@ pub(in crate::backend::subprocess) fn decode(
         kind::RETURNED => Message::Returned { channel, transit: transit(&mut rest)? },
         kind::LEAVES => Message::Leaves,
         kind::BACK => {
-            let tokens = rest.tokens(front.count)?;
+            let (turn, tokens) = (rest.u64()?, rest.tokens(front.count)?);
             let start = length - rest.0.len();
-            Message::Back { channel, parcel: Parcel { body: Bytes::rest(message, start), tokens } }
+            let body = Bytes::rest(message, start);
+            Message::Back { channel, parcel: Parcel { body, tokens, turn } }
         }
         kind::SETTLED => Message::Settled { transit: transit(&mut rest)? },
         kind::ASK => Message::Ask { transit: transit(&mut rest)?, dead: NodeId(channel) },
@@ -445,10 +453,8 @@ pub(in crate::backend::subprocess) fn judge_passing(
     let Front { kind, flags, count, channel, .. } = front(&mut rest)?;
     match kind {
         kind::POST => judge_offers(author, count, &mut rest)?,
-        kind::DONE | kind::CLAIM | kind::COMMIT if flags & PARCEL != 0 => {
-            rest.skip_tokens(count)?
-        }
-        kind::BACK => rest.skip_tokens(count)?,
+        kind::DONE | kind::CLAIM | kind::COMMIT if flags & PARCEL != 0 => rest.skip_given(count)?,
+        kind::BACK => rest.skip_given(count)?,
         kind::CLOSED if flags > 2 => return Err(Wild("an ending of no kind")),
         kind::MOVE_OUT | kind::ASK => {
             let origin = rest.node()?;
@@ -511,7 +517,7 @@ impl Offered {
             Self::Plain(offer) => offer,
             Self::Write { channel, tokens, length } => {
                 let body = Bytes::copy(rest.bytes(length)?);
-                Offer::Write { channel, parcel: Parcel { body, tokens } }
+                Offer::Write { channel, parcel: Parcel::new(body, tokens) }
             }
         })
     }
@@ -543,10 +549,11 @@ pub(in crate::backend::subprocess) mod samples {
         let channel = ChannelId { home: ME, index: 3 };
         let token = |direction| Token { channel, direction, transit };
         let tokens = [token(Direction::Read), token(Direction::Write)];
-        let parcel = |length: usize| Parcel {
-            body: Bytes::from((0..length).map(|n| n as u8).collect::<Vec<_>>()),
-            tokens: tokens[..length % 3].to_vec(),
+        let parcel = |length: usize| {
+            let body = (0..length).map(|n| n as u8).collect::<Vec<_>>();
+            Parcel::new(Bytes::from(body), tokens[..length % 3].to_vec())
         };
+        let given = |length: usize| Parcel { turn: 11 + length as u64, ..parcel(length) };
         let mut samples = vec![
             Message::Post {
                 op: 1,
@@ -579,14 +586,14 @@ pub(in crate::backend::subprocess) mod samples {
             Message::Drop { channel: 1, transit },
             Message::Leaves,
             Message::Returned { channel: 1, transit },
-            Message::Back { channel: 1, parcel: parcel(2) },
-            Message::Back { channel: 1, parcel: parcel(4000) },
+            Message::Back { channel: 1, parcel: given(2) },
+            Message::Back { channel: 1, parcel: given(4000) },
             Message::Settled { transit },
             Message::Ask { transit, dead: NodeId(7) },
             Message::Gone { transit, dead: NodeId(7) },
         ];
         for length in [0, 1, 22, 23, 5000] {
-            let value = Some(parcel(length));
+            let value = Some(given(length));
             samples.push(Message::Done { op: 1, guard: 2, channel: 3, parcel: value.clone() });
             let (op, guard, channel) = (3, 9, 4);
             samples.push(Message::Claim { op, guard, channel, parcel: value.clone(), park: false });

@@ -25,7 +25,7 @@ use crate::backend::subprocess::node::Node;
 use crate::backend::subprocess::transport::inbox::longest_value;
 use crate::channel::core::Core;
 use crate::channel::far::names::{ChannelId, Direction, NodeId, Parcel, Token, TransitId};
-use crate::channel::far::{Bytes, Codec, Far, Opened, PROMISE, Possible, Received, Remote};
+use crate::channel::far::{BROKEN, Bytes, Codec, Far, Opened, PROMISE, Possible, Received, Remote};
 use crate::channel::{Reader, Writer};
 use crate::report::place::Birth;
 use crate::sync::Arc;
@@ -277,7 +277,7 @@ fn encode<T: Serialize + DeserializeOwned>(
         // A short value has been copied, so the buffer is kept for the next one.
         let _ = BUFFER.try_with(|buffer| buffer.replace(bytes));
     }
-    Ok(Parcel { body, tokens })
+    Ok(Parcel::new(body, tokens))
 }
 
 fn decode<T: Serialize + DeserializeOwned>(received: Received) -> Result<Opened<T>, String> {
@@ -291,11 +291,12 @@ fn decode<T: Serialize + DeserializeOwned>(received: Received) -> Result<Opened<
             unpack_from(&body[1..], node, tokens, true).map(Opened::Value)
         }
         Some(&PROMISE) => {
-            let node = received.node;
+            let (node, turn) = (received.node, received.turn);
             let (_, _, mut tokens) = apart(received);
             let token = tokens.pop().ok_or("a promise of nothing")?;
-            Ok(Opened::Late(Far::new(node, token.channel, ways::<T>())))
+            Ok(Opened::Late(Far::new(node, token.channel, ways::<T>()).in_turn(turn)))
         }
+        Some(&BROKEN) => Err(String::from_utf8_lossy(&received.body[1..]).into_owned()),
         _ => Err("a value of no kind".to_owned()),
     }
 }

@@ -202,7 +202,7 @@ fn what_is_given_back_keeps_its_order() {
         };
     deliver(&mut home, &mut said, &mut out);
     for body in 1..=4 {
-        let parcel = Parcel { body, tokens: Vec::new() };
+        let parcel = Parcel::new(body, Vec::new());
         home.begin(Few::one((0, Offer::Write { channel, parcel })), false, &mut out);
     }
     // It leaves, and gives two values back.
@@ -224,4 +224,74 @@ fn what_is_given_back_keeps_its_order() {
         }
     }
     assert_eq!(values, [1, 2, 3, 4]);
+}
+
+/// The first of the two nodes has been given the first and the third value, and the other one the second.
+#[test]
+fn what_two_nodes_give_back_keeps_its_order() {
+    use crate::backend::subprocess::protocol::{
+        Event, Few, Machine, Message, NodeId, Out, Outcome,
+    };
+
+    type Said = Vec<(NodeId, Message<Value, ()>)>;
+    let home_id = NodeId(1);
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
+        let (mut home, mut out) = (Machine::<Value, ()>::new(home_id), Out::new(home_id));
+        let channel = home.create(0);
+        home.add_end(channel, Direction::Read);
+        home.add_end(channel, Direction::Write);
+        let read = || Few::one((0, Offer::Read { channel, extended: false }));
+        let mut nodes = [NodeId(2), NodeId(3)].map(|id| (Machine::new(id), Out::new(id)));
+        for (node, said) in &mut nodes {
+            let token = home.depart(channel, Direction::Read, node.id(), &mut out);
+            node.arrive(token, said);
+        }
+        // Three reads, and three values for them.
+        let pass =
+            |home: &mut Machine<Value, ()>, out: &mut Out<Value, ()>, messages: Said, from| {
+                for (_, message) in messages {
+                    assert_eq!(home.handle(from, message, out), Ok(()));
+                }
+            };
+        for at in [0, 1, 0] {
+            let (node, said) = &mut nodes[at];
+            node.begin(read(), false, said);
+            let messages = said.send.drain(..).collect();
+            pass(&mut home, &mut out, messages, node.id());
+        }
+        for body in 1..=3 {
+            let parcel = Parcel::new(body, Vec::new());
+            home.begin(Few::one((0, Offer::Write { channel, parcel })), false, &mut out);
+        }
+        let mut given = Vec::new();
+        for (to, message) in out.send.drain(..) {
+            let (node, said) = nodes.iter_mut().find(|(node, _)| node.id() == to).expect("a node");
+            assert_eq!(node.handle(home_id, message, said), Ok(()));
+            given.extend(said.events.drain(..).filter_map(|Event { outcome, .. }| match outcome {
+                Outcome::Done { parcel: Some(parcel), .. } => Some((to, parcel)),
+                _ => None,
+            }));
+        }
+        given.sort_by_key(|(_, parcel)| parcel.body);
+        // They come back in this order.
+        for at in order {
+            let (to, parcel) = given[at].clone();
+            let (node, said) = nodes.iter_mut().find(|(node, _)| node.id() == to).expect("a node");
+            node.return_value(channel, parcel, said);
+            let messages = said.send.drain(..).collect();
+            pass(&mut home, &mut out, messages, to);
+        }
+        out.events.clear();
+        let mut values = Vec::new();
+        for _ in 0..3 {
+            home.begin(read(), false, &mut out);
+            for Event { outcome, .. } in out.events.drain(..) {
+                values.extend(match outcome {
+                    Outcome::Done { parcel, .. } => parcel.map(|parcel| parcel.body),
+                    _ => None,
+                });
+            }
+        }
+        assert_eq!(values, [1, 2, 3], "given back as {order:?}");
+    }
 }

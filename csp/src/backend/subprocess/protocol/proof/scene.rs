@@ -63,7 +63,7 @@ pub(super) struct Scene {
 }
 
 pub(super) fn parcel(body: u32, tokens: &[Token]) -> Parcel<u32> {
-    Parcel { body, tokens: tokens.to_vec() }
+    Parcel::new(body, tokens.to_vec())
 }
 
 pub(super) fn read(channel: ChannelId) -> Offer<u32> {
@@ -169,7 +169,7 @@ impl Scene {
         };
         let parcel = |random: &mut C| {
             let tokens = (0..random.below(3)).map(|_| token(random)).collect();
-            Parcel { body: 7, tokens }
+            Parcel::new(7, tokens)
         };
         let channel = random.below(5) as u64;
         let offer = |random: &mut C| {

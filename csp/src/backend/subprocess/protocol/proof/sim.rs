@@ -180,7 +180,7 @@ impl Setup {
     }
 
     fn promise(&self, from: usize, late: usize) -> TakenPromise {
-        TakenPromise { from: self.channel(from), late: self.channel(late) }
+        TakenPromise { from: self.channel(from), late: self.channel(late), turn: 0 }
     }
 
     fn needs(&self, process: usize) -> BTreeSet<(usize, Direction)> {
@@ -675,7 +675,7 @@ impl Setup {
             Guard::Write(c) if has(*c, Direction::Write) => {
                 let offer = Offer::Write {
                     channel: self.channel(*c),
-                    parcel: Parcel { body: value, tokens: Vec::new() },
+                    parcel: Parcel::new(value, Vec::new()),
                 };
                 (Some(offer), Some(value))
             }
@@ -685,8 +685,7 @@ impl Setup {
                 let channel = self.channel(*c);
                 let via = channel.home;
                 let token = machine.depart(self.channel(*end), *direction, via, out);
-                let offer =
-                    Offer::Write { channel, parcel: Parcel { body: value, tokens: vec![token] } };
+                let offer = Offer::Write { channel, parcel: Parcel::new(value, vec![token]) };
                 (Some(offer), Some(value))
             }
             _ => (None, None),

@@ -190,7 +190,7 @@ mod tests {
             }
         }
         machine.depart(plain, Direction::Read, THERE, &mut out);
-        let write = |channel| Offer::Write { channel, parcel: Parcel { body: 7, tokens: vec![] } };
+        let write = |channel| Offer::Write { channel, parcel: Parcel::new(7, vec![]) };
         let read = |channel: ChannelId| Offer::Read { channel, extended: false };
         let posts = [
             (0, false, vec![(0, write(buffered))]),
