@@ -199,7 +199,7 @@ fn becomes(waiter: &Waiter, waker: &Waker, why: &dyn Blocked) -> &'static dyn Pa
     let before = waiter.park();
     // SAFETY: not used after the next `forgets`.
     let awaiter = unsafe { Awaiter::of_waker(waker) };
-    waiter.whom.set(Whom::awaiting(awaiter, waiter.is_single()));
+    waiter.is_for(Whom::awaiting(awaiter, waiter.is_single()));
     // SAFETY: `forgets` comes before it is dropped.
     awaiter.park().awaits(unsafe { forever(why) });
     before

@@ -25,7 +25,7 @@ use std::marker::PhantomPinned;
 use std::ptr;
 use std::time::Instant;
 
-use crate::sync::{self, AtomicU32, Cell, Ordering};
+use crate::sync::{self, AtomicU32, Ordering};
 use crate::wait::blocked::Blocked;
 use crate::wait::future::Awaiter;
 use crate::wait::future::wakes::Wakes;
@@ -61,8 +61,7 @@ pub(crate) struct Waiter {
     pub(super) state: AtomicU32,
     /// Its offers at channels that have not ended.
     live: AtomicU32,
-    /// This changes only in a waiter that awaits, and only while it can't be committed.
-    pub(super) whom: Cell<Whom>,
+    whom: AtomicWhom,
     _pinned: PhantomPinned,
 }
 
@@ -120,6 +119,34 @@ impl Whom {
     }
 }
 
+/// The process that a waiter wakes at present. It changes only in a waiter that awaits, and only while nothing can commit the waiter. The lock
+/// that this needs comes between the change and the wake-up, so the order of the two is known. Other threads may look at the marks at any
+/// time, without that lock. The marks stay as they are.
+#[cfg(not(loom))]
+struct AtomicWhom(crate::sync::AtomicPtr<()>);
+
+#[cfg(not(loom))]
+impl AtomicWhom {
+    #[inline(always)]
+    fn new(whom: Whom) -> Self {
+        Self(crate::sync::AtomicPtr::new(whom.0.cast_mut()))
+    }
+
+    #[inline(always)]
+    fn get(&self) -> Whom {
+        Whom(self.0.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, whom: Whom) {
+        self.0.store(whom.0.cast_mut(), Ordering::Relaxed);
+    }
+}
+
+/// In a model it is a plain cell, because each access to an atomic would be a step of every model. No model has a waiter that stands here
+/// and beyond, and only such a waiter is looked at without the lock.
+#[cfg(loom)]
+type AtomicWhom = crate::sync::Cell<Whom>;
+
 impl Waiter {
     /// Makes a waiter for a single offer, or for something else that one lock decides.
     #[inline(always)]
@@ -142,35 +169,46 @@ impl Waiter {
         Self {
             state: AtomicU32::new(OFFERING),
             live: AtomicU32::new(live),
-            whom: Cell::new(whom),
+            whom: AtomicWhom::new(whom),
             _pinned: PhantomPinned,
         }
     }
 
+    /// Returns the process to wake. A thread that has committed the waiter gets the one that it is to wake.
+    #[inline(always)]
+    pub(super) fn whom(&self) -> Whom {
+        self.whom.get()
+    }
+
+    /// Makes it wait for another process. It awaits, and nothing commits it meanwhile.
+    pub(super) fn is_for(&self, whom: Whom) {
+        self.whom.set(whom);
+    }
+
     #[inline(always)]
     pub(super) fn is_single(&self) -> bool {
-        self.whom.get().has(Whom::SINGLE)
+        self.whom().has(Whom::SINGLE)
     }
 
     pub(super) fn awaits(&self) -> bool {
-        self.whom.get().has(Whom::AWAITS)
+        self.whom().has(Whom::AWAITS)
     }
 
     /// Returns whether its waker is no process of its thread. Only a waiter that awaits is asked.
     #[inline(always)]
     pub(crate) fn is_strange(&self) -> bool {
         // SAFETY: made of one by `awaiting`, and not forgotten.
-        unsafe { Awaiter::of(self.whom.get().unmarked()) }.is_strange()
+        unsafe { Awaiter::of(self.whom().unmarked()) }.is_strange()
     }
 
     pub(super) fn park(&self) -> &'static dyn Park {
-        self.whom.get().park()
+        self.whom().park()
     }
 
     /// Returns the process that waits.
     #[inline(always)]
     fn context(&self) -> &'static Context {
-        self.whom.get().context().expect("a future does not wait")
+        self.whom().context().expect("a future does not wait")
     }
 
     /// Commits the waiter, under the lock of the channel that the offer stands at. If this returns true, the caller moves the value
@@ -213,7 +251,7 @@ impl Waiter {
     /// Wakes it. This is the last thing that the committing thread does with a waiter.
     #[inline(always)]
     pub(crate) fn wake(&self) {
-        match self.whom.get().context() {
+        match self.whom().context() {
             Some(context) if context.unpark_here() => {}
             Some(context) => context.park().unpark(),
             None => self.wake_awaiting(),
@@ -228,7 +266,7 @@ impl Waiter {
     /// Does [`wake`](Self::wake) under a lock. Wake-ups of the user's wakers are put off until the lock is free.
     #[inline(always)]
     pub(crate) fn wake_later(&self, later: &mut Wakes) {
-        match self.whom.get().context() {
+        match self.whom().context() {
             Some(context) if context.unpark_here() => {}
             Some(context) => context.park().unpark(),
             None => self.wake_awaiting_later(later),
@@ -303,7 +341,7 @@ impl Waiter {
 
     /// Returns whether the process of this context waits here.
     pub(crate) fn is_of(&self, context: usize) -> bool {
-        self.whom.get().context().is_some_and(|of| ptr::from_ref(of).addr() == context)
+        self.whom().context().is_some_and(|of| ptr::from_ref(of).addr() == context)
     }
 
     /// Has its process begin anew, because its thread ends. Returns false if somebody has it. Not for a waiter with a single

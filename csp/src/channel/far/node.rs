@@ -24,7 +24,7 @@ pub(crate) trait Remote: Sync {
     fn preload(&'static self, channel: ChannelId, parcel: Parcel<Bytes>);
 
     /// Gives back a value that a reader was given before the channel was shared, and has not taken. The home of the channel is here.
-    /// Of several such values, the first that is given back comes first.
+    /// The first of several such values that is given back comes first.
     fn put_back(&'static self, channel: ChannelId, parcel: Parcel<Bytes>);
 
     fn add_end(&'static self, channel: ChannelId, direction: Direction);

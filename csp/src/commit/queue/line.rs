@@ -133,7 +133,7 @@ impl<T> ReaderLine<T> {
     fn scheduler_of_plain(offer: &Offer<T>) -> SchedulerId {
         // SAFETY: a waiter lives as long as its offers.
         let waiter = unsafe { offer.waiter.as_ref() };
-        let context = waiter.whom.get().context();
+        let context = waiter.whom().context();
         let plain = context.filter(|_| waiter.is_single() && !offer.extended);
         plain.map_or(SchedulerId::NONE, Context::scheduler)
     }
@@ -189,7 +189,7 @@ impl<T> ReaderLine<T> {
         let is_it = |(_, offer): &(Stamp, NonNull<Offer<T>>)| {
             // SAFETY: as in `commit`.
             let waiter = unsafe { offer.as_ref().waiter.as_ref() };
-            waiter.whom.get().context().is_some_and(|of| ptr::from_ref(of).addr() == context)
+            waiter.whom().context().is_some_and(|of| ptr::from_ref(of).addr() == context)
         };
         let at = self.0.iter().position(is_it)?;
         let (stamp, offer) = self.0.remove(at)?;

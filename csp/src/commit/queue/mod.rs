@@ -194,7 +194,7 @@ impl<T, C: Count> Queue<T, C> {
             next = offer.next.get();
             // SAFETY: as in `commit_first`.
             let waiter = unsafe { offer.waiter.as_ref() };
-            let of = waiter.whom.get().context().map(|of| ptr::from_ref(of).addr());
+            let of = waiter.whom().context().map(|of| ptr::from_ref(of).addr());
             if of == Some(context) {
                 self.remove(offer);
                 if waiter.leave(RETRY) {
