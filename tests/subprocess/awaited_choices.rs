@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -567,6 +567,29 @@ tests! {
         assert_eq!(child.join(), [1, 2, 3, 4]);
     }
 
+    /// Another thread packs the buffer meanwhile, and is kept at it.
+    fn a_drop_does_not_wait_for_values_that_are_being_packed() {
+        let channel = Channel::buffered(2);
+        let (reader, writer) = (channel.reader(), channel.writer());
+        let mut first = Box::pin(reader.read_async());
+        let mut second = Box::pin(reader.read_async());
+        assert!(once(first.as_mut()).is_none() && once(second.as_mut()).is_none());
+        for number in 1..=3 {
+            assert!(writer.write(Slow(number)).is_ok());
+        }
+        let child = spawn(collects_slow(channel.reader()));
+        while !PACKS.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        // Both have been handed a value, and give it back. Ends are made and go.
+        drop(first);
+        drop(reader.clone());
+        drop(second);
+        drop((reader, writer, channel));
+        GOES.store(3, Ordering::SeqCst);
+        assert_eq!(child.join(), [1, 2, 3]);
+    }
+
     /// Its writer has gone, so the reader is told.
     fn a_value_that_was_handed_over_and_cannot_leave_is_told_of() {
         let (runs, go, channel) = (Channel::new(), Channel::new(), Channel::buffered(1));
@@ -627,4 +650,33 @@ fn collects_picky(
             Err(broken) => all.push(Err(format!("{broken:#}"))),
         }
     }
+}
+
+/// A number. Three can be packed only when it is told to go.
+struct Slow(u32);
+
+static PACKS: AtomicBool = AtomicBool::new(false);
+static GOES: AtomicU32 = AtomicU32::new(0);
+
+impl Serialize for Slow {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if self.0 == 3 {
+            PACKS.store(true, Ordering::SeqCst);
+        }
+        while self.0 == 3 && GOES.load(Ordering::SeqCst) < 3 {
+            std::thread::yield_now();
+        }
+        self.0.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Slow {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        u32::deserialize(from).map(Slow)
+    }
+}
+
+#[multiprocess]
+fn collects_slow(input: Reader<Slow>) -> Vec<u32> {
+    input.iter().map(|Slow(number)| number).collect()
 }

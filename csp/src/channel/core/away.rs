@@ -37,12 +37,17 @@ impl<T> Core<T> {
         let mut later = Wakes::new();
         let mut state = self.state.lock();
         if state.away.is_some() {
-            return Ok(self.reach(state));
+            return Ok(self.reach_ready(state));
         }
         let ends = (state.reader_ends > 0, state.writer_ends > 0);
         let (handles, ended) = (state.handles > 0, state.ended.take());
         let far = Far::share(node, self.capacity, ends, handles, ended.as_ref(), codec);
         let buffer = std::mem::take(&mut state.buffer);
+        // Values that are still to be packed count as one more writer, so the channel does not retire ahead of them.
+        let packs = !buffer.is_empty();
+        if packs {
+            far.add_end(Side::Writer);
+        }
         state.capacity = 0;
         state.away = Some(Away::new(far, buffer.is_empty(), ended));
         state.readers.begin_anew(&mut later);
@@ -51,9 +56,10 @@ impl<T> Core<T> {
         state.watchers.begin_anew(&mut later);
         drop(state);
         drop(later);
-        if !buffer.is_empty() {
+        if packs {
             let packed = buffer.iter().try_for_each(|value| far.preload(value));
             self.state.lock().away.as_mut().into_iter().for_each(Away::is_ready);
+            far.drop_end(Side::Writer);
             packed?;
         }
         Ok(far)
@@ -66,9 +72,16 @@ impl<T> Core<T> {
         Ok(far.post_promise(&late))
     }
 
-    /// Returns how the channel is reached, which is away.
+    /// Returns how the channel is reached, which is away. The values of its buffer may not have gone yet, so this is for all that does not
+    /// mind their order. It does not wait.
     #[cold]
-    pub(super) fn reach<'a>(&'a self, mut state: Guard<'a, State<T>>) -> Far<T> {
+    pub(super) fn reach(&self, state: Guard<'_, State<T>>) -> Far<T> {
+        state.away.as_ref().expect("it stays away for ever").way()
+    }
+
+    /// Returns how the channel is reached once the values of its buffer have gone. It waits while another thread packs them.
+    #[cold]
+    pub(super) fn reach_ready<'a>(&'a self, mut state: Guard<'a, State<T>>) -> Far<T> {
         loop {
             let away = state.away.as_ref().expect("it stays away for ever");
             if let Some(far) = away.far() {
@@ -84,7 +97,7 @@ impl<T> Core<T> {
     /// Returns how the channel is reached, if it is away.
     pub(crate) fn away(&self) -> Option<Far<T>> {
         let state = self.state.lock();
-        state.away.is_some().then(|| self.reach(state))
+        state.away.is_some().then(|| self.reach_ready(state))
     }
 
     /// Notes how a channel that is away has ended for one of its sides.

@@ -216,7 +216,9 @@ impl<T> Core<T> {
         to: &Parcel<T>,
     ) -> Result<Option<Kept>, Option<Termination>> {
         if state.goes_on_elsewhere() {
-            return self.read_far(self.reach(state), context, extended, place, to).map_err(Some);
+            return self
+                .read_far(self.reach_ready(state), context, extended, place, to)
+                .map_err(Some);
         }
         self.wait_here(context, state, extended, place, to)
     }

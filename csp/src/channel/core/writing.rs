@@ -66,7 +66,7 @@ impl<T> Core<T> {
             }
             let state = self.state.lock();
             if state.goes_on_elsewhere() {
-                return self.write_far(self.reach(state), park::current(), value, place);
+                return self.write_far(self.reach_ready(state), park::current(), value, place);
             }
             drop(state);
             unwritten = match self.write(value, place) {
@@ -199,7 +199,8 @@ impl<T> Core<T> {
         let mut state = self.state.lock();
         state.held -= 1;
         if state.away.is_some() {
-            let far = self.reach(state);
+            // The values of the buffer go first.
+            let far = self.reach_ready(state);
             let packed = value.look(|value| far.preload(value)).unwrap_or(Ok(()));
             drop_quietly(value.take());
             return packed.map_err(|reason| {

@@ -139,6 +139,11 @@ impl<T> Away<T> {
         self.0.ready.then_some(self.0.far)
     }
 
+    /// Returns how the channel is reached, also while the values of its buffer are being packed.
+    pub(crate) fn way(&self) -> Far<T> {
+        self.0.far
+    }
+
     pub(crate) fn is_ready(&mut self) {
         self.0.ready = true;
     }
