@@ -327,7 +327,7 @@ fn two_sides_that_answer_stay_linked_though_nothing_else_is_said() {
     }
 }
 
-/// The starter was stopped. What has come meanwhile is heard before the silence is judged.
+/// The starter was stopped. All that has come meanwhile is heard before the silence is judged.
 #[test]
 fn a_starter_that_was_stopped_reads_before_it_judges() {
     let (mut one, mut other) = pair();
