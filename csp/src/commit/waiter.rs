@@ -21,7 +21,7 @@
 //!   and so finds what it has missed.
 #![allow(unsafe_code)]
 
-use std::marker::PhantomPinned;
+use std::marker::{PhantomData, PhantomPinned};
 use std::ptr;
 use std::time::Instant;
 
@@ -63,6 +63,8 @@ pub(crate) struct Waiter {
     live: AtomicU32,
     whom: AtomicWhom,
     _pinned: PhantomPinned,
+    /// A waiter is neither `Send` nor `Sync`, and so is no future that holds one: it acts for a process of its thread.
+    _of_its_thread: PhantomData<*const ()>,
 }
 
 /// The process to wake: one that waits, or one that awaits. In the second case the waiter lies in a future, which may be dropped at
@@ -171,6 +173,7 @@ impl Waiter {
             live: AtomicU32::new(live),
             whom: AtomicWhom::new(whom),
             _pinned: PhantomPinned,
+            _of_its_thread: PhantomData,
         }
     }
 
