@@ -126,6 +126,25 @@ fn dies_by_broken_pipes() -> String {
     failure.message().to_owned()
 }
 
+/// Prints lines on both outputs, in pieces.
+#[multiprocess]
+fn prints(lines: u32) {
+    use std::io::Write;
+    for line in 0..lines {
+        print!("line ");
+        println!("{line} out");
+        eprint!("line ");
+        std::io::stdout().flush().expect("a pipe");
+        eprintln!("{line} err");
+    }
+    print!("no end");
+}
+
+#[multiprocess]
+fn much(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
 #[process]
 fn plain() {}
 
@@ -285,6 +304,30 @@ tests! {
         assert!(message.contains("it heard nothing (Broken pipe"), "{message}");
     }
 
+    fn each_line_has_the_names_of_its_process_and_host() {
+        let log = std::env::temp_dir().join(format!("csp-lines-{}", here()));
+        let shell = format!("exec 2>'{}'; exec \"$@\"", log.display());
+        let hosts = Hosts::command(["sh", "-c", &shell, "sh"]).named("node1");
+        parallel!(4 * prints(100).at(&hosts));
+        // They come out soon.
+        let lines = loop {
+            let text = std::fs::read_to_string(&log).expect("a file");
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            if lines.len() >= 4 * 201 && text.ends_with('\n') {
+                break lines;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        };
+        let _ = std::fs::remove_file(&log);
+        assert_eq!(lines.len(), 4 * 201);
+        for process in 0..4 {
+            let tag = format!("law/prints[{process}]@node1: ");
+            let own: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix(&*tag)).collect();
+            assert_eq!(own.len(), 201, "{lines:?}");
+            assert!(own.contains(&"no end"), "{own:?}");
+        }
+    }
+
     fn another_executable_is_refused() {
         let shell = "cp \"$3\" \"$0\" && printf x >> \"$0\" && exec \"$1\" \"$2\" \"$0\"";
         let other = std::env::temp_dir().join(format!("csp-other-{}", here()));
@@ -310,6 +353,12 @@ tests! {
         let ((worker, host_process),) = parallel!(starts_a_host());
         waits_until_gone(host_process);
         waits_until_gone(worker);
+    }
+
+    #[ignore = "takes some gibibytes of memory"]
+    fn a_result_of_more_than_a_gibibyte_is_told() {
+        let failure = try_parallel!(much((1 << 30) + 1).at(&host())).unwrap_err();
+        assert!(failure.message().contains("is the most"), "{failure}");
     }
 
     fn a_plain_process_cannot_run_there() {

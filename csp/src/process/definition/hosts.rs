@@ -17,7 +17,9 @@ use super::listed::{self, HostsError, ListedHosts};
 /// The way to a host is the standard input and output of a command, such as `ssh` or `docker exec -i`. Nothing listens at
 /// any port. A host process ends when this program ends, and so does all that it has started.
 ///
-/// All that a process prints there, on standard output too, comes out on this program's standard error.
+/// All that a process prints there, on standard output too, comes out on this program's standard error. Each line has the names of the
+/// process and of the host ahead of it: `main/worker[3]@node1: `. No line is torn, except one that is longer than 64 KiB, or whose end takes
+/// more than a second.
 ///
 /// A host that can't be had makes the processes that were to run there fail, with [`Cause::Unstarted`](crate::Cause::Unstarted). The
 /// failure has the last words of the command. A host that is lost later makes them fail with [`Cause::Lost`](crate::Cause::Lost).
@@ -73,7 +75,7 @@ pub(crate) enum HostWay {
 }
 
 impl HostCommand {
-    fn new(name: String, way: HostWay) -> Self {
+    pub(crate) fn new(name: String, way: HostWay) -> Self {
         Self { number: number(), name, way, environment: Vec::new(), slots: 1 }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -150,6 +151,14 @@ pub(crate) fn launch(stdin: Stdio) -> io::Result<(Launched, Hearing)> {
 pub(super) fn launch_with(
     command: impl FnOnce(&Call) -> Command,
 ) -> io::Result<(Launched, Hearing)> {
+    launch_by(command, None)
+}
+
+/// `tagged`: the pipe of its output, and what stands ahead of each line.
+pub(super) fn launch_by(
+    command: impl FnOnce(&Call) -> Command,
+    tagged: Option<(OwnedFd, String)>,
+) -> io::Result<(Launched, Hearing)> {
     let (in_main, depth) = child::about();
     if depth >= DEEPEST {
         let text = format!(
@@ -163,9 +172,13 @@ pub(super) fn launch_with(
     let call = Call { in_main, depth: depth + 1, server: name.clone() };
     let (exit, exited) = mpsc::channel();
     let (gone, is_gone) = ipc::channel()?;
-    let child = command(&call).spawn()?;
+    let mut child = command(&call).spawn()?;
+    let (words, tag) = tagged.unzip();
+    if let Some(words) = words {
+        child.stderr = Some(ChildStderr::from(words));
+    }
     limit_as_before(child.id());
-    let killer = reaper::watch(child, Some(name), Mourner { exit, gone: Some(gone) })?;
+    let killer = reaper::watch(child, Some(name), Mourner { exit, gone: Some(gone) }, tag)?;
     // It returns in any case, because the reaper (the watcher of the children) calls if the child
     // does not.
     let answer = server.accept();
@@ -303,7 +316,7 @@ impl Drop for Alive {
 
 /// Returns the command for this executable, the very file: also if it has been deleted or built
 /// anew since.
-fn command(call: &Call) -> Command {
+pub(super) fn command(call: &Call) -> Command {
     let mut arguments = child::arguments().into_iter();
     let mut command = Command::new("/proc/self/exe");
     command

@@ -23,6 +23,8 @@ pub(super) mod process;
 pub(super) mod reaper;
 #[cfg(feature = "hosts")]
 mod stream;
+#[cfg(feature = "hosts")]
+pub(super) mod tagged;
 #[cfg(test)]
 mod tests;
 

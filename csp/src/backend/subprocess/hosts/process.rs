@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::{env, process, thread};
 
@@ -14,12 +13,14 @@ use super::greeting;
 use super::words::{
     Awake, CarriedBytes, FromHost, Hello, ToHost, WorkerEnd, WorkerLimits, read, say,
 };
-use crate::backend::subprocess::boot::launch::{Alive, ChildNews, Launched, Room, launch};
+use crate::backend::subprocess::boot::launch::{Alive, ChildNews, Launched, Room};
 use crate::backend::subprocess::boot::parent::{outcome, unstarted};
+use crate::backend::subprocess::boot::tagged::launch_tagged;
 use crate::backend::subprocess::boot::{Ended, HOST, Start, ToChild, VARIABLE, child};
 use crate::backend::subprocess::node::{self, Carried, Heard, PreparedChild};
 use crate::backend::subprocess::protocol::{Departure, NodeId};
 use crate::backend::subprocess::transport::stream::{LinkLoss, StreamEnds};
+use crate::backend::subprocess::values::text;
 use crate::system::mutex::lock;
 use crate::system::quiet;
 use crate::wait::quietly;
@@ -61,8 +62,16 @@ const FAILED: i32 = 101;
 static STARTER: OnceLock<NodeId> = OnceLock::new();
 
 fn tell_above(carried: Carried) {
-    if let Some(starter) = STARTER.get() {
-        let _ = say(*starter, &FromHost::Memory(CarriedBytes::from(carried)));
+    let Some(starter) = STARTER.get() else { return };
+    let carried = CarriedBytes::from(carried);
+    let asked = match &carried {
+        CarriedBytes::Have(asked, Some(_)) => Some(*asked),
+        _ => None,
+    };
+    let said = say(*starter, &FromHost::Memory(carried));
+    // Memory that is too large to be sent can't be had. Nobody may wait for it.
+    if let (Err(_), Some(asked)) = (said, asked) {
+        let _ = say(*starter, &FromHost::Memory(CarriedBytes::Have(asked, None)));
     }
 }
 
@@ -131,7 +140,8 @@ fn serve() -> Result<(), String> {
         drop(tell.send((word, Awake::begin())))
     });
     say(starter, &FromHost::Ready)?;
-    let (mut heard, mut workers) = (Heard::default(), HostWorkers::default());
+    let (mut heard, mut workers) =
+        (Heard::default(), HostWorkers { handles: HashMap::new(), host: hello.name.into() });
     for (word, awake) in words {
         match read(&word)? {
             ToHost::Prepare(worker) => workers.prepare(starter, worker),
@@ -144,8 +154,11 @@ fn serve() -> Result<(), String> {
 }
 
 /// The workers that have not ended, each with its thread. Those that have are forgotten at the next start.
-#[derive(Default)]
-struct HostWorkers(HashMap<u64, WorkerHandle>);
+struct HostWorkers {
+    handles: HashMap<u64, WorkerHandle>,
+    /// The name of the host.
+    host: Arc<str>,
+}
 
 struct WorkerHandle {
     /// Dropped, it says that the worker is not needed.
@@ -164,22 +177,27 @@ enum WorkerLife {
 
 impl HostWorkers {
     fn prepare(&mut self, starter: NodeId, worker: u64) {
-        self.0.retain(|_, handle| !matches!(*lock(&handle.life), WorkerLife::Over));
+        self.handles.retain(|_, handle| !matches!(*lock(&handle.life), WorkerLife::Over));
         let (start, started) = mpsc::channel();
         let life = Arc::default();
+        let host = Arc::clone(&self.host);
         let handle = WorkerHandle { start: Some(start), life: Arc::clone(&life) };
         let run = move || {
             quiet::lend_this_thread();
-            if let Some(end) = run(starter, worker, &started, &life) {
+            if let Some(end) = run(starter, worker, &host, &started, &life) {
                 let _awake = Awake::begin();
-                let _ = say(starter, &FromHost::Ended(worker, end));
+                // A result that is too long is told in its place.
+                if let Err(reason) = say(starter, &FromHost::Ended(worker, end)) {
+                    let end = WorkerEnd::Exited { told: None, exit: Some(reason), broken: None };
+                    let _ = say(starter, &FromHost::Ended(worker, end));
+                }
             }
             *lock(&life) = WorkerLife::Over;
             quiet::give_back_this_thread();
         };
         let name = format!("csp worker {worker}");
         match thread::Builder::new().name(name).stack_size(256 << 10).spawn(run) {
-            Ok(_) => drop(self.0.insert(worker, handle)),
+            Ok(_) => drop(self.handles.insert(worker, handle)),
             Err(error) => {
                 let _ = say(starter, &FromHost::Prepared(worker, Err(unstarted(error))));
             }
@@ -187,7 +205,7 @@ impl HostWorkers {
     }
 
     fn start(&mut self, worker: u64, start: Box<Start>, limits: WorkerLimits, awake: Awake) {
-        if let Some(handle) = self.0.get_mut(&worker)
+        if let Some(handle) = self.handles.get_mut(&worker)
             && let Some(tell) = handle.start.take()
         {
             let _ = tell.send((start, limits, awake));
@@ -195,7 +213,7 @@ impl HostWorkers {
     }
 
     fn kill(&mut self, worker: u64) {
-        let Some(handle) = self.0.get_mut(&worker) else { return };
+        let Some(handle) = self.handles.get_mut(&worker) else { return };
         handle.start = None;
         let life = &mut *lock(&handle.life);
         match life {
@@ -225,6 +243,7 @@ impl Drop for WorkerPlace {
 fn run(
     starter: NodeId,
     worker: u64,
+    host: &str,
     started: &mpsc::Receiver<(Box<Start>, WorkerLimits, Awake)>,
     life: &Mutex<WorkerLife>,
 ) -> Option<WorkerEnd> {
@@ -244,7 +263,8 @@ fn run(
     let (mut start, limits, awake) = started.recv().ok()?;
     let passport = start.passport.clone();
     start.shared = Some(shared);
-    let (launched, hearing) = match launch(Stdio::null()) {
+    let tag = text::name(format!("{}@{host}: ", passport.path));
+    let (launched, hearing) = match launch_tagged(tag) {
         Ok(launched) => launched,
         Err(error) => return Some(WorkerEnd::Unstarted(unstarted(error))),
     };

@@ -26,7 +26,7 @@ use crate::backend::subprocess::node::control::streams::StreamInvitation;
 use crate::backend::subprocess::node::{self, Heard};
 use crate::backend::subprocess::protocol::{Departure, NodeId};
 use crate::backend::subprocess::transport::stream::{LinkLoss, StreamEnder, StreamEnds};
-use crate::backend::subprocess::values::codec;
+use crate::backend::subprocess::values::{codec, text};
 use crate::process::definition::HostCommand;
 use crate::system::mutex::lock;
 use crate::system::{forked, quiet};
@@ -95,9 +95,15 @@ impl RunningHost {
         match word {
             FromHost::Ready => {}
             FromHost::Prepared(worker, place) => {
-                self.tell(worker, WorkerNews::Prepared(place.map(NodeId)));
+                let place = place.map_err(text::reason).and_then(|place| {
+                    let is_right = node::control::streams::may_be_behind(self.id, NodeId(place));
+                    is_right
+                        .then_some(NodeId(place))
+                        .ok_or_else(|| "it names a wrong place".to_owned())
+                });
+                self.tell(worker, WorkerNews::Prepared(place));
             }
-            FromHost::Ended(worker, end) => self.tell(worker, WorkerNews::Ended(end)),
+            FromHost::Ended(worker, end) => self.tell(worker, WorkerNews::Ended(end.tamed())),
             FromHost::Memory(carried) => heard.carried(carried.into()),
         }
     }
@@ -212,7 +218,7 @@ impl Launcher {
             self.killer.kill();
             self.exited.recv()
         });
-        exit.map(|exit| exit.to_string()).unwrap_or_default()
+        exit.map(|exit| text::reason(plain(&exit.to_string()))).unwrap_or_default()
     }
 }
 
@@ -243,6 +249,7 @@ fn hello(host: &HostCommand, invitation: StreamInvitation) -> io::Result<Hello> 
         arguments: env::args_os().map(|word| SystemText::from(&*word)).collect(),
         folder: env::current_dir().ok().map(|folder| SystemText::from(folder.as_os_str())),
         environment,
+        name: host.name.clone(),
     })
 }
 
@@ -258,7 +265,7 @@ fn begin(host: &HostCommand) -> Result<Arc<RunningHost>, String> {
         .map_err(|error| failed(format!("`{program}` could not be run ({error})")))?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let (exit, exited) = mpsc::channel();
-    let killer = reaper::watch(child, None, Mourner { exit, gone: None }).map_err(system)?;
+    let killer = reaper::watch(child, None, Mourner { exit, gone: None }, None).map_err(system)?;
     let launcher = Launcher { killer, exited };
     let (Some(stdin), Some(mut stdout)) = (stdin, stdout) else {
         return Err(failed("it has no standard input or output".to_owned()));
@@ -266,8 +273,11 @@ fn begin(host: &HostCommand) -> Result<Arc<RunningHost>, String> {
     // The greetings, and the executable if it is not there.
     let mut prelude = Prelude::default();
     let ended = |reason: String, prelude: &Prelude| {
-        let (exit, come) = (launcher.end(), prelude.words());
-        let come = if come.is_empty() { come } else { format!("; it wrote: {}", tail(&come)) };
+        let (exit, come) = (launcher.end(), plain(&prelude.words()));
+        let come = match tail(&come) {
+            "" => String::new(),
+            come => format!("; it wrote: {}", text::reason(come.to_owned())),
+        };
         failed(format!("{reason}{come}; `{program}` has ended: {exit}"))
     };
     let mut has_copied = false;
@@ -337,6 +347,11 @@ fn copy(to: impl AsFd, start: &HostStart) -> io::Result<()> {
     write_file(to, file, START, |written| start.copied(written, size))
 }
 
+/// Returns a text with the ends of lines that the system has. A terminal has others, and `ssh` too.
+fn plain(text: &str) -> String {
+    text.replace("\r\n", "\n").trim_end().to_owned()
+}
+
 /// Returns the end of a text.
 fn tail(text: &str) -> &str {
     let start = text.len().saturating_sub(2048);
@@ -396,7 +411,8 @@ impl WatchedHost {
                     }
                 },
                 HostNews::Lost(lost) => {
-                    self.bury(loss.take().unwrap_or_else(|| lost.to_string()));
+                    let broke = loss.is_some();
+                    self.bury(loss.take().unwrap_or_else(|| lost.to_string()), broke, &mut heard);
                     break;
                 }
             }
@@ -404,15 +420,22 @@ impl WatchedHost {
         quiet::give_back_this_thread();
     }
 
-    /// Tells all who wait that the host is lost.
-    fn bury(&self, loss: String) {
-        let Self { host, running, launcher, ready, .. } = self;
+    /// Tells all who wait that the host is lost. The node reads what the host had sent before, and its words among that still count.
+    fn bury(&self, loss: String, broke: bool, heard: &mut Heard) {
+        let Self { host, running, launcher, ready, news } = self;
         let exit = launcher.end();
         let program = way::program(host);
         let reason = format!("{loss}; `{program}` has ended: {exit}");
         let process = format!("host `{}`", host.name);
-        node::control::streams::forget_control(running.id);
         let broken = node::ended(running.id, false, Departure::Poisons, process, reason.clone());
+        node::control::streams::forget_control(running.id);
+        for (news, _awake) in news.try_iter() {
+            if let HostNews::Word(word) = news
+                && let (false, None, Ok(word)) = (broke, &broken, read(&word))
+            {
+                running.hear(word, heard);
+            }
+        }
         let reason = broken.unwrap_or(reason);
         let _ = ready.send(Err(format!("the host `{}` could not be had: {reason}", host.name)));
         running.is_lost(&format!("its host `{}` is lost: {reason}", host.name));
@@ -421,7 +444,10 @@ impl WatchedHost {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+    use crate::process::definition::HostWay;
 
     #[test]
     fn variables_that_concern_one_machine_stay_there() {
@@ -431,6 +457,40 @@ mod tests {
         for name in ["CSP_CORES", "CSP_HOSTS", "CSP_SUBPROCESS", "PATH", "HOME", "XCSP_A"] {
             assert!(!travels(&name.into()), "{name}");
         }
+    }
+
+    #[test]
+    fn a_result_counts_that_a_lost_host_had_sent() {
+        let child = Command::new("true").spawn().expect("a program");
+        let (exit, exited) = mpsc::channel();
+        let killer =
+            reaper::watch(child, None, Mourner { exit, gone: None }, None).expect("a reaper");
+        let running = Arc::new(RunningHost { id: NodeId(77), workers: Mutex::default() });
+        let (ended, other) = (running.worker(), running.worker());
+        let (tell, news) = mpsc::channel();
+        let (ready, _is_ready) = mpsc::channel();
+        let way = HostWay::Command(vec!["true".into()]);
+        let host = HostCommand::new("far".to_owned(), way);
+        let watched = WatchedHost {
+            host,
+            running: Arc::clone(&running),
+            launcher: Launcher { killer, exited },
+            news,
+            ready,
+        };
+        // The stream's thread tells of the end, and the node brings the word behind that.
+        let end = WorkerEnd::Exited { told: None, exit: Some("well".to_owned()), broken: None };
+        let word = codec::pack(&FromHost::Ended(ended.number(), end), Vec::new()).expect("a word");
+        tell.send((HostNews::Word(word), Awake::begin())).expect("it is heard");
+        watched.bury("it is gone".to_owned(), false, &mut Heard::default());
+        let exit = match ended.wait().0 {
+            WorkerNews::Ended(WorkerEnd::Exited { exit, .. }) => exit,
+            _ => None,
+        };
+        assert_eq!(exit.as_deref(), Some("well"));
+        assert!(
+            matches!(other.wait().0, WorkerNews::Lost(reason) if reason.contains("`far` is lost"))
+        );
     }
 
     #[test]

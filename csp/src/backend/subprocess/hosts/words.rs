@@ -11,7 +11,7 @@ use crate::backend::subprocess::boot::{Blob, Ended, Start, descriptors};
 use crate::backend::subprocess::node::control::streams::{AskedBy, StreamInvitation, WantedMemory};
 use crate::backend::subprocess::node::{self, Carried};
 use crate::backend::subprocess::protocol::NodeId;
-use crate::backend::subprocess::values::codec;
+use crate::backend::subprocess::values::{codec, text};
 use crate::process::definition::Limits;
 use crate::system::quiet;
 
@@ -27,6 +27,8 @@ pub(super) struct Hello {
     pub(super) arguments: Vec<SystemText>,
     pub(super) folder: Option<SystemText>,
     pub(super) environment: Vec<(SystemText, SystemText)>,
+    /// The name of the host, for the lines that its processes print.
+    pub(super) name: String,
 }
 
 /// A text of the system's, which may be no Unicode.
@@ -96,6 +98,19 @@ pub(super) enum WorkerEnd {
         /// The rule that it has broken.
         broken: Option<String>,
     },
+}
+
+impl WorkerEnd {
+    /// Returns it with texts that can be shown.
+    pub(super) fn tamed(self) -> Self {
+        match self {
+            Self::Unstarted(reason) => Self::Unstarted(text::reason(reason)),
+            Self::Exited { told, exit, broken } => {
+                let (exit, broken) = (exit.map(text::reason), broken.map(text::reason));
+                Self::Exited { told, exit, broken }
+            }
+        }
+    }
 }
 
 /// A message about memory, with the bytes of the memory.

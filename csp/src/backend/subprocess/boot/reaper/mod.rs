@@ -167,18 +167,19 @@ impl Killer {
     }
 }
 
-/// Watches a child from here on, and tells `mourner` of its end.
+/// Watches a child from here on, and tells `mourner` of its end. `tag` stands ahead of each line that it writes.
 pub(in crate::backend::subprocess) fn watch(
     mut child: Child,
     server: Option<String>,
     mourner: Mourner,
+    tag: Option<String>,
 ) -> io::Result<Killer> {
     let watched = (|| {
         let reaper = reaper()?;
         let pidfd = pidfd::open(&child)?;
         let terms = Arc::new(Terms::default());
         let killer = Killer { pidfd: pidfd.try_clone()?, id: child.id(), terms };
-        let words = child.stderr.take().map(Words::new).transpose()?;
+        let words = child.stderr.take().map(|pipe| Words::new(pipe, tag)).transpose()?;
         Ok((reaper, pidfd, killer, words))
     })();
     let (reaper, pidfd, killer, words) = match watched {

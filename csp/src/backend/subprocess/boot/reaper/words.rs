@@ -33,13 +33,13 @@ pub(super) struct Words {
 const NO_MEMORY: &[u8] = b"memory allocation of ";
 
 impl Words {
-    pub(super) fn new(pipe: ChildStderr) -> io::Result<Self> {
+    pub(super) fn new(pipe: ChildStderr, tag: Option<String>) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         static SOURCES: AtomicU64 = AtomicU64::new(1);
         let source = Source(SOURCES.fetch_add(1, Ordering::Relaxed));
         Ok(Self {
             pipe: Some(pipe),
-            lines: ChildLines { source, unended: Vec::new(), since: None },
+            lines: ChildLines { source, tag, unended: Vec::new(), since: None },
             last: VecDeque::new(),
             lacks_memory: false,
         })
@@ -99,6 +99,8 @@ impl Words {
 
 struct ChildLines {
     source: Source,
+    /// Stands ahead of each line. Each line has its end then, also if it came without one.
+    tag: Option<String>,
     unended: Vec<u8>,
     /// The time when the last of it came.
     since: Option<Instant>,
@@ -112,7 +114,7 @@ impl ChildLines {
         if ended > 0 {
             let mut lines = std::mem::take(&mut self.unended);
             lines.extend(&bytes[..ended]);
-            stderr::pass_on(self.source, lines);
+            self.pass_on(lines);
         }
         self.unended.extend(&bytes[ended..]);
         self.since = (!self.unended.is_empty()).then(Instant::now);
@@ -122,7 +124,51 @@ impl ChildLines {
     }
 
     fn end(&mut self) {
-        stderr::pass_on(self.source, std::mem::take(&mut self.unended));
+        let rest = std::mem::take(&mut self.unended);
+        self.pass_on(rest);
         self.since = None;
+    }
+
+    fn pass_on(&self, lines: Vec<u8>) {
+        stderr::pass_on(
+            self.source,
+            match &self.tag {
+                Some(tag) => tagged(tag, &lines),
+                None => lines,
+            },
+        );
+    }
+}
+
+/// Puts the tag ahead of each line. A line that a program writes over becomes lines.
+fn tagged(tag: &str, lines: &[u8]) -> Vec<u8> {
+    let mut all = Vec::with_capacity(lines.len() + tag.len());
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        for part in line.split(|byte| *byte == b'\r') {
+            all.extend_from_slice(tag.as_bytes());
+            all.extend_from_slice(part);
+            all.push(b'\n');
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_has_its_tag_and_its_end() {
+        for (lines, out) in [
+            ("", ""),
+            ("a\n", "p: a\n"),
+            ("a\n\nb", "p: a\np: \np: b\n"),
+            ("a\r\nb\r", "p: a\np: b\n"),
+            ("1 %\r2 %\r3 %\n", "p: 1 %\np: 2 %\np: 3 %\n"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&tagged("p: ", lines.as_bytes())), out, "{lines:?}");
+        }
     }
 }

@@ -150,6 +150,14 @@ pub(in crate::backend::subprocess) fn say_control(peer: NodeId, word: &[u8]) -> 
     Ok(())
 }
 
+/// Returns whether a node may be one behind this peer: it is not this node, and has no other way.
+pub(in crate::backend::subprocess) fn may_be_behind(peer: NodeId, id: NodeId) -> bool {
+    let node = Node::here();
+    let inner = node.lock();
+    let (is_peer, way) = (inner.peers.is_peer(id), inner.peers.ways.get(&id));
+    id != node.id && !is_peer && way.is_none_or(|way| *way == peer)
+}
+
 /// Hears this peer no more.
 pub(in crate::backend::subprocess) fn forget_control(peer: NodeId) {
     let hearer = Node::here().lock().controls.heard.remove(&peer);
