@@ -5,7 +5,8 @@ source "$(dirname "$0")/common.sh"
 programs=${CARGO_TARGET_DIR:-target}/release/examples
 picture=$(mktemp --suffix .png)
 log=$(mktemp)
-trap 'rm -f "$picture" "$log"' EXIT
+stand_ins=$(mktemp -d)
+trap 'rm -rf "$picture" "$log" "$stand_ins"' EXIT
 
 fail() {
     echo "$*" >&2
@@ -109,6 +110,19 @@ expect '^100 of 100 jobs done once, 10 workers replaced$' "$programs/pool"
 expect '^96 of 100 jobs done, 4 workers replaced$' "$programs/supervised"
 expect '^100 jobs: 75 done, 25 given up, 225 attempts$' "$programs/job_queue" --on subprocess
 expect 'worker. was lost: its OS process has ended: signal: 6' "$programs/pool"
+
+echo "== hosts"
+# These stand in for `ssh` and for SLURM's `srun`: they run the command here.
+printf '%s\n' '#!/bin/sh' 'while [ "$1" != -- ]; do shift; done; exec sh -c "$3"' >"$stand_ins/ssh"
+printf '%s\n' '#!/bin/sh' 'shift 4; exec "$@"' >"$stand_ins/srun"
+chmod +x "$stand_ins"/*
+there=(env HOME="$stand_ins" PATH="$stand_ins:$PATH")
+expect '^π ≈ 3\.14' "${there[@]}" "$programs/monte_carlo_pi" --hosts node1,node2 --workers 4 --bags 200
+expect '^π ≈ 3\.14' "${there[@]}" CSP_HOSTS='node1 node2*2' "$programs/monte_carlo_pi" --listed-hosts --workers 3 --bags 200
+expect '^π ≈ 3\.14' "${there[@]}" CSP_HOSTS= SLURM_JOB_NODELIST='n[1-2]' \
+    "$programs/monte_carlo_pi" --listed-hosts --workers 2 --bags 200
+expect 'the name of a host can.t begin with' \
+    bash -c "'$programs/monte_carlo_pi' --hosts=-oProxyCommand=false --workers 1 2>&1 || true"
 
 # A feature that any member of the workspace enables is on for all members, so one member could bring coroutines back.
 threads=(--no-default-features --features threads)

@@ -13,6 +13,8 @@
 //!
 //! A worker is a `#[multiprocess]`: by default it would run in an OS process of its own. `--on` chooses its backend. Here that is every
 //! core, by the feature `cores` of the library. `CSP_CORES=1` in the environment is one core.
+//!
+//! `--hosts node1,node2` runs the workers on other machines, which `ssh` reaches. The workers are the same.
 
 use clap::Parser;
 use csp::{Backend, Channel, Reader, Writer, multiprocess, parallel, process};
@@ -33,6 +35,14 @@ struct Arguments {
     /// Backend of a worker: coroutine, cores, thread or subprocess
     #[arg(long, default_value_t = all_cores())]
     on: Backend,
+    /// Hosts of the workers, which `ssh` reaches: node1,node2
+    #[cfg(feature = "hosts")]
+    #[arg(long, value_delimiter = ',', conflicts_with = "on")]
+    hosts: Vec<String>,
+    /// Runs the workers on the hosts that `CSP_HOSTS`, SLURM or PBS list
+    #[cfg(feature = "hosts")]
+    #[arg(long, conflicts_with_all = ["on", "hosts"])]
+    listed_hosts: bool,
 }
 
 #[process]
@@ -83,16 +93,33 @@ fn all_cores() -> Backend {
     if Backend::Cores.is_compiled_in() { Backend::Cores } else { Backend::Coroutine }
 }
 
+/// Returns the hosts that are asked for.
+#[cfg(feature = "hosts")]
+fn hosts(arguments: &Arguments) -> Option<csp::Hosts> {
+    if arguments.listed_hosts {
+        let hosts = csp::Hosts::from_env();
+        return Some(hosts.unwrap_or_else(|error| {
+            eprintln!("{error}");
+            std::process::exit(2)
+        }));
+    }
+    (!arguments.hosts.is_empty()).then(|| csp::Hosts::ssh(&arguments.hosts))
+}
+
 #[csp::main]
 fn main() {
-    let Arguments { bags, darts, workers, on } = Arguments::parse();
+    let arguments = Arguments::parse();
+    let Arguments { bags, darts, workers, on, .. } = arguments;
 
     let (jobs, results) = (Channel::new(), Channel::new());
-    let (_, _, hits) = parallel!(
-        producer(jobs.writer(), bags),
-        workers * worker(jobs.reader(), results.writer(), darts).on(on),
-        consumer(results.reader(), bags),
-    );
+    let farm = workers * worker(jobs.reader(), results.writer(), darts).on(on);
+    #[cfg(feature = "hosts")]
+    let farm = match hosts(&arguments) {
+        Some(hosts) => farm.at(&hosts),
+        None => farm,
+    };
+    let (_, _, hits) =
+        parallel!(producer(jobs.writer(), bags), farm, consumer(results.reader(), bags),);
 
     let thrown = bags as f64 * darts as f64;
     let share = hits as f64 / thrown;

@@ -14,6 +14,7 @@
 //! | [cores] | coroutines on all cores: what moves, what stays, and how many |
 //! | [blocking calls](blocking) | `io`, `Call`, files and programs |
 //! | [sockets] | a process for each connection, guards, what needs `io` still |
+//! | [beyond one machine](hosts) | processes on other hosts, and what each failure looks like |
 //! | [with tokio](with_tokio) | streams and sinks for tasks, an axum service |
 //! | [held over a wait](held) | locks, thread-locals, executors: what a coroutine may keep while it waits |
 //! | [finding a deadlock](deadlock) | what is reported, and how to look |
@@ -54,7 +55,15 @@ chapters! {
     coming_from
 }
 
-// A chapter on a feature, and only there with it.
+// Chapters on a feature, and only there with it.
+pub mod hosts {
+    #![cfg_attr(all(feature = "hosts", target_os = "linux"), doc = include_str!("hosts.md"))]
+    #![cfg_attr(
+        not(all(feature = "hosts", target_os = "linux")),
+        doc = "This chapter needs the feature `hosts`, on Linux."
+    )]
+}
+
 pub mod with_tokio {
     #![cfg_attr(feature = "futures", doc = include_str!("with_tokio.md"))]
     #![cfg_attr(not(feature = "futures"), doc = "This chapter needs the feature `futures`.")]
