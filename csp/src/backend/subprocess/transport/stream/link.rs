@@ -175,6 +175,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
     use std::thread;
+    use std::time::Instant;
 
     use super::super::frame::{FrameHead, FrameKind, HEAD, LONGEST_BODY, NUMBER};
     use super::super::frames::PEER_TIMEOUT;
@@ -405,6 +406,44 @@ mod tests {
             // The writers may wait for room.
             drop(loud);
         });
+    }
+
+    /// Returns the median time of a message and its answer.
+    fn round_trip(one: &mut Side, other: &mut Side) -> Duration {
+        let mut times: Vec<Duration> = (0..2_000)
+            .map(|_| {
+                let began = Instant::now();
+                one.send(&message(1));
+                assert_eq!(other.receive(), [message(1)]);
+                other.send(&message(1));
+                assert_eq!(one.receive(), [message(1)]);
+                began.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        times[times.len() / 2]
+    }
+
+    /// By turns, because the machine may be busy. All peers are here, so the thread of the streams has two
+    /// thousand.
+    #[test]
+    #[ignore = "it measures, and needs 9,000 descriptors"]
+    fn a_message_among_a_thousand_streams_takes_as_long_as_alone() {
+        let ratios: Vec<f64> = (0..5)
+            .map(|_| {
+                let (mut one, mut other) = pair(sockets(), PEER_TIMEOUT);
+                let alone = round_trip(&mut one, &mut other);
+                let many: Vec<(Side, Side)> =
+                    (0..1_000).map(|_| pair(sockets(), PEER_TIMEOUT)).collect();
+                let among = round_trip(&mut one, &mut other);
+                drop(many);
+                println!("{alone:?} alone, {among:?} among 1,000");
+                among.as_secs_f64() / alone.as_secs_f64()
+            })
+            .collect();
+        let best = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        println!("{ratios:.2?}");
+        assert!(best <= 1.3, "{ratios:.2?}");
     }
 
     #[test]
