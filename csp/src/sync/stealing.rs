@@ -8,20 +8,26 @@
 //! before it reads, so one of the two sees the other. The idea is that of [`word`](super::word). Unlike there the owner stays the
 //! owner.
 //!
-//! Without `membarrier` both pass a fence of their own.
+//! Without `membarrier` both pass a fence of their own. The owner learns of that by the word at which it looks anyway.
 #![allow(unsafe_code)]
 
 use std::ops::{Deref, DerefMut};
 
 use super::barrier;
 use super::planted::is_planted;
-use super::{AtomicBool, Mutex, MutexGuard, Ordering, UnsafeCell, fence, spin};
+use super::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell, fence, spin};
+
+/// In `taken`: another thread is at the data.
+const TAKEN: usize = 1;
+
+/// Beside it: there is no `membarrier`, so the owner passes a fence before it believes this word.
+const FENCED: usize = 2;
 
 pub(crate) struct Stealing<T> {
     /// Written by the owner only.
     in_use: AtomicBool,
-    /// Written by the holder of `others` only.
-    taken: AtomicBool,
+    /// [`TAKEN`] and [`FENCED`]. Written by the holder of `others` only.
+    taken: AtomicUsize,
     others: Mutex<()>,
     data: UnsafeCell<T>,
 }
@@ -30,7 +36,7 @@ pub(crate) struct Stealing<T> {
 unsafe impl<T: Send> Sync for Stealing<T> {}
 
 /// The data, as its owner uses it. The others wait until this is dropped.
-pub(crate) struct Owned<'a, T>(&'a Stealing<T>, Leaves<'a>);
+pub(crate) struct Owned<'a, T>(&'a Stealing<T>);
 
 impl<T> Deref for Owned<'_, T> {
     type Target = T;
@@ -49,23 +55,33 @@ impl<T> DerefMut for Owned<'_, T> {
     }
 }
 
-/// Marks the data as free when it is dropped.
-struct Leaves<'a>(&'a AtomicBool);
-
-impl Drop for Leaves<'_> {
+impl<T> Drop for Owned<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        let order =
-            if is_planted("taken back early") { Ordering::Relaxed } else { Ordering::Release };
-        self.0.store(false, order);
+        self.0.in_use.store(false, leaving());
     }
+}
+
+/// The data, as another thread uses it.
+struct Leaves<'a>(&'a AtomicUsize);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.store(self.0.load(Ordering::Relaxed) & !TAKEN, leaving());
+    }
+}
+
+/// Returns the order in which the data is marked as free.
+#[inline(always)]
+fn leaving() -> Ordering {
+    if is_planted("taken back early") { Ordering::Relaxed } else { Ordering::Release }
 }
 
 impl<T> Stealing<T> {
     pub(crate) fn new(data: T) -> Self {
         Self {
             in_use: AtomicBool::new(false),
-            taken: AtomicBool::new(false),
+            taken: AtomicUsize::new(if barrier::is_here() { 0 } else { FENCED }),
             others: Mutex::new(()),
             data: UnsafeCell::new(data),
         }
@@ -75,13 +91,12 @@ impl<T> Stealing<T> {
     #[inline(always)]
     pub(crate) fn own(&self) -> Owned<'_, T> {
         self.in_use.store(true, Ordering::Relaxed);
-        if !is_planted("the owner passes no barrier") {
-            light_barrier();
-        }
-        if self.taken.load(Ordering::Acquire) && !is_planted("the owner does not look") {
+        #[cfg(not(loom))]
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        if self.taken.load(Ordering::Acquire) != 0 {
             self.wait_for_others();
         }
-        Owned(self, Leaves(&self.in_use))
+        Owned(self)
     }
 
     /// The same, to look only.
@@ -90,19 +105,22 @@ impl<T> Stealing<T> {
         self.own()
     }
 
-    /// Marks the data as in use when nobody takes from it.
+    /// Returns when nobody takes from the data, which is marked as in use.
     #[cold]
     #[inline(never)]
     fn wait_for_others(&self) {
         loop {
+            if !is_planted("the owner passes no barrier") {
+                light_barrier();
+            }
+            let taken = self.taken.load(Ordering::Acquire) & TAKEN != 0;
+            if !taken || is_planted("the owner does not look") {
+                return;
+            }
             self.in_use.store(false, Ordering::Release);
             // The other thread holds this for as long as it takes.
             drop(self.others());
             self.in_use.store(true, Ordering::Relaxed);
-            light_barrier();
-            if !self.taken.load(Ordering::Acquire) {
-                return;
-            }
         }
     }
 
@@ -113,7 +131,7 @@ impl<T> Stealing<T> {
     /// Takes from the data. Any thread except the owner calls this.
     pub(crate) fn take<R>(&self, from: impl FnOnce(&mut T) -> R) -> R {
         let one = self.others();
-        self.taken.store(true, Ordering::Relaxed);
+        self.taken.store(self.taken.load(Ordering::Relaxed) | TAKEN, Ordering::Relaxed);
         if !is_planted("the thief passes no barrier") {
             heavy_barrier();
         }

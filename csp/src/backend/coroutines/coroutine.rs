@@ -228,13 +228,15 @@ impl Coroutine {
         while !scheduler.ending.get() {
             // The job of the last process. The next process may belong to it too.
             let mut held = None;
+            let knows_none = scheduler.share.knows_none();
             for _ in 0..TURNS {
                 // A refusing fiber stops as soon as there is no reason left to refuse.
                 let why = if refusing { scheduler.refusing.borrow().clone() } else { None };
                 if refusing && why.is_none() {
                     break;
                 }
-                let Some(index) = scheduler.take_unstarted(self.stack.get(), &mut held) else {
+                let stack = self.stack.get();
+                let Some(index) = scheduler.take_unstarted(knows_none, stack, &mut held) else {
                     break;
                 };
                 // Runs or refuses one process, until another coroutine is ready.

@@ -184,16 +184,17 @@ impl Scheduler {
     }
 
     /// Takes the next unstarted process, if a stack of this size suits it. Its job replaces the one in `held`, from
-    /// which the coroutine took its last process.
+    /// which the coroutine took its last process. `knows_none` says that none of them is known to be brief.
     ///
     /// The jobs take turns, so one writer does not wait until a million replicas of a reader have started.
     #[inline(always)]
     pub(super) fn take_unstarted(
         &self,
+        knows_none: bool,
         stack: usize,
         held: &mut Option<Arc<dyn Work>>,
     ) -> Option<usize> {
-        if self.share.knows_none() {
+        if knows_none {
             return self.take_first(stack, held);
         }
         self.take_known_or_first(stack, held)
@@ -208,25 +209,40 @@ impl Scheduler {
     #[inline(always)]
     fn take_first(&self, stack: usize, held: &mut Option<Arc<dyn Work>>) -> Option<usize> {
         let mut queue = self.unstarted.own();
+        let is_only = queue.len() == 1;
         let first = queue.front_mut().filter(|first| first.stack == stack)?;
         let index = first.next;
         first.next += 1;
         self.share.fewer(first.loose, 1);
-        let before = if first.next == first.count {
-            held.replace(queue.pop_front()?.work)
-        } else {
-            let is_held = held
-                .as_ref()
-                .is_some_and(|held| ptr::addr_eq(&raw const **held, &raw const *first.work));
-            let work = (!is_held).then(|| Arc::clone(&first.work));
-            if queue.len() > 1 {
-                queue.rotate_left(1);
-            }
-            work.and_then(|work| held.replace(work))
-        };
-        drop(queue);
-        drop(before);
+        let is_held = held
+            .as_ref()
+            .is_some_and(|held| ptr::addr_eq(&raw const **held, &raw const *first.work));
+        // Nearly always the only job has more replicas.
+        if !is_only || !is_held || first.next == first.count {
+            let before = Self::change_job(&mut queue, is_held, held);
+            drop(queue);
+            drop(before);
+        }
         Some(index)
+    }
+
+    /// Puts the first job into `held`, unless it `is_held`, and moves it to the end of the queue or out of it. Returns the job
+    /// that was held before.
+    #[inline(never)]
+    fn change_job(
+        queue: &mut VecDeque<Unstarted>,
+        is_held: bool,
+        held: &mut Option<Arc<dyn Work>>,
+    ) -> Option<Arc<dyn Work>> {
+        let first = queue.front()?;
+        if first.left() == 0 {
+            return held.replace(queue.pop_front()?.work);
+        }
+        let work = (!is_held).then(|| Arc::clone(&first.work));
+        if queue.len() > 1 {
+            queue.rotate_left(1);
+        }
+        work.and_then(|work| held.replace(work))
     }
 
     /// Runs the loop. Returns when the host's turn comes.
