@@ -295,12 +295,17 @@ impl Scheduler {
             let at = idle.iter().rposition(|coroutine| coroutine.stack.get() == stack);
             at.map(|at| idle.swap_remove(at))
         };
+        let is_new = idle.is_none();
         let coroutine = match idle.map_or_else(|| self.create(stack, false), Ok) {
             Ok(coroutine) => coroutine,
             Err(why) if alone => return self.refuse(stack, why),
             Err(_) => return false,
         };
         coroutine.resume(self);
+        if is_new {
+            // Its first process has touched it.
+            self.share.makes_stack();
+        }
         true
     }
 

@@ -18,6 +18,10 @@ const LONG: Duration = Duration::from_nanos(500);
 /// How much a process that begins counts, in turns: its first turn includes its start.
 const BEGINNING: u32 = 4;
 
+/// The time that is taken off for each half of a new stack. The system gives it memory in two steps: when it is made, and in its first
+/// turn. Each step is counted when it is over.
+const HALF_STACK: Duration = Duration::from_micros(5);
+
 /// How long evidence is good.
 const GOOD: Duration = Duration::from_millis(1);
 
@@ -35,7 +39,8 @@ trait Gauge {
     fn turns(&self) -> Turns;
 }
 
-/// The number of turns of a scheduler, of jobs that it started among them, of processes that have begun, and of stacks that it made.
+/// The number of turns of a scheduler, of jobs that it started among them, of processes that have begun, and of halves of
+/// stacks that it made.
 #[derive(Clone, Copy)]
 struct Turns {
     all: u32,
@@ -93,14 +98,13 @@ impl Sighting {
             _ => took,
         };
         let (now, before) = (self.turns, before.turns);
-        // The system gives memory to a new stack. That takes as long as many turns, and says nothing of those.
-        if now.stacks != before.stacks {
-            return false;
-        }
         let begun = now.begun.wrapping_sub(before.begun);
         let turns = now.all.wrapping_sub(before.all);
         let turns = turns.saturating_add(begun.saturating_mul(BEGINNING));
-        used >= took.mul_f64(0.8) && used >= LONG.saturating_mul(turns)
+        // The system gives memory to a new stack. That takes as long as many turns, and says nothing of those.
+        let stacks = now.stacks.wrapping_sub(before.stacks);
+        let in_turns = used.saturating_sub(HALF_STACK.saturating_mul(stacks));
+        used >= took.mul_f64(0.8) && in_turns >= LONG.saturating_mul(turns.max(1))
     }
 }
 
@@ -208,7 +212,7 @@ mod tests {
         /// The same for all threads, because the whole machine stands still. The system counts that as CPU time.
         stalled: u32,
         lost: Cell<Duration>,
-        /// The number of stacks that it makes between two readings.
+        /// The number of halves of stacks that it makes in each turn.
         stacks: u32,
     }
 
@@ -256,11 +260,10 @@ mod tests {
         fn turns(&self) -> Turns {
             let worked = (self.passes() - self.lost.get()).mul_f64(self.share);
             let turns = worked.as_nanos() / self.turn.as_nanos();
-            Turns {
-                all: u32::try_from(turns).expect("few"),
-                begun: 0,
-                stacks: self.stacks * self.readings.get(),
-            }
+            let all = u32::try_from(turns).expect("few");
+            // A stack is made for a process that begins.
+            let begun = if self.stacks > 0 { all } else { 0 };
+            Turns { all, begun, stacks: self.stacks * all }
         }
     }
 
@@ -284,8 +287,36 @@ mod tests {
 
     #[test]
     fn new_stacks_are_no_evidence() {
-        let turn = Duration::from_micros(15);
-        assert!(!Planted { stacks: 1, ..planted(turn) }.verdict());
+        for turn in [1, 3, 6].map(Duration::from_micros) {
+            assert!(!Planted { stacks: 2, ..planted(turn) }.verdict(), "{turn:?}");
+        }
+        // The halves of many stacks, each with its cold memory.
+        assert!(!Planted { stacks: 4, ..planted(Duration::from_micros(15)) }.verdict());
+    }
+
+    #[test]
+    fn a_scheduler_that_makes_a_stack_in_each_window_is_busy_if_its_turns_are_long() {
+        for turn in [15, 20, 40].map(Duration::from_micros) {
+            assert!(Planted { stacks: 2, ..planted(turn) }.verdict(), "{turn:?}");
+        }
+    }
+
+    /// The system gives memory to a stack when it is made, and when its first process touches it.
+    #[test]
+    fn the_first_turn_of_a_stack_counts_beside_its_making() {
+        let counted = || {
+            let scheduler = Scheduler::of_this_thread();
+            scheduler.share.stacks.load(Ordering::Relaxed)
+        };
+        std::thread::spawn(move || {
+            let before = counted();
+            // The reserve is a stack, too.
+            let in_turn = crate::spawn(crate::process(counted)).join();
+            assert_eq!(in_turn, before + 2);
+            assert_eq!(counted(), before + 3);
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(in crate::backend::coroutines) struct Share {
     /// The number of processes that have ended.
     pub(super) ended: AtomicU32,
     pub(super) started: AtomicU32,
-    /// The number of stacks that were made. A new stack is cold, and its first turn is long for that reason.
+    /// The number of stacks that were made, and of those that have had their first turn. A new stack is cold, so both take long.
     pub(super) stacks: AtomicU32,
     /// Processes that other schedulers have placed here, and their number.
     placed: Mutex<VecDeque<Unstarted>>,
@@ -104,7 +104,7 @@ impl Share {
         }
     }
 
-    /// Counts a stack that was made here.
+    /// Counts a stack that was made here, or one that has had its first turn.
     pub(in crate::backend::coroutines) fn makes_stack(&self) {
         count(&self.stacks);
     }
