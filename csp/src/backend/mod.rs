@@ -184,7 +184,9 @@ pub(crate) fn start(work: Arc<dyn Work>) {
     }
     crate::watch::start();
     #[cfg(all(feature = "cores", not(loom)))]
-    crate::system::cores::begin();
+    if let Err(error) = crate::system::cores::begin() {
+        return refuse(&work, &error.to_string());
+    }
     let chosen = match job.options().on() {
         Some(wanted) if wanted != COMPILED_IN[0] => match instead(wanted, job) {
             Ok(backend) => backend,

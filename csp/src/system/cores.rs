@@ -97,19 +97,17 @@ fn of_environment() -> Result<Option<usize>, CoresError> {
 /// If `CSP_CORES` is no number of cores.
 #[inline]
 pub(crate) fn here() -> usize {
-    begin().min(HERE.get())
+    begin().unwrap_or_else(|error| panic!("{error}"));
+    of_all().min(HERE.get())
 }
 
-/// Fixes the number, and returns it. The first process of a program calls this.
+/// Fixes the number. The first process of a program calls this.
 ///
-/// # Panics
-/// If `CSP_CORES` is no number of cores.
+/// # Errors
+/// Returns an error if `CSP_CORES` is no number of cores.
 #[inline]
-pub(crate) fn begin() -> usize {
-    match FIXED.load(Ordering::Relaxed) {
-        0 => fix(),
-        fixed => fixed,
-    }
+pub(crate) fn begin() -> Result<(), CoresError> {
+    if FIXED.load(Ordering::Relaxed) == 0 { fix() } else { Ok(()) }
 }
 
 /// Returns the number for the whole program. It has begun.
@@ -125,13 +123,13 @@ pub(crate) fn part(of: usize) -> Option<(&'static str, String)> {
 }
 
 #[cold]
-fn fix() -> usize {
+fn fix() -> Result<(), CoresError> {
     let asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
-    let wish = of_environment().unwrap_or_else(|error| panic!("{error}"));
+    let wish = of_environment()?;
     let there_are = || std::thread::available_parallelism().map_or(1, Into::into);
     let number = wish.or(*asked).unwrap_or_else(there_are);
     FIXED.store(number, Ordering::Relaxed);
-    number
+    Ok(())
 }
 
 /// Checks that the environment asks for nothing impossible.
