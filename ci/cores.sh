@@ -3,6 +3,7 @@
 source "$(dirname "$0")/common.sh"
 
 limit 20m
-run cargo test -p csp-tests --features cores --test cores --test laws --test alternation --test deadlocks --test stress -- cores
-CSP_CORES=16 run cargo test -p csp-tests --features cores --test laws --test alternation --test deadlocks --test stress -- cores
-CSP_MEMBARRIER=off CSP_CORES=4 run cargo test -p csp-tests --features cores --test cores --test laws --test alternation --test stress -- cores
+suites=(-p csp-tests --no-default-features --features suites,cores --test laws --test alternation --test stress)
+run cargo test "${suites[@]}" --test cores --test deadlocks -- cores
+CSP_CORES=16 run cargo test "${suites[@]}" --test deadlocks -- cores
+CSP_MEMBARRIER=off CSP_CORES=4 run cargo test "${suites[@]}" --test cores -- cores

@@ -10,6 +10,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 [[ $host == *-linux-* ]] || skip "OS processes exist on Linux only"
 command -v c++ >/dev/null || skip "libFuzzer is built by a C++ compiler, and there is none"
 export CARGO_TARGET_DIR=$PWD/target/fuzz
+export CARGO_PROFILE_RELEASE_DEBUG=false
 manifest=(--manifest-path fuzz/Cargo.toml)
 cargo fetch -q "${manifest[@]}" || skip "the crate libfuzzer-sys could not be had"
 

@@ -20,4 +20,5 @@ case ${1-} in
     *) laws=("$@") ;;
 esac
 others=(--skip ::threads --skip ::async_threads --skip mixed --skip os_processes --skip many:: --skip defects::)
-run cargo test -p csp-tests --test laws --test alternation --no-fail-fast -- "${laws[@]}" "${others[@]}"
+# These programs are those of ci/without_cores.sh.
+run cargo test -p csp-tests --no-default-features --features suites --test laws --test alternation --no-fail-fast -- "${laws[@]}" "${others[@]}"
