@@ -517,9 +517,6 @@ fn a_side_is_not_silent_before_it_begins_or_while_a_part_comes() {
 fn both_hold_for_longer_links() {
     is_sound(StreamSetup { puts: [6, 4], ..many_messages(FrameFault::None) });
     is_sound(StreamSetup { puts: [2, 2], ..much_time(FrameFault::None) });
-    let messages = [vec![2], vec![2]];
-    is_sound(StreamSetup { messages, ticks: 7, ..nothing_is_handled(FrameFault::None) });
-    is_sound(StreamSetup { puts: [1, 2], ticks: 8, ..begins_late(FrameFault::None) });
 }
 
 fn is_found(setup: StreamSetup) {
