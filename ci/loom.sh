@@ -6,8 +6,7 @@ source "$(dirname "$0")/common.sh"
 # The build has a folder of its own, because the flag is part of every crate's fingerprint.
 export CARGO_TARGET_DIR=target/loom
 export RUSTFLAGS="--cfg loom"
-# The compiler takes two thirds of the time without these.
-export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=false
+export CARGO_PROFILE_RELEASE_DEBUG=false # the compiler has less to do
 
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
