@@ -3,7 +3,9 @@
 source "$(dirname "$0")/common.sh"
 
 [[ $(uname -s) == Linux ]] || skip "processes on hosts exist on Linux only"
-command -v ssh ssh-keygen /usr/sbin/sshd >/dev/null || need openssh-server openssh-client
+for program in ssh ssh-keygen /usr/sbin/sshd; do
+    command -v "$program" >/dev/null || { need openssh-server openssh-client && break; }
+done
 export CSP_NEEDS_SSHD=1
 limit 15m
 # A plain `cargo test` has built this program.
