@@ -119,7 +119,7 @@ fn main() {
         None => farm,
     };
     let (_, _, hits) =
-        parallel!(producer(jobs.writer(), bags), farm, consumer(results.reader(), bags),);
+        parallel!(producer(jobs.writer(), bags), farm, consumer(results.reader(), bags));
 
     let thrown = bags as f64 * darts as f64;
     let share = hits as f64 / thrown;
