@@ -78,6 +78,17 @@ impl HostCommand {
     pub(crate) fn new(name: String, way: HostWay) -> Self {
         Self { number: number(), name, way, environment: Vec::new(), slots: 1 }
     }
+
+    fn by_ssh(host: String) -> Self {
+        let way = HostWay::Ssh { ssh: vec!["ssh".into()], host: host.clone() };
+        Self::new(host, way)
+    }
+
+    /// Returns the host of a job of SLURM. One `srun` reaches one host, because it copies its input to all its tasks.
+    fn by_srun(host: String) -> Self {
+        let command = ["srun", "-N1", "-n1", "-w", &host].map(OsString::from);
+        Self::new(host, HostWay::Command(command.into()))
+    }
 }
 
 fn number() -> u64 {
@@ -154,11 +165,7 @@ impl Hosts {
     /// # }
     /// ```
     pub fn ssh<S: AsRef<str>>(hosts: impl IntoIterator<Item = S>) -> Self {
-        let one = |host: S| {
-            let host = host.as_ref().to_owned();
-            let way = HostWay::Ssh { ssh: vec!["ssh".into()], host: host.clone() };
-            HostCommand::new(host, way)
-        };
+        let one = |host: S| HostCommand::by_ssh(host.as_ref().to_owned());
         Self::new(hosts.into_iter().map(one).collect(), false)
     }
 
@@ -185,18 +192,11 @@ impl Hosts {
     pub fn from_env() -> Result<Self, HostsError> {
         let listed =
             listed::hosts(|name| std::env::var_os(name), |path| std::fs::read_to_string(path))?;
-        let (hosts, is_srun) = match listed {
-            ListedHosts::Ssh(hosts) => (hosts, false),
-            ListedHosts::Srun(hosts) => (hosts, true),
+        let (hosts, by): (_, fn(String) -> HostCommand) = match listed {
+            ListedHosts::Ssh(hosts) => (hosts, HostCommand::by_ssh),
+            ListedHosts::Srun(hosts) => (hosts, HostCommand::by_srun),
         };
-        let one = |(host, slots): (String, usize)| {
-            let srun = ["srun", "-N1", "-n1", "-w"].map(OsString::from);
-            let way = match is_srun {
-                true => HostWay::Command(srun.into_iter().chain([OsString::from(&host)]).collect()),
-                false => HostWay::Ssh { ssh: vec!["ssh".into()], host: host.clone() },
-            };
-            HostCommand { slots, ..HostCommand::new(host, way) }
-        };
+        let one = |(host, slots)| HostCommand { slots, ..by(host) };
         Ok(Self::new(hosts.into_iter().map(one).collect(), false))
     }
 

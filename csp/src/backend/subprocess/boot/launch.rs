@@ -141,21 +141,16 @@ impl Iterator for Hearing {
 /// Starts a child, which then waits for a [`ToChild::Start`]. Returns when the child has answered:
 /// half a millisecond.
 pub(crate) fn launch(stdin: Stdio) -> io::Result<(Launched, Hearing)> {
-    launch_with(|call| {
+    let by = |call: &Call| {
         let mut command = command(call);
         command.stdin(stdin);
         command
-    })
+    };
+    launch_with(by, None)
 }
 
+/// Does the same by another command. `tagged` is the pipe of its output, and the text that stands ahead of each line.
 pub(super) fn launch_with(
-    command: impl FnOnce(&Call) -> Command,
-) -> io::Result<(Launched, Hearing)> {
-    launch_by(command, None)
-}
-
-/// `tagged`: the pipe of its output, and what stands ahead of each line.
-pub(super) fn launch_by(
     command: impl FnOnce(&Call) -> Command,
     tagged: Option<(OwnedFd, String)>,
 ) -> io::Result<(Launched, Hearing)> {

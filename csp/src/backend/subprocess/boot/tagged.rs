@@ -4,7 +4,7 @@ use std::io;
 use std::process::Stdio;
 
 use super::Call;
-use super::launch::{Hearing, Launched, command, launch_by};
+use super::launch::{Hearing, Launched, command, launch_with};
 
 /// Starts a child as `launch` does. All lines that it writes, to either output, come out on standard error with this tag.
 pub(crate) fn launch_tagged(tag: String) -> io::Result<(Launched, Hearing)> {
@@ -15,5 +15,5 @@ pub(crate) fn launch_tagged(tag: String) -> io::Result<(Launched, Hearing)> {
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         command
     };
-    launch_by(tagged, Some((words.into(), tag)))
+    launch_with(tagged, Some((words.into(), tag)))
 }

@@ -370,7 +370,7 @@ fn a_child_that_never_answers_is_an_error() {
     for (script, expected) in
         [("exit 3", "exit status: 3"), ("echo oh no >&2; kill -9 $$", "oh no")]
     {
-        let started = launch_with(silent(script));
+        let started = launch_with(silent(script), None);
         let error = started.err().expect("no child").to_string();
         assert!(error.contains(expected), "{error}");
     }

@@ -174,6 +174,12 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
+    /// Gives a value its turn, if there is one.
+    fn in_turn(&mut self, index: u64, mut parcel: Option<Parcel<V>>) -> Option<Parcel<V>> {
+        parcel.iter_mut().for_each(|parcel| self.count(index, parcel));
+        parcel
+    }
+
     fn tell_done(&mut self, op: OpId, guard: u16, channel: u64, out: &mut Out<V, P>) {
         out.to(op.node, Message::Done { op: op.seq, guard, channel, parcel: None });
     }
@@ -294,15 +300,12 @@ impl<V: Clone, P: Clone> Home<V, P> {
     fn claimed(&mut self, pair: &Pair) -> (u16, Option<Parcel<V>>, bool) {
         match &pair.kind {
             PairKind::Meeting { reader, writer } if reader.0 == pair.asked => {
-                let mut parcel = self.output(*writer).cloned();
-                parcel.iter_mut().for_each(|parcel| self.count(pair.channel, parcel));
-                (reader.1, parcel, false)
+                (reader.1, self.in_turn(pair.channel, self.output(*writer).cloned()), false)
             }
             PairKind::Meeting { reader, writer } => (writer.1, None, self.is_extended(*reader)),
             PairKind::Taking { reader } => {
-                let mut parcel = self.on_offer(pair.channel).cloned();
-                parcel.iter_mut().for_each(|parcel| self.count(pair.channel, parcel));
-                (reader.1, parcel, false)
+                let offered = self.on_offer(pair.channel).cloned();
+                (reader.1, self.in_turn(pair.channel, offered), false)
             }
             PairKind::Storing { writer } => (writer.1, None, false),
             PairKind::Watching { watcher } => (watcher.1, None, false),

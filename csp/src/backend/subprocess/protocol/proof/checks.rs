@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 
 use super::sim::Value;
 use crate::backend::subprocess::protocol::home::{Home, HomeChannel};
-use crate::backend::subprocess::protocol::{Direction, Ending, Offer, OpId, Parcel};
+use crate::backend::subprocess::protocol::{
+    ChannelId, Departure, Direction, Ending, Event, Few, Machine, Message, NodeId, Offer, OpId,
+    Out, Outcome, Parcel,
+};
 
 impl Home<Value, ()> {
     fn free(&self, queue: &VecDeque<(OpId, u16)>) -> Vec<OpId> {
@@ -121,10 +124,6 @@ impl Home<Value, ()> {
 /// A home retires a channel and ends well. Later messages of its reader are heard by nobody.
 #[test]
 fn what_had_retired_before_its_home_ended_is_not_lost() {
-    use crate::backend::subprocess::protocol::{
-        Departure, Event, Few, Machine, Message, NodeId, Out, Outcome,
-    };
-
     let (there, here) = (NodeId(1), NodeId(2));
     for late in [false, true] {
         for (retired, watches) in [(true, false), (true, true), (false, false)] {
@@ -176,11 +175,22 @@ fn what_had_retired_before_its_home_ended_is_not_lost() {
     }
 }
 
+/// Reads so often at the home of the channel. Returns the values that came.
+fn read_here(home: &mut Machine<Value, ()>, channel: ChannelId, times: usize) -> Vec<Value> {
+    let mut out = Out::new(home.id());
+    for _ in 0..times {
+        home.begin(Few::one((0, Offer::Read { channel, extended: false })), false, &mut out);
+    }
+    let value = |event: Event<Value, ()>| match event.outcome {
+        Outcome::Done { parcel, .. } => parcel.map(|parcel| parcel.body),
+        _ => None,
+    };
+    out.events.drain(..).filter_map(value).collect()
+}
+
 /// Two values are with a node whose processes leave before they have read them.
 #[test]
 fn what_is_given_back_keeps_its_order() {
-    use crate::backend::subprocess::protocol::{Event, Few, Machine, NodeId, Out, Outcome};
-
     let (here, there) = (NodeId(1), NodeId(2));
     let (mut home, mut out) = (Machine::<Value, ()>::new(here), Out::new(here));
     let (mut leaver, mut said) = (Machine::<Value, ()>::new(there), Out::new(there));
@@ -190,9 +200,9 @@ fn what_is_given_back_keeps_its_order() {
     home.add_end(channel, Direction::Write);
     let token = home.depart(channel, Direction::Read, there, &mut out);
     leaver.arrive(token, &mut said);
-    let read = || Few::one((0, Offer::Read { channel, extended: false }));
     for _ in 0..2 {
-        leaver.begin(read(), false, &mut said);
+        let read = Few::one((0, Offer::Read { channel, extended: false }));
+        leaver.begin(read, false, &mut said);
     }
     let deliver =
         |home: &mut Machine<Value, ()>, said: &mut Out<Value, ()>, out: &mut Out<Value, ()>| {
@@ -213,26 +223,12 @@ fn what_is_given_back_keeps_its_order() {
     deliver(&mut home, &mut said, &mut out);
     out.events.clear();
     // They are read in their order.
-    let mut values = Vec::new();
-    for _ in 0..4 {
-        home.begin(read(), false, &mut out);
-        for Event { outcome, .. } in out.events.drain(..) {
-            values.extend(match outcome {
-                Outcome::Done { parcel, .. } => parcel.map(|parcel| parcel.body),
-                _ => None,
-            });
-        }
-    }
-    assert_eq!(values, [1, 2, 3, 4]);
+    assert_eq!(read_here(&mut home, channel, 4), [1, 2, 3, 4]);
 }
 
 /// The first of the two nodes has been given the first and the third value, and the other one the second.
 #[test]
 fn what_two_nodes_give_back_keeps_its_order() {
-    use crate::backend::subprocess::protocol::{
-        Event, Few, Machine, Message, NodeId, Out, Outcome,
-    };
-
     type Said = Vec<(NodeId, Message<Value, ()>)>;
     let home_id = NodeId(1);
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
@@ -240,7 +236,6 @@ fn what_two_nodes_give_back_keeps_its_order() {
         let channel = home.create(0);
         home.add_end(channel, Direction::Read);
         home.add_end(channel, Direction::Write);
-        let read = || Few::one((0, Offer::Read { channel, extended: false }));
         let mut nodes = [NodeId(2), NodeId(3)].map(|id| (Machine::new(id), Out::new(id)));
         for (node, said) in &mut nodes {
             let token = home.depart(channel, Direction::Read, node.id(), &mut out);
@@ -255,7 +250,8 @@ fn what_two_nodes_give_back_keeps_its_order() {
             };
         for at in [0, 1, 0] {
             let (node, said) = &mut nodes[at];
-            node.begin(read(), false, said);
+            let read = Few::one((0, Offer::Read { channel, extended: false }));
+            node.begin(read, false, said);
             let messages = said.send.drain(..).collect();
             pass(&mut home, &mut out, messages, node.id());
         }
@@ -282,16 +278,7 @@ fn what_two_nodes_give_back_keeps_its_order() {
             pass(&mut home, &mut out, messages, to);
         }
         out.events.clear();
-        let mut values = Vec::new();
-        for _ in 0..3 {
-            home.begin(read(), false, &mut out);
-            for Event { outcome, .. } in out.events.drain(..) {
-                values.extend(match outcome {
-                    Outcome::Done { parcel, .. } => parcel.map(|parcel| parcel.body),
-                    _ => None,
-                });
-            }
-        }
+        let values = read_here(&mut home, channel, 3);
         assert_eq!(values, [1, 2, 3], "given back as {order:?}");
     }
 }

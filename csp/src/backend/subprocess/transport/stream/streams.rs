@@ -204,17 +204,7 @@ pub(super) fn add(
     THREAD.need(move || serve(common))?;
     // The thread may hear of both before it knows the stream. It forgets what it does not know.
     let number = shared.number;
-    let stream = Stream {
-        input,
-        output,
-        shared,
-        out: Vec::new(),
-        taken: 0,
-        is_blocked: false,
-        due: Duration::MAX,
-        ending: None,
-        on_loss: Some(on_loss),
-    };
+    let stream = Stream::new(input, output, shared, Some(on_loss));
     epoll::add(&common.epoll, &stream.input, mark(number, false), EventFlags::empty())?;
     epoll::add(&common.epoll, &stream.output, mark(number, true), EventFlags::empty())?;
     tell(StreamJob::Add(stream));
@@ -340,6 +330,25 @@ impl Drop for Stream {
 }
 
 impl Stream {
+    fn new(
+        input: OwnedFd,
+        output: OwnedFd,
+        shared: Arc<SharedStream>,
+        on_loss: Option<OnLoss>,
+    ) -> Self {
+        Self {
+            input,
+            output,
+            shared,
+            out: Vec::new(),
+            taken: 0,
+            is_blocked: false,
+            due: Duration::MAX,
+            ending: None,
+            on_loss,
+        }
+    }
+
     /// Reads what is there and writes what there is room for. Returns the time at which it has
     /// something to do though nothing happens, or why the link is lost.
     fn go_on(
@@ -497,17 +506,7 @@ mod tests {
         let (news, mailbox) = (Box::leak(Box::new(news)), Box::leak(Box::new(mailbox)));
         let shared = Arc::new(SharedStream::new(NodeId(7), frames, news, mailbox));
         let copy = |file: &File| file.try_clone().expect("a descriptor").into();
-        Stream {
-            input: copy(input),
-            output: copy(output),
-            shared,
-            out: Vec::new(),
-            taken: 0,
-            is_blocked: false,
-            due: Duration::MAX,
-            ending: None,
-            on_loss: None,
-        }
+        Stream::new(copy(input), copy(output), shared, None)
     }
 
     /// The peer has written much more than one turn takes. Its stream may have failed otherwise.
