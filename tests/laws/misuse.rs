@@ -17,7 +17,8 @@ fn rows() -> Vec<Vec<String>> {
 /// Returns the mistake in a name such as `laws/defects::name` or `ui/name`.
 fn mistake(name: &str) -> Option<String> {
     let (file, function) = name.split_once("::").unwrap_or((name, ""));
-    let path = tests().join(Path::new(file).with_extension("rs"));
+    let folder = if file.starts_with("ui/") { "macros" } else { "" };
+    let path = tests().join(folder).join(Path::new(file).with_extension("rs"));
     let Ok(text) = std::fs::read_to_string(&path) else {
         return Some(format!("{name}: there is no {}", path.display()));
     };

@@ -53,7 +53,7 @@ mod tests {
         attribute(Kind::Process, options.parse().unwrap(), item.parse().unwrap()).to_string()
     }
 
-    /// Counts the complaints. `tests/ui` shows that each stands at its own token.
+    /// Counts the complaints. `tests/macros/ui` shows that each stands at its own token.
     fn mistakes(item: &str) -> usize {
         expand("", item).matches("compile_error").count()
     }

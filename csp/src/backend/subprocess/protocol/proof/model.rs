@@ -422,7 +422,7 @@ fn small_networks_hold() {
 }
 
 #[test]
-#[ignore = "it takes minutes: ci/models.sh runs it"]
+#[ignore = "it takes minutes without optimisation: ci/models.sh runs it"]
 fn small_networks_hold_when_a_node_dies() {
     for (name, setup) in networks() {
         // The way in which a node departs matters only in the networks that are about ends.
@@ -440,7 +440,7 @@ fn small_networks_hold_when_a_node_dies() {
 }
 
 #[test]
-#[ignore = "it takes minutes: ci/models.sh runs it"]
+#[ignore = "it takes minutes without optimisation: ci/models.sh runs it"]
 fn small_networks_hold_when_a_node_leaves() {
     holds_when_a_node_leaves(|name| name != LARGEST);
 }
@@ -449,7 +449,7 @@ fn small_networks_hold_when_a_node_leaves() {
 const LARGEST: &str = "guards of which the machine knows nothing";
 
 #[test]
-#[ignore = "it takes minutes: ci/models.sh runs it"]
+#[ignore = "it takes minutes without optimisation: ci/models.sh runs it"]
 fn the_largest_network_holds_when_a_node_leaves() {
     holds_when_a_node_leaves(|name| name == LARGEST);
 }
@@ -467,7 +467,7 @@ fn holds_when_a_node_leaves(asked: impl Fn(&str) -> bool) {
 }
 
 #[test]
-#[ignore = "it takes minutes: ci/models.sh runs it"]
+#[ignore = "it takes minutes without optimisation: ci/models.sh runs it"]
 fn small_networks_hold_when_a_node_leaves_and_one_dies() {
     for (name, setup) in networks().into_iter().filter(|(name, _)| name.contains("leave")) {
         for left in with_leavers(&setup) {

@@ -1,5 +1,5 @@
 //! The macros' error messages: one mistake a file, and beside it the compiler's whole output, so that a second error shows.
-//! `TRYBUILD=overwrite cargo test -p csp-tests --test ui` writes the output anew.
+//! `TRYBUILD=overwrite cargo test -p csp-tests-macros` writes the output anew.
 
 use std::process::Command;
 

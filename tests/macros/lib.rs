@@ -1,0 +1,1 @@
+//! Holds nothing: the tests beside it are programs that are right or wrong.
