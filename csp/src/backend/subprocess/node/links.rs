@@ -10,6 +10,8 @@ use crate::backend::memory::store;
 use crate::backend::subprocess::boot::descriptors;
 use crate::backend::subprocess::protocol::{Message, NodeId, Offer, Token, Wild};
 use crate::backend::subprocess::transport::inbox::PeerMailbox;
+#[cfg(feature = "hosts")]
+use crate::backend::subprocess::transport::inbox::{are_values_limited, limit_values};
 use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
 use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::backend::subprocess::transport::wire::{self, Wired};
@@ -468,12 +470,15 @@ impl Node {
         let id = draw();
         let rings = store::shared(LINK)?;
         let mailbox = store::shared(size_of::<Mailbox>())?;
-        let shared = Invitation {
+        #[cfg_attr(not(feature = "hosts"), allow(unused_mut, reason = "it is known later"))]
+        let mut shared = Invitation {
             node: id.0,
             parent: self.id.0,
             rings: rings.clone(),
             mailbox: mailbox.clone(),
             parents: self.memory.clone(),
+            #[cfg(feature = "hosts")]
+            is_limited: false,
         };
         descriptors::keep();
         let too_little = || io::Error::other("too little shared memory");
@@ -482,12 +487,21 @@ impl Node {
         let mailbox = map(mailbox).and_then(PeerMailbox::shared).ok_or_else(too_little)?;
         self.begin_routing()?;
         self.meet(Peer::new(id, Box::new(link), mailbox));
+        // From here on it hears of a limit by its link.
+        #[cfg(feature = "hosts")]
+        {
+            shared.is_limited = are_values_limited();
+        }
         Ok(PreparedChild { id, shared })
     }
 
     /// Makes this node, with the link to its parent.
     pub(super) fn joining(shared: Invitation) -> &'static Node {
-        let Invitation { node, parent, rings, mailbox, parents } = shared;
+        #[cfg(feature = "hosts")]
+        if shared.is_limited {
+            limit_values();
+        }
+        let Invitation { node, parent, rings, mailbox, parents, .. } = shared;
         let parent = NodeId(parent);
         let node = Node::new(NodeId(node), Some(parent), mailbox);
         let peer =

@@ -81,6 +81,9 @@ pub(crate) struct Invitation {
     mailbox: IpcSharedMemory,
     /// The parent's mailbox.
     parents: IpcSharedMemory,
+    /// The length of values is limited.
+    #[cfg(feature = "hosts")]
+    is_limited: bool,
 }
 
 /// The name of a child that is about to be started, and its share of the memory.

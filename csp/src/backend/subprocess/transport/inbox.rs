@@ -65,17 +65,24 @@ pub(super) const LONGEST_VALUE: usize = 64 << 20;
 #[cfg(feature = "hosts")]
 static HAS_STREAMS: AtomicBool = AtomicBool::new(false);
 
-/// Limits the length of values from now on, because this OS process has a stream.
+/// Limits the length of values from now on, because an OS process of the network has a stream. Returns whether it
+/// had no limit before.
 #[cfg(feature = "hosts")]
-pub(super) fn limit_values() {
-    HAS_STREAMS.store(true, Ordering::Relaxed);
+pub(in crate::backend::subprocess) fn limit_values() -> bool {
+    !HAS_STREAMS.swap(true, Ordering::Relaxed)
+}
+
+/// Returns whether the length of values is limited.
+#[cfg(feature = "hosts")]
+pub(in crate::backend::subprocess) fn are_values_limited() -> bool {
+    HAS_STREAMS.load(Ordering::Relaxed)
 }
 
 /// Returns the length of the longest value that may be written. Shared memory takes any.
 #[inline(always)]
 pub(in crate::backend::subprocess) fn longest_value() -> usize {
     #[cfg(feature = "hosts")]
-    if HAS_STREAMS.load(Ordering::Relaxed) {
+    if are_values_limited() {
         return LONGEST_VALUE;
     }
     usize::MAX

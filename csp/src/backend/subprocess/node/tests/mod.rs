@@ -1,6 +1,8 @@
 //! Two or three nodes in one OS process, each with threads of its own, over real rings.
 
 pub(in crate::backend::subprocess) mod forged;
+#[cfg(feature = "hosts")]
+mod limited;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,7 @@ use super::frame::StreamLimits;
 use super::frames::{Frames, LinkLoss, StreamSide};
 use super::streams::{self, SharedStream, now};
 use crate::backend::subprocess::protocol::{NodeId, Wild};
-use crate::backend::subprocess::transport::inbox::{StreamNews, limit_values};
+use crate::backend::subprocess::transport::inbox::StreamNews;
 use crate::backend::subprocess::transport::link::{LeftMessages, Link, LostLink, News, Outgoing};
 use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::backend::subprocess::transport::ring::Peek;
@@ -70,7 +70,6 @@ impl StreamLink {
         owner: StreamOwner,
         on_loss: impl FnOnce(LinkLoss) + Send + 'static,
     ) -> io::Result<Self> {
-        limit_values();
         let frames = Frames::new(side, timeout, StreamLimits::USUAL, now());
         let shared = Arc::new(SharedStream::new(peer, frames, owner.news, owner.mailbox));
         streams::add(ends.input, ends.output, Arc::clone(&shared), Box::new(on_loss))?;
