@@ -6,6 +6,7 @@ programs=${CARGO_TARGET_DIR:-target}/release/examples
 picture=$(mktemp --suffix .png)
 log=$(mktemp)
 stand_ins=$(mktemp -d)
+words=$(awk '{ words += NF } END { print words " words in " NR " lines" }' README.md)
 trap 'rm -rf "$picture" "$log" "$stand_ins"' EXIT
 
 fail() {
@@ -51,7 +52,7 @@ chat() {
 
 # on_each BACKEND OPTION...: BACKEND is commstime's name for it, and the options are cargo's.
 on_each() {
-    local backend=$1 example words command no
+    local backend=$1 example command no
     shift
     echo "== ${backend}s"
     run cargo build --release --examples "$@"
@@ -78,7 +79,6 @@ on_each() {
         "$programs/game_of_life" --generations 100 --bands 7
     expect '^64 x 64 pixels in ' "$programs/parallel_image" --size 64 --output "$picture"
     [[ $(head -c 8 "$picture" | od -An -tx1) == " 89 50 4e 47 0d 0a 1a 0a" ]] || fail "not a PNG"
-    words=$(awk '{ words += NF } END { print words " words in " NR " lines" }' README.md)
     expect "^$words of README.md\$" "$programs/word_count" README.md
     expect '^bidder 500 of 500 pays (499|500) after [0-9]+ bids$' "$programs/auction" --bidders 500
     expect "^$(find examples/guide -type f | wc -l) files\$" "$programs/search" --shards 3 examples/guide
@@ -110,6 +110,7 @@ expect '^100 of 100 jobs done once, 10 workers replaced$' "$programs/pool"
 expect '^96 of 100 jobs done, 4 workers replaced$' "$programs/supervised"
 expect '^100 jobs: 75 done, 25 given up, 225 attempts$' "$programs/job_queue" --on subprocess
 expect 'worker. was lost: its OS process has ended: signal: 6' "$programs/pool"
+expect "^$words of README.md\$" "$programs/word_count" --on subprocess README.md
 
 echo "== hosts"
 # These stand in for `ssh` and for SLURM's `srun`: they run the command here.
@@ -121,6 +122,7 @@ expect '^π ≈ 3\.14' "${there[@]}" "$programs/monte_carlo_pi" --hosts node1,no
 expect '^π ≈ 3\.14' "${there[@]}" CSP_HOSTS='node1 node2*2' "$programs/monte_carlo_pi" --listed-hosts --workers 3 --bags 200
 expect '^π ≈ 3\.14' "${there[@]}" CSP_HOSTS= SLURM_JOB_NODELIST='n[1-2]' \
     "$programs/monte_carlo_pi" --listed-hosts --workers 2 --bags 200
+expect "^$words of README.md\$" "${there[@]}" "$programs/word_count" --hosts node1,node2 README.md
 expect 'the name of a host can.t begin with' \
     bash -c "'$programs/monte_carlo_pi' --hosts=-oProxyCommand=false --workers 1 2>&1 || true"
 
