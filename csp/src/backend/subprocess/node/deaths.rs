@@ -363,11 +363,7 @@ impl Node {
             Note::Blamed(node, reason) => {
                 self.blamed(inner, NodeId(node), text::reason(reason));
             }
-            #[cfg(feature = "hosts")]
             Note::Limited => self.limit_values(inner, from),
-            // It was judged.
-            #[cfg(not(feature = "hosts"))]
-            Note::Limited => {}
             Note::Farewell(retired) => {
                 inner.deaths.farewells.insert(from, retired);
             }

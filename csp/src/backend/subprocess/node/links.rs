@@ -9,9 +9,9 @@ use super::{Inner, Invitation, Node, PreparedChild, draw, lead, map};
 use crate::backend::memory::store;
 use crate::backend::subprocess::boot::descriptors;
 use crate::backend::subprocess::protocol::{Message, NodeId, Offer, Token, Wild};
-use crate::backend::subprocess::transport::inbox::PeerMailbox;
 #[cfg(feature = "hosts")]
-use crate::backend::subprocess::transport::inbox::{are_values_limited, limit_values};
+use crate::backend::subprocess::transport::inbox::are_values_limited;
+use crate::backend::subprocess::transport::inbox::{PeerMailbox, limit_values};
 use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
 use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::backend::subprocess::transport::wire::{self, Wired};
@@ -493,6 +493,16 @@ impl Node {
             shared.is_limited = are_values_limited();
         }
         Ok(PreparedChild { id, shared })
+    }
+
+    /// Limits the length of values, because a value may go by a stream from now on. The peers with shared memory
+    /// hear of it, except `from`. All with streams know it.
+    pub(super) fn limit_values(&self, inner: &mut Inner, from: NodeId) {
+        if limit_values() {
+            let ringed = inner.peers.all[..inner.peers.ringed()].iter().map(|peer| peer.id);
+            let others: Vec<NodeId> = ringed.filter(|peer| *peer != from).collect();
+            others.iter().for_each(|peer| inner.peers.note(*peer, &Note::Limited));
+        }
     }
 
     /// Makes this node, with the link to its parent.

@@ -72,6 +72,12 @@ pub(in crate::backend::subprocess) fn limit_values() -> bool {
     !HAS_STREAMS.swap(true, Ordering::Relaxed)
 }
 
+/// Returns that it had a limit before, because nothing needs one.
+#[cfg(not(feature = "hosts"))]
+pub(in crate::backend::subprocess) fn limit_values() -> bool {
+    false
+}
+
 /// Returns whether the length of values is limited.
 #[cfg(feature = "hosts")]
 pub(in crate::backend::subprocess) fn are_values_limited() -> bool {

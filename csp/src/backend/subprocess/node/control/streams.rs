@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::{Hearer, LAST, LONGEST, MORE, PIECE};
 use crate::backend::subprocess::node::memories;
-use crate::backend::subprocess::node::peers::{CONTROL, Kill, Note, Peer};
-use crate::backend::subprocess::node::{Carried, Inner, NODE, Node, draw};
+use crate::backend::subprocess::node::peers::{CONTROL, Kill, Peer};
+use crate::backend::subprocess::node::{Carried, NODE, Node, draw};
 use crate::backend::subprocess::protocol::NodeId;
-use crate::backend::subprocess::transport::inbox::{PeerMailbox, limit_values};
+use crate::backend::subprocess::transport::inbox::PeerMailbox;
 use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::backend::subprocess::transport::stream::{
     LinkLoss, PEER_TIMEOUT, StreamEnder, StreamEnds, StreamLink, StreamOwner, StreamSide,
@@ -104,20 +104,6 @@ impl Node {
         self.streams.put(id);
         self.mailbox().notify_or_ring();
         Ok(ender)
-    }
-
-    /// Limits the length of values, because a value may go by a stream from now on. The peers with shared memory
-    /// hear of it, except `from`. All with streams know it.
-    pub(in crate::backend::subprocess::node) fn limit_values(
-        &self,
-        inner: &mut Inner,
-        from: NodeId,
-    ) {
-        if limit_values() {
-            let ringed = inner.peers.all[..inner.peers.ringed()].iter().map(|peer| peer.id);
-            let others: Vec<NodeId> = ringed.filter(|peer| *peer != from).collect();
-            others.iter().for_each(|peer| inner.peers.note(*peer, &Note::Limited));
-        }
     }
 
     /// Makes the node `id`, whose parent it will meet by a stream.
