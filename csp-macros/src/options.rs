@@ -20,7 +20,7 @@ pub(crate) struct Options {
     pub(crate) isolated: Option<Ident>,
     pub(crate) stack: Option<u64>,
     pub(crate) daemon: bool,
-    /// Variants of `Fate`.
+    /// Variants of `EndsFate`.
     pub(crate) on_panic: Option<Ident>,
     pub(crate) on_error: Option<Ident>,
     /// Limits of an OS process, in milliseconds.

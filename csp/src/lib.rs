@@ -73,7 +73,8 @@
 //!
 //! # What is guaranteed
 //!
-//! - A value is delivered to exactly one reader, or comes back to its writer in a [`WriteError`].
+//! - A value is delivered to exactly one reader, or comes back to its writer in a [`WriteError`]. If an OS process is killed or a host is lost,
+//!   [`WriteError::fate`] says whether a reader may have had it. Nobody reads a value twice.
 //! - Readers and writers of a channel are served in the order in which they came. With the feature `cores`, [`Channel`] says what holds for readers
 //!   on several cores.
 //! - A choice performs exactly one of its guards, whole. The other guards leave no trace.
@@ -154,7 +155,7 @@ pub use network::{Component, Current, Output, current, init, shutdown, shutdown_
 pub use process::definition::{Hosts, HostsError};
 pub use process::{AnyProcess, Backend, Erased, Failure, ParseBackendError, Process, Replicated};
 pub use report::Network;
-pub use report::termination::{Cause, Poison, Result, Termination, WriteError};
+pub use report::termination::{Cause, Fate, Poison, Result, Termination, WriteError};
 #[cfg(all(feature = "cores", not(loom)))]
 pub use system::cores::{CoresError, cores};
 pub use watch::words::network;

@@ -584,7 +584,7 @@ const BOTH_WAYS: &[(&str, &str)] = &[
 ];
 
 /// Files of more than 600 lines, with their lengths. The tests in them do not count.
-const LONG: &[(&str, usize)] = &[("backend/subprocess/protocol/owner.rs", 633)];
+const LONG: &[(&str, usize)] = &[("backend/subprocess/protocol/owner.rs", 618)];
 
 /// Folders that may have more than twelve entries.
 const FULL: &[(&str, usize)] = &[("", 17), ("models", 13)];

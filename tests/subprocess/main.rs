@@ -10,6 +10,7 @@ mod dismissed;
 mod ended;
 mod failures;
 mod farm;
+mod fate;
 mod folder;
 mod futures;
 mod harnesses;

@@ -355,10 +355,10 @@ fn definition(kind: Kind, options: &Options, function: &Function) -> TokenStream
         definition.extend(quote!(.daemon()));
     }
     if let Some(fate) = on_panic {
-        definition.extend(quote!(.on_panic(#krate::__private::Fate::#fate)));
+        definition.extend(quote!(.on_panic(#krate::__private::EndsFate::#fate)));
     }
     if let Some(fate) = on_error {
-        definition.extend(quote!(.on_error(#krate::__private::Fate::#fate)));
+        definition.extend(quote!(.on_error(#krate::__private::EndsFate::#fate)));
     }
     definition
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::core::Core;
 use crate::commit::parcel::Parcel;
-use crate::report::termination::{Cause, Poison, Result, Termination, WriteError};
+use crate::report::termination::{Cause, Poison, Result, Termination, Unwritten, WriteError};
 use crate::sync::Arc;
 use crate::wait::blocked::Side;
 use crate::wait::park;
@@ -103,12 +103,12 @@ pub(super) fn write_otherwise<T>(
     given.put(value);
     match core.write_otherwise(&given, unwritten, place) {
         Ok(()) => Ok(()),
-        Err(termination) => refused(&given, termination),
+        Err(unwritten) => refused(&given, unwritten),
     }
 }
 
 /// A value that nobody has taken, back with its writer.
 #[cold]
-pub(super) fn refused<T>(value: &Parcel<T>, termination: Termination) -> Result<(), WriteError<T>> {
-    Err(WriteError::new(value.open(), termination))
+pub(super) fn refused<T>(value: &Parcel<T>, unwritten: Unwritten) -> Result<(), WriteError<T>> {
+    Err(WriteError::new(value.open(), unwritten))
 }

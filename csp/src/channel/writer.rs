@@ -79,7 +79,8 @@ impl<T> Writer<T> {
     ///
     /// # Errors
     /// When the channel has ended, with the value in the error: it was not and will not be delivered. `?`
-    /// turns the error into its [`Termination`].
+    /// turns the error into its [`Termination`]. After the loss of an OS process [`WriteError::fate`] says whether a reader may have had the
+    /// value all the same.
     #[track_caller]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn write(&self, value: T) -> Result<(), WriteError<T>> {

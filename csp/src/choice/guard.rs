@@ -15,7 +15,7 @@ use std::panic::Location;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use crate::channel::far::{Done, Post};
+use crate::channel::far::{Done, Doubt, Post};
 use crate::commit::parcel::Parcel;
 use crate::commit::waiter::Waiter;
 use crate::report::termination::Termination;
@@ -187,7 +187,7 @@ pub(crate) unsafe trait Stand {
     fn undo_came(&self, _done: Done) {}
 
     /// Notes that that offer can't be taken any more.
-    fn told(&self, _termination: &Termination) {}
+    fn told(&self, _termination: &Termination, _doubt: Option<Doubt>) {}
 
     /// Returns the time at which a guard without a partner becomes ready.
     fn deadline(&self, _now: &LazyCell<Instant>) -> Option<Instant> {

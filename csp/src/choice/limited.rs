@@ -12,7 +12,7 @@ use super::guard::Sweep;
 use super::guards::{read, time, write};
 use super::unwritten::TryWriteError;
 use crate::channel::{Reader, Writer};
-use crate::report::termination::{Result, WriteError};
+use crate::report::termination::{Result, Unwritten, WriteError};
 use crate::wait::park;
 
 impl<T> Reader<T> {
@@ -328,7 +328,8 @@ fn written<T>(at: &write::WriteAt<T>, chosen: Result<usize>) -> Result<(), TryWr
         (_, None) => Ok(()),
         (Ok(_), Some(value)) => Err(TryWriteError::Full(value)),
         (Err(termination), Some(value)) => {
-            Err(TryWriteError::Ended(WriteError::new(value, termination)))
+            let unwritten = Unwritten { termination, fate: at.fate() };
+            Err(TryWriteError::Ended(WriteError::new(value, unwritten)))
         }
     }
 }

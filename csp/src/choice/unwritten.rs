@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::report::termination::{Termination, WriteError};
+use crate::report::termination::{Fate, Termination, WriteError};
 
 /// A value that nobody took at once, or in time, and the reason.
 ///
@@ -60,6 +60,14 @@ impl<T> TryWriteError<T> {
     /// Returns whether the channel was only full, and has not ended.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
+    }
+
+    /// Returns what has become of the value: see [`WriteError::fate`].
+    pub fn fate(&self) -> Fate {
+        match self {
+            Self::Full(_) => Fate::Returned,
+            Self::Ended(error) => error.fate(),
+        }
     }
 
     /// Returns how the channel has ended, if it has.

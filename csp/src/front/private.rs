@@ -3,7 +3,7 @@
 #[allow(unused_imports, unreachable_pub, reason = "there are none without OS processes")]
 pub use crate::backend::subprocess::portable::*;
 pub use crate::process::code::{Code, Entry, hash};
-pub use crate::process::definition::{Definition, Fate};
+pub use crate::process::definition::{Definition, EndsFate};
 pub use crate::stack::ENGINES;
 pub use crate::{
     __csp_cores as cores, __csp_on_cores as on_cores, __csp_portable as portable,

@@ -303,6 +303,20 @@ impl fmt::Display for Cause {
     }
 }
 
+/// The reason why a value was not written, and what has become of it.
+#[derive(Debug)]
+pub(crate) struct Unwritten {
+    pub(crate) termination: Termination,
+    pub(crate) fate: Fate,
+}
+
+/// No reader has the value.
+impl From<Termination> for Unwritten {
+    fn from(termination: Termination) -> Self {
+        Self { termination, fate: Fate::Returned }
+    }
+}
+
 /// A value that found no reader, and the reason. `?` keeps only the [`Termination`].
 ///
 /// ```
@@ -376,8 +390,19 @@ impl fmt::Display for Cause {
 /// ```
 pub struct WriteError<T> {
     value: T,
+    fate: Fate,
     /// The channel's end.
     pub termination: Termination,
+}
+
+/// The fate of a value whose write has failed: see [`WriteError::fate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// No reader has had it, and none will.
+    Returned,
+    /// Nobody knows whether a reader has had it. The OS process that decided about the channel was lost
+    /// after it had heard of the write, and before it answered.
+    Unknown,
 }
 
 // SAFETY: by the file's invariant a shared reference gives other threads nothing of the value, except if `T` is `Sync`. A
@@ -386,8 +411,28 @@ pub struct WriteError<T> {
 unsafe impl<T: Send> Sync for WriteError<T> {}
 
 impl<T> WriteError<T> {
-    pub(crate) fn new(value: T, termination: Termination) -> Self {
-        Self { value, termination }
+    pub(crate) fn new(value: T, unwritten: impl Into<Unwritten>) -> Self {
+        let Unwritten { termination, fate } = unwritten.into();
+        Self { value, fate, termination }
+    }
+
+    /// Returns what has become of the value that the error gives back.
+    ///
+    /// A value is read once at most. It is [`Fate::Returned`] as long as nothing is lost: no reader has had it, so it can be written
+    /// elsewhere. Each channel has one OS process that decides about it, which is the one that made the channel. If that is
+    /// killed, or its host is lost, a write there that it had heard of ends with [`Fate::Unknown`]: a reader may have had the value, once. If it is
+    /// written again, it may be read twice.
+    ///
+    /// ```
+    /// use csp::{Channel, Fate};
+    ///
+    /// let channel = Channel::new();
+    /// let writer = channel.writer();
+    /// channel.reader().retire();
+    /// assert_eq!(writer.write(1).unwrap_err().fate(), Fate::Returned);
+    /// ```
+    pub fn fate(&self) -> Fate {
+        self.fate
     }
 
     /// Returns the value that was not delivered.
@@ -410,13 +455,15 @@ impl<T: Sync> WriteError<T> {
 
 impl<T: Clone + Sync> Clone for WriteError<T> {
     fn clone(&self) -> Self {
-        Self { value: self.value.clone(), termination: self.termination.clone() }
+        let Self { value, fate, termination } = self;
+        Self { value: value.clone(), fate: *fate, termination: termination.clone() }
     }
 }
 
 impl<T: PartialEq + Sync> PartialEq for WriteError<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.value == other.value && self.termination == other.termination
+        let is_same = (self.fate, &self.termination) == (other.fate, &other.termination);
+        is_same && self.value == other.value
     }
 }
 
@@ -447,15 +494,22 @@ impl From<Termination> for io::Error {
 
 impl<T> fmt::Debug for WriteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteError").field("termination", &self.termination).finish_non_exhaustive()
+        f.debug_struct("WriteError")
+            .field("termination", &self.termination)
+            .field("fate", &self.fate)
+            .finish_non_exhaustive()
     }
 }
 
 impl<T> fmt::Display for WriteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.fate {
+            Fate::Returned => "the value was not written",
+            Fate::Unknown => "nobody knows whether the value was written",
+        };
         match f.alternate() {
-            true => write!(f, "the value was not written: {:#}", self.termination),
-            false => f.write_str("the value was not written"),
+            true => write!(f, "{what}: {:#}", self.termination),
+            false => f.write_str(what),
         }
     }
 }

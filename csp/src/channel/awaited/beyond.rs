@@ -15,7 +15,7 @@ use crate::channel::far::node::{Came, How};
 use crate::channel::far::{Asking, Bytes, Done, Far, Finish, Opened};
 use crate::commit::parcel::Parcel;
 use crate::commit::waiter::Outcome;
-use crate::report::termination::{Poison, Termination};
+use crate::report::termination::{Poison, Termination, Unwritten};
 use crate::sync::Arc;
 use crate::wait::blocked::{Blocked, Object, Operation, Side, Want};
 use crate::wait::park;
@@ -194,13 +194,15 @@ impl<T> WriteBeyond<T> {
     }
 
     /// Returns whether the value is written, or how the channel has ended. `Ok(false)` says that the write begins anew.
-    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<bool, Termination>> {
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<bool, Unwritten>> {
         if self.asking.poll(waker, self, false).is_none() {
             return Poll::Pending;
         }
         Poll::Ready(match self.asking.conclude(self) {
             Some(Came::Done { .. }) => Ok(true),
-            Some(Came::Ended { ending, .. }) => Err(self.far.node().termination(&ending)),
+            Some(Came::Ended { ending, fate, .. }) => {
+                Err(Unwritten { termination: self.far.node().termination(&ending), fate })
+            }
             None => Ok(false),
         })
     }

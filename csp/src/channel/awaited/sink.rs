@@ -113,7 +113,8 @@ impl<T> WriterSink<T> {
             Err(termination) => Err(termination),
         };
         sent.map_err(|termination| {
-            WriteError::new(self.take_pending().expect("it was not written"), termination)
+            let unwritten = self.writing.get().unwritten(termination);
+            WriteError::new(self.take_pending().expect("it was not written"), unwritten)
         })
     }
 

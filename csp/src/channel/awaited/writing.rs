@@ -16,7 +16,7 @@ use crate::channel::lent::Lent;
 use crate::commit::awaited::Awaited;
 use crate::commit::gate::Gate;
 use crate::commit::waiter::Outcome;
-use crate::report::termination::{Result, WriteError};
+use crate::report::termination::{Fate, Result, Termination, Unwritten, WriteError};
 use crate::sync::Arc;
 use crate::wait::blocked::{Blocked, Object, Operation, Side, Want};
 use crate::wait::park::{self, Context};
@@ -46,6 +46,8 @@ enum WriteStage<T> {
     /// The channel is away.
     Beyond(far::Kept<WriteBeyond<T>>),
     Over,
+    /// It is over, and nobody knows whether the value was read.
+    Doubtful,
 }
 
 impl<C: Acting<T>, T> Writing<C, T> {
@@ -134,13 +136,18 @@ impl<C: Acting<T>, T> Writing<C, T> {
                         drop_quietly(self.awaited.parcel().take());
                         return Poll::Ready(Ok(()));
                     }
-                    Poll::Ready(Err(end)) => {
-                        self.stage = WriteStage::Over;
-                        let end = C::met_beyond(&self.core, context, Side::Writer, end);
+                    Poll::Ready(Err(Unwritten { termination, fate })) => {
+                        self.stage = match fate {
+                            Fate::Returned => WriteStage::Over,
+                            Fate::Unknown => WriteStage::Doubtful,
+                        };
+                        let end = C::met_beyond(&self.core, context, Side::Writer, termination);
                         return Poll::Ready(Err(end));
                     }
                 },
-                WriteStage::Over => panic!("a write that is done was polled again"),
+                WriteStage::Over | WriteStage::Doubtful => {
+                    panic!("a write that is done was polled again")
+                }
             }
         }
     }
@@ -209,15 +216,30 @@ impl<C: Acting<T>, T> Writing<C, T> {
     }
 }
 
+impl<C: Acting<T>, T> Writing<C, T> {
+    /// Returns the error of the write, which has failed.
+    pub(super) fn unwritten(&self, termination: Termination) -> Unwritten {
+        let fate = match self.stage {
+            WriteStage::Doubtful => Fate::Unknown,
+            _ => Fate::Returned,
+        };
+        Unwritten { termination, fate }
+    }
+}
+
 /// For a sink, which writes one value after another.
 impl<T> Writing<Arc<Core<T>>, T> {
+    fn is_over(&self) -> bool {
+        matches!(self.stage, WriteStage::Over | WriteStage::Doubtful)
+    }
+
     pub(super) fn core(&self) -> &Arc<Core<T>> {
         &self.core
     }
 
     /// Returns whether it has nothing to write, and waits for nothing.
     pub(super) fn is_idle(&self) -> bool {
-        matches!(self.stage, WriteStage::Over) && !self.awaited.parcel().is_full()
+        self.is_over() && !self.awaited.parcel().is_full()
     }
 
     /// Begins to write, before anybody polls. It is idle. The value is on offer when this returns, and the parcel keeps it if there is an
@@ -248,7 +270,7 @@ impl<T> Writing<Arc<Core<T>>, T> {
     /// # Safety
     /// See `poll`.
     pub(super) unsafe fn poll_written(&mut self, waker: &Waker) -> Poll<Result> {
-        if let WriteStage::Over = self.stage {
+        if self.is_over() {
             if !self.awaited.parcel().is_full() {
                 return Poll::Ready(Ok(()));
             }
@@ -325,7 +347,10 @@ impl<T> Future for WriteAsync<'_, T> {
         match unsafe { writing.poll(waking.waker()) } {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(end)) => Poll::Ready(refused(writing.awaited.parcel(), end)),
+            Poll::Ready(Err(end)) => {
+                let unwritten = writing.unwritten(end);
+                Poll::Ready(refused(writing.awaited.parcel(), unwritten))
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::state::State;
 use crate::channel::far::{self, Away, Codec, Far, Finish, Opened, Post, Remote};
 use crate::commit::parcel::Parcel;
 use crate::report::place::Birth;
-use crate::report::termination::{Poison, Termination};
+use crate::report::termination::{Poison, Termination, Unwritten};
 use crate::sync::Guard;
 use crate::wait::blocked::{Operation, Side};
 use crate::wait::future::wakes::Wakes;
@@ -204,12 +204,12 @@ impl<T> Core<T> {
         context: &'static Context,
         value: &Parcel<T>,
         place: &'static Location<'static>,
-    ) -> Result<(), Termination> {
+    ) -> Result<(), Unwritten> {
         if context.is_polled() {
             park::refuse_to_wait("a write", "write_async(value).await", place);
         }
         if let Some(termination) = park::unwinding(context) {
-            return Err(termination);
+            return Err(termination.into());
         }
         let why = self.at(Operation::Write, place);
         let written = value.look(|value| far.write(context, value, &why));
@@ -219,7 +219,10 @@ impl<T> Core<T> {
                 drop_quietly(value.take());
                 Ok(())
             }
-            Err(termination) => Err(self.met_far(context, Side::Writer, termination)),
+            Err(Unwritten { termination, fate }) => {
+                let termination = self.met_far(context, Side::Writer, termination);
+                Err(Unwritten { termination, fate })
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::commit::parcel::Parcel;
 use crate::commit::promise::{Made, Promise};
 use crate::commit::stand;
 use crate::commit::waiter::Outcome;
-use crate::report::termination::{Cause, Poison, Termination};
+use crate::report::termination::{Cause, Poison, Termination, Unwritten};
 use crate::sync::{Arc, Guard};
 use crate::wait::blocked::{Operation, Side};
 use crate::wait::future::wakes::Wakes;
@@ -59,10 +59,10 @@ impl<T> Core<T> {
         value: &Parcel<T>,
         mut unwritten: Option<Termination>,
         place: &'static Location<'static>,
-    ) -> Result<(), Termination> {
+    ) -> Result<(), Unwritten> {
         loop {
             if let Some(termination) = unwritten {
-                return Err(termination);
+                return Err(termination.into());
             }
             let state = self.state.lock();
             if state.goes_on_elsewhere() {

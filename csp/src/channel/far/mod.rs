@@ -21,14 +21,14 @@ use self::names::{ChannelId, Direction, NodeId, Offer, Parcel, TakenPromise};
 use self::node::{Came, How};
 use self::operation::operate;
 use crate::commit::waiter::Waiter;
-use crate::report::termination::{Cause, Poison, Termination};
+use crate::report::termination::{Cause, Poison, Termination, Unwritten};
 use crate::wait::blocked::{Blocked, Dismissal, Side};
 use crate::wait::park::{self, Context};
 
 pub(crate) use self::asking::Asking;
 pub(crate) use self::bytes::Bytes;
 pub(crate) use self::node::{Received, Remote};
-pub(crate) use self::operation::{AskedBeyond, Became, Beyond, Done, Post};
+pub(crate) use self::operation::{AskedBeyond, Became, Beyond, Done, Doubt, Post};
 pub(crate) use self::possible::{Kept, Possible};
 
 /// A parcel that promises a value begins with this.
@@ -283,12 +283,14 @@ impl<T> Far<T> {
         context: &'static Context,
         value: &T,
         why: &dyn Blocked,
-    ) -> Result<(), Termination> {
+    ) -> Result<(), Unwritten> {
         let parcel = self.encode(value).map_err(|reason| broken(context, reason))?;
         let offer = Offer::Write { channel: self.channel, parcel };
         match operate(self.node, context, offer, why)?.1 {
             Came::Done { .. } => Ok(()),
-            Came::Ended { ending, .. } => Err(self.node.termination(&ending)),
+            Came::Ended { ending, fate, .. } => {
+                Err(Unwritten { termination: self.node.termination(&ending), fate })
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use super::bytes::Bytes;
 use super::few::Few;
 use super::names::{ChannelId, Direction, Ending, NodeId, Offer, Parcel, TakenPromise, Token};
 use crate::commit::waiter::Waiter;
-use crate::report::termination::{Poison, Termination};
+use crate::report::termination::{Fate, Poison, Termination};
 use crate::sync::Cell;
 use crate::wait::blocked::Dismissal;
 
@@ -123,14 +123,9 @@ pub(crate) struct Slot(Cell<Option<Came>>);
 /// The outcome of an operation.
 pub(crate) enum Came {
     /// The guard with this number among the offered guards was performed.
-    Done {
-        guard: u16,
-        parcel: Option<Received>,
-    },
-    Ended {
-        guard: u16,
-        ending: Ending<Bytes>,
-    },
+    Done { guard: u16, parcel: Option<Received> },
+    /// The fate is that of a value which it would have written.
+    Ended { guard: u16, ending: Ending<Bytes>, fate: Fate },
 }
 
 /// A value that has come, and the ends in it. Dropping it drops the ends.

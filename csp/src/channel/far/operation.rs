@@ -9,7 +9,7 @@ use super::names::Offer;
 use super::node::{Came, How, Received, Remote, Slot};
 use super::possible::{Kept, Possible};
 use crate::commit::waiter::{BEYOND, Outcome, Waiter};
-use crate::report::termination::Termination;
+use crate::report::termination::{Fate, Termination};
 use crate::wait::blocked::Blocked;
 use crate::wait::park::Context;
 
@@ -91,12 +91,17 @@ pub(crate) struct AskedBeyond {
     pub(crate) asking: Asking,
 }
 
+/// A value may have been read although its write has failed.
+#[derive(Clone, Copy)]
+#[allow(dead_code, reason = "it says that there may be other OS processes")]
+pub(crate) struct Doubt(Possible);
+
 /// The outcome of that part.
 pub(crate) enum Became {
     /// This guard was performed.
     Done(usize, Done),
-    /// These guards can't be performed any more.
-    Ended(Vec<usize>, Termination),
+    /// These guards can't be performed any more. A value that one of them would have written may be in doubt.
+    Ended(Vec<usize>, Termination, Option<Doubt>),
     Nothing,
 }
 
@@ -207,13 +212,14 @@ impl Beyond {
                 Some(guard) => Became::Done(*guard, Done { op, received: parcel }),
                 None => Became::Nothing,
             },
-            Some(Came::Ended { guard, ending }) => {
+            Some(Came::Ended { guard, ending, fate }) => {
                 let termination = self.node.termination(&ending);
+                let doubt = (fate == Fate::Unknown).then_some(Doubt(self.possible));
                 let guards = match (&termination, self.guards.get(usize::from(guard))) {
                     (Termination::Poisoned(_), Some(guard)) => vec![*guard],
                     _ => self.guards.clone(),
                 };
-                Became::Ended(guards, termination)
+                Became::Ended(guards, termination, doubt)
             }
         }
     }

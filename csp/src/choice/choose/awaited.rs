@@ -385,8 +385,8 @@ impl Choice {
                 self.stage = Stage::Takes(index);
             }
             (Outcome::Committed(index), _) => self.stage = Stage::Finishes(index as usize),
-            (Outcome::Ended, Became::Ended(indices, termination)) => {
-                told(context, guards, &indices, termination)?;
+            (Outcome::Ended, Became::Ended(indices, termination, doubt)) => {
+                told(context, guards, &indices, termination, doubt)?;
                 match stage {
                     Stage::Asks(ready) => self.stage = Stage::Begin(Some(ready)),
                     _ => return Err(ended(context, enabled(guards))),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::among::{Choosing, Guards, Waited, all_retired, around, enabled, ended, timeout};
 use super::locked::Locked;
 use super::trying::{Prepared, stand};
-use crate::channel::far::{Became, Beyond, Done};
+use crate::channel::far::{Became, Beyond, Done, Doubt};
 use crate::choice::guard::Tried;
 use crate::commit::waiter::{Outcome, Waiter};
 use crate::report::termination::Termination;
@@ -114,8 +114,8 @@ fn concluded<G: Guards + ?Sized>(
             Ok(timeout.map_or(Waited::Retry, |(.., index)| Waited::Timeout(index)))
         }
         (Outcome::Retry, _) => Ok(Waited::Retry),
-        (Outcome::Ended, Became::Ended(indices, termination)) => {
-            told(context, guards, &indices, termination)?;
+        (Outcome::Ended, Became::Ended(indices, termination, doubt)) => {
+            told(context, guards, &indices, termination, doubt)?;
             Err(ended(context, enabled(guards)))
         }
         (Outcome::Ended, _) => Err(ended(context, enabled(guards))),
@@ -167,9 +167,10 @@ pub(super) fn told<G: Guards + ?Sized>(
     guards: &G,
     indices: &[usize],
     termination: Termination,
+    doubt: Option<Doubt>,
 ) -> Result<(), Termination> {
     let guards = indices.iter().filter_map(|index| guards.get(*index));
-    guards.for_each(|guard| guard.told(&termination));
+    guards.for_each(|guard| guard.told(&termination, doubt));
     context.met(&termination);
     match termination {
         Termination::Retired => Ok(()),
@@ -220,7 +221,9 @@ pub(super) fn ask<G: Guards + ?Sized>(
                 return Ok(Some(index));
             }
         }
-        Became::Ended(indices, termination) => told(context, guards, &indices, termination)?,
+        Became::Ended(indices, termination, doubt) => {
+            told(context, guards, &indices, termination, doubt)?
+        }
         Became::Nothing => {}
     }
     Ok(None)

@@ -11,7 +11,7 @@ use super::at_channel::{AtChannel, idle};
 use crate::channel::Writer;
 use crate::channel::awaited::beyond::{WriteBeyond, Writes};
 use crate::channel::core::{Core, State};
-use crate::channel::far::{self, Done, Post};
+use crate::channel::far::{self, Done, Doubt, Post};
 use crate::channel::lent::{LentLater, ToCore};
 use crate::choice::guard::{Before, Entry, Guard, LeftValue, Stand, Tried};
 use crate::commit::gate::Gate;
@@ -19,7 +19,7 @@ use crate::commit::offer::{Customer, Partner};
 use crate::commit::parcel::Parcel;
 use crate::commit::promise::Made;
 use crate::commit::waiter::Waiter;
-use crate::report::termination::{Poison, Termination};
+use crate::report::termination::{Poison, Termination, Unwritten};
 use crate::sync::{Arc, RawLock};
 use crate::wait::blocked::{Side, Want};
 use crate::wait::future::wakes::Wakes;
@@ -56,7 +56,9 @@ impl<T> Promised<T> {
         let Some(end) = &self.0 else { return Ok(()) };
         match end.core().write_otherwise(value, None, place) {
             // The channel is as it was. The reader that waits for this value is to wait for another.
-            Err(termination) if termination.poison().is_some_and(Poison::is_of_serialization) => {
+            Err(Unwritten { termination, .. })
+                if termination.poison().is_some_and(Poison::is_of_serialization) =>
+            {
                 Err(termination)
             }
             _ => Ok(()),
@@ -111,7 +113,9 @@ impl<T> Future for KeepAsync<T> {
         drop_quietly(this.value.take());
         Poll::Ready(match written {
             // As in `keep`.
-            Err(termination) if termination.poison().is_some_and(Poison::is_of_serialization) => {
+            Err(Unwritten { termination, .. })
+                if termination.poison().is_some_and(Poison::is_of_serialization) =>
+            {
                 Err(termination)
             }
             _ => Ok(()),
@@ -213,7 +217,7 @@ unsafe impl<T, C: ToCore<T>> Stand for Output<T, C> {
         self.undo();
     }
 
-    fn told(&self, termination: &Termination) {
+    fn told(&self, termination: &Termination, _: Option<Doubt>) {
         self.at.core().learn(Side::Writer, termination);
     }
 

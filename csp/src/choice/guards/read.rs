@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 use super::at_channel::{AtChannel, idle};
 use crate::channel::awaited::beyond::ReadBeyond;
 use crate::channel::core::{Core, Found, Kept, Release};
-use crate::channel::far::{self, Done, Finish, Opened, Post};
+use crate::channel::far::{self, Done, Doubt, Finish, Opened, Post};
 use crate::channel::lent::{LentLater, ToCore};
 use crate::channel::{Extended, Reader};
 use crate::choice::guard::{Before, Clear, Entry, Guard, LeftValue, Stand, Tried};
@@ -285,7 +285,7 @@ unsafe impl<T, C: ToCore<T>, const EXTENDED: bool> Stand for Input<T, C, EXTENDE
         }
     }
 
-    fn told(&self, termination: &Termination) {
+    fn told(&self, termination: &Termination, _: Option<Doubt>) {
         self.at.core().learn(Side::Reader, termination);
     }
 

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use crate::channel::core::{Core, State};
-use crate::channel::far::Post;
+use crate::channel::far::{Doubt, Post};
 use crate::channel::lent::{Lent, ToCore};
 use crate::channel::stop::NoValue;
 use crate::channel::{Reader, StopToken, Writer};
@@ -190,7 +190,7 @@ unsafe impl<T, C: ToCore<T>> Stand for Retired<T, C> {
         Ok(self.core().away().map(|far| far.post_retired()))
     }
 
-    fn told(&self, termination: &Termination) {
+    fn told(&self, termination: &Termination, _: Option<Doubt>) {
         self.core().learn(Side::Reader, termination);
     }
 

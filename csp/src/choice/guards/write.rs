@@ -9,7 +9,7 @@ use std::task::{Poll, Waker};
 use super::at_channel::{AtChannel, idle};
 use crate::channel::Writer;
 use crate::channel::core::{Placed, Placing, State};
-use crate::channel::far::{Done, Post};
+use crate::channel::far::{Done, Doubt, Post};
 use crate::channel::lent::LentLater;
 use crate::choice::guard::{Before, Entry, Guard, Stand, Tried};
 use crate::commit::gate::Gate;
@@ -17,7 +17,7 @@ use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
 use crate::commit::waiter::Waiter;
 use crate::commit::word::Slot;
-use crate::report::termination::Termination;
+use crate::report::termination::{Fate, Termination};
 use crate::sync::RawLock;
 use crate::wait::blocked::{Side, Want};
 use crate::wait::future::wakes::Wakes;
@@ -31,12 +31,15 @@ pub struct WriteAt<T> {
     partner: Cell<Option<Partner<T>>>,
     /// The end of the extended read that has the value, which it awaits.
     gate: Slot<Gate>,
+    /// The value may have been read although it is here.
+    doubt: Cell<Option<Doubt>>,
 }
 
 impl<T> Default for WriteAt<T> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn default() -> Self {
-        Self { at: AtChannel::new(LentLater::new()), partner: Cell::new(None), gate: Slot::new() }
+        let (at, partner, gate) = (AtChannel::new(LentLater::new()), Cell::new(None), Slot::new());
+        Self { at, partner, gate, doubt: Cell::new(None) }
     }
 }
 
@@ -66,6 +69,11 @@ impl<T> WriteAt<T> {
     /// Takes the value back, if it was not written.
     pub(crate) fn unwritten(&self) -> Option<T> {
         self.parcel().take()
+    }
+
+    /// Returns what has become of the value, which was not written.
+    pub(crate) fn fate(&self) -> Fate {
+        if self.doubt.get().is_some() { Fate::Unknown } else { Fate::Returned }
     }
 
     /// The value, until it is written: in the offer.
@@ -155,7 +163,8 @@ unsafe impl<T> Stand for WriteAt<T> {
         Ok(())
     }
 
-    fn told(&self, termination: &Termination) {
+    fn told(&self, termination: &Termination, doubt: Option<Doubt>) {
+        self.doubt.set(doubt);
         self.at.core().learn(Side::Writer, termination);
     }
 

@@ -123,7 +123,7 @@ impl Error for ParseBackendError {}
 
 /// The fate of the channel ends of a process that panics or returns an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum EndsFate {
     /// They are poisoned, with the panic or the error as cause.
     Poison,
     /// They retire, as if the process had ended well.
@@ -218,16 +218,16 @@ impl Definition {
     }
 
     /// Records `on_panic = …`.
-    pub const fn on_panic(mut self, fate: Fate) -> Self {
+    pub const fn on_panic(mut self, fate: EndsFate) -> Self {
         let on_error = self.retiring.on_error();
-        self.retiring = Retiring::new(matches!(fate, Fate::Retire), on_error);
+        self.retiring = Retiring::new(matches!(fate, EndsFate::Retire), on_error);
         self
     }
 
     /// Records `on_error = …`.
-    pub const fn on_error(mut self, fate: Fate) -> Self {
+    pub const fn on_error(mut self, fate: EndsFate) -> Self {
         let on_panic = self.retiring.on_panic();
-        self.retiring = Retiring::new(on_panic, matches!(fate, Fate::Retire));
+        self.retiring = Retiring::new(on_panic, matches!(fate, EndsFate::Retire));
         self
     }
 }

@@ -435,9 +435,9 @@ impl Node {
                 waiter.performed(number(guard));
                 true
             }
-            Outcome::Ended { guard, ending } => {
+            Outcome::Ended { guard, ending, fate } => {
                 let at_once = !standing.mixed || !matches!(ending, Ending::Retired);
-                slot.put(Came::Ended { guard, ending });
+                slot.put(Came::Ended { guard, ending, fate });
                 waiter.ended_beyond(at_once)
             }
             Outcome::Withdrawn if standing.mixed => false,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::message::{Ending, Message, NodeId, OpId, Parcel};
+use crate::report::termination::Fate;
 
 /// The effects of a call. The caller sends and reports them in order, and reuses the space.
 pub(crate) struct Out<V, P> {
@@ -35,10 +36,12 @@ pub(crate) enum Outcome<V, P> {
         guard: u16,
         parcel: Option<Parcel<V>>,
     },
-    /// No guard can be performed any more, or one of them is poisoned.
+    /// No guard can be performed any more, or one of them is poisoned. The fate is that of a value which
+    /// it would have written.
     Ended {
         guard: u16,
         ending: Ending<P>,
+        fate: Fate,
     },
     Withdrawn,
     /// A mixed operation was held and released. Its process looks itself for a chance that it has

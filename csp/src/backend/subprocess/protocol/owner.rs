@@ -10,13 +10,14 @@ use super::{
     ChannelId, Ending, Event, Few, Kind, Message, NodeId, Offer, OpId, Out, Outcome, Parcel,
     Standing, Wild,
 };
+use crate::report::termination::Fate;
 
 #[cfg(test)]
 use super::proof::faults::Fault;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Owner<V, P> {
-    id: NodeId,
+    pub(super) id: NodeId,
     next: u64,
     pub(super) ops: Table<u64, Op<V, P>>,
     /// No process of this node goes on: questions are refused, and given values go back.
@@ -37,7 +38,7 @@ pub(super) struct Op<V, P> {
     /// Its process withdraws it, as soon as that is possible.
     withdrawing: bool,
     /// It has failed, and ends as soon as the home that holds it lets go.
-    failing: Option<(u16, Ending<P>)>,
+    pub(super) failing: Option<(u16, Ending<P>)>,
     /// Homes that have yet to say that nothing can be performed now.
     pub(super) probes: Vec<NodeId>,
 }
@@ -84,7 +85,7 @@ impl<V, P> Op<V, P> {
         homes
     }
 
-    fn leave(&mut self, home: NodeId) {
+    pub(super) fn leave(&mut self, home: NodeId) {
         for guard in &mut self.guards {
             if guard.is_some_and(|guard| guard.home == home) {
                 *guard = None;
@@ -153,7 +154,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
                     parcel.destroy(out);
                 }
             }
-            self.end(seq, at as u16, ending, out);
+            let (guard, fate) = (at as u16, Fate::Returned);
+            self.conclude(seq, Outcome::Ended { guard, ending, fate }, None, out);
             return id;
         }
         // Guards at retired channels of dead homes are closed here.
@@ -222,7 +224,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         if self.ops.get(&id.seq).is_some_and(left) {
             return false;
         }
-        self.finish(id.seq, Outcome::Ended { guard: 0, ending: Ending::Retired }, out);
+        let (ending, fate) = (Ending::Retired, Fate::Returned);
+        self.finish(id.seq, Outcome::Ended { guard: 0, ending, fate }, out);
         true
     }
 
@@ -360,18 +363,26 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             Ending::Retired => {
                 op.guards[usize::from(guard)] = None;
                 if op.guards.iter().all(Option::is_none) {
-                    self.finish(id.seq, Outcome::Ended { guard, ending }, out);
+                    let fate = Fate::Returned;
+                    self.finish(id.seq, Outcome::Ended { guard, ending, fate }, out);
                 }
             }
             Ending::Poisoned(_) | Ending::Lost(_) => {
                 op.leave(from);
-                self.fail(id.seq, guard, ending, out);
+                self.fail(id.seq, guard, ending, Fate::Returned, out);
             }
         }
         Ok(())
     }
 
-    fn fail(&mut self, seq: u64, guard: u16, ending: Ending<P>, out: &mut Out<V, P>) {
+    pub(super) fn fail(
+        &mut self,
+        seq: u64,
+        guard: u16,
+        ending: Ending<P>,
+        fate: Fate,
+        out: &mut Out<V, P>,
+    ) {
         let Some(op) = self.ops.get_mut(&seq) else {
             return;
         };
@@ -384,12 +395,8 @@ impl<V: Clone, P: Clone> Owner<V, P> {
                 op.failing.get_or_insert((guard, ending));
             }
             OpState::Parked { .. } => {}
-            _ => self.end(seq, guard, ending, out),
+            _ => self.conclude(seq, Outcome::Ended { guard, ending, fate }, None, out),
         }
-    }
-
-    fn end(&mut self, seq: u64, guard: u16, ending: Ending<P>, out: &mut Out<V, P>) {
-        self.conclude(seq, Outcome::Ended { guard, ending }, None, out);
     }
 
     pub(super) fn claim(
@@ -501,19 +508,26 @@ impl<V: Clone, P: Clone> Owner<V, P> {
             OpState::Reserved { home, queue } if *home == from => std::mem::take(queue),
             _ => return Err(Wild("a release of an operation that is not held")),
         };
-        self.reopen(id.seq, queue, out);
+        self.reopen(id.seq, queue, Fate::Returned, out);
         Ok(())
     }
 
     /// Ends a reservation. The failure, withdrawal or questions that have waited for that are
-    /// handled, in their order.
-    fn reopen(&mut self, seq: u64, mut queue: VecDeque<Query<V>>, out: &mut Out<V, P>) {
+    /// handled, in their order. The fate is that of a value which the home that held it may have given
+    /// away.
+    pub(super) fn reopen(
+        &mut self,
+        seq: u64,
+        mut queue: VecDeque<Query<V>>,
+        fate: Fate,
+        out: &mut Out<V, P>,
+    ) {
         let Some(op) = self.ops.get_mut(&seq) else {
             return;
         };
         // A failure or a withdrawal comes before the questions.
         let over = match (op.failing.take(), op.withdrawing) {
-            (Some((guard, ending)), _) => Some(Outcome::Ended { guard, ending }),
+            (Some((guard, ending)), _) => Some(Outcome::Ended { guard, ending, fate }),
             (None, true) => Some(Outcome::Withdrawn),
             (None, false) if op.mixed => Some(Outcome::Released),
             (None, false) => None,
@@ -574,7 +588,13 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         self.finish(seq, outcome, out);
     }
 
-    fn complete(&mut self, seq: u64, guard: u16, parcel: Option<Parcel<V>>, out: &mut Out<V, P>) {
+    pub(super) fn complete(
+        &mut self,
+        seq: u64,
+        guard: u16,
+        parcel: Option<Parcel<V>>,
+        out: &mut Out<V, P>,
+    ) {
         // This comes after `Take`: a home that has not heard of it must not count these ends as
         // lost with the value.
         for token in parcel.iter().flat_map(|parcel| &parcel.tokens) {
@@ -594,40 +614,5 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         let op = self.ops.get(&seq).ok_or(Wild("about an operation that is over"))?;
         op.kind(guard, home).ok_or(Wild("about a guard that does not stand there"))?;
         Ok(op)
-    }
-
-    pub(super) fn lost(&mut self, node: NodeId, out: &mut Out<V, P>) {
-        self.ends.lost(node);
-        for seq in self.ops.keys_of(|_, _| true) {
-            let Some(op) = self.ops.get_mut(&seq) else {
-                continue;
-            };
-            let Some(guard) = op.guards.iter().position(|at| at.is_some_and(|at| at.home == node))
-            else {
-                // All its guards there have closed: that home has nothing for it now.
-                self.probed(OpId { node: self.id, seq }, node, out);
-                continue;
-            };
-            op.leave(node);
-            let guard = guard as u16;
-            match &mut op.state {
-                OpState::Reserved { home, queue } if *home == node => {
-                    let queue = std::mem::take(queue);
-                    op.failing.get_or_insert((guard, Ending::Lost(node)));
-                    self.reopen(seq, queue, out);
-                }
-                OpState::Reserved { queue, .. } => {
-                    queue.retain(|query| query.home != node);
-                    self.fail(seq, guard, Ending::Lost(node), out);
-                }
-                // It was performed. Only the news that its reader has finished is lost.
-                OpState::Parked { home, guard } if *home == node => {
-                    let guard = *guard;
-                    self.complete(seq, guard, None, out);
-                }
-                OpState::Parked { .. } => {}
-                OpState::Open => self.fail(seq, guard, Ending::Lost(node), out),
-            }
-        }
     }
 }

@@ -10,7 +10,7 @@ use crate::backend::subprocess::node::Node;
 use crate::channel::stop::NoValue;
 use crate::channel::{Reader, StopToken};
 use crate::process::Failure;
-use crate::report::termination::{Poison, Termination, WriteError};
+use crate::report::termination::{Fate, Poison, Termination, Unwritten, WriteError};
 
 /// It stays the same poison, wherever in the network it is met again.
 impl Serialize for Poison {
@@ -33,14 +33,15 @@ impl<'de> Deserialize<'de> for Poison {
 
 impl<T: Serialize + Sync> Serialize for WriteError<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.value(), &self.termination).serialize(serializer)
+        (self.value(), &self.termination, self.fate() == Fate::Unknown).serialize(serializer)
     }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for WriteError<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (value, termination) = Deserialize::deserialize(deserializer)?;
-        Ok(Self::new(value, termination))
+        let (value, termination, is_doubtful) = Deserialize::deserialize(deserializer)?;
+        let fate = if is_doubtful { Fate::Unknown } else { Fate::Returned };
+        Ok(Self::new(value, Unwritten { termination, fate }))
     }
 }
 
@@ -147,6 +148,11 @@ mod tests {
         for cause in causes() {
             let poisoned = Termination::Poisoned(Poison::new(cause));
             assert_eq!(there_and_back(&poisoned).to_string(), poisoned.to_string());
+        }
+        for fate in [Fate::Returned, Fate::Unknown] {
+            let error = WriteError::new(7, Unwritten { termination: Termination::Retired, fate });
+            let packed = codec::pack(&error, Vec::new()).unwrap();
+            assert_eq!(codec::unpack::<WriteError<i32>>(&mut &packed[..]).unwrap(), error);
         }
         // A cause that can't be a failure is reported as one: it has a process and a message.
         for cause in causes() {

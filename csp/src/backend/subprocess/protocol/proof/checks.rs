@@ -9,6 +9,7 @@ use crate::backend::subprocess::protocol::{
     ChannelId, Departure, Direction, Ending, Event, Few, Machine, Message, NodeId, Offer, OpId,
     Out, Outcome, Parcel,
 };
+use crate::report::termination::Fate;
 
 impl Home<Value, ()> {
     fn free(&self, queue: &VecDeque<(OpId, u16)>) -> Vec<OpId> {
@@ -167,8 +168,12 @@ fn what_had_retired_before_its_home_ended_is_not_lost() {
             }
             let outcome = match (retired, watches) {
                 (true, true) => Outcome::Done { guard: 0, parcel: None },
-                (true, false) => Outcome::Ended { guard: 0, ending: Ending::Retired },
-                (false, _) => Outcome::Ended { guard: 0, ending: Ending::Lost(there) },
+                (true, false) => {
+                    Outcome::Ended { guard: 0, ending: Ending::Retired, fate: Fate::Returned }
+                }
+                (false, _) => {
+                    Outcome::Ended { guard: 0, ending: Ending::Lost(there), fate: Fate::Returned }
+                }
             };
             assert_eq!(events, [Event { op, outcome }], "late: {late}");
         }

@@ -41,9 +41,15 @@ pub(in crate::backend::subprocess::protocol) enum Fault {
     ReturnsToLate,
     /// A promise whose reader never goes on does not go back.
     KeepsPromise,
+    /// A lost home is said to have given nothing away.
+    TellsReturned,
+    /// The same of a home that holds an operation which another node decides about.
+    ForgetsHolder,
+    /// A value may have been read although its offer was not.
+    DoubtsUnheard,
 }
 
-pub(in crate::backend::subprocess::protocol) const ALL: [Fault; 17] = [
+pub(in crate::backend::subprocess::protocol) const ALL: [Fault; 20] = [
     Fault::GuardsOneByOne,
     Fault::ClosesEngaged,
     Fault::CancelsEngaged,
@@ -61,6 +67,9 @@ pub(in crate::backend::subprocess::protocol) const ALL: [Fault; 17] = [
     Fault::KeepsAbandoned,
     Fault::ReturnsToLate,
     Fault::KeepsPromise,
+    Fault::TellsReturned,
+    Fault::ForgetsHolder,
+    Fault::DoubtsUnheard,
 ];
 
 pub(in crate::backend::subprocess::protocol) fn post_one_by_one<V: Clone, P: Clone>(

@@ -514,6 +514,9 @@ const SHOWN_BY: [(Fault, &str, Option<Goes>); faults::ALL.len()] = [
     (Fault::KeepsAbandoned, "a process that never goes on gives back what it is given", None),
     (Fault::ReturnsToLate, "a promise is read by a process that never goes on", None),
     (Fault::KeepsPromise, "a promise is read by a process that never goes on", None),
+    (Fault::TellsReturned, "two writes, two readers", Some(Dies(0))),
+    (Fault::ForgetsHolder, "alternations over two homes", Some(Dies(1))),
+    (Fault::DoubtsUnheard, "two writes, two readers", Some(Dies(0))),
 ];
 
 #[test]

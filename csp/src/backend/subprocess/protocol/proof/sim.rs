@@ -11,6 +11,7 @@ use crate::backend::subprocess::protocol::{
     ChannelId, Departure, Direction, Event, Machine, Message, NodeId, Offer, OpId, Out, Outcome,
     Parcel, TakenPromise, Token, Wild,
 };
+use crate::report::termination::Fate;
 
 pub(super) type Value = u32;
 
@@ -107,22 +108,33 @@ pub(super) struct State {
     pub(super) processes: Vec<Process>,
     deaths: usize,
     /// The ghost state: what has happened to each value.
-    values: BTreeMap<Value, Fate>,
+    values: BTreeMap<Value, Ghost>,
     /// The last value that each reader had from each writer on each channel.
     order: BTreeMap<(usize, usize, u64), Value>,
     pub(super) broken: Option<&'static str>,
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-struct Fate {
+struct Ghost {
     channel: usize,
-    /// The answer to its writer. `true`: it is written.
-    told: Option<bool>,
+    /// The answer to its writer.
+    told: Option<Told>,
+    /// The home of the channel had not read its offer, alone or with others of that home, when it died.
+    unheard: bool,
     read: bool,
     /// It is a promise that was given back after it was read.
     given_back: bool,
     /// A node had it in hand when it died.
     perhaps_lost: bool,
+}
+
+/// The answer to the writer of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Told {
+    Written,
+    Returned,
+    /// It may have been read.
+    Unknown,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -532,6 +544,14 @@ impl Setup {
             Step::Notice(survivor, dead) => {
                 state.noticed[self.link(survivor, dead)] = true;
                 let unread = std::mem::take(&mut state.links[self.link(survivor, dead)]);
+                for message in &unread {
+                    let Message::Post { multi: false, guards, .. } = message else { continue };
+                    for (_, offer) in guards {
+                        if let Offer::Write { parcel, .. } = offer {
+                            state.values.entry(parcel.body).or_default().unheard = true;
+                        }
+                    }
+                }
                 let departure = match self.poisons && state.farewells[dead].is_empty() {
                     true => Departure::Poisons,
                     false => Departure::Retires,
@@ -711,13 +731,17 @@ impl Setup {
             process.waiting = None;
             let offered = std::mem::take(&mut process.offered);
             // The fate of its values, as their writer is told it.
-            let chosen = match &event.outcome {
-                Outcome::Done { guard, .. } => Some(usize::from(*guard)),
-                Outcome::Ended { .. } | Outcome::Withdrawn | Outcome::Released => None,
+            let (chosen, otherwise) = match &event.outcome {
+                Outcome::Done { guard, .. } => (Some(usize::from(*guard)), Told::Returned),
+                Outcome::Ended { fate: Fate::Unknown, .. } => (None, Told::Unknown),
+                Outcome::Ended { fate: Fate::Returned, .. }
+                | Outcome::Withdrawn
+                | Outcome::Released => (None, Told::Returned),
             };
             for (guard, (value, _)) in offered.iter().enumerate() {
-                if let Some(fate) = value.and_then(|value| state.values.get_mut(&value)) {
-                    fate.told = Some(chosen == Some(guard));
+                if let Some(ghost) = value.and_then(|value| state.values.get_mut(&value)) {
+                    let is_written = chosen == Some(guard);
+                    ghost.told = Some(if is_written { Told::Written } else { otherwise });
                 }
             }
             // The process goes on, or ends.
@@ -791,11 +815,16 @@ impl Setup {
     }
 
     fn check_always(&self, state: &mut State) {
-        for fate in state.values.values() {
-            let channel = self.channel(fate.channel);
-            // The sides may have heard different things only if the home died between.
-            if fate.read && fate.told == Some(false) && self.alive(state, channel) {
+        let all_live = (0..self.channels.len()).all(|c| self.alive(state, self.channel(c)));
+        for ghost in state.values.values() {
+            if ghost.read && ghost.told == Some(Told::Returned) {
                 state.broken = Some("a value was read that its writer still has");
+            }
+            if ghost.told == Some(Told::Unknown) && all_live {
+                state.broken = Some("a value may have been read, and each home lives");
+            }
+            if ghost.told == Some(Told::Unknown) && ghost.unheard {
+                state.broken = Some("a value may have been read that nobody was offered");
             }
         }
         for machine in state.machines.iter().flatten() {
@@ -883,7 +912,7 @@ impl Setup {
                 let machine = state.machines[index(channel.home)].as_ref();
                 machine.is_some_and(|machine| machine.home.has_dropped(channel.index))
             });
-            if fate.told == Some(true)
+            if fate.told == Some(Told::Written)
                 && !fate.read
                 && !fate.perhaps_lost
                 && !ended

@@ -1,10 +1,14 @@
-//! The death of a node, at its machine and at its home.
+//! The death of a node, at a machine, its home and its operations.
 
 use std::collections::BTreeSet;
 
 use super::super::home::Home;
-use super::super::{ChannelId, Departure, Machine, Message, NodeId, Out, Wild};
+use super::super::owner::{Op, OpState, Owner};
+use super::super::{
+    ChannelId, Departure, Ending, Kind, Machine, Message, NodeId, OpId, Out, Standing, Wild,
+};
 use super::waiting::Ahead;
+use crate::report::termination::Fate;
 
 #[cfg(test)]
 use super::super::proof::faults::Fault;
@@ -61,9 +65,15 @@ impl<V: Clone, P: Clone> Machine<V, P> {
                 forged = forged.and(self.owner.unheard(node, message, had_retired, out));
             }
         }
+        // The operations of which the dead home has not read the last message.
+        let last = |message: &Message<V, P>| match message {
+            Message::Post { op, .. } | Message::Held { op } => Some(*op),
+            _ => None,
+        };
+        let unheard: Vec<u64> = unread.iter().filter_map(last).collect();
         forged = forged.and(self.home.lost(node, departure, unread, is_told, out));
         self.settle(out);
-        self.owner.lost(node, out);
+        self.owner.lost(node, &unheard, out);
         self.settle(out);
         if !self.home.waiting.is_empty() {
             self.release(out);
@@ -127,5 +137,71 @@ impl<V: Clone, P: Clone> Home<V, P> {
             }
         }
         forged
+    }
+}
+
+impl<V, P> Op<V, P> {
+    /// Returns the fate of a value that it would write, if this home is lost. A home gives a value away if
+    /// it decides about the operation, or holds it for that. It has done neither if it has not read the
+    /// last message of the operation.
+    fn fate_at(&self, lost: NodeId, is_unheard: bool) -> Fate {
+        let decides = match &self.state {
+            OpState::Open => !self.multi,
+            OpState::Reserved { home, .. } => *home == lost,
+            OpState::Parked { .. } => false,
+        };
+        let writes = |at: &Standing| at.home == lost && at.kind == Kind::Write;
+        match decides && !is_unheard && self.guards.iter().flatten().any(writes) {
+            true => Fate::Unknown,
+            false => Fate::Returned,
+        }
+    }
+}
+
+impl<V: Clone, P: Clone> Owner<V, P> {
+    /// Handles the loss of a home. `unheard`: the operations of which that home has not read the last
+    /// message.
+    pub(super) fn lost(&mut self, node: NodeId, unheard: &[u64], out: &mut Out<V, P>) {
+        self.ends.lost(node);
+        for seq in self.ops.keys_of(|_, _| true) {
+            let Some(op) = self.ops.get_mut(&seq) else {
+                continue;
+            };
+            let Some(guard) = op.guards.iter().position(|at| at.is_some_and(|at| at.home == node))
+            else {
+                // All its guards there have closed: that home has nothing for it now.
+                self.probed(OpId { node: self.id, seq }, node, out);
+                continue;
+            };
+            let is_unheard = unheard.contains(&seq);
+            #[cfg(test)]
+            let is_unheard = match self.fault {
+                Fault::TellsReturned => true,
+                Fault::ForgetsHolder => is_unheard || op.multi,
+                Fault::DoubtsUnheard => false,
+                _ => is_unheard,
+            };
+            let fate = op.fate_at(node, is_unheard);
+            op.leave(node);
+            let guard = guard as u16;
+            match &mut op.state {
+                OpState::Reserved { home, queue } if *home == node => {
+                    let queue = std::mem::take(queue);
+                    op.failing.get_or_insert((guard, Ending::Lost(node)));
+                    self.reopen(seq, queue, fate, out);
+                }
+                OpState::Reserved { queue, .. } => {
+                    queue.retain(|query| query.home != node);
+                    self.fail(seq, guard, Ending::Lost(node), fate, out);
+                }
+                // It was performed. Only the news that its reader has finished is lost.
+                OpState::Parked { home, guard } if *home == node => {
+                    let guard = *guard;
+                    self.complete(seq, guard, None, out);
+                }
+                OpState::Parked { .. } => {}
+                OpState::Open => self.fail(seq, guard, Ending::Lost(node), fate, out),
+            }
+        }
     }
 }

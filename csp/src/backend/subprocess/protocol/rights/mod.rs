@@ -77,7 +77,7 @@ impl<V: Clone, P: Clone> Machine<V, P> {
         self.home.finish_all(node, out);
         self.home.drop_rows(node, true, out);
         self.settle(out);
-        self.owner.lost(node, out);
+        self.owner.lost(node, &[], out);
         self.settle(out);
     }
 
