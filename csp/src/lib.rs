@@ -155,7 +155,7 @@ pub use network::{Component, Current, Output, current, init, shutdown, shutdown_
 pub use process::definition::{Hosts, HostsError};
 pub use process::{AnyProcess, Backend, Erased, Failure, ParseBackendError, Process, Replicated};
 pub use report::Network;
-pub use report::termination::{Cause, Fate, Poison, Result, Termination, WriteError};
+pub use report::termination::{Cause, Fate, LostHost, Poison, Result, Termination, WriteError};
 #[cfg(all(feature = "cores", not(loom)))]
 pub use system::cores::{CoresError, cores};
 pub use watch::words::network;

@@ -611,12 +611,12 @@ const FEATURES: &[&str] = &[
     "channel/core/late/mod.rs",
     "channel/far/few.rs",
     "channel/far/names.rs",
-    "channel/far/possible.rs",
     "front/mod.rs",
     "front/private.rs",
     "lib.rs",
     "process/definition/mod.rs",
     "report/json.rs",
+    "system/possible.rs",
     "stack/mod.rs",
     "wait/mod.rs",
 ];

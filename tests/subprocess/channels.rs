@@ -360,7 +360,7 @@ tests! {
             assert_eq!(from.read(), Ok(3));
             let ended = from.read().expect_err("it is dead");
             match ended.poison().map(csp::Poison::cause) {
-                Some(Cause::Lost { process, message }) if poisons => {
+                Some(Cause::Lost { process, message, .. }) if poisons => {
                     assert!(process.ends_with("dies_holding") && message.contains("SIGABRT"), "{message}");
                 }
                 None if !poisons => {}

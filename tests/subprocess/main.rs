@@ -22,6 +22,8 @@ mod late;
 mod leftovers;
 #[cfg(feature = "hosts")]
 mod listed;
+#[cfg(feature = "hosts")]
+mod lost;
 mod names;
 mod nesting;
 mod promised;

@@ -328,7 +328,7 @@ fn written<T>(at: &write::WriteAt<T>, chosen: Result<usize>) -> Result<(), TryWr
         (_, None) => Ok(()),
         (Ok(_), Some(value)) => Err(TryWriteError::Full(value)),
         (Err(termination), Some(value)) => {
-            let unwritten = Unwritten { termination, fate: at.fate() };
+            let unwritten = Unwritten { termination, doubt: at.doubt() };
             Err(TryWriteError::Ended(WriteError::new(value, unwritten)))
         }
     }

@@ -9,8 +9,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::report::Deadlock;
+use crate::system::possible::Doubt;
 
 /// The result of a process, a read or a whole network: `()` or a [`Termination`], unless said
 /// otherwise.
@@ -235,6 +237,8 @@ pub enum Cause {
         process: String,
         /// The signal or the exit status, and the last that it wrote to standard error.
         message: String,
+        /// The host that was lost, if the process was lost with a whole host.
+        host: Option<LostHost>,
     },
     /// A value was to cross to another OS process and could not, because its `Serialize` or its
     /// `Deserialize` failed or panicked.
@@ -251,6 +255,52 @@ pub enum Cause {
         /// The text of the error, and of its sources.
         message: String,
     },
+}
+
+/// A host that was lost, with all that ran there: see [`Cause::Lost`].
+///
+/// ```
+/// use csp::{Cause, Poison};
+///
+/// /// Says how much work may be done although nobody has its result.
+/// fn in_doubt(poison: &Poison, channel: &str) -> usize {
+///     match poison.cause() {
+///         Cause::Lost { host: Some(host), .. } => {
+///             host.unknown().filter(|(name, _)| *name == channel).map(|(_, values)| values).sum()
+///         }
+///         _ => 0,
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LostHost {
+    name: String,
+    unheard: Duration,
+    unknown: Vec<(String, usize)>,
+}
+
+impl LostHost {
+    pub(crate) fn new(name: String, unheard: Duration, unknown: Vec<(String, usize)>) -> Self {
+        Self { name, unheard, unknown }
+    }
+
+    /// Returns the name of the host.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns how long nothing had been heard from the host when it was given up.
+    pub fn unheard(&self) -> Duration {
+        self.unheard
+    }
+
+    /// Returns the channels that had values on their way to the host, each with the number of these values. The host may have read them, or
+    /// not. Values that had certainly not arrived are not among them, because these went back.
+    ///
+    /// A channel goes by its name, or by the place where it was made. One that this program has no end of goes by the name *another channel*.
+    pub fn unknown(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.unknown.iter().map(|(channel, values)| (&**channel, *values))
+    }
 }
 
 impl Cause {
@@ -289,7 +339,9 @@ impl fmt::Display for Cause {
             Self::Unstarted { process, reason } => {
                 write!(f, "process `{process}` could not be started: {reason}")
             }
-            Self::Lost { process, message } => write!(f, "process `{process}` was lost: {message}"),
+            Self::Lost { process, message, .. } => {
+                write!(f, "process `{process}` was lost: {message}")
+            }
             Self::Serialization { process, reason } => {
                 write!(
                     f,
@@ -307,13 +359,13 @@ impl fmt::Display for Cause {
 #[derive(Debug)]
 pub(crate) struct Unwritten {
     pub(crate) termination: Termination,
-    pub(crate) fate: Fate,
+    pub(crate) doubt: Option<Doubt>,
 }
 
 /// No reader has the value.
 impl From<Termination> for Unwritten {
     fn from(termination: Termination) -> Self {
-        Self { termination, fate: Fate::Returned }
+        Self { termination, doubt: None }
     }
 }
 
@@ -390,7 +442,8 @@ impl From<Termination> for Unwritten {
 /// ```
 pub struct WriteError<T> {
     value: T,
-    fate: Fate,
+    /// A reader may have had the value.
+    doubt: Option<Doubt>,
     /// The channel's end.
     pub termination: Termination,
 }
@@ -412,8 +465,8 @@ unsafe impl<T: Send> Sync for WriteError<T> {}
 
 impl<T> WriteError<T> {
     pub(crate) fn new(value: T, unwritten: impl Into<Unwritten>) -> Self {
-        let Unwritten { termination, fate } = unwritten.into();
-        Self { value, fate, termination }
+        let Unwritten { termination, doubt } = unwritten.into();
+        Self { value, doubt, termination }
     }
 
     /// Returns what has become of the value that the error gives back.
@@ -432,7 +485,7 @@ impl<T> WriteError<T> {
     /// assert_eq!(writer.write(1).unwrap_err().fate(), Fate::Returned);
     /// ```
     pub fn fate(&self) -> Fate {
-        self.fate
+        if self.doubt.is_some() { Fate::Unknown } else { Fate::Returned }
     }
 
     /// Returns the value that was not delivered.
@@ -455,14 +508,14 @@ impl<T: Sync> WriteError<T> {
 
 impl<T: Clone + Sync> Clone for WriteError<T> {
     fn clone(&self) -> Self {
-        let Self { value, fate, termination } = self;
-        Self { value: value.clone(), fate: *fate, termination: termination.clone() }
+        let Self { value, doubt, termination } = self;
+        Self { value: value.clone(), doubt: *doubt, termination: termination.clone() }
     }
 }
 
 impl<T: PartialEq + Sync> PartialEq for WriteError<T> {
     fn eq(&self, other: &Self) -> bool {
-        let is_same = (self.fate, &self.termination) == (other.fate, &other.termination);
+        let is_same = (self.doubt, &self.termination) == (other.doubt, &other.termination);
         is_same && self.value == other.value
     }
 }
@@ -496,14 +549,14 @@ impl<T> fmt::Debug for WriteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WriteError")
             .field("termination", &self.termination)
-            .field("fate", &self.fate)
+            .field("fate", &self.fate())
             .finish_non_exhaustive()
     }
 }
 
 impl<T> fmt::Display for WriteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.fate {
+        let what = match self.fate() {
             Fate::Returned => "the value was not written",
             Fate::Unknown => "nobody knows whether the value was written",
         };

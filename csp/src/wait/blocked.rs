@@ -72,6 +72,11 @@ pub(crate) trait Object {
         None
     }
 
+    /// Returns the OS process that decides about it, and its number there, if it is a channel that others reach.
+    fn away(&self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// Returns how it retired, if it is a channel and that was noted.
     fn retirement(&self) -> Option<Retirement> {
         None

@@ -200,9 +200,7 @@ impl<T> WriteBeyond<T> {
         }
         Poll::Ready(match self.asking.conclude(self) {
             Some(Came::Done { .. }) => Ok(true),
-            Some(Came::Ended { ending, fate, .. }) => {
-                Err(Unwritten { termination: self.far.node().termination(&ending), fate })
-            }
+            Some(Came::Ended { ending, fate, .. }) => Err(self.far.unwritten(&ending, fate)),
             None => Ok(false),
         })
     }

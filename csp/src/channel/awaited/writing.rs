@@ -16,8 +16,9 @@ use crate::channel::lent::Lent;
 use crate::commit::awaited::Awaited;
 use crate::commit::gate::Gate;
 use crate::commit::waiter::Outcome;
-use crate::report::termination::{Fate, Result, Termination, Unwritten, WriteError};
+use crate::report::termination::{Result, Termination, Unwritten, WriteError};
 use crate::sync::Arc;
+use crate::system::possible::Doubt;
 use crate::wait::blocked::{Blocked, Object, Operation, Side, Want};
 use crate::wait::park::{self, Context};
 use crate::wait::quietly::drop_quietly;
@@ -47,7 +48,7 @@ enum WriteStage<T> {
     Beyond(far::Kept<WriteBeyond<T>>),
     Over,
     /// It is over, and nobody knows whether the value was read.
-    Doubtful,
+    Doubtful(Doubt),
 }
 
 impl<C: Acting<T>, T> Writing<C, T> {
@@ -136,16 +137,13 @@ impl<C: Acting<T>, T> Writing<C, T> {
                         drop_quietly(self.awaited.parcel().take());
                         return Poll::Ready(Ok(()));
                     }
-                    Poll::Ready(Err(Unwritten { termination, fate })) => {
-                        self.stage = match fate {
-                            Fate::Returned => WriteStage::Over,
-                            Fate::Unknown => WriteStage::Doubtful,
-                        };
+                    Poll::Ready(Err(Unwritten { termination, doubt })) => {
+                        self.stage = doubt.map_or(WriteStage::Over, WriteStage::Doubtful);
                         let end = C::met_beyond(&self.core, context, Side::Writer, termination);
                         return Poll::Ready(Err(end));
                     }
                 },
-                WriteStage::Over | WriteStage::Doubtful => {
+                WriteStage::Over | WriteStage::Doubtful(_) => {
                     panic!("a write that is done was polled again")
                 }
             }
@@ -219,18 +217,18 @@ impl<C: Acting<T>, T> Writing<C, T> {
 impl<C: Acting<T>, T> Writing<C, T> {
     /// Returns the error of the write, which has failed.
     pub(super) fn unwritten(&self, termination: Termination) -> Unwritten {
-        let fate = match self.stage {
-            WriteStage::Doubtful => Fate::Unknown,
-            _ => Fate::Returned,
+        let doubt = match self.stage {
+            WriteStage::Doubtful(doubt) => Some(doubt),
+            _ => None,
         };
-        Unwritten { termination, fate }
+        Unwritten { termination, doubt }
     }
 }
 
 /// For a sink, which writes one value after another.
 impl<T> Writing<Arc<Core<T>>, T> {
     fn is_over(&self) -> bool {
-        matches!(self.stage, WriteStage::Over | WriteStage::Doubtful)
+        matches!(self.stage, WriteStage::Over | WriteStage::Doubtful(_))
     }
 
     pub(super) fn core(&self) -> &Arc<Core<T>> {

@@ -219,9 +219,9 @@ impl<T> Core<T> {
                 drop_quietly(value.take());
                 Ok(())
             }
-            Err(Unwritten { termination, fate }) => {
+            Err(Unwritten { termination, doubt }) => {
                 let termination = self.met_far(context, Side::Writer, termination);
-                Err(Unwritten { termination, fate })
+                Err(Unwritten { termination, doubt })
             }
         }
     }

@@ -323,6 +323,11 @@ impl<T> Object for Core<T> {
         })
     }
 
+    fn away(&self) -> Option<(u64, u64)> {
+        let channel = self.state.lock().away.as_ref()?.way().channel();
+        Some((channel.home.0, channel.index))
+    }
+
     fn retirement(&self) -> Option<Retirement> {
         Core::retirement(self)
     }

@@ -14,22 +14,21 @@ pub(crate) mod few;
 pub(crate) mod names;
 pub(crate) mod node;
 pub(crate) mod operation;
-mod possible;
 
 use self::few::Few;
-use self::names::{ChannelId, Direction, NodeId, Offer, Parcel, TakenPromise};
+use self::names::{ChannelId, Direction, Ending, NodeId, Offer, Parcel, TakenPromise};
 use self::node::{Came, How};
 use self::operation::operate;
 use crate::commit::waiter::Waiter;
-use crate::report::termination::{Cause, Poison, Termination, Unwritten};
+use crate::report::termination::{Cause, Fate, Poison, Termination, Unwritten};
 use crate::wait::blocked::{Blocked, Dismissal, Side};
 use crate::wait::park::{self, Context};
 
 pub(crate) use self::asking::Asking;
 pub(crate) use self::bytes::Bytes;
 pub(crate) use self::node::{Received, Remote};
-pub(crate) use self::operation::{AskedBeyond, Became, Beyond, Done, Doubt, Post};
-pub(crate) use self::possible::{Kept, Possible};
+pub(crate) use self::operation::{AskedBeyond, Became, Beyond, Done, Post};
+pub(crate) use crate::system::possible::{Doubt, Kept, Possible};
 
 /// A parcel that promises a value begins with this.
 pub(crate) const PROMISE: u8 = 1;
@@ -288,10 +287,14 @@ impl<T> Far<T> {
         let offer = Offer::Write { channel: self.channel, parcel };
         match operate(self.node, context, offer, why)?.1 {
             Came::Done { .. } => Ok(()),
-            Came::Ended { ending, fate, .. } => {
-                Err(Unwritten { termination: self.node.termination(&ending), fate })
-            }
+            Came::Ended { ending, fate, .. } => Err(self.unwritten(&ending, fate)),
         }
+    }
+
+    /// Returns how a write has failed.
+    pub(crate) fn unwritten(&self, ending: &Ending<Bytes>, fate: Fate) -> Unwritten {
+        let doubt = (fate == Fate::Unknown).then(|| Doubt::new(self.possible));
+        Unwritten { termination: self.node.termination(ending), doubt }
     }
 
     /// Keeps something that only a channel that is away needs.

@@ -7,9 +7,9 @@ use super::bytes::Bytes;
 use super::few::Few;
 use super::names::Offer;
 use super::node::{Came, How, Received, Remote, Slot};
-use super::possible::{Kept, Possible};
 use crate::commit::waiter::{BEYOND, Outcome, Waiter};
 use crate::report::termination::{Fate, Termination};
+use crate::system::possible::{Doubt, Kept, Possible};
 use crate::wait::blocked::Blocked;
 use crate::wait::park::Context;
 
@@ -90,11 +90,6 @@ pub(crate) struct AskedBeyond {
     pub(crate) beyond: Beyond,
     pub(crate) asking: Asking,
 }
-
-/// A value may have been read although its write has failed.
-#[derive(Clone, Copy)]
-#[allow(dead_code, reason = "it says that there may be other OS processes")]
-pub(crate) struct Doubt(Possible);
 
 /// The outcome of that part.
 pub(crate) enum Became {
@@ -214,7 +209,7 @@ impl Beyond {
             },
             Some(Came::Ended { guard, ending, fate }) => {
                 let termination = self.node.termination(&ending);
-                let doubt = (fate == Fate::Unknown).then_some(Doubt(self.possible));
+                let doubt = (fate == Fate::Unknown).then(|| Doubt::new(self.possible));
                 let guards = match (&termination, self.guards.get(usize::from(guard))) {
                     (Termination::Poisoned(_), Some(guard)) => vec![*guard],
                     _ => self.guards.clone(),

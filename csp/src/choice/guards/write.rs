@@ -17,7 +17,7 @@ use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
 use crate::commit::waiter::Waiter;
 use crate::commit::word::Slot;
-use crate::report::termination::{Fate, Termination};
+use crate::report::termination::Termination;
 use crate::sync::RawLock;
 use crate::wait::blocked::{Side, Want};
 use crate::wait::future::wakes::Wakes;
@@ -71,9 +71,9 @@ impl<T> WriteAt<T> {
         self.parcel().take()
     }
 
-    /// Returns what has become of the value, which was not written.
-    pub(crate) fn fate(&self) -> Fate {
-        if self.doubt.get().is_some() { Fate::Unknown } else { Fate::Returned }
+    /// Returns whether the value may have been read although it was not written.
+    pub(crate) fn doubt(&self) -> Option<Doubt> {
+        self.doubt.get()
     }
 
     /// The value, until it is written: in the offer.

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::listed::{self, HostsError, ListedHosts};
 
@@ -62,6 +63,8 @@ pub(crate) struct HostCommand {
     pub(crate) name: String,
     pub(crate) way: HostWay,
     pub(crate) environment: Vec<(OsString, OsString)>,
+    /// The time without a word after which the host is lost, unless that is the usual one.
+    pub(crate) peer_timeout: Option<Duration>,
     slots: usize,
 }
 
@@ -76,7 +79,8 @@ pub(crate) enum HostWay {
 
 impl HostCommand {
     pub(crate) fn new(name: String, way: HostWay) -> Self {
-        Self { number: number(), name, way, environment: Vec::new(), slots: 1 }
+        let (environment, peer_timeout) = (Vec::new(), None);
+        Self { number: number(), name, way, environment, peer_timeout, slots: 1 }
     }
 
     fn by_ssh(host: String) -> Self {
@@ -263,6 +267,27 @@ impl Hosts {
     /// ```
     pub fn blocked(&self) -> Self {
         self.changed(true, |_| {})
+    }
+
+    /// Sets how long a host may be silent. The default is 10 s. A shorter cut of the connection only delays.
+    ///
+    /// After this time without a word from this program a host process ends itself, and all that it has started. After one and a half times as long this
+    /// program takes the host for lost. So no work that is given out again is done twice, unless one of the two machines was stopped. A host that handles nothing
+    /// counts as silent, whatever it answers. Each side says something four times in this time, so the time should be many times as long as a journey to the host.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let hosts = csp::Hosts::ssh(["node1", "node2"]).peer_timeout(Duration::from_secs(60));
+    /// # drop(hosts);
+    /// ```
+    ///
+    /// # Panics
+    /// Panics if the time is less than 10 ms or more than a day.
+    pub fn peer_timeout(&self, timeout: Duration) -> Self {
+        let usual = Duration::from_millis(10)..=Duration::from_secs(24 * 3600);
+        assert!(usual.contains(&timeout), "{timeout:?} is no time for a peer: {usual:?} is");
+        self.changed(self.is_blocked, |host| host.peer_timeout = Some(timeout))
     }
 
     /// Sets a variable in the environment of the processes that run there. It travels by the connection, so nobody there sees it in

@@ -141,7 +141,7 @@ impl Child {
     }
 
     fn lost(&self, message: String) -> Failure {
-        Failure::told(Cause::Lost { process: self.passport.path.clone(), message })
+        Failure::told(Cause::Lost { process: self.passport.path.clone(), message, host: None })
     }
 }
 
@@ -271,7 +271,8 @@ pub(in crate::backend::subprocess) fn outcome(
     exit: Option<String>,
     take: impl FnOnce(Ends),
 ) -> Outcome<Vec<u8>> {
-    let lost = |message| Failure::told(Cause::Lost { process: path.to_owned(), message });
+    let lost =
+        |message| Failure::told(Cause::Lost { process: path.to_owned(), message, host: None });
     match told {
         Some(Ended::Returned(Blob(bytes))) => match codec::unpack(&mut &bytes[..]) {
             Ok(ToldByChild::Returned { result: Blob(result), ends }) => {

@@ -28,7 +28,7 @@ impl ChildStream {
         let (ours, theirs) = UnixStream::pair()?;
         let (tell, lost) = mpsc::channel();
         let on_loss = move |loss| drop(tell.send(loss));
-        let invitation = StreamInvitation::draw();
+        let invitation = StreamInvitation::draw(None);
         let ender = node::control::streams::prepare_stream(
             &invitation,
             StreamEnds::of_socket(ours)?,

@@ -26,8 +26,10 @@ use crate::backend::subprocess::node::control::streams::StreamInvitation;
 use crate::backend::subprocess::node::{self, Heard};
 use crate::backend::subprocess::protocol::{Departure, NodeId};
 use crate::backend::subprocess::transport::stream::{LinkLoss, StreamEnder, StreamEnds};
+use crate::backend::subprocess::values::causes::NodeLoss;
 use crate::backend::subprocess::values::{codec, text};
 use crate::process::definition::HostCommand;
+use crate::report::termination::LostHost;
 use crate::system::mutex::lock;
 use crate::system::{forked, quiet};
 
@@ -49,14 +51,14 @@ struct LiveWorkers {
     /// Those who wait for the news of a worker.
     waiting: HashMap<u64, mpsc::Sender<(WorkerNews, Awake)>>,
     /// The reason why the host is lost.
-    lost: Option<String>,
+    lost: Option<NodeLoss>,
 }
 
 pub(super) enum WorkerNews {
     Prepared(Result<NodeId, String>),
     Ended(WorkerEnd),
     /// The host is lost.
-    Lost(String),
+    Lost(NodeLoss),
 }
 
 /// A worker, as the thread that stands for it has it.
@@ -74,7 +76,7 @@ impl RunningHost {
         workers.next += 1;
         let number = workers.next;
         match workers.lost.clone() {
-            Some(reason) => drop(tell.send((WorkerNews::Lost(reason), Awake::begin()))),
+            Some(loss) => drop(tell.send((WorkerNews::Lost(loss), Awake::begin()))),
             None => drop(workers.waiting.insert(number, tell)),
         }
         HostedWorker { host: Arc::clone(self), number, news }
@@ -108,11 +110,11 @@ impl RunningHost {
         }
     }
 
-    fn is_lost(&self, reason: &str) {
+    fn is_lost(&self, loss: &NodeLoss) {
         let mut workers = lock(&self.workers);
-        workers.lost = Some(reason.to_owned());
+        workers.lost = Some(loss.clone());
         for (_, tell) in workers.waiting.drain() {
-            let _ = tell.send((WorkerNews::Lost(reason.to_owned()), Awake::begin()));
+            let _ = tell.send((WorkerNews::Lost(loss.clone()), Awake::begin()));
         }
     }
 
@@ -139,7 +141,11 @@ impl HostedWorker {
     pub(super) fn wait(&self) -> (WorkerNews, Option<Awake>) {
         match self.news.recv() {
             Ok((news, awake)) => (news, Some(awake)),
-            Err(_) => (WorkerNews::Lost("its host process says nothing more".to_owned()), None),
+            Err(_) => {
+                let message = "its host process says nothing more".to_owned();
+                let loss = NodeLoss { process: "unknown".to_owned(), message, host: None };
+                (WorkerNews::Lost(loss), None)
+            }
         }
     }
 }
@@ -295,7 +301,7 @@ fn begin(host: &HostCommand) -> Result<Arc<RunningHost>, String> {
             }
         }
     }
-    let invitation = StreamInvitation::draw();
+    let invitation = StreamInvitation::draw(host.peer_timeout);
     let id = invitation.id();
     let hello = hello(host, invitation).map_err(system)?;
     let bytes = codec::pack(&hello, Vec::new()).map_err(|error| failed(error.to_string()))?;
@@ -411,8 +417,9 @@ impl WatchedHost {
                     }
                 },
                 HostNews::Lost(lost) => {
-                    let broke = loss.is_some();
-                    self.bury(loss.take().unwrap_or_else(|| lost.to_string()), broke, &mut heard);
+                    let (broke, unheard) = (loss.is_some(), ender.unheard());
+                    let loss = loss.take().unwrap_or_else(|| lost.to_string());
+                    self.bury(loss, broke, unheard, &mut heard);
                     break;
                 }
             }
@@ -421,13 +428,17 @@ impl WatchedHost {
     }
 
     /// Tells all who wait that the host is lost. The node reads what the host had sent before, and its words among that still count.
-    fn bury(&self, loss: String, broke: bool, heard: &mut Heard) {
+    fn bury(&self, loss: String, broke: bool, unheard: Duration, heard: &mut Heard) {
         let Self { host, running, launcher, ready, news } = self;
         let exit = launcher.end();
         let program = way::program(host);
-        let reason = format!("{loss}; `{program}` has ended: {exit}");
-        let process = format!("host `{}`", host.name);
-        let broken = node::ended(running.id, false, Departure::Poisons, process, reason.clone());
+        let lost = LostHost::new(host.name.clone(), unheard, Vec::new());
+        let loss = NodeLoss {
+            process: format!("host `{}`", host.name),
+            message: format!("{loss}; `{program}` has ended: {exit}"),
+            host: Some(lost),
+        };
+        let (broken, loss) = node::host_ended(running.id, loss);
         node::control::streams::forget_control(running.id);
         for (news, _awake) in news.try_iter() {
             if let HostNews::Word(word) = news
@@ -436,9 +447,10 @@ impl WatchedHost {
                 running.hear(word, heard);
             }
         }
-        let reason = broken.unwrap_or(reason);
+        let reason = &loss.message;
         let _ = ready.send(Err(format!("the host `{}` could not be had: {reason}", host.name)));
-        running.is_lost(&format!("its host `{}` is lost: {reason}", host.name));
+        let message = format!("its host `{}` is lost: {reason}", host.name);
+        running.is_lost(&NodeLoss { message, ..loss });
     }
 }
 
@@ -482,14 +494,14 @@ mod tests {
         let end = WorkerEnd::Exited { told: None, exit: Some("well".to_owned()), broken: None };
         let word = codec::pack(&FromHost::Ended(ended.number(), end), Vec::new()).expect("a word");
         tell.send((HostNews::Word(word), Awake::begin())).expect("it is heard");
-        watched.bury("it is gone".to_owned(), false, &mut Heard::default());
+        watched.bury("it is gone".to_owned(), false, Duration::ZERO, &mut Heard::default());
         let exit = match ended.wait().0 {
             WorkerNews::Ended(WorkerEnd::Exited { exit, .. }) => exit,
             _ => None,
         };
         assert_eq!(exit.as_deref(), Some("well"));
         assert!(
-            matches!(other.wait().0, WorkerNews::Lost(reason) if reason.contains("`far` is lost"))
+            matches!(other.wait().0, WorkerNews::Lost(loss) if loss.message.contains("`far` is lost"))
         );
     }
 

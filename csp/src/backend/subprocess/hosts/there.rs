@@ -9,6 +9,7 @@ use crate::backend::subprocess::boot::parent::{Elsewhere, LOADED, outcome};
 use crate::backend::subprocess::boot::{Blob, Passport, Start};
 use crate::backend::subprocess::node;
 use crate::backend::subprocess::values::carry::{Packing, Unpacking};
+use crate::backend::subprocess::values::causes::NodeLoss;
 use crate::process::Failure;
 use crate::process::code::Entry;
 use crate::process::definition::{HostCommand, Limits};
@@ -47,7 +48,7 @@ impl HostedChild {
     }
 
     fn lost(&self, message: String) -> Failure {
-        Failure::told(Cause::Lost { process: self.passport.path.clone(), message })
+        Failure::told(Cause::Lost { process: self.passport.path.clone(), message, host: None })
     }
 }
 
@@ -65,10 +66,13 @@ impl There for HostedChild {
             WorkerNews::Ended(WorkerEnd::Exited { .. }) => {
                 Err("it ended before it began".to_owned())
             }
-            WorkerNews::Lost(reason) => return Err(reason),
+            WorkerNews::Lost(loss) => return Err(loss.message),
         };
         let place =
             place.map_err(|reason| format!("on the host `{}`: {reason}", self.host.name))?;
+        if self.passport.retires_on_panic {
+            node::control::streams::retires_if_lost(place);
+        }
         self.packing = Some(Packing::begin(place));
         self.worker = Some(worker);
         Ok(())
@@ -123,7 +127,10 @@ impl There for HostedChild {
                 let reason = format!("on the host `{}`: {reason}", self.host.name);
                 Err(Failure::unstarted(self.passport.path.clone(), reason))
             }
-            WorkerNews::Lost(reason) => Err(self.lost(reason)),
+            WorkerNews::Lost(loss) => {
+                let loss = NodeLoss { process: self.passport.path.clone(), ..loss };
+                Err(Failure::told(loss.cause()))
+            }
             WorkerNews::Prepared(_) => Err(self.lost("its host process repeats itself".to_owned())),
         }
     }

@@ -9,13 +9,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::estates::{Estates, Heir, Left};
-use super::peers::{Note, Peers, UnreadMessage, authors, count_values, said_by};
+use super::peers::{Departures, Note, Peers, UnreadMessage, authors, said_by, values_by_channel};
 use super::{Carried, Inner, Node, Numbers};
-use crate::backend::subprocess::protocol::{Departure, Last, Machine, NodeId, Wild};
+use crate::backend::subprocess::protocol::{ChannelId, Departure, Last, Machine, NodeId, Wild};
 use crate::backend::subprocess::transport::link::LeftMessages;
 use crate::backend::subprocess::transport::wire::{self, Wired};
+use crate::backend::subprocess::values::causes::NodeLoss;
+use crate::backend::subprocess::values::sent::SentHost;
 use crate::backend::subprocess::values::text;
-use crate::report::termination::{Cause, Poison};
+use crate::report::termination::Poison;
 
 #[derive(Default)]
 pub(super) struct Deaths {
@@ -25,7 +27,9 @@ pub(super) struct Deaths {
     closing: HashMap<NodeId, u64, Numbers>,
     /// The dead nodes, and why they died. Only the last ones are kept, because a death that all
     /// have been told of is rarely asked about.
-    pub(super) dead: Last<NodeId, (Departure, String, String), 1024>,
+    pub(super) dead: Last<NodeId, (Departure, NodeLoss), 1024>,
+    /// The nodes behind hosts whose ends retire if the host is lost.
+    pub(super) retiring: HashSet<NodeId, Numbers>,
     /// The retired channels of children that are about to end, as they have reported them.
     farewells: HashMap<NodeId, Vec<u64>, Numbers>,
 }
@@ -40,7 +44,7 @@ struct DeathWave {
 
 enum NewsSource {
     /// It was this node's child.
-    Here { departure: Departure, process: String, message: String, retired: Vec<u64> },
+    Here { departures: Departures, loss: NodeLoss, retired: Vec<u64> },
     /// This peer has told of it.
     Peer(NodeId),
 }
@@ -138,31 +142,34 @@ impl Node {
         id: NodeId,
         well: bool,
         departure: Departure,
-        process: String,
-        message: String,
-    ) -> Option<String> {
+        mut loss: NodeLoss,
+        names: &HashMap<ChannelId, String>,
+    ) -> (Option<String>, NodeLoss) {
         let mut inner = self.lock();
         // Everything that the child has sent is handled first.
-        let place = *inner.peers.places.get(&id)?;
+        let Some(place) = inner.peers.places.get(&id).copied() else { return (None, loss) };
         self.drain(&mut inner, place);
-        let mut peer = inner.peers.remove(id)?;
+        let Some(mut peer) = inner.peers.remove(id) else { return (None, loss) };
         // A child that has broken the rules leaves nothing.
         let broken = peer.cut.take();
         let well = well && broken.is_none();
         let departure = if broken.is_none() { departure } else { Departure::Poisons };
-        let message = broken.clone().unwrap_or(message);
+        if let Some(rule) = &broken {
+            loss.message.clone_from(rule);
+        }
         // A message that the child may have read counts as read. It is not sent to another as well.
-        let LeftMessages { unsent: unread, unknown } = peer.link.left().unwrap_or_default();
-        let message = match count_values(self.id, id, unknown) {
-            0 => message,
-            count => format!("{message}, and may have read up to {count} values"),
-        };
+        let LeftMessages { unsent: mut unread, unknown } = peer.link.left().unwrap_or_default();
+        unread.append(&mut peer.unsent);
+        loss.may_have_read(&values_by_channel(self.id, id, unknown), names);
         // A node whose home goes on is not dead.
-        let moved = inner.estates.inherit(id, well, &process);
+        let moved = inner.estates.inherit(id, well, &loss.process);
         let behind = inner.peers.ways.iter().filter(|(_, way)| **way == id);
         let behind = std::iter::once(id.0).chain(behind.map(|(node, _)| node.0));
         let dead: Vec<u64> = behind.filter(|node| !moved.contains(node)).collect();
         inner.peers.forget(|_, way| way == id);
+        let retiring = &mut inner.deaths.retiring;
+        let retiring = dead.iter().copied().filter(|node| retiring.remove(&NodeId(*node)));
+        let departures = Departures { others: departure, retiring: retiring.collect() };
         if !moved.is_empty() {
             self.moved(&mut inner, id, moved);
             self.read_for_heirs(&mut inner, id, &unread);
@@ -180,7 +187,7 @@ impl Node {
         let wave = DeathWave {
             dead,
             waits_for: inner.peers.others(id).into_iter().collect(),
-            source: NewsSource::Here { departure, process, message, retired },
+            source: NewsSource::Here { departures, loss: loss.clone(), retired },
             unread,
         };
         if !wave.dead.is_empty() {
@@ -199,7 +206,7 @@ impl Node {
         // sleeper as awake and not woken it.
         self.mailbox().shake();
         self.forget_gone();
-        broken
+        (broken, loss)
     }
 
     /// Tells the death of a home for which this node has answered, and which nobody needs any more.
@@ -210,17 +217,18 @@ impl Node {
         process: String,
         retired: Vec<u64>,
     ) {
-        let (departure, message) = (Departure::Retires, "it has ended".to_owned());
-        self.dies(inner, id, NewsSource::Here { departure, process, message, retired });
+        let (departures, message) = (Departure::Retires.into(), "it has ended".to_owned());
+        let loss = NodeLoss { process, message, host: None };
+        self.dies(inner, id, NewsSource::Here { departures, loss, retired });
     }
 
     /// Gives up a home that breaks the rules, and for which this node has answered.
     #[cold]
     pub(super) fn disown(&'static self, inner: &mut Inner, id: NodeId, message: String) {
         let Some(heir) = inner.estates.heirs.remove(&id) else { return };
-        let (departure, retired) = (Departure::Poisons, Vec::new());
-        let process = heir.process;
-        self.dies(inner, id, NewsSource::Here { departure, process, message, retired });
+        let (departures, retired) = (Departure::Poisons.into(), Vec::new());
+        let loss = NodeLoss { process: heir.process, message, host: None };
+        self.dies(inner, id, NewsSource::Here { departures, loss, retired });
     }
 
     fn dies(&'static self, inner: &mut Inner, id: NodeId, source: NewsSource) {
@@ -264,11 +272,11 @@ impl Node {
             return;
         }
         let Some(wave) = inner.deaths.waves.remove(&name) else { return };
-        if let NewsSource::Here { departure, process, message, retired } = wave.source {
+        if let NewsSource::Here { departures, loss, retired } = wave.source {
             let peers = inner.peers.others(self.id);
             let DeathWave { dead, unread, .. } = wave;
             let is_told = true;
-            let burial = Burial { dead, departure, process, message, retired, unread, is_told };
+            let burial = Burial { dead, departures, loss, retired, unread, is_told };
             self.bury(inner, &peers, burial);
         }
     }
@@ -277,28 +285,18 @@ impl Node {
     /// was never sent, has no effect. Nobody is cut off because of it, because no node on the way from
     /// the dead node's parent can know.
     fn bury(&'static self, inner: &mut Inner, peers: &[NodeId], burial: Burial) {
-        let Burial { dead, departure, process, message, retired, mut unread, is_told } = burial;
+        let Burial { dead, departures, loss, retired, mut unread, is_told } = burial;
         // Each peer gets the messages of the nodes behind it back.
         for peer in peers {
             let here = |id| id == self.id || inner.estates.answer_for(id);
             let theirs = |from| !here(from) && inner.peers.way(from) == Some(*peer);
             let unread: Vec<UnreadMessage> =
                 unread.extract_if(.., |one| theirs(NodeId(one.from))).collect();
-            inner.peers.note(
-                *peer,
-                &Note::Dead {
-                    dead: dead.clone(),
-                    retires: departure == Departure::Retires,
-                    process: process.clone(),
-                    message: message.clone(),
-                    retired: retired.clone(),
-                    unread,
-                },
-            );
+            let note = Note::dead(&loss, dead.clone(), &departures, retired.clone(), unread);
+            inner.peers.note(*peer, &note);
         }
         // Poison and memory: the reason of the death is known, and memory is asked of the root.
-        let cause = Cause::Lost { process: process.clone(), message: message.clone() };
-        let poison = Poison::new(cause);
+        let poison = Poison::new(loss.cause());
         self.ask_again(inner, &dead);
         for node in &dead {
             match is_told {
@@ -310,6 +308,7 @@ impl Node {
         for (at, node) in dead.into_iter().enumerate() {
             let node = NodeId(node);
             let of = |author| said_by(&unread, author, node);
+            let departure = departures.of(node);
             inner.deaths.closing.remove(&node);
             let Inner { machine, out, .. } = &mut *inner;
             let retired = if at == 0 { &*retired } else { &[] };
@@ -319,7 +318,7 @@ impl Node {
             };
             inner.estates.lost(node, departure, retired, is_told, of);
             if is_told {
-                inner.deaths.dead.insert(node, (departure, process.clone(), message.clone()));
+                inner.deaths.dead.insert(node, (departure, loss.clone()));
             }
             self.told(inner);
         }
@@ -367,17 +366,21 @@ impl Node {
             Note::Farewell(retired) => {
                 inner.deaths.farewells.insert(from, retired);
             }
-            Note::Dead { dead, retires, process, message, retired, mut unread } => {
+            Note::Dead { dead, retires, retiring, process, message, host, retired, mut unread } => {
                 let (process, message) = (text::name(process), text::reason(message));
+                let loss = NodeLoss { process, message, host: host.map(SentHost::arrived) };
                 // A node that could not be reached has died without a wave.
                 let is_told =
                     dead.first().is_some_and(|name| inner.deaths.waves.contains_key(name));
                 // The messages that were withheld came after those that were on their way.
                 unread.extend(inner.deaths.withheld(&dead));
-                let departure = Departure::of(retires);
+                let departures = Departures { others: Departure::of(retires), retiring };
+                for node in &dead {
+                    inner.deaths.retiring.remove(&NodeId(*node));
+                }
                 inner.peers.forget(|node, _| dead.contains(&node.0));
                 let peers = inner.peers.others(from);
-                let burial = Burial { dead, departure, process, message, retired, unread, is_told };
+                let burial = Burial { dead, departures, loss, retired, unread, is_told };
                 self.bury(inner, &peers, burial);
             }
         }
@@ -423,20 +426,18 @@ impl Node {
         message: &[u8],
     ) {
         let unread = vec![UnreadMessage { from: author.0, to: to.0, message: message.to_vec() }];
-        let Burial { dead, departure, process, message, retired, unread, .. } =
+        let Burial { dead, departures, loss, retired, unread, .. } =
             inner.deaths.burial(to, unread);
-        let retires = departure == Departure::Retires;
         if let Some(way) = inner.peers.way(author) {
-            inner.peers.note(way, &Note::Dead { dead, retires, process, message, retired, unread });
+            inner.peers.note(way, &Note::dead(&loss, dead, &departures, retired, unread));
         }
     }
 }
 
 struct Burial {
     dead: Vec<u64>,
-    departure: Departure,
-    process: String,
-    message: String,
+    departures: Departures,
+    loss: NodeLoss,
     /// The channels of the first dead node that had retired.
     retired: Vec<u64>,
     unread: Vec<UnreadMessage>,
@@ -448,11 +449,13 @@ impl Deaths {
     fn burial(&self, node: NodeId, unread: Vec<UnreadMessage>) -> Burial {
         let unknown = || {
             let message = "its OS process ended before this one could reach it";
-            (Departure::Poisons, "unknown".to_owned(), message.to_owned())
+            let (process, message) = ("unknown".to_owned(), message.to_owned());
+            (Departure::Poisons, NodeLoss { process, message, host: None })
         };
-        let (departure, process, message) = self.dead.get(&node).cloned().unwrap_or_else(unknown);
+        let (departure, loss) = self.dead.get(&node).cloned().unwrap_or_else(unknown);
+        let departures = departure.into();
         let (dead, retired, is_told) = (vec![node.0], Vec::new(), self.dead.contains(&node));
-        Burial { dead, departure, process, message, retired, unread, is_told }
+        Burial { dead, departures, loss, retired, unread, is_told }
     }
 }
 
@@ -560,13 +563,14 @@ impl Node {
     /// that this node answers for.
     pub(super) fn read_for_heirs(&'static self, inner: &mut Inner, id: NodeId, unread: &[Vec<u8>]) {
         for message in unread {
-            if let Some(Note::Dead { dead, retires, retired, unread, .. }) =
+            if let Some(Note::Dead { dead, retires, retiring, retired, unread, .. }) =
                 Note::in_message(message)
             {
-                let departure = Departure::of(retires);
+                let departures = Departures { others: Departure::of(retires), retiring };
                 for (at, node) in dead.into_iter().enumerate() {
                     let retired = if at == 0 { &*retired } else { &[] };
                     let node = NodeId(node);
+                    let departure = departures.of(node);
                     inner.estates.lost(node, departure, retired, true, |author| {
                         said_by(&unread, author, node)
                     });

@@ -402,7 +402,7 @@ impl Node {
             }
             None => {
                 let process = "unknown".to_owned();
-                let cause = Cause::Lost { process, message: wild.to_string() };
+                let cause = Cause::Lost { process, message: wild.to_string(), host: None };
                 causes.unreached(author, Poison::new(cause));
                 machine.shun(author, out);
                 // An heir's messages go out with the others.

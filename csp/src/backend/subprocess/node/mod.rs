@@ -60,7 +60,7 @@ use super::transport::link::LINK;
 use super::transport::mailbox::Mailbox;
 use super::transport::region::Region;
 use super::transport::wire::Wired;
-use super::values::causes::Causes;
+use super::values::causes::{Causes, NodeLoss};
 use crate::backend::memory::store;
 use crate::channel::far::Bytes;
 use crate::channel::far::node::{Came, Received, Slot};
@@ -70,6 +70,8 @@ use crate::sync::UnsafeCell;
 use crate::system::forked;
 use crate::system::helper::Helper;
 use crate::wait::future::wakes::Wakes;
+#[cfg(feature = "hosts")]
+use crate::watch::registry;
 
 /// All that a child needs to join its parent's network.
 #[derive(Debug, Serialize, Deserialize)]
@@ -508,7 +510,23 @@ pub(crate) fn ended(
     process: String,
     message: String,
 ) -> Option<String> {
-    Node::here().ended(id, well, departure, process, message)
+    let loss = NodeLoss { process, message, host: None };
+    Node::here().ended(id, well, departure, loss, &HashMap::new()).0
+}
+
+/// Handles the loss of a host, and of all behind it. The processes there may have read values that were on their way:
+/// the loss that is returned counts them. Also returns the rule that the host process has broken, if that is why it is lost.
+#[cfg(feature = "hosts")]
+pub(crate) fn host_ended(id: NodeId, loss: NodeLoss) -> (Option<String>, NodeLoss) {
+    // Channels are asked while nothing is locked.
+    let mut names = HashMap::new();
+    registry::each(|object, _| {
+        if let Some((home, index)) = object.away() {
+            let name = object.name().unwrap_or_else(|| object.birth().to_string());
+            names.insert(ChannelId { home: NodeId(home), index }, name);
+        }
+    });
+    Node::here().ended(id, false, Departure::Poisons, loss, &names)
 }
 
 impl Node {

@@ -4,19 +4,23 @@
 //! them. A message for a node without a link of its own goes to the nearer peer.
 
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::estates::Left;
 use super::memories::Tell;
 use super::waves::Wave;
-use crate::backend::subprocess::protocol::{Message, NodeId, Numbers, Offer, Wild};
+use crate::backend::subprocess::protocol::{
+    ChannelId, Departure, Message, NodeId, Numbers, Offer, Wild,
+};
 use crate::backend::subprocess::transport::inbox::PeerMailbox;
 use crate::backend::subprocess::transport::link::{Link, LostLink};
 use crate::backend::subprocess::transport::mailbox::{Mailbox, Notified};
 use crate::backend::subprocess::transport::wire::{self, Wired};
+use crate::backend::subprocess::values::causes::NodeLoss;
 use crate::backend::subprocess::values::codec;
+use crate::backend::subprocess::values::sent::SentHost;
 use crate::channel::far::Bytes;
 use crate::system::forked;
 
@@ -38,6 +42,8 @@ pub(super) struct Peer {
     pub(super) answered: bool,
     /// It broke the rules, and its messages are ignored.
     pub(super) cut: Option<String>,
+    /// The messages that it is not sent any more.
+    pub(super) unsent: Vec<Vec<u8>>,
     /// Ends it, for this reason. It is called under the node's lock, so it waits for nothing.
     pub(super) kill: Option<Kill>,
     /// Messages for it, and from it, except waves.
@@ -106,8 +112,11 @@ pub(super) enum Note {
     Dead {
         dead: Vec<u64>,
         retires: bool,
+        /// The ends of these retire in any case.
+        retiring: Vec<u64>,
         process: String,
         message: String,
+        host: Option<SentHost>,
         /// The first one's channels that had retired before.
         retired: Vec<u64>,
         unread: Vec<UnreadMessage>,
@@ -133,7 +142,41 @@ pub(super) struct UnreadMessage {
     pub(super) message: Vec<u8>,
 }
 
+/// How nodes depart that die together.
+#[derive(Clone, Debug)]
+pub(super) struct Departures {
+    pub(super) others: Departure,
+    /// The ends of these retire in any case.
+    pub(super) retiring: Vec<u64>,
+}
+
+impl Departures {
+    pub(super) fn of(&self, node: NodeId) -> Departure {
+        if self.retiring.contains(&node.0) { Departure::Retires } else { self.others }
+    }
+}
+
+impl From<Departure> for Departures {
+    fn from(others: Departure) -> Self {
+        Self { others, retiring: Vec::new() }
+    }
+}
+
 impl Note {
+    /// Makes the news of deaths.
+    pub(super) fn dead(
+        loss: &NodeLoss,
+        dead: Vec<u64>,
+        departures: &Departures,
+        retired: Vec<u64>,
+        unread: Vec<UnreadMessage>,
+    ) -> Self {
+        let NodeLoss { process, message, host } = loss.clone();
+        let Departures { others, retiring } = departures.clone();
+        let (retires, host) = (others == Departure::Retires, host.as_ref().map(SentHost::of));
+        Self::Dead { dead, retires, retiring, process, message, host, retired, unread }
+    }
+
     /// Returns `None` if it is another message.
     pub(super) fn in_message(message: &[u8]) -> Option<Self> {
         match message.split_first()? {
@@ -161,6 +204,7 @@ impl Peer {
             leads: None,
             answered: false,
             cut: None,
+            unsent: Vec::new(),
             kill: None,
             said: 0,
             heard: 0,
@@ -172,6 +216,16 @@ impl Peer {
     pub(super) fn kill_if_cut(&self) {
         if let (Some(kill), Some(reason)) = (&self.kill, &self.cut) {
             kill(reason);
+        }
+    }
+
+    /// Keeps a message that it is not sent because it was cut off. The message goes back when its death is told.
+    #[cold]
+    fn withhold(&mut self, head: &[u8], tail: Option<Bytes>) {
+        let mut message = head.to_vec();
+        message.extend(tail.iter().flat_map(|tail| tail.iter()));
+        if message.first() <= Some(&RELAYED) {
+            self.unsent.push(message);
         }
     }
 
@@ -282,6 +336,7 @@ impl Peers {
         }
         let peer = &mut self.all[place];
         if peer.cut.is_some() {
+            peer.withhold(head, tail);
             return;
         }
         peer.said += u64::from(head.first() != Some(&WAVE));
@@ -400,22 +455,34 @@ pub(super) fn relayed(message: &[u8]) -> Option<(NodeId, NodeId, &[u8])> {
 }
 
 /// Returns how many values are in these messages of this node for a dead peer, and of nodes whose messages it
-/// passes on.
-pub(super) fn count_values(me: NodeId, dead: NodeId, messages: Vec<Vec<u8>>) -> usize {
-    let values = |mut one: UnreadMessage| match wire::decode(NodeId(one.to), &mut one.message) {
-        // A choice has one value read at most.
-        Ok(Message::Post { guards, .. }) => {
-            usize::from(guards.iter().any(|(_, offer)| matches!(offer, Offer::Write { .. })))
+/// passes on, by their channels.
+pub(super) fn values_by_channel(
+    me: NodeId,
+    dead: NodeId,
+    messages: Vec<Vec<u8>>,
+) -> BTreeMap<ChannelId, usize> {
+    let channel = |mut one: UnreadMessage| {
+        let (from, to) = (NodeId(one.from), NodeId(one.to));
+        match wire::decode(to, &mut one.message).ok()? {
+            // A choice has one value read at most.
+            Message::Post { guards, .. } => guards.iter().find_map(|(_, offer)| match offer {
+                Offer::Write { channel, .. } => Some(*channel),
+                _ => None,
+            }),
+            Message::Done { channel, parcel: Some(_), .. }
+            | Message::Claim { channel, parcel: Some(_), .. }
+            | Message::Commit { channel, parcel: Some(_), .. } => {
+                Some(ChannelId { home: from, index: channel })
+            }
+            Message::Back { channel, .. } => Some(ChannelId { home: to, index: channel }),
+            _ => None,
         }
-        Ok(
-            Message::Done { parcel: Some(_), .. }
-            | Message::Claim { parcel: Some(_), .. }
-            | Message::Commit { parcel: Some(_), .. }
-            | Message::Back { .. },
-        ) => 1,
-        _ => 0,
     };
-    authors(me, dead, messages).map(values).sum()
+    let mut values = BTreeMap::new();
+    for channel in authors(me, dead, messages).filter_map(channel) {
+        *values.entry(channel).or_default() += 1;
+    }
+    values
 }
 
 /// Takes apart the messages that a link has kept for a dead peer: its own and those that it should
@@ -469,6 +536,7 @@ pub(in crate::backend::subprocess) mod samples {
 
     use super::*;
     use crate::backend::subprocess::protocol::{Direction, Few, Machine, Out};
+    use crate::report::termination::LostHost;
 
     /// Returns a home at which an operation stands.
     fn left() -> Left {
@@ -484,6 +552,8 @@ pub(in crate::backend::subprocess) mod samples {
 
     pub(in crate::backend::subprocess) fn packed_notes() -> Vec<Vec<u8>> {
         let unread = vec![UnreadMessage { from: 1, to: 5, message: vec![6; 24] }];
+        let unknown = vec![("jobs".to_owned(), 3)];
+        let host = LostHost::new("node1".to_owned(), Duration::from_secs(15), unknown);
         let notes = [
             Note::Up(5),
             Note::Closing(vec![5, 6]),
@@ -491,8 +561,10 @@ pub(in crate::backend::subprocess) mod samples {
             Note::Dead {
                 dead: vec![5, 6],
                 retires: true,
+                retiring: vec![6],
                 process: "worker".to_owned(),
                 message: "killed".to_owned(),
+                host: Some(SentHost::of(&host)),
                 retired: vec![0, 1],
                 unread,
             },
@@ -520,7 +592,7 @@ pub(in crate::backend::subprocess) mod samples {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::subprocess::protocol::{ChannelId, Few, Parcel};
+    use crate::backend::subprocess::protocol::{Few, Parcel};
     use crate::backend::subprocess::transport::link::{LINK, LinkSide, RingLink};
     use crate::backend::subprocess::transport::region::Region;
 
@@ -544,8 +616,10 @@ mod tests {
         Note::Dead {
             dead,
             retires: true,
+            retiring: Vec::new(),
             process: String::new(),
             message: String::new(),
+            host: None,
             retired: Vec::new(),
             unread: vec![UnreadMessage { from: 9, to, message: Vec::new() }],
         }
@@ -622,7 +696,10 @@ mod tests {
             bytes(Message::Claim { op: 4, guard: 0, channel: 0, parcel: None, park: false }),
             codec::pack(&Note::Up(5), vec![NOTE]).expect("a note"),
         ];
-        assert_eq!(count_values(ME, CHILD, messages), 5);
+        let here = ChannelId { home: ME, index: 0 };
+        let passed_on = ChannelId { home: NodeId(3), index: 0 };
+        let values = values_by_channel(ME, CHILD, messages);
+        assert_eq!(values, [(channel, 2), (passed_on, 1), (here, 2)].into());
     }
 
     /// Homes that nodes have left may be any number. They do not count as nodes that run.

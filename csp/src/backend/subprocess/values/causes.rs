@@ -1,16 +1,67 @@
 //! Causes of poison, on their way between OS processes. Each keeps its identity: it is the same
 //! poison, wherever it comes back to.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::sent;
-use crate::backend::subprocess::protocol::{Ending, Last, NodeId};
+use crate::backend::subprocess::protocol::{ChannelId, Ending, Last, NodeId};
 use crate::channel::far::Bytes;
-use crate::report::termination::{Cause, Poison, Termination};
+use crate::report::termination::{Cause, LostHost, Poison, Termination};
 
 /// The number of poisons that are told apart. An older one is taken for a new one if it comes
 /// again.
 const KNOWN: usize = 1024;
 /// The number of bytes that identify a poison.
 pub(crate) const IDENTITY: usize = 16;
+
+/// The reason of the death of a node: the process that ran there, and what has happened.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeLoss {
+    pub(crate) process: String,
+    pub(crate) message: String,
+    /// The host that is lost.
+    pub(crate) host: Option<LostHost>,
+}
+
+impl NodeLoss {
+    /// The most channels that a message names.
+    const NAMED: usize = 4;
+
+    pub(crate) fn cause(&self) -> Cause {
+        let Self { process, message, host } = self.clone();
+        Cause::Lost { process, message, host }
+    }
+
+    /// Adds the values that the node may have read, or not.
+    pub(crate) fn may_have_read(
+        &mut self,
+        values: &BTreeMap<ChannelId, usize>,
+        names: &HashMap<ChannelId, String>,
+    ) {
+        if values.is_empty() {
+            return;
+        }
+        let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+        for (channel, values) in values {
+            let name = names.get(channel).map_or("another channel", |name| name);
+            *by_name.entry(name).or_default() += values;
+        }
+        let told = |(name, values): (&&str, &usize)| match values {
+            1 => format!("1 value of `{name}`"),
+            values => format!("up to {values} values of `{name}`"),
+        };
+        let mut parts: Vec<String> = by_name.iter().take(Self::NAMED).map(told).collect();
+        let others: usize = by_name.values().skip(Self::NAMED).sum();
+        if others > 0 {
+            parts.push(format!("up to {others} of other channels"));
+        }
+        self.message.push_str(&format!("; it may have read {}", parts.join(" and ")));
+        if let Some(host) = &mut self.host {
+            let unknown = by_name.into_iter().map(|(name, values)| (name.to_owned(), values));
+            *host = LostHost::new(host.name().to_owned(), host.unheard(), unknown.collect());
+        }
+    }
+}
 
 pub(crate) struct Causes {
     me: NodeId,
@@ -103,7 +154,8 @@ impl Causes {
                 }
                 // The news of the dead node's name is still on its way.
                 let message = "the OS process that the channel depended on has ended".to_owned();
-                let poison = Poison::new(Cause::Lost { process: "unknown".to_owned(), message });
+                let poison =
+                    Poison::new(Cause::Lost { process: "unknown".to_owned(), message, host: None });
                 self.unknown.insert(*node, poison.clone());
                 poison
             }
@@ -132,7 +184,8 @@ mod tests {
     #[test]
     fn invented_nodes_do_not_push_out_the_dead() {
         let mut causes = Causes::new(NodeId(1));
-        let cause = Cause::Lost { process: "worker".to_owned(), message: "killed".to_owned() };
+        let cause =
+            Cause::Lost { process: "worker".to_owned(), message: "killed".to_owned(), host: None };
         causes.lost(NodeId(2), Poison::new(cause));
         for node in 100..10_000 {
             causes.termination(&Ending::Lost(NodeId(node)));

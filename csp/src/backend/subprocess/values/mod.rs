@@ -15,7 +15,7 @@ mod failed;
 #[cfg(not(loom))]
 mod probe;
 #[cfg(not(loom))]
-mod sent;
+pub(super) mod sent;
 #[cfg(not(loom))]
 pub(super) mod text;
 #[cfg(not(loom))]

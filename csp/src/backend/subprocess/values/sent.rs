@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::{codec, text};
-use crate::report::termination::Cause;
+use crate::report::termination::{Cause, LostHost};
 use crate::report::{Deadlock, Told};
 
 #[derive(Serialize, Deserialize)]
@@ -13,10 +14,38 @@ pub(super) enum Sent<'a> {
     Panic { process: Cow<'a, str>, message: Cow<'a, str>, place: Option<Cow<'a, str>> },
     NoGuard { process: Cow<'a, str>, place: Cow<'a, str> },
     Unstarted { process: Cow<'a, str>, reason: Cow<'a, str> },
-    Lost { process: Cow<'a, str>, message: Cow<'a, str> },
+    Lost { process: Cow<'a, str>, message: Cow<'a, str>, host: Option<SentHost> },
     Serialization { process: Cow<'a, str>, reason: Cow<'a, str> },
     Error { process: Cow<'a, str>, message: Cow<'a, str> },
     Deadlock { summary: String, first: String, paths: Vec<String>, text: String, total: bool },
+}
+
+/// A lost host, on its way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::backend::subprocess) struct SentHost {
+    name: String,
+    unheard: Duration,
+    unknown: Vec<(String, usize)>,
+}
+
+impl SentHost {
+    /// The most channels that are told one by one.
+    const MOST: usize = 64;
+
+    pub(in crate::backend::subprocess) fn of(host: &LostHost) -> Self {
+        let unknown = host.unknown().take(Self::MOST);
+        Self {
+            name: host.name().to_owned(),
+            unheard: host.unheard(),
+            unknown: unknown.map(|(channel, values)| (channel.to_owned(), values)).collect(),
+        }
+    }
+
+    pub(in crate::backend::subprocess) fn arrived(self) -> LostHost {
+        let unknown = self.unknown.into_iter().take(Self::MOST);
+        let unknown = unknown.map(|(channel, values)| (text::name(channel), values)).collect();
+        LostHost::new(text::name(self.name), self.unheard, unknown)
+    }
 }
 
 impl<'a> Sent<'a> {
@@ -37,9 +66,11 @@ impl<'a> Sent<'a> {
             Cause::Unstarted { process, reason } => {
                 Sent::Unstarted { process: text(process), reason: text(reason) }
             }
-            Cause::Lost { process, message } => {
-                Sent::Lost { process: text(process), message: text(message) }
-            }
+            Cause::Lost { process, message, host } => Sent::Lost {
+                process: text(process),
+                message: text(message),
+                host: host.as_ref().map(SentHost::of),
+            },
             Cause::Serialization { process, reason } => {
                 Sent::Serialization { process: text(process), reason: text(reason) }
             }
@@ -71,9 +102,11 @@ impl<'a> Sent<'a> {
             Sent::Unstarted { process, reason: why } => {
                 Cause::Unstarted { process: name(process), reason: reason(why) }
             }
-            Sent::Lost { process, message } => {
-                Cause::Lost { process: name(process), message: reason(message) }
-            }
+            Sent::Lost { process, message, host } => Cause::Lost {
+                process: name(process),
+                message: reason(message),
+                host: host.map(SentHost::arrived),
+            },
             Sent::Serialization { process, reason: why } => {
                 Cause::Serialization { process: name(process), reason: reason(why) }
             }

@@ -11,6 +11,7 @@ use crate::channel::stop::NoValue;
 use crate::channel::{Reader, StopToken};
 use crate::process::Failure;
 use crate::report::termination::{Fate, Poison, Termination, Unwritten, WriteError};
+use crate::system::possible::{Doubt, Possible};
 
 /// It stays the same poison, wherever in the network it is met again.
 impl Serialize for Poison {
@@ -40,8 +41,8 @@ impl<T: Serialize + Sync> Serialize for WriteError<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for WriteError<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (value, termination, is_doubtful) = Deserialize::deserialize(deserializer)?;
-        let fate = if is_doubtful { Fate::Unknown } else { Fate::Returned };
-        Ok(Self::new(value, Unwritten { termination, fate }))
+        let doubt = bool::then(is_doubtful, || Doubt::new(Possible));
+        Ok(Self::new(value, Unwritten { termination, doubt }))
     }
 }
 
@@ -100,11 +101,15 @@ mod tests {
     use super::super::codec;
     use super::super::sent::{decode, encode};
     use super::*;
-    use crate::report::termination::Cause;
+    use std::time::Duration;
+
+    use crate::report::termination::{Cause, LostHost};
     use crate::report::{Deadlock, Told};
 
     fn causes() -> Vec<Cause> {
         let text = |text: &str| text.to_owned();
+        let unheard = Duration::from_millis(1_500);
+        let host = LostHost::new(text("node1"), unheard, vec![(text("jobs"), 3)]);
         let told = Told {
             summary: text("s"),
             first: text("f"),
@@ -118,7 +123,8 @@ mod tests {
             Cause::Panic { process: text("a"), message: text(""), place: None },
             Cause::NoGuard { process: text("a"), place: text("b") },
             Cause::Unstarted { process: text("a"), reason: text("b") },
-            Cause::Lost { process: text("a"), message: text("signal: 9") },
+            Cause::Lost { process: text("a"), message: text("signal: 9"), host: None },
+            Cause::Lost { process: text("a"), message: text("b"), host: Some(host) },
             Cause::Error { process: text("a"), message: text("b: c") },
             Cause::Deadlock(Deadlock::told(told)),
         ]
@@ -149,8 +155,8 @@ mod tests {
             let poisoned = Termination::Poisoned(Poison::new(cause));
             assert_eq!(there_and_back(&poisoned).to_string(), poisoned.to_string());
         }
-        for fate in [Fate::Returned, Fate::Unknown] {
-            let error = WriteError::new(7, Unwritten { termination: Termination::Retired, fate });
+        for doubt in [None, Some(Doubt::new(Possible))] {
+            let error = WriteError::new(7, Unwritten { termination: Termination::Retired, doubt });
             let packed = codec::pack(&error, Vec::new()).unwrap();
             assert_eq!(codec::unpack::<WriteError<i32>>(&mut &packed[..]).unwrap(), error);
         }

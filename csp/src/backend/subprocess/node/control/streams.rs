@@ -32,9 +32,10 @@ pub(crate) struct StreamInvitation {
 }
 
 impl StreamInvitation {
-    /// Invites a node whose name is drawn here.
-    pub(in crate::backend::subprocess) fn draw() -> Self {
-        Self { node: draw().0, parent: Node::here().id.0, timeout: PEER_TIMEOUT }
+    /// Invites a node whose name is drawn here. Both sides give each other up after this time without a word.
+    pub(in crate::backend::subprocess) fn draw(timeout: Option<Duration>) -> Self {
+        let timeout = timeout.unwrap_or(PEER_TIMEOUT);
+        Self { node: draw().0, parent: Node::here().id.0, timeout }
     }
 
     pub(in crate::backend::subprocess) fn id(&self) -> NodeId {
@@ -152,6 +153,15 @@ pub(in crate::backend::subprocess) fn say_control(peer: NodeId, word: &[u8]) -> 
     }
     node.notify(&mut inner, false);
     Ok(())
+}
+
+/// Has the ends of a node behind a host retire if the host is lost.
+pub(in crate::backend::subprocess) fn retires_if_lost(id: NodeId) {
+    let mut inner = Node::here().lock();
+    // It may be lost by now.
+    if inner.peers.ways.contains_key(&id) {
+        inner.deaths.retiring.insert(id);
+    }
 }
 
 /// Returns whether a node may be one behind this peer: it is not this node, and has no other way.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::peers::{NOTE, Note, RELAYED, WAVE};
 use super::super::waves::Wave;
 use super::super::{Inner, Node, estates};
-use super::{child, pair, run_on};
+use super::{child, dies, pair, run_on};
 use crate::backend::subprocess::protocol::{
     ChannelId, Departure, Direction, Few, Machine, Message, NodeId, Offer, Out, TransitId,
 };
@@ -48,8 +48,10 @@ pub(in crate::backend::subprocess) fn notes(me: NodeId, above: NodeId) -> Vec<Ve
     let dead = |dead: Vec<u64>| Note::Dead {
         dead,
         retires: true,
+        retiring: Vec::new(),
         process: String::new(),
         message: String::new(),
+        host: None,
         retired: Vec::new(),
         unread: Vec::new(),
     };
@@ -138,13 +140,7 @@ fn a_node_behind_a_child_is_ended_by_its_parent() {
     assert_eq!(why_cut(here, there), None);
     let why = why_cut(there, forger).expect("a reason");
     assert!(why.contains("a channel end that it does not hold"), "{why}");
-    let told = there.ended(
-        forger.id(),
-        true,
-        Departure::Retires,
-        "main/a/b".into(),
-        "it has ended".into(),
-    );
+    let told = dies(there, forger.id(), true, Departure::Retires, "main/a/b", "it has ended");
     assert_eq!(told.as_ref(), Some(&why));
     talk(here, there);
 }
@@ -193,7 +189,7 @@ fn invented_receivers_are_no_dead() {
     let (here, there) = pair();
     let forger = grandchild(here, there);
     let known = child(there);
-    there.ended(known.id(), false, Departure::Poisons, "main/a/b".into(), "aborted".into());
+    dies(there, known.id(), false, Departure::Poisons, "main/a/b", "aborted");
     let invented = |n: u64| NodeId(1_000_000 + n);
     for n in 0..5_000 {
         let bytes = relayed(forger.id(), invented(n), Message::Take { op: 1 });

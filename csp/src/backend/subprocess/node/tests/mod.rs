@@ -6,6 +6,7 @@ mod limited;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 #[cfg(feature = "hosts")]
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,6 +19,7 @@ use crate::backend::subprocess::protocol::{Departure, NodeId};
 #[cfg(feature = "hosts")]
 use crate::backend::subprocess::transport::stream::{LinkLoss, StreamEnder};
 use crate::backend::subprocess::values::carry::{self, Packing, Unpacking};
+use crate::backend::subprocess::values::causes::NodeLoss;
 use crate::{Alternation, Cause, Channel, Reader, Termination, Writer, alt, pri_alt};
 
 fn node() -> &'static Node {
@@ -66,7 +68,21 @@ static ENDERS: Mutex<Vec<(NodeId, StreamEnder, mpsc::Receiver<LinkLoss>)>> = Mut
 /// Ends a child that says nothing more. The messages on their way come first.
 fn ended(here: &'static Node, id: NodeId, departure: Departure, process: &str, message: &str) {
     read_to_the_end(id);
-    here.ended(id, false, departure, process.to_owned(), message.to_owned());
+    dies(here, id, false, departure, process, message);
+}
+
+/// Ends a child. Returns the rule that it has broken.
+fn dies(
+    here: &'static Node,
+    id: NodeId,
+    well: bool,
+    departure: Departure,
+    process: &str,
+    message: &str,
+) -> Option<String> {
+    let (process, message) = (process.to_owned(), message.to_owned());
+    let loss = NodeLoss { process, message, host: None };
+    here.ended(id, well, departure, loss, &HashMap::new()).0
 }
 
 /// Waits until everything has come that a child has sent, if its link is a stream.
@@ -785,7 +801,7 @@ fn a_copy_starts_nobody_by_a_stream() {
     use crate::backend::subprocess::transport::stream::StreamEnds;
     use std::os::unix::net::UnixStream;
     HERE.set(Some(node()));
-    let invitation = StreamInvitation::draw();
+    let invitation = StreamInvitation::draw(None);
     let (ours, _theirs) = UnixStream::pair().expect("two sockets");
     let ends = StreamEnds::of_socket(ours).expect("a descriptor");
     // SAFETY: the copy asks for a stream, which it is refused, and ends without any destructor.
@@ -822,7 +838,7 @@ fn what_is_sent_to_a_child_that_has_left_reaches_its_heir() {
         thread::yield_now();
     }
     read_to_the_end(there.id());
-    here.ended(there.id(), true, Departure::Retires, "child".to_owned(), "it has ended".to_owned());
+    dies(here, there.id(), true, Departure::Retires, "child", "it has ended");
     assert_eq!((reads.join(), writes.join()), (Ok(7), Ok(())));
 }
 

@@ -415,6 +415,11 @@ impl Frames {
         self.lost.as_ref()
     }
 
+    /// Returns how long the peer has not been heard.
+    pub(super) fn unheard(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.heard.unwrap_or(now))
+    }
+
     /// Ends the link, unless it is lost already.
     pub(super) fn lose(&mut self, loss: LinkLoss) {
         self.lost.get_or_insert(loss);

@@ -53,6 +53,11 @@ impl StreamEnder {
         self.0.ask();
     }
 
+    /// Returns how long the peer has not been heard.
+    pub(in crate::backend::subprocess) fn unheard(&self) -> Duration {
+        self.0.lock().frames.unheard(now())
+    }
+
     /// Has everything read that the peer has left in the stream. Then the link is lost.
     pub(in crate::backend::subprocess) fn end(&self) {
         self.0.end();

@@ -5,12 +5,28 @@
 
 pub(crate) use self::here::{Kept, Possible};
 
+/// A value may have been read although its write has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    _possible: Possible,
+}
+
+impl Doubt {
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "there are no other OS processes")
+    )]
+    pub(crate) fn new(possible: Possible) -> Self {
+        Self { _possible: possible }
+    }
+}
+
 #[cfg(all(feature = "subprocess", target_os = "linux", not(loom)))]
 mod here {
     use std::ops::{Deref, DerefMut};
 
     /// There may be other OS processes.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Possible;
 
     /// Something that is kept of a channel that is away.
@@ -43,7 +59,7 @@ mod here {
     use std::ops::{Deref, DerefMut};
 
     /// There are no other OS processes.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Possible {}
 
     /// No channel is away, so nothing is kept.
