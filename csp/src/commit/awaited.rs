@@ -344,7 +344,7 @@ impl AwaitedMany {
         waker: &Waker,
         why: &dyn Blocked,
         (mixed, come): (bool, bool),
-        while_standing: impl FnOnce(&mut dyn FnMut()),
+        while_standing: impl Fn(&mut dyn FnMut()),
     ) -> Option<Outcome> {
         let waiter = self.waiter();
         if is_woken(waiter) {
@@ -354,16 +354,22 @@ impl AwaitedMany {
         if is_same && !(mixed && come) {
             return None;
         }
-        if mixed && waiter.leave(WITHDRAWN) {
-            return Some(Outcome::Withdrawn);
-        }
         let (mut stays, mut before) = (false, None);
-        while_standing(&mut || {
-            stays = !mixed || waiter.is_with_node();
-            if stays && !is_same {
-                before = Some(becomes(waiter, waker, why));
+        // Its node may let it go in between. Then it is withdrawn after all.
+        while !stays {
+            if mixed && waiter.leave(WITHDRAWN) {
+                return Some(Outcome::Withdrawn);
             }
-        });
+            while_standing(&mut || {
+                stays = !mixed || waiter.is_with_node();
+                if stays && !is_same {
+                    before = Some(becomes(waiter, waker, why));
+                }
+            });
+            if !mixed || !waiter.offers() {
+                break;
+            }
+        }
         if let Some(before) = before {
             before.forgets(thin(why));
         }
@@ -379,15 +385,21 @@ impl AwaitedMany {
     pub(crate) fn leave_beyond(
         &self,
         mixed: bool,
-        leave: impl FnOnce(&dyn Fn() -> bool) -> bool,
+        leave: impl Fn(&dyn Fn() -> bool) -> bool,
     ) -> Option<Outcome> {
         let waiter = self.waiter();
         if !is_woken(waiter) {
-            if mixed && waiter.leave(WITHDRAWN) {
-                return Some(Outcome::Withdrawn);
-            }
-            if leave(&|| !mixed || waiter.is_with_node()) {
-                return None;
+            loop {
+                if mixed && waiter.leave(WITHDRAWN) {
+                    return Some(Outcome::Withdrawn);
+                }
+                if leave(&|| !mixed || waiter.is_with_node()) {
+                    return None;
+                }
+                // Its node may have let it go in between. Then it is withdrawn after all.
+                if !mixed || !waiter.offers() {
+                    break;
+                }
             }
             settle(waiter);
         }

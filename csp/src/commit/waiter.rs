@@ -391,6 +391,16 @@ impl Waiter {
         self.state.store(COMMITTED + index, Ordering::Release);
     }
 
+    /// Returns whether nothing has been decided about it.
+    pub(super) fn offers(&self) -> bool {
+        self.state.load(Ordering::Acquire) == OFFERING
+    }
+
+    /// Lets a held waiter offer what it has offered before, because it has missed nothing.
+    pub(crate) fn stands_again(&self) -> bool {
+        self.leave_held(OFFERING)
+    }
+
     /// Lets a held waiter go, or tells one to look again. If this returns true, the caller wakes it.
     pub(crate) fn begins_anew(&self) -> bool {
         self.leave_held(RETRY) || self.leave(RETRY)

@@ -186,7 +186,7 @@ impl<T> WriteBeyond<T> {
     }
 
     unsafe fn begin_with(&self, waker: &Waker, offer: Offer<Bytes>) {
-        let how = if self.kind == Writes::Pending { How::Mixed } else { How::Alone };
+        let how = if self.kind == Writes::Pending { How::Pending } else { How::Alone };
         let waker = (self.kind == Writes::Alone).then_some(waker);
         // SAFETY: the caller's promise. The drop leaves it.
         let waiter = unsafe { self.asking.make(waker, 1, self) };
@@ -209,6 +209,7 @@ impl<T> WriteBeyond<T> {
     /// the value, nobody can say that, and the thread waits for the answer.
     pub(crate) fn take_back(&self) -> bool {
         let waker = Waker::from(std::sync::Arc::new(ThisThread(thread::current())));
+        self.asking.want_back();
         let outcome = loop {
             if let Some(outcome) = self.asking.poll(&waker, self, true) {
                 break Some(outcome);

@@ -57,7 +57,7 @@ impl Asking {
     }
 
     fn is_mixed(&self) -> bool {
-        matches!(self.how.get(), How::Mixed | How::MixedPoll)
+        matches!(self.how.get(), How::Mixed | How::MixedPoll | How::Pending)
     }
 
     /// Makes the waiter, for so many offers. Without a waker it is for nobody yet. If it is strange it is polled once more.
@@ -104,6 +104,11 @@ impl Asking {
             return self.waiter.poll_beyond(waker, why, (mixed, come), while_standing);
         }
         outcome
+    }
+
+    /// Has its process woken by whatever becomes of it, because the process takes it back.
+    pub(crate) fn want_back(&self) {
+        self.node.want_back(self.op.get());
     }
 
     /// Ends its waiting, because nobody awaits it any more. Returns `None` if its node abandons it. If it awaits the value of a

@@ -86,6 +86,10 @@ pub(crate) trait Remote: Sync {
     /// Calls `act` under the node's lock if the operation still stands here.
     fn while_standing(&'static self, op: u64, act: &mut dyn FnMut());
 
+    /// Has the process of a [pending](How::Pending) operation woken also if the operation is only let go, because the process
+    /// wants it back.
+    fn want_back(&'static self, op: u64);
+
     /// Abandons an operation if it still stands here and `may` says so, because nobody awaits it any more. `may` is called under
     /// the node's lock. Returns whether it is abandoned. A value that is given to it goes back to its channel. If it awaits the
     /// value of a `promise`, that goes back to where it was read. After the return no thread touches its waiter and its slot.
@@ -174,6 +178,8 @@ pub(crate) enum How {
     Led,
     /// The process has other guards too.
     Mixed,
+    /// The process may take it back at any time, as if it had other guards. It has none, so it stands on when a home lets it go.
+    Pending,
     /// Only a guard that is ready now may be performed.
     Poll,
     MixedPoll,

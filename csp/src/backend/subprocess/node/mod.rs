@@ -243,6 +243,8 @@ struct StandingOperation {
     waiter: NonNull<Waiter>,
     slot: NonNull<Slot>,
     mixed: bool,
+    /// It is mixed only because its process may take it back at any time. So it has missed nothing when it is let go.
+    pending: bool,
     /// Its thread ends, and has asked for it.
     dismissed: bool,
 }
@@ -314,6 +316,13 @@ impl Node {
                 Some(guard) => waiter.commit(number(guard)),
                 None => waiter.hold(),
             }
+        });
+        let table = Arc::clone(&operations);
+        out.stands_again = Box::new(move |op| {
+            // SAFETY: as above.
+            let standing = unsafe { table.get(op.seq) }.filter(|standing| standing.pending);
+            // SAFETY: as above.
+            standing.is_some_and(|standing| unsafe { standing.waiter.as_ref() }.stands_again())
         });
         let inner = Inner {
             machine: Machine::new(id),

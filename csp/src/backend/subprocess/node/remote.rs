@@ -132,9 +132,10 @@ impl Remote for Node {
         let mut inner = self.lock();
         // The process stands in the table before the machine can decide.
         let op = inner.machine.next();
-        let mixed = how == How::Mixed || how == How::MixedPoll;
+        let pending = how == How::Pending;
+        let mixed = pending || how == How::Mixed || how == How::MixedPoll;
         let (waiter, slot) = (NonNull::from(waiter), NonNull::from(slot));
-        let standing = StandingOperation { waiter, slot, mixed, dismissed: false };
+        let standing = StandingOperation { waiter, slot, mixed, pending, dismissed: false };
         // SAFETY: under the lock.
         unsafe { inner.operations.insert(op.seq, standing) };
         (inner.own, inner.over) = (Some(op.seq), false);
@@ -180,6 +181,17 @@ impl Remote for Node {
         // SAFETY: under the lock.
         if unsafe { inner.operations.get(op) }.is_some() {
             act();
+        }
+    }
+
+    fn want_back(&'static self, op: u64) {
+        let inner = self.lock();
+        // SAFETY: under the lock.
+        if let Some(standing) = unsafe { inner.operations.remove(op) } {
+            // SAFETY: as above.
+            unsafe {
+                inner.operations.insert(op, StandingOperation { pending: false, ..standing })
+            };
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct Out<V, P> {
     /// Asked before a mixed operation is performed at a guard, or held (`None`): is its process
     /// still available? After a yes the process is reserved until the event.
     pub(crate) gate: Box<dyn FnMut(OpId, Option<u16>) -> bool + Send>,
+    /// Asked when a mixed operation is let go that was held. Does it stand as before? Otherwise its process begins anew.
+    pub(crate) stands_again: Box<dyn FnMut(OpId) -> bool + Send>,
     #[cfg(test)]
     pub(super) wild: bool,
 }
@@ -60,6 +62,12 @@ impl fmt::Display for Wild {
 }
 
 impl<V, P> Out<V, P> {
+    /// Returns whether a mixed operation of this node stands as before. If other homes have asked for it meanwhile, its process
+    /// begins anew.
+    pub(super) fn lets_stand<Q>(&mut self, node: NodeId, seq: u64, asking: &VecDeque<Q>) -> bool {
+        asking.is_empty() && (self.stands_again)(OpId { node, seq })
+    }
+
     pub(crate) fn new(me: NodeId) -> Self {
         Out {
             me,
@@ -68,6 +76,7 @@ impl<V, P> Out<V, P> {
             events: Vec::new(),
             broken: Vec::new(),
             gate: Box::new(|_, _| true),
+            stands_again: Box::new(|_| false),
             #[cfg(test)]
             wild: false,
         }

@@ -522,14 +522,14 @@ impl<V: Clone, P: Clone> Owner<V, P> {
         fate: Fate,
         out: &mut Out<V, P>,
     ) {
-        let Some(op) = self.ops.get_mut(&seq) else {
-            return;
-        };
+        let Some(op) = self.ops.get_mut(&seq) else { return };
         // A failure or a withdrawal comes before the questions.
         let over = match (op.failing.take(), op.withdrawing) {
             (Some((guard, ending)), _) => Some(Outcome::Ended { guard, ending, fate }),
             (None, true) => Some(Outcome::Withdrawn),
-            (None, false) if op.mixed => Some(Outcome::Released),
+            (None, false) if op.mixed && !out.lets_stand(self.id, seq, &queue) => {
+                Some(Outcome::Released)
+            }
             (None, false) => None,
         };
         if let Some(outcome) = over {

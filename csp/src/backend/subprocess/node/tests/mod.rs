@@ -3,6 +3,7 @@
 pub(in crate::backend::subprocess) mod forged;
 #[cfg(feature = "hosts")]
 mod limited;
+mod pending;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

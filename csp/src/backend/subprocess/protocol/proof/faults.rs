@@ -47,9 +47,11 @@ pub(in crate::backend::subprocess::protocol) enum Fault {
     ForgetsHolder,
     /// A value may have been read although its offer was not.
     DoubtsUnheard,
+    /// A pending operation that is let go can't be had any more.
+    StaysHeld,
 }
 
-pub(in crate::backend::subprocess::protocol) const ALL: [Fault; 20] = [
+pub(in crate::backend::subprocess::protocol) const ALL: [Fault; 21] = [
     Fault::GuardsOneByOne,
     Fault::ClosesEngaged,
     Fault::CancelsEngaged,
@@ -70,6 +72,7 @@ pub(in crate::backend::subprocess::protocol) const ALL: [Fault; 20] = [
     Fault::TellsReturned,
     Fault::ForgetsHolder,
     Fault::DoubtsUnheard,
+    Fault::StaysHeld,
 ];
 
 pub(in crate::backend::subprocess::protocol) fn post_one_by_one<V: Clone, P: Clone>(

@@ -5,7 +5,7 @@ use stateright::{Checker, Model, Property};
 use super::faults::{self, Fault};
 use super::sim::{Action, Guard, Move, Setup, State};
 use crate::backend::subprocess::protocol::Direction::{Read as R, Write as W};
-use Action::{Communicate, Left as Abandons, Mixed, Poll, Timed};
+use Action::{Communicate, Left as Abandons, Mixed, Pending, Poll, Timed};
 use Guard::{Extended, Late, Read, Retired, Send, Write};
 
 impl Model for Setup {
@@ -207,6 +207,19 @@ fn networks() -> Vec<(&'static str, Setup)> {
                     (0, &[Mixed(vec![Read(0), Write(1)])]),
                     (1, &[Mixed(vec![Write(0)]), one(Read(1))]),
                     (2, &[all(&[Write(0), Read(1)])]),
+                ],
+            ),
+        ),
+        (
+            "a write that may be taken back, and an alternation over two homes",
+            network(
+                3,
+                &[(0, 0), (1, 0)],
+                &[
+                    (0, &[one(Write(0))]),
+                    (1, &[Pending(vec![Write(0)])]),
+                    (2, &[all(&[Read(0), Read(1)]), one(Read(0))]),
+                    (1, &[one(Write(1))]),
                 ],
             ),
         ),
@@ -517,6 +530,7 @@ const SHOWN_BY: [(Fault, &str, Option<Goes>); faults::ALL.len()] = [
     (Fault::TellsReturned, "two writes, two readers", Some(Dies(0))),
     (Fault::ForgetsHolder, "alternations over two homes", Some(Dies(1))),
     (Fault::DoubtsUnheard, "two writes, two readers", Some(Dies(0))),
+    (Fault::StaysHeld, "a write that may be taken back, and an alternation over two homes", None),
 ];
 
 #[test]

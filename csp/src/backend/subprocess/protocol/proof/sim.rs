@@ -39,6 +39,8 @@ pub(super) enum Action {
     /// It has other guards that the machine does not know. One of those may be served at any
     /// moment.
     Mixed(Vec<Guard>),
+    /// Mixed only because its process may take it back. It stands on when it is let go.
+    Pending(Vec<Guard>),
     /// It has a `skip`, so it takes only a communication that is possible now.
     Poll(Vec<Guard>),
     Drop(usize, Direction),
@@ -203,6 +205,7 @@ impl Setup {
                 | Action::Timed(guards)
                 | Action::Left(guards)
                 | Action::Mixed(guards)
+                | Action::Pending(guards)
                 | Action::Poll(guards) => {
                     for guard in guards {
                         match guard {
@@ -321,7 +324,10 @@ impl Setup {
                 steps.push(Step::Finish(p));
             } else if process.waiting.is_none() {
                 steps.push(Step::Go(p));
-            } else if matches!(self.processes[p].1.get(process.at), Some(Action::Mixed(_))) {
+            } else if matches!(
+                self.processes[p].1.get(process.at),
+                Some(Action::Mixed(_) | Action::Pending(_))
+            ) {
                 match process.had {
                     Had::Free => steps.push(Step::Serve(p)),
                     Had::Elsewhere if !process.withdrawn => steps.push(Step::Withdraw(p)),
@@ -493,6 +499,21 @@ impl Setup {
             }
             free
         });
+        let is_pending = |process: &Process, p: usize| {
+            matches!(self.processes[p].1.get(process.at), Some(Action::Pending(_)))
+        };
+        let pending: Vec<OpId> = (state.processes.iter().enumerate())
+            .filter(|(p, process)| is_pending(process, *p))
+            .filter_map(|(_, process)| process.waiting)
+            .collect();
+        let (fault, again) = (self.fault, Arc::clone(&had));
+        out.stands_again = Box::new(move |op| {
+            let stands = pending.contains(&op);
+            if stands && fault != Some(Fault::StaysHeld) {
+                again.lock().expect("not poisoned").insert(op, Had::Free);
+            }
+            stands
+        });
         match step {
             Step::Go(p) => self.go(state, p, &mut machine, &mut out),
             Step::Withdraw(p) => {
@@ -567,7 +588,7 @@ impl Setup {
         let asked = had.lock().expect("not poisoned");
         for process in &mut state.processes {
             if let Some(now) = process.waiting.and_then(|op| asked.get(&op))
-                && process.had == Had::Free
+                && process.had != Had::Elsewhere
             {
                 process.had = *now;
             }
@@ -607,6 +628,7 @@ impl Setup {
             | Action::Timed(guards)
             | Action::Left(guards)
             | Action::Mixed(guards)
+            | Action::Pending(guards)
             | Action::Poll(guards) => {
                 // An operation of all guards whose ends it still has.
                 let mut offers = Vec::new();
@@ -632,7 +654,7 @@ impl Setup {
                     process.at += 1;
                     return;
                 }
-                let mixed = matches!(action, Action::Mixed(_));
+                let mixed = matches!(action, Action::Mixed(_) | Action::Pending(_));
                 process.had = Had::Free;
                 let op = machine.begin((0..).zip(offers).collect(), mixed, out);
                 process.waiting = Some(op);
