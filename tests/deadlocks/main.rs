@@ -10,6 +10,8 @@ mod classic;
 mod everywhere;
 mod futures;
 mod goker;
+#[cfg(feature = "hosts")]
+mod hosts;
 mod methods;
 mod partial;
 mod snapshots;
@@ -65,8 +67,12 @@ fn cases() -> impl Iterator<Item = &'static Case> {
     let everywhere = everywhere::CASES;
     #[cfg(not(feature = "subprocess"))]
     let everywhere: &[Case] = &[];
+    #[cfg(feature = "hosts")]
+    let hosts = hosts::CASES;
+    #[cfg(not(feature = "hosts"))]
+    let hosts: &[Case] = &[];
     let here = [snapshots::CASES, classic::CASES, partial::CASES, alive::CASES, goker::CASES];
-    here.into_iter().chain([futures::CASES, methods::CASES, everywhere]).flatten()
+    here.into_iter().chain([futures::CASES, methods::CASES, everywhere, hosts]).flatten()
 }
 
 fn placements() -> Vec<(&'static str, Placement)> {

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use csp::{
-    Cause, Channel, Failure, Fate, Hosts, LostHost, Reader, Termination, Writer, multiprocess,
-    parallel, process, spawn, try_parallel,
+    Cause, Channel, Failure, Fate, Hosts, LostHost, Reader, SharedBuf, Termination, Writer,
+    multiprocess, parallel, process, spawn, try_parallel,
 };
 use futures_util::future::join;
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use crate::killed::{Random, signal, stop};
 use crate::{here, tests};
@@ -23,7 +24,7 @@ fn host() -> Hosts {
 }
 
 /// The numbers of an OS process on a host and of its host process.
-type Numbers = (u32, u32);
+pub(crate) type Numbers = (u32, u32);
 
 fn numbers() -> Numbers {
     (here(), std::os::unix::process::parent_id())
@@ -61,7 +62,7 @@ fn makes(gift: Writer<(Numbers, Writer<u64>)>, never: Reader<()>) -> csp::Result
 }
 
 #[multiprocess]
-fn stays(told: Writer<Numbers>, never: Reader<()>) -> csp::Result {
+pub(crate) fn stays(told: Writer<Numbers>, never: Reader<()>) -> csp::Result {
     told.write(numbers())?;
     never.read()
 }
@@ -77,6 +78,30 @@ fn passes_on(told: Writer<u32>, jobs: Reader<u64>, results: Writer<u64>) -> csp:
     Ok(())
 }
 
+#[multiprocess]
+fn shared() -> SharedBuf {
+    let mut buffer = SharedBuf::new(1_000_000).expect("memory");
+    buffer.make_mut().expect("memory")[999_999] = 3;
+    buffer
+}
+
+/// Gets memory from a host when it has no descriptor left for that, and afterwards. Returns the failure, and the last byte.
+#[multiprocess]
+fn has_no_descriptors() -> (String, u8) {
+    let hosts = host().peer_timeout(Duration::from_secs(10));
+    parallel!(shared().at(&hosts));
+    let usual = getrlimit(Resource::Nofile);
+    let next = fs::File::open("/dev/null").expect("a descriptor").as_raw_fd();
+    let (first, others) = (u64::try_from(next).expect("a descriptor"), usual.maximum);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(first), maximum: others }).expect("less");
+    let refused = try_parallel!(shared().at(&hosts));
+    setrlimit(Resource::Nofile, usual).expect("as before");
+    let told =
+        refused.map_or_else(|failure| failure.message().to_owned(), |_| "it came".to_owned());
+    let (buffer,) = parallel!(shared().at(&hosts));
+    (told, buffer[999_999])
+}
+
 #[process]
 fn writes(out: Writer<u64>, from: u64, count: u64) -> csp::Result {
     (from..from + count).try_for_each(|job| Ok(out.write(job)?))
@@ -86,7 +111,7 @@ fn is_there(process: u32) -> bool {
     fs::read_link(format!("/proc/{process}/exe")).is_ok()
 }
 
-fn waits_until_gone(processes: &[u32]) {
+pub(crate) fn waits_until_gone(processes: &[u32]) {
     while processes.iter().any(|process| is_there(*process)) {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -255,6 +280,27 @@ tests! {
         // The ends of the other process poison.
         let ended = never.writer().write(()).unwrap_err().termination;
         assert!(matches!(ended, Termination::Poisoned(_)), "{ended}");
+    }
+
+    fn what_a_command_has_started_ends_with_the_host() {
+        let file = std::env::temp_dir().join(format!("csp-left-{}", here()));
+        let shell = r#"sleep 600 & echo $! >"$0"; "$@""#;
+        let hosts = Hosts::command(["sh", "-c", shell, &*file.to_string_lossy()]);
+        let (told, never) = (Channel::new(), Channel::new());
+        let staying = spawn(stays(told.writer(), never.reader()).at(&hosts));
+        let (worker, host_process) = told.reader().read().expect("it begins");
+        let left = fs::read_to_string(&file).expect("a file").trim().parse().expect("a number");
+        let _ = fs::remove_file(&file);
+        assert!(is_there(left));
+        signal(host_process, Signal::KILL);
+        assert!(staying.try_join().is_err());
+        waits_until_gone(&[worker, left]);
+    }
+
+    fn memory_that_no_descriptor_is_left_for_is_told() {
+        let (told, later) = parallel!(has_no_descriptors()).0;
+        assert!(told.contains("a shared buffer did not come"), "{told}");
+        assert_eq!(later, 3);
     }
 
     fn cuts_and_kills_at_random_lose_only_what_is_told_and_double_nothing() {

@@ -8,8 +8,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use csp::{Cause, Hosts, multiprocess, parallel, try_parallel};
+use csp::{Cause, Channel, Hosts, multiprocess, parallel, spawn, try_parallel};
+use rustix::process::Signal;
 
+use super::killed::signal;
+use super::lost::{stays, waits_until_gone};
 use super::{here, tests};
 
 /// The home of a user there, which ends with the test.
@@ -254,6 +257,23 @@ tests! {
             server.home.write(file, "echo 'Welcome to the cluster'\n");
         }
         assert_eq!(runs_from(&server.hosts("good")), server.home.only_copy());
+    }
+
+    fn a_real_ssh_that_is_killed_is_told_and_ends_all() {
+        let Some(server) = Server::new() else { return };
+        let (file, config) = (server.home.path("ssh.pid"), server.config.to_string_lossy());
+        let shell = r#"echo $$ >"$0"; exec ssh "$@""#;
+        let command = ["sh", "-c", shell, &*file.to_string_lossy(), "-F", &config];
+        let hosts = Hosts::ssh(["good"]).ssh_command(command);
+        let (told, never) = (Channel::new(), Channel::new());
+        let staying = spawn(stays(told.writer(), never.reader()).at(&hosts));
+        let (worker, host_process) = told.reader().read().expect("it begins");
+        let ssh = fs::read_to_string(&file).expect("it runs").trim().parse().expect("a number");
+        signal(ssh, Signal::KILL);
+        let failure = staying.try_join().unwrap_err();
+        assert!(failure.message().contains("its host `good` is lost"), "{failure}");
+        assert!(failure.message().contains("signal: 9"), "{failure}");
+        waits_until_gone(&[ssh, worker, host_process]);
     }
 
     fn a_real_ssh_that_fails_is_told() {

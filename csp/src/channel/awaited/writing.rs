@@ -215,7 +215,14 @@ impl<C: Acting<T>, T> Writing<C, T> {
 }
 
 impl<C: Acting<T>, T> Writing<C, T> {
-    /// Returns the error of the write, which has failed.
+    /// Returns the error of the write, which has failed, with the value.
+    #[cold]
+    #[inline(never)]
+    fn refused(&self, termination: Termination) -> Result<(), WriteError<T>> {
+        refused(self.awaited.parcel(), self.unwritten(termination))
+    }
+
+    /// Returns the reason of the failure of the write.
     pub(super) fn unwritten(&self, termination: Termination) -> Unwritten {
         let doubt = match self.stage {
             WriteStage::Doubtful(doubt) => Some(doubt),
@@ -345,10 +352,7 @@ impl<T> Future for WriteAsync<'_, T> {
         match unsafe { writing.poll(waking.waker()) } {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(end)) => {
-                let unwritten = writing.unwritten(end);
-                Poll::Ready(refused(writing.awaited.parcel(), unwritten))
-            }
+            Poll::Ready(Err(end)) => Poll::Ready(writing.refused(end)),
         }
     }
 }

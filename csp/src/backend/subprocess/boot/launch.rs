@@ -173,7 +173,8 @@ pub(super) fn launch_with(
         child.stderr = Some(ChildStderr::from(words));
     }
     limit_as_before(child.id());
-    let killer = reaper::watch(child, Some(name), Mourner { exit, gone: Some(gone) }, tag)?;
+    let killer =
+        reaper::watch(child, Some(name), Mourner { exit, gone: Some(gone), leads: false }, tag)?;
     // It returns in any case, because the reaper (the watcher of the children) calls if the child
     // does not.
     let answer = server.accept();

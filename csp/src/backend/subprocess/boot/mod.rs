@@ -109,6 +109,13 @@ impl Passport {
         }
     }
 
+    /// Returns it for a process on that host. The names in reports say where it runs.
+    #[cfg(feature = "hosts")]
+    pub(crate) fn at(self, host: &str) -> Self {
+        let name = format!("{}@{host}", self.name);
+        Self { name, path: format!("{}@{host}", self.path), ..self }
+    }
+
     /// Returns the node that gets the result.
     fn starter(&self) -> Option<NodeId> {
         #[cfg(feature = "hosts")]

@@ -140,14 +140,15 @@ fn serve() -> Result<(), String> {
         drop(tell.send((word, Awake::begin())))
     });
     say(starter, &FromHost::Ready)?;
-    let (mut heard, mut workers) =
-        (Heard::default(), HostWorkers { handles: HashMap::new(), host: hello.name.into() });
+    let (mut heard, mut workers) = (Heard::default(), HostWorkers { handles: HashMap::new() });
     for (word, awake) in words {
         match read(&word)? {
             ToHost::Prepare(worker) => workers.prepare(starter, worker),
             ToHost::Start(worker, start, limits) => workers.start(worker, start, limits, awake),
             ToHost::Kill(worker) => workers.kill(worker),
-            ToHost::Memory(carried) => heard.carried(carried.into()),
+            ToHost::Memory(carried) => {
+                carried.arrived().into_iter().for_each(|it| heard.carried(it));
+            }
         }
     }
     Ok(())
@@ -156,8 +157,6 @@ fn serve() -> Result<(), String> {
 /// The workers that have not ended, each with its thread. Those that have are forgotten at the next start.
 struct HostWorkers {
     handles: HashMap<u64, WorkerHandle>,
-    /// The name of the host.
-    host: Arc<str>,
 }
 
 struct WorkerHandle {
@@ -180,11 +179,19 @@ impl HostWorkers {
         self.handles.retain(|_, handle| !matches!(*lock(&handle.life), WorkerLife::Over));
         let (start, started) = mpsc::channel();
         let life = Arc::default();
-        let host = Arc::clone(&self.host);
         let handle = WorkerHandle { start: Some(start), life: Arc::clone(&life) };
         let run = move || {
             quiet::lend_this_thread();
-            if let Some(end) = run(starter, worker, &host, &started, &life) {
+            // Memory or a descriptor may be missing. Nobody may wait for ever because of that.
+            let ran = quietly::catch(|| run(starter, worker, &started, &life));
+            let end = ran.unwrap_or_else(|panic| {
+                if let WorkerLife::Runs(launched) = &*lock(&life) {
+                    launched.killer().kill();
+                }
+                let exit = format!("its host process could not run it: {}", panic.told().0);
+                Some(WorkerEnd::Exited { told: None, exit: Some(exit), broken: None })
+            });
+            if let Some(end) = end {
                 let _awake = Awake::begin();
                 // A result that is too long is told in its place.
                 if let Err(reason) = say(starter, &FromHost::Ended(worker, end)) {
@@ -243,7 +250,6 @@ impl Drop for WorkerPlace {
 fn run(
     starter: NodeId,
     worker: u64,
-    host: &str,
     started: &mpsc::Receiver<(Box<Start>, WorkerLimits, Awake)>,
     life: &Mutex<WorkerLife>,
 ) -> Option<WorkerEnd> {
@@ -263,7 +269,7 @@ fn run(
     let (mut start, limits, awake) = started.recv().ok()?;
     let passport = start.passport.clone();
     start.shared = Some(shared);
-    let tag = text::name(format!("{}@{host}: ", passport.path));
+    let tag = text::name(format!("{}: ", passport.path));
     let (launched, hearing) = match launch_tagged(tag) {
         Ok(launched) => launched,
         Err(error) => return Some(WorkerEnd::Unstarted(unstarted(error))),

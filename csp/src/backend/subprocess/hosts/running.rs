@@ -32,6 +32,7 @@ use crate::process::definition::HostCommand;
 use crate::report::termination::LostHost;
 use crate::system::mutex::lock;
 use crate::system::{forked, quiet};
+use crate::wait::quietly;
 
 /// The time that a host process may take until it greets. A login at a distant host takes some seconds.
 const START: Duration = Duration::from_secs(60);
@@ -106,7 +107,9 @@ impl RunningHost {
                 self.tell(worker, WorkerNews::Prepared(place));
             }
             FromHost::Ended(worker, end) => self.tell(worker, WorkerNews::Ended(end.tamed())),
-            FromHost::Memory(carried) => heard.carried(carried.into()),
+            FromHost::Memory(carried) => {
+                carried.arrived().into_iter().for_each(|it| heard.carried(it));
+            }
         }
     }
 
@@ -210,7 +213,7 @@ pub(super) fn connect(host: &HostCommand) -> Result<Arc<RunningHost>, String> {
     result
 }
 
-/// The command that has been started, until the link is there. Dropping it ends the command.
+/// The command that has been started. Dropping it ends the command, and all that the command has started in its group.
 struct Launcher {
     killer: Killer,
     exited: mpsc::Receiver<Exit>,
@@ -231,6 +234,9 @@ impl Launcher {
 impl Drop for Launcher {
     fn drop(&mut self) {
         self.killer.kill();
+        // Its exit may have been taken already.
+        let _ = self.exited.recv();
+        self.killer.end_group();
     }
 }
 
@@ -255,7 +261,6 @@ fn hello(host: &HostCommand, invitation: StreamInvitation) -> io::Result<Hello> 
         arguments: env::args_os().map(|word| SystemText::from(&*word)).collect(),
         folder: env::current_dir().ok().map(|folder| SystemText::from(folder.as_os_str())),
         environment,
-        name: host.name.clone(),
     })
 }
 
@@ -271,7 +276,8 @@ fn begin(host: &HostCommand) -> Result<Arc<RunningHost>, String> {
         .map_err(|error| failed(format!("`{program}` could not be run ({error})")))?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let (exit, exited) = mpsc::channel();
-    let killer = reaper::watch(child, None, Mourner { exit, gone: None }, None).map_err(system)?;
+    let killer = reaper::watch(child, None, Mourner { exit, gone: None, leads: true }, None)
+        .map_err(system)?;
     let launcher = Launcher { killer, exited };
     let (Some(stdin), Some(mut stdout)) = (stdin, stdout) else {
         return Err(failed("it has no standard input or output".to_owned()));
@@ -410,7 +416,15 @@ impl WatchedHost {
             match news {
                 HostNews::Word(word) => match read(&word) {
                     Ok(FromHost::Ready) => drop(self.ready.send(Ok(()))),
-                    Ok(word) => self.running.hear(word, &mut heard),
+                    Ok(word) => {
+                        // Memory or a descriptor may be missing. Nobody may wait for ever because of that.
+                        let hears = || self.running.hear(word, &mut heard);
+                        if let Err(panic) = quietly::catch(hears) {
+                            let what = text::reason(panic.told().0);
+                            loss = loss.or(Some(format!("its words could not be handled: {what}")));
+                            ender.end();
+                        }
+                    }
                     Err(error) => {
                         loss = loss.or(Some(format!("it says what can't be read ({error})")));
                         ender.end();
@@ -475,8 +489,8 @@ mod tests {
     fn a_result_counts_that_a_lost_host_had_sent() {
         let child = Command::new("true").spawn().expect("a program");
         let (exit, exited) = mpsc::channel();
-        let killer =
-            reaper::watch(child, None, Mourner { exit, gone: None }, None).expect("a reaper");
+        let killer = reaper::watch(child, None, Mourner { exit, gone: None, leads: true }, None)
+            .expect("a reaper");
         let running = Arc::new(RunningHost { id: NodeId(77), workers: Mutex::default() });
         let (ended, other) = (running.worker(), running.worker());
         let (tell, news) = mpsc::channel();

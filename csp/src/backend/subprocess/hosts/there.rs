@@ -36,7 +36,7 @@ impl HostedChild {
             host: Arc::clone(host),
             passport: Passport {
                 starter: Some(node::control::streams::here()),
-                ..Passport::of(work, index)
+                ..Passport::of(work, index).at(&host.name)
             },
             limits: options.limits(),
             stack: options.stack(),

@@ -14,6 +14,7 @@ use crate::backend::subprocess::protocol::NodeId;
 use crate::backend::subprocess::values::{codec, text};
 use crate::process::definition::Limits;
 use crate::system::quiet;
+use crate::wait::quietly;
 
 /// The first words of the starter. They stand ahead of the link.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,8 +28,6 @@ pub(super) struct Hello {
     pub(super) arguments: Vec<SystemText>,
     pub(super) folder: Option<SystemText>,
     pub(super) environment: Vec<(SystemText, SystemText)>,
-    /// The name of the host, for the lines that its processes print.
-    pub(super) name: String,
 }
 
 /// A text of the system's, which may be no Unicode.
@@ -136,22 +135,22 @@ impl From<Carried> for CarriedBytes {
     }
 }
 
-impl From<CarriedBytes> for Carried {
-    fn from(carried: CarriedBytes) -> Self {
+impl CarriedBytes {
+    /// Returns the message with its memory. Memory that can't be had here is missing, and so is a message that leaves it here.
+    pub(super) fn arrived(self) -> Option<Carried> {
+        // `ipc-channel` panics if there is no memory or no descriptor.
         let memory = |Blob(bytes): Blob| {
-            let memory = IpcSharedMemory::from_bytes(&bytes);
+            let memory = quietly::catch(|| IpcSharedMemory::from_bytes(&bytes)).ok()?;
             descriptors::keep();
-            memory
+            Some(memory)
         };
-        match carried {
-            CarriedBytes::Want(want) => Self::Want(want),
-            CarriedBytes::Coming(asked) => Self::Coming(asked),
-            CarriedBytes::Have(asked, bytes) => Self::Have(asked, bytes.map(memory)),
-            CarriedBytes::Ended(want) => Self::Ended(want),
-            CarriedBytes::Left(keeper, channel, bytes) => {
-                Self::Left(keeper, channel, memory(bytes))
-            }
-        }
+        Some(match self {
+            Self::Want(want) => Carried::Want(want),
+            Self::Coming(asked) => Carried::Coming(asked),
+            Self::Have(asked, bytes) => Carried::Have(asked, bytes.and_then(memory)),
+            Self::Ended(want) => Carried::Ended(want),
+            Self::Left(keeper, channel, bytes) => Carried::Left(keeper, channel, memory(bytes)?),
+        })
     }
 }
 

@@ -10,7 +10,9 @@ mod words;
 use ipc_channel::ipc::IpcSender;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_send_signal, waitid,
+};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
@@ -100,6 +102,8 @@ pub(in crate::backend::subprocess) struct Mourner {
     /// Told after `exit`, to end the listening for messages. A copy of the child may keep their way
     /// open.
     pub(in crate::backend::subprocess) gone: Option<IpcSender<()>>,
+    /// The child leads a group of processes. Its killer ends these, and waits for the child.
+    pub(in crate::backend::subprocess) leads: bool,
 }
 
 struct LiveChild {
@@ -155,6 +159,16 @@ impl Killer {
     pub(crate) fn kill_as_asked(&self) {
         let _ = self.terms.killed.set(Killed::AsAsked);
         self.kill();
+    }
+
+    /// Kills all that is left of the group that the child leads. The child has died, and nobody else has waited for it, so its
+    /// number is that of no other group.
+    #[allow(dead_code, reason = "only the command of a host leads a group")]
+    pub(crate) fn end_group(&self) {
+        if let Some(group) = i32::try_from(self.id).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
     }
 
     /// Sets the limits of the child, once. Its wall time begins here.
@@ -354,7 +368,13 @@ impl LiveChild {
         let limits = terms.limits.get().map(|(limits, _)| *limits).unwrap_or_default();
         let killed = terms.killed.get().copied();
         let lacks_memory = words.as_ref().is_some_and(Words::lacks_memory);
-        let exit = Exit { status: status(&pidfd), last_words, limits, killed, lacks_memory };
+        let exit = Exit {
+            status: status(&pidfd, mourner.leads),
+            last_words,
+            limits,
+            killed,
+            lacks_memory,
+        };
         let _ = mourner.exit.send(exit);
         let _ = mourner.gone.map(|gone| gone.send(()));
         words.filter(|words| words.pipe().is_some())
@@ -362,10 +382,12 @@ impl LiveChild {
 }
 
 /// Returns how the child ended. It asks by the pidfd, because the number of a child that other code
-/// has waited for may be another process's by now.
-fn status(pidfd: &OwnedFd) -> Option<ExitStatus> {
+/// has waited for may be another process's by now. The number of one that leads a group stays its own until its killer
+/// waits for it.
+fn status(pidfd: &OwnedFd, leads: bool) -> Option<ExitStatus> {
+    let stays = if leads { WaitIdOptions::NOWAIT } else { WaitIdOptions::empty() };
     loop {
-        match waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {
+        match waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | stays) {
             Ok(status) => {
                 let status = status?;
                 let raw = match (status.exit_status(), status.terminating_signal()) {
