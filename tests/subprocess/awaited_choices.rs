@@ -216,7 +216,7 @@ fn chooses_there(left: Reader<u32>, right: Reader<u32>) -> csp::Result<(u32, u32
 }
 
 /// Polls once.
-fn once<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
+fn once<F: Future + ?Sized>(future: Pin<&mut F>) -> Option<F::Output> {
     match future.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,
@@ -567,8 +567,9 @@ tests! {
         assert_eq!(child.join(), [1, 2, 3, 4]);
     }
 
-    /// Another thread packs the buffer meanwhile, and is kept at it.
-    fn a_drop_does_not_wait_for_values_that_are_being_packed() {
+    /// Another thread packs the buffer meanwhile, and is kept at it. A future that waited for it would keep all others of its
+    /// thread waiting.
+    fn drops_and_awaited_choices_do_not_wait_for_values_that_are_being_packed() {
         let channel = Channel::buffered(2);
         let (reader, writer) = (channel.reader(), channel.writer());
         let mut first = Box::pin(reader.read_async());
@@ -585,6 +586,30 @@ tests! {
         drop(first);
         drop(reader.clone());
         drop(second);
+        // All kinds of guards at that channel, some with a guard that is here and some with one that is ready.
+        let (here, ready) = (Channel::<u32>::new(), Channel::buffered(1));
+        let (here, free) = (here.reader(), ready.writer());
+        let mut choices: Vec<Pin<Box<dyn Future<Output = csp::Result> + '_>>> = vec![
+            Box::pin(async { alt! { _ = reader.read_async().await => () } }),
+            Box::pin(async {
+                alt! {
+                    _ = reader.begin_async().await => (),
+                    _ = here.read_async().await => (),
+                }
+            }),
+            Box::pin(async { alt! { writer.write_async(Slow(4)).await => () }.map_err(Into::into) }),
+            Box::pin(async { alt! { writer.write_with_async(|| Slow(5)).await => () } }),
+            Box::pin(async {
+                pri_alt! {
+                    _ = reader.read_async().await => (),
+                    free.write_async(1).await => (),
+                }
+            }),
+        ];
+        for _ in 0..3 {
+            assert!(choices.iter_mut().all(|choice| once(choice.as_mut()).is_none()));
+        }
+        drop(choices);
         drop((reader, writer, channel));
         GOES.store(3, Ordering::SeqCst);
         assert_eq!(child.join(), [1, 2, 3]);

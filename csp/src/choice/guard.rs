@@ -158,7 +158,13 @@ pub(crate) unsafe trait Stand {
         None
     }
 
-    /// Returns the offer of the guard beyond this OS process, if its channel is away. No lock is held.
+    /// Returns whether its channel is away, and its offer has to wait until another thread has packed the values of the buffer.
+    fn is_packing(&self) -> bool {
+        false
+    }
+
+    /// Returns the offer of the guard beyond this OS process, if its channel is away. Returns `None` also while [it is being
+    /// packed](Self::is_packing). No lock is held.
     fn post(&self, _context: &'static Context) -> Result<Option<Post>, Termination> {
         Ok(None)
     }

@@ -100,6 +100,16 @@ impl<T> Core<T> {
         state.away.is_some().then(|| self.reach_ready(state))
     }
 
+    /// Does the same and does not wait. Returns `None` also while another thread packs the values of the buffer.
+    pub(crate) fn away_now(&self) -> Option<Far<T>> {
+        self.state.lock().away.as_ref()?.far()
+    }
+
+    /// Returns whether another thread packs the values of the buffer.
+    pub(crate) fn is_packing(&self) -> bool {
+        self.state.lock().away.as_ref().is_some_and(|away| away.far().is_none())
+    }
+
     /// Notes how a channel that is away has ended for one of its sides.
     pub(crate) fn learn(&self, side: Side, termination: &Termination) {
         // This concerns one value only. The channel is as it was.

@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use super::among::{Guards, Order, all_retired, around, enabled, ended};
-use super::beyond::{offers, prepare_others, told};
+use super::beyond::{are_packing, offers, prepare_others, told};
 use super::locked::Locked;
 use super::trying::{Prepared, attempt_alone, attempt_in_order, prepare, stand};
 use crate::channel::far::node::How;
@@ -277,6 +277,10 @@ impl Choice {
         if let Some(termination) = park::unwinding(context) {
             return Err(termination);
         }
+        if are_packing(guards) {
+            waker.wake_by_ref();
+            return Ok(true);
+        }
         // Values are packed before anything is locked.
         let Some(beyond) = offers(context, guards, around(guards.len(), start))? else {
             return Ok(false);
@@ -327,6 +331,10 @@ impl Choice {
     ) -> Result<bool, Termination> {
         if let Some(termination) = park::unwinding(context) {
             return Err(termination);
+        }
+        if are_packing(guards) {
+            waker.wake_by_ref();
+            return Ok(true);
         }
         let before = around(guards.len(), start).take_while(|index| *index != ready);
         let Some(beyond) = offers(context, guards, before)? else {

@@ -31,6 +31,7 @@ pub(super) fn wait_beyond<G: Guards + ?Sized>(
     if let Some(termination) = park::unwinding(context) {
         return Err(termination);
     }
+    until_packed(context, guards);
     // Values are packed before anything is locked.
     let Some(mut beyond) = offers(context, guards, around(guards.len(), start))? else {
         return Ok(Waited::Retry);
@@ -119,6 +120,19 @@ fn concluded<G: Guards + ?Sized>(
             Err(ended(context, enabled(guards)))
         }
         (Outcome::Ended, _) => Err(ended(context, enabled(guards))),
+    }
+}
+
+/// Returns whether another thread packs the values of a channel of these guards.
+pub(super) fn are_packing<G: Guards + ?Sized>(guards: &G) -> bool {
+    enabled(guards).any(|(_, guard)| guard.is_packing())
+}
+
+/// Waits for that.
+fn until_packed<G: Guards + ?Sized>(context: &'static Context, guards: &G) {
+    while are_packing(guards) {
+        context.pass();
+        crate::sync::spin();
     }
 }
 
@@ -211,6 +225,7 @@ pub(super) fn ask<G: Guards + ?Sized>(
     if let Some(termination) = park::unwinding(context) {
         return Err(termination);
     }
+    until_packed(context, guards);
     let before = around(guards.len(), start).take_while(|index| *index != ready);
     let Some(mut beyond) = offers(context, guards, before)? else { return Ok(None) };
     beyond.ask(context, &Choosing { guards, place });

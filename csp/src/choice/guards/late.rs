@@ -197,9 +197,13 @@ unsafe impl<T, C: ToCore<T>> Stand for Output<T, C> {
         true
     }
 
+    fn is_packing(&self) -> bool {
+        self.at.core().is_packing()
+    }
+
     /// Promises the value. It comes by a channel of its own, once it is made.
     fn post(&self, _: &'static Context) -> Result<Option<Post>, Termination> {
-        let Some(far) = self.at.core().away() else { return Ok(None) };
+        let Some(far) = self.at.core().away_now() else { return Ok(None) };
         // A rendezvous, as the channel is. If the reader dies before it has seen the promise, the channel gets room for the value. Then
         // the next reader gets it, whenever that comes.
         let late = Arc::new(Core::new(self.at.core().capacity().min(1), self.at.core().birth()));

@@ -224,8 +224,12 @@ unsafe impl<T, C: ToCore<T>, const EXTENDED: bool> Stand for Input<T, C, EXTENDE
         }
     }
 
+    fn is_packing(&self) -> bool {
+        self.at.core().is_packing()
+    }
+
     fn post(&self, _: &'static Context) -> Result<Option<Post>, Termination> {
-        Ok(self.at.core().away().map(|far| far.post_read(EXTENDED)))
+        Ok(self.at.core().away_now().map(|far| far.post_read(EXTENDED)))
     }
 
     fn came(

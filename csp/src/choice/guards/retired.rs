@@ -186,8 +186,12 @@ unsafe impl<T, C: ToCore<T>> Stand for Retired<T, C> {
         true
     }
 
+    fn is_packing(&self) -> bool {
+        self.core().is_packing()
+    }
+
     fn post(&self, _: &'static Context) -> Result<Option<Post>, Termination> {
-        Ok(self.core().away().map(|far| far.post_retired()))
+        Ok(self.core().away_now().map(|far| far.post_retired()))
     }
 
     fn told(&self, termination: &Termination, _: Option<Doubt>) {

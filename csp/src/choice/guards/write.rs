@@ -142,8 +142,12 @@ unsafe impl<T> Stand for WriteAt<T> {
         true
     }
 
+    fn is_packing(&self) -> bool {
+        self.at.core().is_packing()
+    }
+
     fn post(&self, context: &'static Context) -> Result<Option<Post>, Termination> {
-        let Some(far) = self.at.core().away() else { return Ok(None) };
+        let Some(far) = self.at.core().away_now() else { return Ok(None) };
         let post = self.parcel().look(|value| far.post_write(context, value));
         post.expect("a value is written once").map(Some)
     }
