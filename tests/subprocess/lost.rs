@@ -1,4 +1,5 @@
-//! Hosts that are lost, or cut off for a while. A host is this machine once more: `env` starts a host process.
+//! Hosts that are lost, or cut off for a while. A host is this machine once more: `env` starts a host process. `CSP_CUTS` sets how many
+//! networks are cut at random, 2 by default.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -100,6 +101,42 @@ fn has_no_descriptors() -> (String, u8) {
         refused.map_or_else(|failure| failure.message().to_owned(), |_| "it came".to_owned());
     let (buffer,) = parallel!(shared().at(&hosts));
     (told, buffer[999_999])
+}
+
+/// Loses a host again and again. Returns how many descriptors and threads this OS process had after the first loss, and how many at last.
+#[multiprocess]
+fn loses_hosts(times: u32) -> ((usize, usize), (usize, usize)) {
+    let count = |folder: &str| fs::read_dir(folder).expect("the system's").count();
+    let held = || (count("/proc/self/fd"), count("/proc/self/task"));
+    let mut first = None;
+    for _ in 0..times {
+        let (told, never) = (Channel::new(), Channel::new());
+        let staying = spawn(stays(told.writer(), never.reader()).at(&host()));
+        let (_, host_process) = told.reader().read().expect("it begins");
+        signal(host_process, Signal::KILL);
+        assert!(staying.try_join().is_err());
+        // The thread of a host ends a little later than its last process.
+        let begin = Instant::now();
+        let settled = match first {
+            None => {
+                std::thread::sleep(Duration::from_millis(300));
+                held()
+            }
+            Some(first) => loop {
+                let now = held();
+                if now == first || begin.elapsed() > Duration::from_secs(60) {
+                    break now;
+                }
+                std::thread::yield_now();
+            },
+        };
+        first.get_or_insert(settled);
+        if first != Some(settled) {
+            return (first.expect("it was counted"), settled);
+        }
+    }
+    let first = first.expect("it was counted");
+    (first, first)
 }
 
 #[process]
@@ -303,10 +340,33 @@ tests! {
         assert_eq!(later, 3);
     }
 
+    fn a_killed_launcher_leaves_the_connection_as_it_is() {
+        let shell = r#""$@"; exit 3"#;
+        let hosts = Hosts::command(["sh", "-c", shell, "sh"]).named("launched");
+        let (told, never) = (Channel::new(), Channel::new());
+        let staying = spawn(stays(told.writer(), never.reader()).at(&hosts));
+        let (worker, host_process) = told.reader().read().expect("it begins");
+        let stat = fs::read_to_string(format!("/proc/{host_process}/stat")).expect("it runs");
+        let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1));
+        let launcher = parent.expect("a parent").parse().expect("a number");
+        assert_ne!(launcher, here());
+        signal(launcher, Signal::KILL);
+        waits_until_gone(&[launcher]);
+        drop(never);
+        assert_eq!(staying.join(), Err(Termination::Retired));
+        let _ = worker;
+    }
+
+    fn lost_hosts_leave_no_descriptor_and_no_thread() {
+        let (first, last) = parallel!(loses_hosts(4)).0;
+        assert_eq!(first, last);
+    }
+
     fn cuts_and_kills_at_random_lose_only_what_is_told_and_double_nothing() {
         const JOBS: u64 = 400;
         let mut random = Random(here().into());
-        for run in 0..2 {
+        let runs = std::env::var("CSP_CUTS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+        for run in 0..runs {
             let relayed: Vec<Relayed> =
                 (0..2).map(|_| Relayed::new(|hosts| hosts.peer_timeout(TIMEOUT * 10))).collect();
             let (told, jobs, results) =
@@ -336,7 +396,7 @@ tests! {
                     std::thread::sleep(Duration::from_micros(random.below(3_000)));
                     signal(relay, Signal::CONT);
                 }
-                if run == 1 && !killed && value > JOBS / 2 {
+                if run % 2 == 1 && !killed && value > JOBS / 2 {
                     signal(relays[random.below(2) as usize], Signal::KILL);
                     killed = true;
                 }

@@ -44,8 +44,16 @@ extern "C" fn hook() {
     let Some(call) = env::var_os(VARIABLE) else {
         return;
     };
-    // Another hook takes this one.
+    // Another hook takes this one. Without it, `main` would run in the place of a host process.
     if call == HOST {
+        #[cfg(not(feature = "hosts"))]
+        {
+            eprintln!(
+                "csp: this executable was built without the feature `hosts`, so it is no host process"
+            );
+            process::exit(FAILED);
+        }
+        #[cfg(feature = "hosts")]
         return;
     }
     // Programs that are started from here on are not children because of it.
