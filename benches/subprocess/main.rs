@@ -1,17 +1,21 @@
 //! The time to talk to another OS process, beside the times of the system and of ipc-channel: best and median of some batches.
 //!
 //! ```text
-//! cargo run --release -p csp-benches --features subprocess --bin subprocess [-- PART OF A NAME ...]
+//! cargo run --release -p csp-benches --features hosts --bin subprocess [-- PART OF A NAME ...]
 //! … -- pinned [PART OF A NAME ...]                     # all on one core
+//! … -- at env [PART OF A NAME ...]                     # children of a host process that a command starts
+//! … -- at ssh HOST [PART OF A NAME ...]                # the same by ssh, beside `ssh HOST cat`
 //! ```
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use csp::{
-    Alternation, Channel, Reader, SharedBuf, Writer, multiprocess, parallel, process, spawn,
+    Alternation, Channel, Hosts, Process, Reader, SharedBuf, Spawned, Writer, multiprocess,
+    parallel, process,
 };
 use ipc_channel::ipc::{self, IpcBytesSender, IpcOneShotServer, IpcReceiver, IpcSender};
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -47,6 +51,25 @@ mod bytes {
 }
 
 const BATCHES: usize = 15;
+
+/// Where the children are, and the command that reaches it.
+struct There {
+    hosts: Hosts,
+    command: Vec<String>,
+}
+
+/// It is empty if the children are those of this OS process.
+static THERE: OnceLock<There> = OnceLock::new();
+
+fn spawn<A, R: Send + 'static>(process: Process<A, R>) -> Spawned<R>
+where
+    Process<A, R>: csp::Spawn<Spawned = Spawned<R>>,
+{
+    csp::spawn(match THERE.get() {
+        Some(there) => process.at(&there.hosts),
+        None => process,
+    })
+}
 
 /// Prints the nanoseconds of one step: the best and the median of some batches.
 fn measured(name: &str, batch: u64, mut run: impl FnMut(u64)) {
@@ -339,22 +362,62 @@ fn peers() {
     drop(socket);
     child.join();
 
-    let mut cat = Command::new(std::env::current_exe().expect("this file"))
-        .arg("echo-pipe")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a child");
+    pipes("two pipes", Command::new(std::env::current_exe().expect("this file")).arg("echo-pipe"));
+}
+
+/// Measures a journey there and back by the pipes of a program that says again what it hears.
+fn pipes(name: &str, echo: &mut Command) {
+    let mut echo = echo.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a program");
     let (mut to, mut from) =
-        (cat.stdin.take().expect("a pipe"), cat.stdout.take().expect("a pipe"));
-    measured("two pipes: 8 bytes there and back", 3_000, |n| {
+        (echo.stdin.take().expect("a pipe"), echo.stdout.take().expect("a pipe"));
+    let mut bytes = [0; 8];
+    measured(&format!("{name}: 8 bytes there and back"), 3_000, |n| {
         for _ in 0..n {
-            to.write_all(&bytes).expect("a child");
+            to.write_all(&bytes).expect("a program");
             from.read_exact(&mut bytes).expect("an answer");
         }
     });
     drop(to);
-    cat.wait().expect("its end");
+    echo.wait().expect("its end");
+}
+
+/// Measures the way to the host without the library: the pipes of its command.
+fn bare_way() {
+    let run = |line: &str| {
+        let (first, others) = THERE.get().expect("a host").command.split_first().expect("a word");
+        let mut command = Command::new(first);
+        command.args(others).arg(line).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+    };
+    pipes("the pipes of the command", &mut run("exec cat"));
+    for (size, batch) in [(1 << 10, 20_000), (1 << 20, 200)] {
+        let swallow = format!("while :; do head -c {} >/dev/null; echo; done", size as u64 * batch);
+        let mut child = run(&swallow).spawn().expect("a program");
+        let (mut to, mut from) =
+            (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let bytes = vec![7; size];
+        measured(&format!("the pipes of the command: {size} bytes there"), batch, |n| {
+            (0..n).for_each(|_| to.write_all(&bytes).expect("a program"));
+            from.read_exact(&mut [0]).expect("an answer");
+        });
+        child.kill().expect("ours");
+        child.wait().expect("its end");
+    }
+}
+
+/// Prints the time from the start of a host to the first communication with its first process.
+fn start_of_hosts() {
+    let there = THERE.get().expect("a host");
+    let mut started = 0;
+    measured("from the start of a host to its first communication", 1, |_| {
+        started += 1;
+        // A host with another name is another one.
+        let another = there.hosts.named(format!("host {started}"));
+        let channel = Channel::new();
+        let child = csp::spawn(one(channel.writer()).at(&another));
+        channel.reader().read().expect("a value");
+        child.join().expect("a reader");
+    });
 }
 
 fn echo_pipe() {
@@ -378,26 +441,50 @@ fn main() {
     if parts == ["echo-pipe"] {
         return echo_pipe();
     }
-    if parts.first().is_some_and(|part| part == "pinned") {
-        parts.remove(0);
-        pin();
+    match parts.first().map(String::as_str) {
+        Some("pinned") => {
+            parts.remove(0);
+            pin();
+        }
+        Some("at") => go_to(&mut parts),
+        _ => {}
     }
     let fits = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(&**part));
     println!("{:<58} {:>10} {:>10}", "nanoseconds", "best", "median");
-    let works: [(&str, fn()); 8] = [
+    let both: [(&str, fn()); 5] = [
         ("plain", plain),
         ("alternation", alternation),
         ("siblings", siblings),
         ("start", start),
         ("throughput", throughput),
-        ("buffers", buffers),
-        ("throughput of ipc-channel", streams_of_ipc),
-        ("peers", peers),
     ];
-    for (name, work) in works {
+    let here: [(&str, fn()); 3] =
+        [("buffers", buffers), ("throughput of ipc-channel", streams_of_ipc), ("peers", peers)];
+    let there: [(&str, fn()); 2] = [("bare way", bare_way), ("start of hosts", start_of_hosts)];
+    let others = if THERE.get().is_some() { &there[..] } else { &here };
+    for &(name, work) in both.iter().chain(others) {
         if fits(name) {
             work();
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Takes the words that name a host from the front.
+fn go_to(parts: &mut Vec<String>) {
+    let there = match &**parts {
+        [_, word, ..] if word == "env" => {
+            let command = ["sh", "-c"].map(str::to_owned).to_vec();
+            parts.drain(..2);
+            There { hosts: Hosts::command(["env"]), command }
+        }
+        [_, word, host, ..] if word == "ssh" => {
+            let hosts = Hosts::ssh([host]);
+            let command = ["ssh", "-T", host].map(str::to_owned).to_vec();
+            parts.drain(..3);
+            There { hosts, command }
+        }
+        _ => panic!("`at env` or `at ssh HOST`"),
+    };
+    assert!(THERE.set(there).is_ok(), "there is one place");
 }
