@@ -4,13 +4,14 @@
 //! `drive` hosts one process, with the same task header (head) and per-thread executor (crowd) as
 //! the real hosts.
 
+mod away;
 #[cfg(feature = "futures")]
 mod roaming;
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::mem::MaybeUninit;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context as Waking, Poll, Wake, Waker};
 
 use super::Chose::{Late, Nothing, Read, Synced};

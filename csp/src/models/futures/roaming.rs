@@ -1,7 +1,6 @@
 //! Streams and sinks that one thread polls first and another later, or drops, while a third commits what they offer.
 
 use loom::sync::mpsc;
-use std::pin::Pin;
 
 use futures_sink::Sink as _;
 
