@@ -17,6 +17,7 @@ use crate::commit::parcel::Parcel;
 use crate::commit::waiter::Outcome;
 use crate::report::termination::{Poison, Termination, Unwritten};
 use crate::sync::Arc;
+use crate::system::possible::Doubt;
 use crate::wait::blocked::{Blocked, Object, Operation, Side, Want};
 use crate::wait::park;
 
@@ -151,6 +152,8 @@ pub(crate) struct WriteBeyond<T> {
     place: &'static Location<'static>,
     far: Far<T>,
     kind: Writes,
+    /// It is over, and nobody knows whether the value was read.
+    doubt: Cell<Option<Doubt>>,
 }
 
 /// How a write is offered beyond this OS process.
@@ -170,7 +173,8 @@ impl<T> WriteBeyond<T> {
         place: &'static Location<'static>,
         kind: Writes,
     ) -> Self {
-        Self { asking: Asking::new(far.node()), core, place, far, kind }
+        let (asking, doubt) = (Asking::new(far.node()), Cell::new(None));
+        Self { asking, core, place, far, kind, doubt }
     }
 
     /// Offers the value, which is packed here.
@@ -193,14 +197,24 @@ impl<T> WriteBeyond<T> {
         self.asking.begin(waiter, Few::one((0, offer)), how);
     }
 
+    /// Returns whether it is over, and nobody knows whether the value was read.
+    pub(crate) fn doubt(&self) -> Option<Doubt> {
+        self.doubt.get()
+    }
+
     /// Returns whether the value is written, or how the channel has ended. `Ok(false)` says that the write begins anew.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<bool, Unwritten>> {
+        assert!(self.doubt.get().is_none(), "a write that is done was polled again");
         if self.asking.poll(waker, self, false).is_none() {
             return Poll::Pending;
         }
         Poll::Ready(match self.asking.conclude(self) {
             Some(Came::Done { .. }) => Ok(true),
-            Some(Came::Ended { ending, fate, .. }) => Err(self.far.unwritten(&ending, fate)),
+            Some(Came::Ended { ending, fate, .. }) => {
+                let unwritten = self.far.unwritten(&ending, fate);
+                self.doubt.set(unwritten.doubt);
+                Err(unwritten)
+            }
             None => Ok(false),
         })
     }
@@ -208,6 +222,9 @@ impl<T> WriteBeyond<T> {
     /// Ends the write, which is pending. Returns whether the value is written. While the home of the channel asks a reader whether it takes
     /// the value, nobody can say that, and the thread waits for the answer.
     pub(crate) fn take_back(&self) -> bool {
+        if self.doubt.get().is_some() {
+            return false;
+        }
         let waker = Waker::from(std::sync::Arc::new(ThisThread(thread::current())));
         self.asking.want_back();
         let outcome = loop {

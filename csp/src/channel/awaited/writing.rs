@@ -18,7 +18,6 @@ use crate::commit::gate::Gate;
 use crate::commit::waiter::Outcome;
 use crate::report::termination::{Result, Termination, Unwritten, WriteError};
 use crate::sync::Arc;
-use crate::system::possible::Doubt;
 use crate::wait::blocked::{Blocked, Object, Operation, Side, Want};
 use crate::wait::park::{self, Context};
 use crate::wait::quietly::drop_quietly;
@@ -44,11 +43,9 @@ enum WriteStage<T> {
     Stands,
     /// An extended read has the value.
     Held(Arc<Gate>),
-    /// The channel is away.
+    /// The channel is away. It stays so when it is over, if nobody knows whether the value was read.
     Beyond(far::Kept<WriteBeyond<T>>),
     Over,
-    /// It is over, and nobody knows whether the value was read.
-    Doubtful(Doubt),
 }
 
 impl<C: Acting<T>, T> Writing<C, T> {
@@ -138,14 +135,14 @@ impl<C: Acting<T>, T> Writing<C, T> {
                         return Poll::Ready(Ok(()));
                     }
                     Poll::Ready(Err(Unwritten { termination, doubt })) => {
-                        self.stage = doubt.map_or(WriteStage::Over, WriteStage::Doubtful);
+                        if doubt.is_none() {
+                            self.stage = WriteStage::Over;
+                        }
                         let end = C::met_beyond(&self.core, context, Side::Writer, termination);
                         return Poll::Ready(Err(end));
                     }
                 },
-                WriteStage::Over | WriteStage::Doubtful(_) => {
-                    panic!("a write that is done was polled again")
-                }
+                WriteStage::Over => panic!("a write that is done was polled again"),
             }
         }
     }
@@ -224,8 +221,8 @@ impl<C: Acting<T>, T> Writing<C, T> {
 
     /// Returns the reason of the failure of the write.
     pub(super) fn unwritten(&self, termination: Termination) -> Unwritten {
-        let doubt = match self.stage {
-            WriteStage::Doubtful(doubt) => Some(doubt),
+        let doubt = match &self.stage {
+            WriteStage::Beyond(writing) => writing.doubt(),
             _ => None,
         };
         Unwritten { termination, doubt }
@@ -235,7 +232,11 @@ impl<C: Acting<T>, T> Writing<C, T> {
 /// For a sink, which writes one value after another.
 impl<T> Writing<Arc<Core<T>>, T> {
     fn is_over(&self) -> bool {
-        matches!(self.stage, WriteStage::Over | WriteStage::Doubtful(_))
+        match &self.stage {
+            WriteStage::Over => true,
+            WriteStage::Beyond(writing) => writing.doubt().is_some(),
+            _ => false,
+        }
     }
 
     pub(super) fn core(&self) -> &Arc<Core<T>> {
