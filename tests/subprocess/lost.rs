@@ -307,13 +307,16 @@ tests! {
         let staying = spawn(stays(said.writer(), never.reader()).at(&hosts));
         let (_, host_process) = said.reader().read().expect("it begins");
         told.reader().read().expect("it begins");
-        jobs.writer().write(5).expect("a reader");
+        // The process goes on as long as there is a writer of jobs.
+        let to = jobs.writer();
+        to.write(5).expect("a reader");
         assert_eq!(from.read(), Ok(5));
         drop(results);
         signal(host_process, Signal::KILL);
         assert_eq!(from.read(), Err(Termination::Retired));
         assert!(passing.try_join().is_err());
         assert!(staying.try_join().is_err());
+        drop(to);
         // The ends of the other process poison.
         let ended = never.writer().write(()).unwrap_err().termination;
         assert!(matches!(ended, Termination::Poisoned(_)), "{ended}");
