@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
-# No warning anywhere: libraries, tests, examples, benchmarks.
+# No warning anywhere: libraries, tests, examples, benchmarks. `ci/address.sh` looks at the feature `address`.
 source "$(dirname "$0")/common.sh"
-run cargo clippy --workspace --all-targets --all-features -- -D warnings
+mapfile -t members < <(sed -n 's/^members = \[\(.*\)\]/\1/p' Cargo.toml | tr , '\n' | tr -d '" ')
+run cargo clippy --workspace --all-targets --features "$(all_features "${members[@]}")" -- -D warnings

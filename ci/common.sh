@@ -30,3 +30,14 @@ limit() {
     variable=CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
     export "$variable=timeout --kill-after=10s $*"
 }
+
+# all_features MEMBER...: the features of these folders, as cargo takes them, except `address`. Its engine is 230 crates, which
+# `ci/address.sh` alone builds.
+all_features() {
+    local member
+    for member in "$@"; do
+        awk '/^name = / && !name { name = $3; gsub(/"/, "", name) }
+            /^\[/ { inside = $0 == "[features]" }
+            inside && /^[a-z_-]+ *= */ && $1 != "address" { printf "%s/%s,", name, $1 }' "$member/Cargo.toml"
+    done
+}

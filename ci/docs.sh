@@ -3,5 +3,6 @@
 # feature that an item needs.
 source "$(dirname "$0")/common.sh"
 export RUSTDOCFLAGS="-D warnings"
-RUSTC_BOOTSTRAP=1 RUSTDOCFLAGS+=" --cfg docsrs" run cargo doc --no-deps -p csp-process -p csp-macros --all-features
-run cargo doc --no-deps -p csp-process -p csp-macros --all-features --document-private-items
+features=$(all_features csp csp-macros) # `ci/address.sh` has the other
+RUSTC_BOOTSTRAP=1 RUSTDOCFLAGS+=" --cfg docsrs" run cargo doc --no-deps -p csp-process -p csp-macros --features "$features"
+run cargo doc --no-deps -p csp-process -p csp-macros --features "$features" --document-private-items

@@ -60,6 +60,7 @@
 //! | `signals` | (signals of the system come by a channel: `csp::signals`; on Unix) | |
 //! | `subprocess` | an OS process, for [`#[multiprocess]`](multiprocess) functions; on Linux | |
 //! | `hosts` | an OS process on another host, for the same functions: `process.at(&hosts)`; on Linux | |
+//! | `address` | (programs meet on a channel: `csp::publish`, `csp::connect`; on Linux, with Rust 1.91) | |
 //!
 //! `#[process]` runs on coroutines if they are compiled in, else on threads. All kinds may share one channel. A `#[process] async fn`
 //! has no stack. It is a future, polled by a coroutine or thread of the library's. It uses `.await` where other processes block
@@ -135,6 +136,10 @@ pub use csp_macros::{io, main, multiprocess, process, test};
 pub use backend::memory::SharedBuf;
 pub use backend::offload::compute::{compute, compute_async};
 pub use backend::offload::{io, io_async};
+#[cfg(all(feature = "address", target_os = "linux", not(loom)))]
+pub use backend::subprocess::address::{
+    ConnectError, Connectable, Member, ProgramKey, PublishError, Published, connect, publish,
+};
 #[cfg(feature = "futures")]
 pub use channel::awaited::{ReaderStream, WriterSink};
 pub use channel::{

@@ -64,6 +64,14 @@ pub mod hosts {
     )]
 }
 
+pub mod addresses {
+    #![cfg_attr(all(feature = "address", target_os = "linux"), doc = include_str!("addresses.md"))]
+    #![cfg_attr(
+        not(all(feature = "address", target_os = "linux")),
+        doc = "This chapter needs the feature `address`, on Linux."
+    )]
+}
+
 pub mod with_tokio {
     #![cfg_attr(feature = "futures", doc = include_str!("with_tokio.md"))]
     #![cfg_attr(not(feature = "futures"), doc = "This chapter needs the feature `futures`.")]

@@ -16,6 +16,8 @@
 
 #[cfg(loom)]
 mod absent;
+#[cfg(all(feature = "address", not(loom)))]
+pub(crate) mod address;
 #[cfg(not(loom))]
 pub(super) mod boot;
 #[cfg(all(test, not(loom)))]

@@ -44,6 +44,10 @@ pub(crate) trait Remote: Sync {
     /// Lets an end set out. `via` is the next node that has charge of it.
     fn depart(&'static self, channel: ChannelId, direction: Direction, via: NodeId) -> Token;
 
+    /// Returns whether an end may set out to `via`. An end crosses one link that an address has made.
+    #[cfg(feature = "address")]
+    fn may_cross(&'static self, channel: ChannelId, via: NodeId) -> bool;
+
     /// Drops an end that was to set out, and does not.
     fn discard(&'static self, token: Token);
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
+#[cfg(feature = "address")]
+use super::control::addressed;
 use super::peers::{NOTE, Note, Peer, RELAYED, WAVE, relayed};
 use super::waves::counting;
 use super::{Inner, Invitation, Node, PreparedChild, draw, lead, map};
@@ -101,6 +103,8 @@ impl Node {
         let Some(place) = inner.peers.place(to) else {
             return self.unreachable(inner, author, to, message);
         };
+        #[cfg(feature = "address")]
+        let Some(message) = addressed::outgoing(inner, to, message) else { return };
         #[cfg(test)]
         self.sent.fetch_add(1, Ordering::Relaxed);
         // A message that others pass on begins with its addresses.
@@ -288,6 +292,10 @@ impl Node {
         from: NodeId,
         message: &mut Vec<u8>,
     ) -> Result<(), Wild> {
+        #[cfg(feature = "address")]
+        if inner.peers.is_by_address(from) {
+            return self.received_by_address(inner, from, message);
+        }
         match message.first() {
             // For another node, or from one: the addresses come first.
             Some(&RELAYED) => {

@@ -68,6 +68,10 @@ pub(super) struct Peers {
     pub(super) parent: Option<NodeId>,
     /// Counts the changes of the set of peers.
     pub(super) round: Arc<AtomicU32>,
+    /// The peers whose links were made by an address. They are neither above nor below, and no other node knows
+    /// them. True: their poison passes.
+    #[cfg(feature = "address")]
+    pub(super) by_address: HashMap<NodeId, bool, Numbers>,
     /// The OS process that may send.
     here: Generation,
 }
@@ -255,6 +259,16 @@ impl Peers {
         self.places.contains_key(&id)
     }
 
+    /// Returns whether the link to this peer was made by an address.
+    #[inline]
+    #[allow(clippy::unused_self, reason = "it has something with the feature")]
+    pub(super) fn is_by_address(&self, _id: NodeId) -> bool {
+        #[cfg(feature = "address")]
+        return !self.by_address.is_empty() && self.by_address.contains_key(&_id);
+        #[cfg(not(feature = "address"))]
+        false
+    }
+
     /// Returns the peer by which `to` is reached.
     pub(super) fn way(&self, to: NodeId) -> Option<NodeId> {
         match self.ways.get(&to) {
@@ -273,7 +287,8 @@ impl Peers {
     }
 
     pub(super) fn others(&self, but: NodeId) -> Vec<NodeId> {
-        self.all.iter().map(|peer| peer.id).filter(|id| *id != but).collect()
+        let is_other = |id: &NodeId| *id != but && !self.is_by_address(*id);
+        self.all.iter().map(|peer| peer.id).filter(is_other).collect()
     }
 
     pub(super) fn add(&mut self, peer: Peer) {

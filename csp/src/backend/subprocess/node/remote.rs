@@ -101,6 +101,11 @@ impl Remote for Node {
         self.with(|machine, out| machine.depart(channel, direction, via, out))
     }
 
+    #[cfg(feature = "address")]
+    fn may_cross(&'static self, channel: ChannelId, via: NodeId) -> bool {
+        self.lock().machine.may_cross(channel, via)
+    }
+
     fn discard(&'static self, token: Token) {
         self.with(|machine, out| machine.discard(token, out));
     }

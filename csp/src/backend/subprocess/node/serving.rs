@@ -58,6 +58,10 @@ impl Node {
             let kept = inner.memories.kept.remove(&channel);
             return kept.map(Fetched::Here).ok_or_else(lost);
         }
+        #[cfg(feature = "address")]
+        if inner.peers.is_by_address(keeper) {
+            return Err(crate::backend::subprocess::values::crossed::NO_BUFFER.to_owned());
+        }
         let memories = &mut inner.memories;
         if let Some(shared) = memories.left.remove(&(keeper.0, channel)) {
             return Ok(Fetched::Sent(shared));

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::home::{Home, Leaving};
+use super::home::{Home, HomeChannel, Leaving};
 use super::rights::dead::Dead;
 use super::rights::void::{Journey, Voids};
 use super::rights::waiting::{Ahead, Statements};
@@ -271,7 +271,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         Ok(())
     }
 
-    fn retire_held(
+    pub(super) fn retire_held(
         &mut self,
         index: u64,
         node: NodeId,
@@ -468,6 +468,19 @@ impl<V: Clone, P: Clone> Home<V, P> {
         for index in handled {
             self.recount(index, out);
         }
+    }
+
+    /// Returns whether nobody needs this home any more, once its processes have left. Only retired
+    /// channels remain then, and others can be told of those.
+    pub(super) fn is_over(&self) -> bool {
+        let is_over = |channel: &HomeChannel<V, P>| {
+            matches!(channel.ending, Some(Ending::Retired)) && channel.stored.is_empty()
+        };
+        self.posts.is_empty()
+            && self.pairs.is_empty()
+            && self.extended.is_empty()
+            && self.waiting.is_empty()
+            && self.channels.all(is_over)
     }
 
     /// Ends the extended reads of this node, and those that a writer of it waits for.

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::counts::Counts;
 use super::pairs::{BEFORE, Pair};
 use super::rights::dead::Dead;
+#[cfg(feature = "address")]
+use super::rights::nowhere::Crossing;
 use super::rights::waiting::Waiting;
 use super::table::Table;
 use super::{
@@ -35,6 +37,9 @@ pub(super) struct Home<V, P> {
     pub(super) counts: Counts,
     pub(super) waiting: Waiting<V, P>,
     pub(super) dead: Dead,
+    #[cfg(feature = "address")]
+    #[serde(skip, default = "Crossing::default")]
+    pub(super) crossing: Crossing<P>,
     #[cfg(test)]
     #[serde(skip)]
     pub(super) fault: Fault,
@@ -140,6 +145,8 @@ impl<V: Clone, P: Clone> Home<V, P> {
             counts: Counts::default(),
             waiting: Waiting::default(),
             dead: Dead::default(),
+            #[cfg(feature = "address")]
+            crossing: Crossing::default(),
             #[cfg(test)]
             fault: Fault::None,
         }
@@ -464,7 +471,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
     /// Returns how the channel of an offer has ended, as far as this offer is concerned.
     fn ended(&self, offer: &Offer<V>) -> Option<Ending<P>> {
         let Some(channel) = self.channels.get(&offer.channel().index) else {
-            return Some(Ending::Retired);
+            return Some(self.forgotten(offer.channel().index));
         };
         let ending = channel.ending.as_ref()?;
         match (offer, ending) {
@@ -565,19 +572,6 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 self.sweep(offer.channel().index);
             }
         }
-    }
-
-    /// Returns whether nobody needs this home any more, once its processes have left. Only retired
-    /// channels remain then, and others can be told of those.
-    pub(super) fn is_over(&self) -> bool {
-        let is_over = |channel: &HomeChannel<V, P>| {
-            matches!(channel.ending, Some(Ending::Retired)) && channel.stored.is_empty()
-        };
-        self.posts.is_empty()
-            && self.pairs.is_empty()
-            && self.extended.is_empty()
-            && self.waiting.is_empty()
-            && self.channels.all(is_over)
     }
 
     /// Forgets a channel that nothing can reach any more.

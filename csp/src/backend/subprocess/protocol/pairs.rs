@@ -160,7 +160,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         out: &mut Out<V, P>,
     ) {
         self.count(channel, &mut parcel);
-        self.counts.hand_over(self.id, op.node, channel, &parcel);
+        self.hand_over(op.node, channel, &parcel, out);
         out.to(op.node, Message::Done { op: op.seq, guard, channel, parcel: Some(parcel) });
     }
 
@@ -355,7 +355,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                 let parcel = self.perform(writer.0, writer.1, out);
                 self.perform(op, reader.1, out);
                 if let Some(parcel) = parcel {
-                    self.counts.hand_over(self.id, op.node, index, &parcel);
+                    self.hand_over(op.node, index, &parcel, out);
                 }
                 if held {
                     self.commit(writer, index, None, extended, out);
@@ -381,7 +381,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                     }
                     Some(mut parcel) if held => {
                         self.count(index, &mut parcel);
-                        self.counts.hand_over(self.id, reader.0.node, index, &parcel);
+                        self.hand_over(reader.0.node, index, &parcel, out);
                         self.commit(reader, index, Some(parcel), false, out);
                     }
                     Some(parcel) => self.deliver(reader, index, parcel, out),
@@ -397,7 +397,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
                     && let Some(at) = channel.on_offer.take()
                     && let Some(parcel) = channel.take(at)
                 {
-                    self.counts.hand_over(self.id, op.node, index, &parcel);
+                    self.hand_over(op.node, index, &parcel, out);
                 }
                 self.stir(index, out);
             }

@@ -25,6 +25,10 @@ struct Packed {
 /// arguments or in the result of a process. With any other serializer it is bytes.
 impl Serialize for Memory {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[cfg(feature = "address")]
+        if super::crossed::is_for_another_program() {
+            return Err(serde::ser::Error::custom(super::crossed::NO_BUFFER));
+        }
         match carry::attach(self) {
             Some(place) => Packed { place, length: self.bytes().len() }.serialize(serializer),
             None => serializer.serialize_bytes(self.bytes()),

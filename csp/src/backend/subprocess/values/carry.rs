@@ -110,13 +110,13 @@ fn pack_in<T: Serialize>(value: &T, form: Form, to: &mut Vec<u8>) -> Result<(), 
 
 /// The session of a process that packs or unpacks. User code may let other processes of its thread
 /// go on meanwhile.
-struct Carrying {
+pub(super) struct Carrying {
     by: usize,
     node: &'static dyn Remote,
-    what: What,
+    pub(super) what: What,
 }
 
-enum What {
+pub(super) enum What {
     Packing { via: NodeId, tokens: Vec<Token> },
     Unpacking(Vec<Option<Token>>),
 }
@@ -154,7 +154,7 @@ fn by() -> usize {
     std::ptr::from_ref(park::current()).addr()
 }
 
-fn carrying<R>(f: impl FnOnce(Option<&mut Carrying>) -> R) -> R {
+pub(super) fn carrying<R>(f: impl FnOnce(Option<&mut Carrying>) -> R) -> R {
     let by = by();
     sessions(|all| f(all.iter_mut().rev().find(|carrying| carrying.by == by)))
 }
@@ -370,7 +370,7 @@ pub(crate) fn take<T: DeserializeOwned>(from: &mut &[u8]) -> Result<T, String> {
 
 /// The ends among the arguments of a process, or in its result.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Ends(Vec<Written>);
+pub(crate) struct Ends(pub(super) Vec<Written>);
 
 impl Ends {
     pub(crate) const fn none() -> Self {
@@ -409,11 +409,11 @@ impl Unpacking {
 
 /// A token in its written form.
 #[derive(Debug, Serialize, Deserialize)]
-struct Written {
-    home: u64,
+pub(super) struct Written {
+    pub(super) home: u64,
     index: u64,
     writes: bool,
-    origin: u64,
+    pub(super) origin: u64,
     seq: u64,
     key: u64,
 }
@@ -459,7 +459,7 @@ struct End {
 }
 
 /// FNV-1a (Fowler, Noll, Vo).
-fn kind<T>() -> u64 {
+pub(super) fn kind<T>() -> u64 {
     let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     type_name::<T>().bytes().fold(0xcbf2_9ce4_8422_2325, fold)
 }
@@ -504,6 +504,10 @@ fn taken(place: u32, direction: Direction) -> Option<(&'static dyn Remote, Token
     })
 }
 
+#[cfg(feature = "address")]
+pub(in crate::backend::subprocess) const ONE_CONNECTION: &str = "a channel end crosses one connection between programs only: it can't go from \
+    there to a third program, nor to another OS process of this one. Make a channel here, and pass the values on";
+
 const ELSEWHERE: &str = "a channel end can leave its OS process only in a value that is written to a channel, or among the \
     arguments or in the result of a process: nobody else would count it";
 
@@ -520,6 +524,10 @@ where
         return Err(ser::Error::custom(ELSEWHERE));
     };
     let far = core.share(node, ways::<T>()).map_err(ser::Error::custom)?;
+    #[cfg(feature = "address")]
+    if !node.may_cross(far.channel(), via) {
+        return Err(ser::Error::custom(ONE_CONNECTION));
+    }
     let token = node.depart(far.channel(), side.into(), via);
     let place = pushed(token);
     let name = core.name().map(str::to_owned);

@@ -8,6 +8,8 @@ pub(super) mod carry;
 pub(super) mod causes;
 #[cfg(not(loom))]
 pub(super) mod codec;
+#[cfg(all(feature = "address", not(loom)))]
+pub(super) mod crossed;
 #[cfg(not(loom))]
 pub(super) mod described;
 #[cfg(not(loom))]

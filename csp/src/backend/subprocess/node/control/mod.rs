@@ -3,6 +3,8 @@
 //!
 //! Invariant: only the link between a host process and its starter takes them.
 
+#[cfg(feature = "address")]
+pub(in crate::backend::subprocess) mod addressed;
 pub(in crate::backend::subprocess) mod streams;
 
 use std::collections::HashMap;

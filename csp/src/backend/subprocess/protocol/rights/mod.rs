@@ -6,14 +6,21 @@
 //! waits for the news, and so do all later messages of its sender. Such news was sent before, so no
 //! two nodes wait for each other.
 
+#[cfg(feature = "address")]
+mod crossing;
+#[cfg(not(feature = "address"))]
+#[path = "uncrossed.rs"]
+mod crossing;
 pub(super) mod dead;
 mod deaths;
+pub(super) mod nowhere;
 mod sound;
 pub(super) mod void;
 pub(super) mod waiting;
 
 use std::collections::BTreeSet;
 
+use self::nowhere::{VOID, is_nowhere};
 use self::void::Journey;
 use self::waiting::MOST;
 use super::counts::Counts;
@@ -33,10 +40,6 @@ pub(super) enum Right {
     /// believe that, so it is no error. Such an end is void: it is as of a channel that has retired.
     Void,
 }
-
-/// The number of a channel that has always retired. It stands in place of void ends of this home that
-/// come to this node.
-const VOID: u64 = u64::MAX;
 
 impl<V: Clone, P: Clone> Machine<V, P> {
     /// Handles a message from another node.
@@ -425,7 +428,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
     ) -> Result<Right, Wild> {
         match self.counts.holds(channel, from, direction) {
             Some(true) => Ok(Right::Given),
-            None if channel < self.next || channel == VOID => Ok(Right::Given),
+            None if channel < self.next || is_nowhere(channel) => Ok(Right::Given),
             _ if self.counts.voids.holds(from, channel, direction) => Ok(Right::Void),
             _ => Err(Wild("the use of a channel end that it does not hold")),
         }
@@ -574,6 +577,9 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
         let mut met = BTreeSet::new();
         for token in &parcel.tokens {
+            if token.channel.home == self.id && is_nowhere(token.channel.index) {
+                continue;
+            }
             if !met.insert(token.transit) {
                 return Err(Wild("an end twice in a value"));
             }

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The feature `address`, which no other script builds: no warning, its tests, its documentation, and its example. Without
+# the feature no crate of its engine is there.
+source "$(dirname "$0")/common.sh"
+
+run cargo tree --workspace --edges normal,build,dev --prefix none --features "$(all_features csp examples tests benches)" |
+    grep -E '^(iroh|noq|netwatch)' && {
+    echo "the engine of addresses is there without its feature"
+    exit 1
+}
+
+# One set of features for all, so that each crate is built once. The guide speaks of all features.
+packages=(-p csp-process -p csp-tests -p csp-examples)
+all=(--no-default-features --features "$(all_features csp)csp-process/address,csp-tests/address,csp-examples/address")
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
+run cargo clippy "${packages[@]}" "${all[@]}" --lib --test address --example meeting -- -D warnings
+RUSTDOCFLAGS="-D warnings" run cargo doc --no-deps -p csp-process --no-default-features \
+    --features "$(all_features csp)csp-process/address"
+run cargo test "${packages[@]}" "${all[@]}" --test address
+run cargo test "${packages[@]}" "${all[@]}" --lib address

@@ -1,0 +1,44 @@
+//! Numbers that stand for no channel of this home, and the nodes that must not have some ends.
+
+#[cfg(feature = "address")]
+use std::collections::BTreeSet;
+
+#[cfg(feature = "address")]
+use super::super::NodeId;
+
+/// The number of a channel that has always retired. It stands in place of void ends of this home that
+/// come to this node.
+pub(super) const VOID: u64 = u64::MAX;
+/// The number of the channel that stands in place of those whose ends can't cross.
+pub(super) const CROSSED: u64 = VOID - 1;
+
+/// Returns whether this number stands for no channel.
+#[inline]
+pub(super) fn is_nowhere(channel: u64) -> bool {
+    channel >= CROSSED
+}
+
+/// The nodes behind links that were made by an address.
+#[cfg(feature = "address")]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(in crate::backend::subprocess::protocol) struct Crossing<P> {
+    pub(super) peers: BTreeSet<NodeId>,
+    /// The poison of ends that can't cross.
+    pub(super) told: Option<P>,
+}
+
+#[cfg(feature = "address")]
+impl<P> Default for Crossing<P> {
+    fn default() -> Self {
+        Self { peers: BTreeSet::new(), told: None }
+    }
+}
+
+#[cfg(feature = "address")]
+impl<P> Crossing<P> {
+    /// Returns whether an end of a channel of `home` must not go from `me` to `to`.
+    pub(super) fn is_foreign(&self, me: NodeId, home: NodeId, to: NodeId) -> bool {
+        let is_one_of_both = home == to || (home == me && to != me);
+        to != me && !is_one_of_both && (self.peers.contains(&home) || self.peers.contains(&to))
+    }
+}
