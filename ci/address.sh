@@ -17,4 +17,4 @@ run cargo clippy "${packages[@]}" "${all[@]}" --lib --test address --example mee
 RUSTDOCFLAGS="-D warnings" run cargo doc --no-deps -p csp-process --no-default-features \
     --features "$(all_features csp)csp-process/address"
 run cargo test "${packages[@]}" "${all[@]}" --test address
-run cargo test "${packages[@]}" "${all[@]}" --lib address
+run cargo test "${packages[@]}" "${all[@]}" --lib -- subprocess::address subprocess::forging subprocess::protocol

@@ -34,6 +34,12 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
     }
 
+    /// Returns whether this number stands for no channel. Nobody was given a crossed end before there was a link made by an address.
+    #[inline]
+    pub(super) fn is_nowhere(&self, channel: u64) -> bool {
+        channel == VOID || (channel == CROSSED && self.crossing.told.is_some())
+    }
+
     /// Returns how a channel has ended that is not here.
     pub(in crate::backend::subprocess::protocol) fn forgotten(&self, index: u64) -> Ending<P> {
         match (index, &self.crossing.told) {

@@ -20,7 +20,7 @@ pub(super) mod waiting;
 
 use std::collections::BTreeSet;
 
-use self::nowhere::{VOID, is_nowhere};
+use self::nowhere::VOID;
 use self::void::Journey;
 use self::waiting::MOST;
 use super::counts::Counts;
@@ -428,7 +428,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
     ) -> Result<Right, Wild> {
         match self.counts.holds(channel, from, direction) {
             Some(true) => Ok(Right::Given),
-            None if channel < self.next || is_nowhere(channel) => Ok(Right::Given),
+            None if channel < self.next || self.is_nowhere(channel) => Ok(Right::Given),
             _ if self.counts.voids.holds(from, channel, direction) => Ok(Right::Void),
             _ => Err(Wild("the use of a channel end that it does not hold")),
         }
@@ -577,7 +577,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
         let mut met = BTreeSet::new();
         for token in &parcel.tokens {
-            if token.channel.home == self.id && is_nowhere(token.channel.index) {
+            if token.channel.home == self.id && self.is_nowhere(token.channel.index) {
                 continue;
             }
             if !met.insert(token.transit) {

@@ -10,13 +10,8 @@ use super::super::NodeId;
 /// come to this node.
 pub(super) const VOID: u64 = u64::MAX;
 /// The number of the channel that stands in place of those whose ends can't cross.
+#[cfg(feature = "address")]
 pub(super) const CROSSED: u64 = VOID - 1;
-
-/// Returns whether this number stands for no channel.
-#[inline]
-pub(super) fn is_nowhere(channel: u64) -> bool {
-    channel >= CROSSED
-}
 
 /// The nodes behind links that were made by an address.
 #[cfg(feature = "address")]

@@ -2,6 +2,7 @@
 
 use super::super::home::Home;
 use super::super::{Ending, NodeId, Out, Parcel};
+use super::nowhere::VOID;
 
 impl<V: Clone, P: Clone> Home<V, P> {
     /// Hands a value of this channel over to a node.
@@ -14,6 +15,13 @@ impl<V: Clone, P: Clone> Home<V, P> {
         _: &mut Out<V, P>,
     ) {
         self.counts.hand_over(self.id, to, index, parcel);
+    }
+
+    /// Returns whether this number stands for no channel.
+    #[inline]
+    #[allow(clippy::unused_self, reason = "it has something with the feature")]
+    pub(super) fn is_nowhere(&self, channel: u64) -> bool {
+        channel == VOID
     }
 
     /// Returns how a channel has ended that is not here.
