@@ -142,6 +142,17 @@ fn an_end_of_this_program_goes_to_two_others() {
     customer.hears("both");
 }
 
+/// The end comes back to its writer, which uses it as before.
+#[test]
+fn an_end_of_another_program_goes_to_no_third_one() {
+    let (letterbox, (room, address)) = (Program::start("letterbox", ""), room());
+    let go_between = Program::start("go_between", &format!("{} {address}", letterbox.hear()));
+    let refusal = go_between.hear();
+    assert!(refusal.contains("crosses one connection"), "{refusal}");
+    letterbox.hears("by its own program");
+    room.hears("still here");
+}
+
 #[test]
 fn a_program_that_waits_for_others_is_not_taken_for_deadlocked() {
     let (mut room, address) = room();

@@ -126,6 +126,8 @@ fn plays_its_role() {
         "chooser" => chooser(&address),
         "courier" => courier(),
         "customer" => customer(&address),
+        "letterbox" => letterbox(),
+        "go_between" => go_between(&address),
         other => panic!("no role is called {other}"),
     }
     say("over");
@@ -286,7 +288,7 @@ fn courier() {
     drop(published);
 }
 
-/// Does with an end of another program what can't be done: it writes that end to a third one.
+/// Sends the end of one channel to two rooms.
 fn customer(addresses: &str) {
     let (one, other) = addresses.split_once(' ').expect("two addresses");
     let one: Writer<Said> = csp::connect(one).expect("a room");
@@ -300,4 +302,29 @@ fn customer(addresses: &str) {
         lines.read().expect("a line");
     }
     say("both");
+}
+
+/// Publishes an end, and says each line that comes.
+fn letterbox() {
+    let letters = Channel::<String>::new();
+    let published = csp::publish("127.0.0.1:0/letters", letters.writer()).expect("a place");
+    say(published.address());
+    let reader = letters.reader();
+    drop(letters);
+    while let Ok(letter) = reader.read() {
+        say(letter);
+    }
+}
+
+/// Does with an end of another program what can't be done: it writes that end to a third one. The end lives on.
+fn go_between(addresses: &str) {
+    let (letterbox, room) = addresses.split_once(' ').expect("two addresses");
+    let letters: Writer<String> = csp::connect(letterbox).expect("a letterbox");
+    let said: Writer<Said> = csp::connect(room).expect("a room");
+    let error =
+        said.write(Said::Joined("letters".to_owned(), letters)).expect_err("a third program");
+    say(format!("{:?}", error.termination));
+    let Said::Joined(_, letters) = error.into_inner() else { panic!("another value") };
+    letters.write("by its own program".to_owned()).expect("a letterbox");
+    said.write(Said::Line("still here".to_owned())).expect("a room");
 }
