@@ -31,7 +31,7 @@ limit() {
     export "$variable=timeout --kill-after=10s $*"
 }
 
-# all_features MEMBER...: the features of these folders, as cargo takes them, except `address`. Its engine is 230 crates, which
+# all_features MEMBER...: the features of these folders, as cargo takes them, except `address`. Its engine is 209 crates, which
 # `ci/address.sh` alone builds.
 all_features() {
     local member
