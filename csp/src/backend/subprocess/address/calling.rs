@@ -10,14 +10,14 @@ use iroh::{Endpoint, EndpointAddr};
 use tokio::time::timeout;
 
 use super::bridge;
-use super::names::{AskedBySide, NameRefused};
+use super::names::NameRefused;
 use super::runtime::{self, endpoint, state};
 use super::text::Address;
 use super::words::{
     self, Answer, ConnectError, ConnectWish, FirstWord, PROTOCOL, Refusal, VERSION,
 };
 use crate::backend::subprocess::node::Node;
-use crate::backend::subprocess::node::control::addressed::{HEARER, SPEAKER};
+use crate::backend::subprocess::node::control::addressed::off_link;
 use crate::backend::subprocess::protocol::NodeId;
 use crate::backend::subprocess::values::carry::Ends;
 use crate::backend::subprocess::values::codec;
@@ -50,7 +50,7 @@ async fn call_in_time(
     let hello = hello(&address, end, shape)?;
     // By the connection that there is, or by a new one.
     let there = state().links.iter().find_map(|(name, linked)| {
-        let is_its = linked.asked == AskedBySide::Here && linked.key == address.key;
+        let is_its = linked.at.is_none() && linked.key == address.key;
         is_its.then(|| (*name, linked.connection.clone()))
     });
     if let Some((name, connection)) = there
@@ -78,19 +78,15 @@ async fn call_in_time(
 
 /// Puts the names of this program's in place of those on the link.
 fn renamed(end: Vec<u8>, ends: Ends, name: NodeId) -> Result<Got, ConnectError> {
-    let here = Node::here().name_to_others().0;
-    let ends = ends.renamed(|node| match node {
-        SPEAKER => Some(name),
-        HEARER => Some(here),
-        _ => None,
-    });
+    let here = Node::here().id();
+    let ends = ends.renamed(|node| off_link(node, name, here));
     ends.map(|ends| (end, ends))
         .ok_or_else(|| ConnectError::Refused("it gives an end of a third program".to_owned()))
 }
 
 fn hello(address: &Address, end: &str, shape: u64) -> Result<FirstWord, ConnectError> {
     let wish = ConnectWish {
-        node: Node::here().name_to_others().0.0,
+        node: Node::here().id().0,
         name: address.name.clone(),
         secret: address.secret.0,
         shape,

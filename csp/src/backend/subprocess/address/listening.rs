@@ -15,7 +15,7 @@ use super::runtime::{self, PublishedName, state};
 use super::text::Secret;
 use super::words::{self, Answer, ConnectWish, FirstWord, Refusal, VERSION};
 use crate::backend::subprocess::node::Node;
-use crate::backend::subprocess::node::control::addressed::{HEARER, SPEAKER};
+use crate::backend::subprocess::node::control::addressed::on_link;
 use crate::backend::subprocess::protocol::NodeId;
 use crate::backend::subprocess::values::codec;
 use crate::system::mutex::lock;
@@ -92,9 +92,11 @@ async fn receive(
     at: SocketAddr,
 ) {
     let admitted = admit(&hello, at).and_then(|(wish, name)| {
-        let by = Some((at, Arc::clone(&name)));
-        match runtime::link(wish.node, &connection, from, by) {
-            Ok((id, socket)) => Ok((wish, name, id, socket)),
+        match runtime::link(wish.node, &connection, from, Some(at)) {
+            Ok((id, socket)) => {
+                runtime::join(id, &name);
+                Ok((wish, name, id, socket))
+            }
             Err(NameRefused::Itself) => Err(Refusal::Itself),
             Err(NameRefused::Connected) => Err(Refusal::Connected),
             Err(NameRefused::TooOften) => {
@@ -128,14 +130,7 @@ async fn receive(
                 Answer::Refused(Refusal::Other("it is another program now".to_owned()))
             }
             Ok((_, name)) => {
-                if name.poison_passes.load(std::sync::atomic::Ordering::Relaxed) {
-                    Node::here().pass_poison_of(id);
-                }
-                if let Some(linked) = state().links.get_mut(&id)
-                    && !linked.by.iter().any(|by| Arc::ptr_eq(by, &name))
-                {
-                    linked.by.push(Arc::clone(&name));
-                }
+                runtime::join(id, &name);
                 welcome(name, id).await
             }
             Err(refusal) => Answer::Refused(refusal),
@@ -158,14 +153,9 @@ async fn welcome(name: Arc<PublishedName>, id: NodeId) -> Answer {
     // The thread of the runtime is no process, and packing asks which process packs.
     let packed =
         tokio::task::spawn_blocking(move || lock(&name.pack).as_ref().map(|pack| pack(id)));
-    let here = Node::here().name_to_others().0;
-    let rename = |node| match node {
-        node if node == here => Some(SPEAKER),
-        node if node == id => Some(HEARER),
-        _ => None,
-    };
+    let here = Node::here().id();
     match packed.await {
-        Ok(Some(Ok((end, ends)))) => match ends.renamed(rename) {
+        Ok(Some(Ok((end, ends)))) => match ends.renamed(|node| on_link(node, here, id)) {
             Some(ends) => Answer::Welcome { node: here.0, end, ends },
             None => Answer::Refused(Refusal::Other("its end can't go there".to_owned())),
         },

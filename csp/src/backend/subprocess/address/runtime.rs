@@ -22,10 +22,10 @@ use super::names::{AskedBySide, NameRefused, Names};
 use super::text::Secret;
 use super::words::PROTOCOL;
 use crate::backend::subprocess::node::Node;
-use crate::backend::subprocess::protocol::{Departure, NodeId};
+use crate::backend::subprocess::protocol::NodeId;
 use crate::backend::subprocess::values::carry::Ends;
 use crate::system::mutex::lock;
-use crate::system::{forked, quiet};
+use crate::system::quiet;
 use crate::wait::park;
 
 /// Packs a clone of a published end for a node.
@@ -53,9 +53,9 @@ pub(super) struct LinkedProgram {
     pub(super) connection: Connection,
     pub(super) key: PublicKey,
     pub(super) from: SocketAddr,
-    pub(super) asked: AskedBySide,
-    /// The place where it was asked for, and the names.
+    /// The place where the other program has asked for it. `None` if this one has asked.
     pub(super) at: Option<SocketAddr>,
+    /// The names that the other program has connected to.
     pub(super) by: Vec<Arc<PublishedName>>,
     _alive: KeptAwake,
 }
@@ -89,7 +89,7 @@ pub(super) struct State {
 
 static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {
     Mutex::new(State {
-        names: Names::new(Node::here().name_to_others().0),
+        names: Names::new(Node::here().id()),
         key: ProgramKey::draw(),
         listeners: HashMap::new(),
         callers: HashMap::new(),
@@ -110,12 +110,12 @@ static RUNTIME: OnceLock<Handle> = OnceLock::new();
 /// If this OS process can't have one.
 pub(super) fn runtime() -> io::Result<Handle> {
     let node = Node::here();
-    if node.name_to_others().1 {
+    if node.has_parent() {
         return Err(io::Error::other(
             "only the OS process that the program began with can publish and connect: pass the end to this one",
         ));
     }
-    if forked::generation() != *STARTED_IN.get_or_init(forked::generation) {
+    if !node.is_here() {
         return Err(io::Error::other("this OS process is a copy that `fork` has made"));
     }
     static STARTS: Mutex<()> = Mutex::new(());
@@ -134,16 +134,13 @@ pub(super) fn runtime() -> io::Result<Handle> {
     Ok(RUNTIME.get_or_init(|| handle).clone())
 }
 
-/// The generation of the OS process that the thread runs in.
-static STARTED_IN: OnceLock<u32> = OnceLock::new();
-
 /// The longest time that the exit of a program waits until the others have heard of it.
 const GOODBYE: Duration = Duration::from_millis(800);
 
 /// Tells all that are connected that this program ends.
 extern "C" fn say_goodbye() {
-    let (Some(runtime), Some(generation)) = (RUNTIME.get(), STARTED_IN.get()) else { return };
-    if *generation != forked::generation() {
+    let Some(runtime) = RUNTIME.get() else { return };
+    if !Node::here().is_here() {
         return;
     }
     let until = Instant::now() + GOODBYE;
@@ -224,39 +221,50 @@ pub(super) fn bound(endpoint: &Endpoint) -> io::Result<SocketAddr> {
     sockets.next().ok_or_else(|| io::Error::other("no socket could be bound"))
 }
 
-/// Makes the link to a program. `by`: the place and the name that it has asked for. Returns the name of its node
+/// Makes the link to a program, which has asked for it at the place `at`, if this one has not. Returns the name of its node
 /// here, and the socket to copy to and from. Called on the thread of the runtime.
 pub(super) fn link(
     node: u64,
     connection: &Connection,
     from: SocketAddr,
-    by: Option<(SocketAddr, Arc<PublishedName>)>,
+    at: Option<SocketAddr>,
 ) -> Result<(NodeId, tokio::net::UnixStream), NameRefused> {
     let here = Node::here();
     let key = connection.remote_id();
-    let asked = if by.is_some() { AskedBySide::There } else { AskedBySide::Here };
+    let asked = if at.is_some() { AskedBySide::There } else { AskedBySide::Here };
     let is_known = |name| here.knows(name);
     let (name, lost) = state().names.meet(NodeId(node), key, asked, is_known)?;
     if let Some(lost) = lost {
         end(lost, "it has connected anew".to_owned());
     }
-    let passes = by.as_ref().is_none_or(|(_, by)| by.poison_passes.load(Ordering::Relaxed));
     let made = bridge::sockets().and_then(|(ends, socket)| {
         let kill = Box::new(move |reason: &str| end_later(name, reason.to_owned()));
         let on_loss = move |loss: crate::backend::subprocess::transport::stream::LinkLoss| {
             end_later(name, loss.to_string());
         };
-        here.meet_by_address(name, ends, passes, kill, on_loss).map(|_| socket)
+        here.meet_by_address(name, ends, at.is_none(), kill, on_loss).map(|_| socket)
     });
     let Ok(socket) = made else {
         state().names.lost(name);
         return Err(NameRefused::TooOften);
     };
-    let (at, by) = by.map_or((None, Vec::new()), |(at, by)| (Some(at), vec![by]));
-    let connection = connection.clone();
-    let linked = LinkedProgram { connection, key, from, asked, at, by, _alive: KeptAwake::begin() };
+    let (connection, by) = (connection.clone(), Vec::new());
+    let linked = LinkedProgram { connection, key, from, at, by, _alive: KeptAwake::begin() };
     state().links.insert(name, linked);
     Ok((name, socket))
+}
+
+/// Records that a linked program has connected to a name.
+pub(super) fn join(id: NodeId, name: &Arc<PublishedName>) {
+    if let Some(linked) = state().links.get_mut(&id)
+        && !linked.by.iter().any(|by| Arc::ptr_eq(by, name))
+    {
+        linked.by.push(Arc::clone(name));
+    }
+    // `Published::poison_passes` has found this member, or what it has stored is seen here.
+    if name.poison_passes.load(Ordering::Relaxed) {
+        Node::here().pass_poison_of(id);
+    }
 }
 
 /// Ends a link soon. May be called under the node's lock.
@@ -274,13 +282,8 @@ fn end(name: NodeId, reason: String) {
         state.links.remove(&name)
     };
     let Some(linked) = linked else { return };
-    let passes = linked.by.iter().any(|by| by.poison_passes.load(Ordering::Relaxed));
-    let departure = match linked.asked {
-        AskedBySide::There if !passes => Departure::Retires,
-        _ => Departure::Poisons,
-    };
     let process = format!("the program at {}", linked.from);
-    Node::here().lost_by_address(name, departure, process, reason);
+    Node::here().lost_by_address(name, process, reason);
     linked.connection.close(0_u32.into(), b"");
     let at = linked.at;
     drop(linked);

@@ -366,7 +366,8 @@ impl Node {
         }))
     }
 
-    #[cfg(test)]
+    /// Returns the name of this node.
+    #[cfg(any(test, feature = "address"))]
     pub(crate) fn id(&self) -> NodeId {
         self.id
     }
@@ -541,7 +542,7 @@ pub(crate) fn host_ended(id: NodeId, loss: NodeLoss) -> (Option<String>, NodeLos
 impl Node {
     /// Returns whether this OS process is that of the node, and not a copy of it.
     #[inline]
-    fn is_here(&self) -> bool {
+    pub(in crate::backend::subprocess) fn is_here(&self) -> bool {
         self.generation == forked::generation()
     }
 }

@@ -23,8 +23,34 @@ use crate::backend::subprocess::values::causes::NodeLoss;
 use crate::report::termination::{Cause, Poison};
 
 /// The names on a link: the node that says something, and the node that hears it.
-pub(in crate::backend::subprocess) const SPEAKER: NodeId = NodeId(1);
-pub(in crate::backend::subprocess) const HEARER: NodeId = NodeId(2);
+const SPEAKER: NodeId = NodeId(1);
+const HEARER: NodeId = NodeId(2);
+
+/// Returns what one of the two nodes of a link is called on it.
+pub(in crate::backend::subprocess) fn on_link(
+    name: NodeId,
+    speaker: NodeId,
+    hearer: NodeId,
+) -> Option<NodeId> {
+    match name {
+        name if name == speaker => Some(SPEAKER),
+        name if name == hearer => Some(HEARER),
+        _ => None,
+    }
+}
+
+/// Returns what this node calls one of the two nodes of a link.
+pub(in crate::backend::subprocess) fn off_link(
+    name: NodeId,
+    speaker: NodeId,
+    hearer: NodeId,
+) -> Option<NodeId> {
+    match name {
+        SPEAKER => Some(speaker),
+        HEARER => Some(hearer),
+        _ => None,
+    }
+}
 
 /// The meaning of a name in a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,11 +87,10 @@ fn each_name(
 /// Puts the names of this node's in place of those on the link. `speaker` has said the message.
 fn from_link(message: &mut Wired, speaker: NodeId, hearer: NodeId) -> Result<(), Wild> {
     each_name(message, |named, name| {
-        *name = match *name {
-            SPEAKER => speaker,
-            HEARER => hearer,
-            other if named == NameOnLink::Origin && other != speaker && other != hearer => other,
-            _ => return Err(Wild("the name of a node that is not on this link")),
+        *name = match off_link(*name, speaker, hearer) {
+            Some(here) => here,
+            None if named == NameOnLink::Origin && *name != speaker && *name != hearer => *name,
+            None => return Err(Wild("the name of a node that is not on this link")),
         };
         Ok(())
     })
@@ -99,11 +124,7 @@ pub(in crate::backend::subprocess::node) fn outgoing(
         _ => {}
     }
     let named = each_name(&mut message, |_, name| {
-        *name = match *name {
-            name if name == me => SPEAKER,
-            name if name == to => HEARER,
-            name => name,
-        };
+        *name = on_link(*name, me, to).unwrap_or(*name);
         Ok(())
     });
     named.ok().map(|()| message)
@@ -197,12 +218,11 @@ impl Node {
         handled
     }
 
-    /// Handles the loss of a link that was made by an address. `departure` decides about the ends that its peer
-    /// held. Does nothing if the link is gone.
+    /// Handles the loss of a link that was made by an address. The ends of its peer retire, except if its poison passes. Does nothing if
+    /// the link is gone.
     pub(in crate::backend::subprocess) fn lost_by_address(
         &'static self,
         id: NodeId,
-        departure: Departure,
         process: String,
         message: String,
     ) {
@@ -229,7 +249,10 @@ impl Node {
         let NodeLoss { process, message, host } = loss.clone();
         let cause = Cause::Lost { process, message, host };
         inner.causes.lost(id, Poison::new(cause));
-        inner.peers.by_address.remove(&id);
+        let departure = match inner.peers.by_address.remove(&id) {
+            Some(false) => Departure::Retires,
+            _ => Departure::Poisons,
+        };
         let Inner { machine, out, .. } = &mut *inner;
         machine.lost_by_address(id);
         let _ = machine.lost(id, departure, &[], unread, out);
@@ -249,9 +272,9 @@ impl Node {
         theirs.any(|peer| peer.cut.is_none() && peer.link.is_backed_up())
     }
 
-    /// Returns the name of this node, and whether it has a parent.
-    pub(in crate::backend::subprocess) fn name_to_others(&self) -> (NodeId, bool) {
-        (self.id, self.parent.is_some())
+    /// Returns whether another OS process of this program has started this one.
+    pub(in crate::backend::subprocess) fn has_parent(&self) -> bool {
+        self.parent.is_some()
     }
 
     /// Returns whether a name is that of a node that is known here.

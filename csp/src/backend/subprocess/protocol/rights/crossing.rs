@@ -12,16 +12,9 @@ use super::super::{
 use super::nowhere::{CROSSED, VOID};
 
 impl<V: Clone, P: Clone> Home<V, P> {
-    /// Hands a value of this channel over to a node, without the ends that the node must not have.
+    /// Drops the ends in a value that the node which gets it must not have.
     #[inline]
-    pub(in crate::backend::subprocess::protocol) fn hand_over(
-        &mut self,
-        to: NodeId,
-        index: u64,
-        parcel: &Parcel<V>,
-        out: &mut Out<V, P>,
-    ) {
-        self.counts.hand_over(self.id, to, index, parcel);
+    pub(super) fn keep_back(&mut self, to: NodeId, parcel: &Parcel<V>, out: &mut Out<V, P>) {
         if !self.crossing.peers.is_empty() {
             for token in &parcel.tokens {
                 let Token { channel, transit, .. } = token;

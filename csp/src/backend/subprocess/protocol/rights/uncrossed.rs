@@ -5,17 +5,10 @@ use super::super::{Ending, NodeId, Out, Parcel};
 use super::nowhere::VOID;
 
 impl<V: Clone, P: Clone> Home<V, P> {
-    /// Hands a value of this channel over to a node.
+    /// Keeps no end back.
     #[inline]
-    pub(in crate::backend::subprocess::protocol) fn hand_over(
-        &mut self,
-        to: NodeId,
-        index: u64,
-        parcel: &Parcel<V>,
-        _: &mut Out<V, P>,
-    ) {
-        self.counts.hand_over(self.id, to, index, parcel);
-    }
+    #[allow(clippy::unused_self, reason = "it has something with the feature")]
+    pub(super) fn keep_back(&mut self, _: NodeId, _: &Parcel<V>, _: &mut Out<V, P>) {}
 
     /// Returns whether this number stands for no channel.
     #[inline]
