@@ -38,8 +38,13 @@ pub struct WriteAt<T> {
 impl<T> Default for WriteAt<T> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn default() -> Self {
-        let (at, partner, gate) = (AtChannel::new(LentLater::new()), Cell::new(None), Slot::new());
-        Self { at, partner, gate, doubt: Cell::new(None) }
+        // In one expression: a variable would be one place more for the value in `at`.
+        Self {
+            at: AtChannel::new(LentLater::new()),
+            partner: Cell::new(None),
+            gate: Slot::new(),
+            doubt: Cell::new(None),
+        }
     }
 }
 
