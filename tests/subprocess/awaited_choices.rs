@@ -597,7 +597,7 @@ tests! {
                     _ = here.read_async().await => (),
                 }
             }),
-            Box::pin(async { alt! { writer.write_async(Slow(4)).await => () }.map_err(Into::into) }),
+            Box::pin(async { alt! { writer.write_async(Slow(4)).await => () } }),
             Box::pin(async { alt! { writer.write_with_async(|| Slow(5)).await => () } }),
             Box::pin(async {
                 pri_alt! {
