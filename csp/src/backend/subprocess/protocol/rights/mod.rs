@@ -417,19 +417,6 @@ impl Counts {
 }
 
 impl<V: Clone, P: Clone> Home<V, P> {
-    /// Hands a value of this channel over to a node, without the ends that the node must not have.
-    #[inline]
-    pub(super) fn hand_over(
-        &mut self,
-        to: NodeId,
-        index: u64,
-        parcel: &Parcel<V>,
-        out: &mut Out<V, P>,
-    ) {
-        self.counts.hand_over(self.id, to, index, parcel);
-        self.keep_back(to, parcel, out);
-    }
-
     /// Judges whether the node holds an end of the channel: of this direction, or of any. A channel
     /// that is forgotten has retired, and nothing that is said of it has an effect.
     #[inline]
