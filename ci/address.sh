@@ -18,3 +18,25 @@ RUSTDOCFLAGS="-D warnings" run cargo doc --no-deps -p csp-process --no-default-f
     --features "$(all_features csp)csp-process/address"
 run cargo test "${packages[@]}" "${all[@]}" --test address
 run cargo test "${packages[@]}" "${all[@]}" --lib -- subprocess::address subprocess::forging subprocess::protocol
+run cargo build "${packages[@]}" "${all[@]}" --example meeting
+
+# A person joins the room by the address in a file, and speaks.
+meeting=${CARGO_TARGET_DIR:-target}/debug/examples/meeting
+there=$(mktemp -d)
+"$meeting" room --address "$there/address" >"$there/room" &
+room=$!
+trap 'kill $room; rm -rf "$there"' EXIT
+# waits_until COMMAND...: the command succeeds within a minute, and the room lives until then.
+waits_until() {
+    local tries
+    for ((tries = 0; tries < 600; tries++)); do
+        ! "$@" || return 0
+        kill -0 $room
+        sleep 0.1
+    done
+    echo "never true: $*"
+    return 1
+}
+waits_until test -s "$there/address"
+run timeout 60 "$meeting" join ann --address "$there/address" <<<hello
+waits_until grep -x 'ann: hello' "$there/room"

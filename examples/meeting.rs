@@ -66,7 +66,7 @@ fn room(said: Reader<Said>) {
                 inbox.write(line.clone()) => true,
                 after(Duration::from_secs(1)) => false,
             };
-            sent == Ok(true) // who has left or does not read is forgotten
+            sent == Ok(true) // a person who has left or does not read is forgotten
         });
     }
 }

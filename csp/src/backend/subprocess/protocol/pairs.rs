@@ -164,6 +164,12 @@ impl<V: Clone, P: Clone> Home<V, P> {
         out.to(op.node, Message::Done { op: op.seq, guard, channel, parcel: Some(parcel) });
     }
 
+    /// Hands a value of a channel over to a node, without the ends that the node must not have.
+    fn hand_over(&mut self, to: NodeId, index: u64, parcel: &Parcel<V>, out: &mut Out<V, P>) {
+        self.counts.hand_over(self.id, to, index, parcel);
+        self.keep_back(to, parcel, out);
+    }
+
     /// Gives the value its turn, because a reader is given it. One that has come back has its turn already.
     fn count(&mut self, index: u64, parcel: &mut Parcel<V>) {
         if let Some(channel) = self.channels.get_mut(&index)

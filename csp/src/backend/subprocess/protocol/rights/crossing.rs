@@ -14,7 +14,12 @@ use super::nowhere::{CROSSED, VOID};
 impl<V: Clone, P: Clone> Home<V, P> {
     /// Drops the ends in a value that the node which gets it must not have.
     #[inline]
-    pub(super) fn keep_back(&mut self, to: NodeId, parcel: &Parcel<V>, out: &mut Out<V, P>) {
+    pub(in crate::backend::subprocess::protocol) fn keep_back(
+        &mut self,
+        to: NodeId,
+        parcel: &Parcel<V>,
+        out: &mut Out<V, P>,
+    ) {
         if !self.crossing.peers.is_empty() {
             for token in &parcel.tokens {
                 let Token { channel, transit, .. } = token;

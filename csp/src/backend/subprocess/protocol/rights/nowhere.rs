@@ -3,8 +3,8 @@
 #[cfg(feature = "address")]
 use std::collections::BTreeSet;
 
-use super::super::home::Home;
-use super::super::{NodeId, Out, Parcel};
+#[cfg(feature = "address")]
+use super::super::NodeId;
 
 /// The number of a channel that has always retired. It stands in place of void ends of this home that
 /// come to this node.
@@ -12,21 +12,6 @@ pub(super) const VOID: u64 = u64::MAX;
 /// The number of the channel that stands in place of those whose ends can't cross.
 #[cfg(feature = "address")]
 pub(super) const CROSSED: u64 = VOID - 1;
-
-impl<V: Clone, P: Clone> Home<V, P> {
-    /// Hands a value of this channel over to a node, without the ends that the node must not have.
-    #[inline]
-    pub(in crate::backend::subprocess::protocol) fn hand_over(
-        &mut self,
-        to: NodeId,
-        index: u64,
-        parcel: &Parcel<V>,
-        out: &mut Out<V, P>,
-    ) {
-        self.counts.hand_over(self.id, to, index, parcel);
-        self.keep_back(to, parcel, out);
-    }
-}
 
 /// The nodes behind links that were made by an address.
 #[cfg(feature = "address")]

@@ -8,7 +8,13 @@ impl<V: Clone, P: Clone> Home<V, P> {
     /// Keeps no end back.
     #[inline]
     #[allow(clippy::unused_self, reason = "it has something with the feature")]
-    pub(super) fn keep_back(&mut self, _: NodeId, _: &Parcel<V>, _: &mut Out<V, P>) {}
+    pub(in crate::backend::subprocess::protocol) fn keep_back(
+        &mut self,
+        _: NodeId,
+        _: &Parcel<V>,
+        _: &mut Out<V, P>,
+    ) {
+    }
 
     /// Returns whether this number stands for no channel.
     #[inline]
