@@ -295,9 +295,9 @@ impl Barrier {
         }
         let why =
             Waiting { operation: Operation::Sync, at: &*self.core, place: Location::caller() };
-        let served =
-            stand::stand(context, state, |state| &mut state.waiting, &Parcel::empty(), false, &why);
-        if served.outcome == Outcome::Ended {
+        let (waiter, nothing) = (Waiter::single(context), Parcel::empty());
+        stand::stand(context, &waiter, state, |state| &mut state.waiting, &nothing, false, &why);
+        if waiter.outcome() == Outcome::Ended {
             self.core.give_up(context);
         }
         context.communicated();

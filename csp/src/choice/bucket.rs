@@ -11,7 +11,7 @@ use crate::commit::awaited::Awaited;
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::Queue;
 use crate::commit::stand;
-use crate::commit::waiter::Outcome;
+use crate::commit::waiter::{Outcome, Waiter};
 use crate::report::place::Place;
 use crate::report::termination::Poison;
 use crate::sync::{Arc, Lock};
@@ -97,11 +97,11 @@ impl Bucket {
             drop(state);
             park::refuse_to_wait("a bucket", "fall_in_async().await", Location::caller());
         }
-        let served =
-            stand::stand(context, state, |state| &mut state.waiting, &Parcel::empty(), false, &why);
+        let (waiter, nothing) = (Waiter::single(context), Parcel::empty());
+        stand::stand(context, &waiter, state, |state| &mut state.waiting, &nothing, false, &why);
         let broken = self.core.state.lock().broken.clone();
         match broken {
-            Some(poison) if served.outcome == Outcome::Ended => give_up(context, poison),
+            Some(poison) if waiter.outcome() == Outcome::Ended => give_up(context, poison),
             _ => context.communicated(),
         }
     }

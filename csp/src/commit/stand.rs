@@ -102,51 +102,46 @@ impl<T> Standing<T> {
     }
 }
 
-/// The result of a single offer.
-pub(crate) struct Served {
-    pub(crate) outcome: Outcome,
-    /// The writer that waits for the end of an extended read.
-    pub(crate) held: Option<Held>,
-}
-
 /// Stands with one offer in one queue until it is taken or the channel ends. `state` is what the
 /// channel's lock guards, and `queue` the queue in it. A writer gives the value in the parcel. Afterwards the parcel has the value that
-/// a reader was given, or that a writer keeps because it was not served.
+/// a reader was given, or that a writer keeps because it was not served. The `waiter` is the caller's, which asks it for the outcome
+/// if it needs that. Returns the writer that waits for the end of an extended read.
 #[inline(always)]
 pub(crate) fn stand<T, S, C: Count>(
     context: &'static Context,
+    waiter: &Waiter,
     state: Guard<'_, S>,
     queue: impl FnOnce(&mut S) -> &mut Queue<T, C>,
     value: &Parcel<T>,
     extended: bool,
     why: &dyn Blocked,
-) -> Served {
-    stand_and(context, state, queue, |_| {}, value, extended, why)
+) -> Option<Held> {
+    stand_and(context, waiter, state, queue, drop, value, extended, why)
 }
 
-/// Does the same, and another thing under the lock once it stands.
+/// Does the same, and releases the lock in this way once it stands.
 #[inline(always)]
-pub(crate) fn stand_and<T, S, C: Count>(
+#[allow(clippy::too_many_arguments, reason = "a value in a struct would be in memory")]
+pub(crate) fn stand_and<'a, T, S, C: Count>(
     context: &'static Context,
-    mut state: Guard<'_, S>,
+    waiter: &Waiter,
+    mut state: Guard<'a, S>,
     queue: impl FnOnce(&mut S) -> &mut Queue<T, C>,
-    then: impl FnOnce(&mut S),
+    release: impl FnOnce(Guard<'a, S>),
     value: &Parcel<T>,
     extended: bool,
     why: &dyn Blocked,
-) -> Served {
-    let waiter = Waiter::single(context);
-    let offer = Offer::new(&waiter, 0, extended);
+) -> Option<Held> {
+    let offer = Offer::new(waiter, 0, extended);
     let gives = value.pass(&offer.value);
-    // SAFETY: neither moves, and `wait` returns when the offer has left the queue and not before.
+    // SAFETY: neither moves, and `settle` returns when the offer has left the queue and not before.
     unsafe { queue(&mut state).push(&offer) };
-    then(&mut state);
-    drop(state);
-    let outcome = waiter.wait_in(context, why, None);
-    if !gives || !matches!(outcome, Outcome::Committed(_)) {
+    release(state);
+    waiter.settle(context, why);
+    if !gives || !waiter.is_committed() {
         offer.value.pass(value);
     }
-    Served { outcome, held: offer.held() }
+    offer.held()
 }
 
 /// Does [`stand`] for a reader in a line, where it came at the moment `stamp`. It goes to the head of the line if it has been there
@@ -162,10 +157,10 @@ pub(crate) fn stand_in_line<T, S>(
 ) -> Outcome {
     let waiter = Waiter::single(context);
     let offer = Offer::new(&waiter, 0, false);
-    // SAFETY: neither moves, and `wait` returns when the offer has left the line and not before.
+    // SAFETY: neither moves, and `settle` returns when the offer has left the line and not before.
     unsafe { line(&mut state).push(&offer, stamp, again) };
     drop(state);
-    let outcome = waiter.wait_in(context, why, None);
+    waiter.settle(context, why);
     offer.value.pass(to);
-    outcome
+    waiter.outcome()
 }

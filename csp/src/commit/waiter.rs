@@ -306,8 +306,25 @@ impl Waiter {
         self.outcome()
     }
 
+    /// Does [`wait`](Self::wait) for a single offer, without a deadline. The caller asks for the [`outcome`](Self::outcome) if it needs
+    /// that. Many a caller needs none.
     #[inline(always)]
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(super) fn settle(&self, context: &'static Context, why: &dyn Blocked) {
+        if !context.wait(why, None) {
+            // It was committed at the last moment, so the unpark is on its way.
+            context.wait_otherwise(why, None);
+        }
+    }
+
+    /// Returns whether an offer was taken. The wait has ended.
+    #[inline(always)]
+    pub(super) fn is_committed(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & !WOKEN >= COMMITTED
+    }
+
+    /// Returns the outcome of a wait that has ended.
+    #[inline(always)]
+    pub(crate) fn outcome(&self) -> Outcome {
         match self.state.load(Ordering::Relaxed) & !WOKEN {
             ENDED => Outcome::Ended,
             RETRY => Outcome::Retry,

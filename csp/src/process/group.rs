@@ -16,6 +16,7 @@ use crate::commit::awaited::Awaited;
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::Queue;
 use crate::commit::stand;
+use crate::commit::waiter::Waiter;
 use crate::report::place::Place;
 use crate::report::termination::Poison;
 use crate::sync::{Lock, RawLock};
@@ -113,7 +114,8 @@ impl Group {
             drop(state);
             park::refuse_to_wait("to wait for other processes", instead, Location::caller());
         }
-        stand::stand(context, state, |state| &mut state.waiting, &Parcel::empty(), false, self);
+        let (waiter, nothing) = (Waiter::single(context), Parcel::empty());
+        stand::stand(context, &waiter, state, |state| &mut state.waiting, &nothing, false, self);
     }
 
     /// Makes the processes of a group children of the current process.

@@ -17,6 +17,7 @@ use super::{Body, Failure, Options, Process, Replicated};
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::Queue;
 use crate::commit::stand;
+use crate::commit::waiter::Waiter;
 use crate::sync::{Lock, RawLock};
 use crate::wait::blocked::{Blocked, Operation, Want};
 use crate::wait::lineage::{Ancestry, Named};
@@ -108,8 +109,16 @@ impl<A, R> Replicas<A, R> {
             }
             None => {
                 let context = park::current();
-                let passed = Parcel::empty();
-                stand::stand(context, prototype, |it| &mut it.waiting, &passed, false, self);
+                let (waiter, passed) = (Waiter::single(context), Parcel::empty());
+                stand::stand(
+                    context,
+                    &waiter,
+                    prototype,
+                    |it| &mut it.waiting,
+                    &passed,
+                    false,
+                    self,
+                );
                 passed.take().expect("whoever has the arguments passes them on")
             }
         };

@@ -345,6 +345,13 @@ impl<T> Guard<'_, T> {
     pub(crate) fn is_alone(&self) -> bool {
         self.lock.word.is_owned()
     }
+
+    /// Releases a lock that [is alone](Self::is_alone), without asking for that again.
+    #[allow(dead_code, reason = "for schedulers on several cores")]
+    #[inline(always)]
+    pub(crate) fn release_alone(self) {
+        std::mem::ManuallyDrop::new(self).lock.word.release_owned();
+    }
 }
 
 impl<T> Deref for Guard<'_, T> {

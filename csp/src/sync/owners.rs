@@ -56,6 +56,13 @@ impl AnyWord {
         }
     }
 
+    pub(crate) fn release_owned(&self) {
+        match self {
+            Self::Owned(word) if !panicking() => word.release_owned(),
+            Self::Shared(_) | Self::Owned(_) => {}
+        }
+    }
+
     pub(crate) fn mark(&self) -> bool {
         match self {
             Self::Shared(_) => false,

@@ -185,6 +185,13 @@ impl Word {
         }
     }
 
+    /// Does [`release`](Self::release) for the owner.
+    #[inline(always)]
+    pub(crate) fn release_owned(&self) {
+        debug_assert!(self.owned.get());
+        self.in_use.store(false, Ordering::Release);
+    }
+
     #[cfg(loom)]
     pub(crate) fn number(&self) -> usize {
         self.shared.number()

@@ -10,8 +10,8 @@ use crate::channel::lent::ToCore;
 use crate::commit::held::Held;
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
-use crate::commit::stand::{self, Served};
-use crate::commit::waiter::Outcome;
+use crate::commit::stand;
+use crate::commit::waiter::{Outcome, Waiter};
 use crate::report::termination::Termination;
 use crate::sync::{Arc, Guard};
 use crate::wait::blocked::{Operation, Side};
@@ -229,7 +229,7 @@ impl<T> Core<T> {
     fn wait_here(
         &self,
         context: &'static Context,
-        mut state: Guard<'_, State<T>>,
+        state: Guard<'_, State<T>>,
         extended: bool,
         place: &'static Location<'static>,
         to: &Parcel<T>,
@@ -246,77 +246,103 @@ impl<T> Core<T> {
             park::refuse_to_wait("a read", "read_async().await", place);
         }
         // While one thread alone has used the channel, its readers have no lines.
-        let stands = match late::IS_POSSIBLE && (extended || !state.is_alone()) {
-            true if extended => state.place_of_extended(),
-            true => state.place_of(context),
-            false => ReaderPlace::Queue,
-        };
-        let why = self.at(Operation::Read, place);
-        let served = match stands {
-            ReaderPlace::Queue => {
-                stand::stand(context, state, |state| &mut state.readers, to, extended, &why)
-            }
-            ReaderPlace::BesideLines => {
-                self.stand_beside_lines(context, state, extended, place, to)
-            }
-            ReaderPlace::Line => {
-                self.read_in_line(context, state, place, to)?;
-                return Ok(None);
-            }
-        };
-        if late::IS_POSSIBLE && !to.is_full() {
-            self.read_untold(context, served.outcome, place, to)?;
+        if late::IS_POSSIBLE && (extended || !state.is_alone()) {
+            return self.wait_beside_others(context, state, extended, place, to);
         }
-        if late::IS_POSSIBLE || to.is_full() {
-            context.communicated();
-            Ok(served.held.map(Kept::Writer))
-        } else if served.outcome == Outcome::Retry {
-            Err(context.dismissed())
-        } else {
-            Err(Some(self.meet_end(context, Side::Reader)))
+        let (why, waiter) = (self.at(Operation::Read, place), Waiter::single(context));
+        let release = if late::IS_POSSIBLE { Guard::release_alone } else { drop };
+        let held = stand::stand_and(
+            context,
+            &waiter,
+            state,
+            |state| &mut state.readers,
+            release,
+            to,
+            extended,
+            &why,
+        );
+        if !to.is_full() {
+            if late::IS_POSSIBLE {
+                self.read_untold(context, &waiter, place, to)?;
+            } else if waiter.outcome() == Outcome::Retry {
+                return Err(context.dismissed());
+            } else {
+                return Err(Some(self.meet_end(context, Side::Reader)));
+            }
         }
+        context.communicated();
+        Ok(held.map(Kept::Writer))
     }
 
-    /// Stands in the queue of a channel with lines. The parcel is passed only to calls that are inlined.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    /// Waits at a channel that other threads use, or for an extended read. The value has a parcel of its own meanwhile, so that the
+    /// other one is passed only to calls that are inlined.
+    #[cfg(not(debug_assertions))]
+    #[inline(always)]
     #[track_caller]
-    fn stand_beside_lines(
+    fn wait_beside_others(
         &self,
         context: &'static Context,
         state: Guard<'_, State<T>>,
         extended: bool,
         place: &'static Location<'static>,
         to: &Parcel<T>,
-    ) -> Served {
-        let (served, value) = self.stand_noted(context, state, extended, place);
-        if let Some(value) = value {
-            to.put(value);
-        }
-        served
+    ) -> Result<Option<Kept>, Option<Termination>> {
+        let came = Parcel::empty();
+        let kept = self.stand_beside_others(context, state, extended, place, &came)?;
+        came.pass(to);
+        Ok(kept)
     }
 
-    #[cold]
-    #[inline(never)]
+    /// Does the same, with one place less for a value.
+    #[cfg(debug_assertions)]
     #[track_caller]
-    fn stand_noted(
+    fn wait_beside_others(
         &self,
         context: &'static Context,
         state: Guard<'_, State<T>>,
         extended: bool,
         place: &'static Location<'static>,
-    ) -> (Served, Option<T>) {
-        let (why, to) = (self.at(Operation::Read, place), Parcel::empty());
-        let served = stand::stand_and(
+        to: &Parcel<T>,
+    ) -> Result<Option<Kept>, Option<Termination>> {
+        self.stand_beside_others(context, state, extended, place, to)
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn stand_beside_others(
+        &self,
+        context: &'static Context,
+        mut state: Guard<'_, State<T>>,
+        extended: bool,
+        place: &'static Location<'static>,
+        to: &Parcel<T>,
+    ) -> Result<Option<Kept>, Option<Termination>> {
+        let stands = if extended { state.place_of_extended() } else { state.place_of(context) };
+        if let ReaderPlace::Line = stands {
+            self.read_in_line(context, state, place, to)?;
+            return Ok(None);
+        }
+        let (why, waiter) = (self.at(Operation::Read, place), Waiter::single(context));
+        let held = stand::stand_and(
             context,
+            &waiter,
             state,
             |state| &mut state.readers,
-            State::reader_came,
-            &to,
+            |mut state| {
+                if let ReaderPlace::BesideLines = stands {
+                    state.reader_came();
+                }
+            },
+            to,
             extended,
             &why,
         );
-        let value = to.take();
-        (served, value)
+        if !to.is_full() {
+            self.read_untold(context, &waiter, place, to)?;
+        }
+        context.communicated();
+        Ok(held.map(Kept::Writer))
     }
 
     /// Gives back the value of a reader that was a future and was dropped. It kept the `room` of the value if that is true.

@@ -9,7 +9,7 @@ use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
 use crate::commit::promise::{Made, Promise};
 use crate::commit::stand;
-use crate::commit::waiter::Outcome;
+use crate::commit::waiter::{Outcome, Waiter};
 use crate::report::termination::{Cause, Poison, Termination, Unwritten};
 use crate::sync::{Arc, Guard};
 use crate::wait::blocked::{Operation, Side};
@@ -122,15 +122,17 @@ impl<T> Core<T> {
             park::refuse_to_wait("a write", "write_async(value).await", place);
         }
         let why = self.at(Operation::Write, place);
-        let served = stand::stand(context, state, |state| &mut state.writers, value, false, &why);
-        match (served.outcome, value.is_full()) {
-            (Outcome::Ended, true) => Err(Some(self.meet_end(context, Side::Writer))),
-            (Outcome::Retry, true) => Err(context.dismissed()),
-            _ => {
-                context.communicated();
-                Ok(())
+        let waiter = Waiter::single(context);
+        stand::stand(context, &waiter, state, |state| &mut state.writers, value, false, &why);
+        if value.is_full() {
+            match waiter.outcome() {
+                Outcome::Ended => return Err(Some(self.meet_end(context, Side::Writer))),
+                Outcome::Retry => return Err(context.dismissed()),
+                _ => {}
             }
         }
+        context.communicated();
+        Ok(())
     }
 
     /// Hands the promised value to a reader that awaits it.

@@ -48,7 +48,10 @@ impl Share {
         !self.is_worker()
     }
 
-    /// Searches for work, if the scheduler is a worker's. Returns whether there is something to do. If not, the worker is idle.
+    /// Searches for work, if the scheduler is a worker's. Returns whether there is something to do. If not, the worker is idle. It is a
+    /// call of its own, because the loop of the scheduler would keep fewer values in registers beside it.
+    #[cold]
+    #[inline(never)]
     pub(in crate::backend::coroutines) fn finds_work(
         &self,
         worker: &'static Scheduler,
@@ -169,6 +172,8 @@ impl Share {
     }
 
     /// Says that the scheduler is about to sleep. A worker has said so already.
+    #[cold]
+    #[inline(never)]
     pub(in crate::backend::coroutines) fn rests(&self) {
         if self.membership.get() == Membership::Member {
             pool().rests(self, false);
@@ -176,6 +181,8 @@ impl Share {
     }
 
     /// Says that the scheduler is awake again.
+    #[cold]
+    #[inline(never)]
     pub(in crate::backend::coroutines) fn goes_on(&self, scheduler: &'static Scheduler) {
         scheduler.ready.set_spare(false);
         match self.membership.get() {

@@ -6,7 +6,7 @@ use super::super::Core;
 use super::super::state::{Placed, Placing, ReaderPlace, State};
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
-use crate::commit::waiter::Outcome;
+use crate::commit::waiter::Waiter;
 use crate::report::termination::Termination;
 use crate::sync::Guard;
 use crate::wait::future::wakes::Wakes;
@@ -37,7 +37,7 @@ impl<T> Core<T> {
     pub(in crate::channel::core) fn read_untold(
         &self,
         context: &'static Context,
-        _: Outcome,
+        _: &Waiter,
         _: &'static Location<'static>,
         _: &Parcel<T>,
     ) -> Result<(), Option<Termination>> {

@@ -8,7 +8,7 @@ use super::ToldReaders;
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp};
 use crate::commit::stand;
-use crate::commit::waiter::Outcome;
+use crate::commit::waiter::{Outcome, Waiter};
 use crate::report::termination::Termination;
 use crate::sync::Guard;
 use crate::sync::planted::is_planted;
@@ -16,48 +16,31 @@ use crate::wait::blocked::{Operation, Side};
 use crate::wait::park::Context;
 
 impl<T> Core<T> {
-    /// Waits for a value in the line of its scheduler. `Err(None)` says that nothing came of it, and the read begins anew. The parcel is passed
-    /// only to calls that are inlined, as in [`read`](Core::read).
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    #[track_caller]
-    pub(in crate::channel::core) fn read_in_line<'a>(
-        &'a self,
-        context: &'static Context,
-        state: Guard<'a, State<T>>,
-        place: &'static Location<'static>,
-        to: &Parcel<T>,
-    ) -> Result<(), Option<Termination>> {
-        to.put(self.wait_in_line(context, state, place)?);
-        Ok(())
-    }
-
     /// Does the rest of a read that has left the queue without a value. If it was told of one, it stood there before there were lines.
     #[cfg_attr(not(debug_assertions), inline(always))]
     #[track_caller]
     pub(in crate::channel::core) fn read_untold(
         &self,
         context: &'static Context,
-        outcome: Outcome,
+        waiter: &Waiter,
         place: &'static Location<'static>,
         to: &Parcel<T>,
     ) -> Result<(), Option<Termination>> {
-        to.put(self.go_on_without(context, outcome, place)?);
+        to.put(self.go_on_without(context, waiter, place)?);
         Ok(())
     }
 
-    #[cold]
-    #[inline(never)]
+    /// Waits for a value in the line of its scheduler. `Err(None)` says that nothing came of it, and the read begins anew.
     #[track_caller]
-    fn wait_in_line<'a>(
+    pub(in crate::channel::core) fn read_in_line<'a>(
         &'a self,
         context: &'static Context,
         mut state: Guard<'a, State<T>>,
         place: &'static Location<'static>,
-    ) -> Result<T, Option<Termination>> {
-        let to = Parcel::empty();
+        to: &Parcel<T>,
+    ) -> Result<(), Option<Termination>> {
         let came = state.comes_to_line(context.scheduler());
-        let read = self.stand_in_line(context, state, came, false, place, &to);
-        to.given(read)
+        self.stand_in_line(context, state, came, false, place, to)
     }
 
     #[cold]
@@ -66,10 +49,10 @@ impl<T> Core<T> {
     fn go_on_without(
         &self,
         context: &'static Context,
-        outcome: Outcome,
+        waiter: &Waiter,
         place: &'static Location<'static>,
     ) -> Result<T, Option<Termination>> {
-        match outcome {
+        match waiter.outcome() {
             Outcome::Committed(_) => {}
             Outcome::Retry => return Err(context.dismissed()),
             _ => return Err(Some(self.meet_end(context, Side::Reader))),
