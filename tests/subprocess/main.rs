@@ -26,6 +26,7 @@ mod listed;
 mod lost;
 mod names;
 mod nesting;
+mod pictures;
 mod promised;
 mod results;
 mod signals;

@@ -1,7 +1,6 @@
 //! A report as a tree of values, for JSON and for serde.
 
 use std::fmt::{self, Write as _};
-use std::panic::Location;
 
 use super::deadlock::Deadlock;
 use super::network::{
@@ -45,12 +44,6 @@ impl From<&str> for Value {
 
 impl From<Place> for Value {
     fn from(place: Place) -> Self {
-        Self::Text(place.to_string())
-    }
-}
-
-impl From<&Location<'_>> for Value {
-    fn from(place: &Location<'_>) -> Self {
         Self::Text(place.to_string())
     }
 }
@@ -129,6 +122,7 @@ impl From<&ProcessState> for Value {
             State::Running => ("running", Vec::new()),
             State::Ready => ("ready", Vec::new()),
             State::Unseen => ("unseen", Vec::new()),
+            State::Unanswered => ("unanswered", Vec::new()),
             State::NotStarted { others } => ("not_started", vec![("others", (*others).into())]),
             State::Blocked(Wait { place, alternation, left, wants }) => {
                 let left = left.map(|left| Value::Number(left.as_millis() as u64));

@@ -1,6 +1,5 @@
 //! A snapshot of the live network: its processes, and what each is doing.
 
-use std::panic::Location;
 use std::time::Duration;
 
 use super::id::Who;
@@ -140,6 +139,8 @@ pub struct ProcessState {
     pub(crate) scope: u32,
     /// `None`: it is on no scheduler that shares work with others.
     pub(crate) scheduler: Option<usize>,
+    /// It goes on in another OS process, and this is its stand-in.
+    pub(crate) elsewhere: bool,
 }
 
 /// The state of a process in a [`Network`].
@@ -165,6 +166,8 @@ pub enum State {
     Blocked(Wait),
     /// It could not be looked at: its thread was busy with another process.
     Unseen,
+    /// It is in another OS process, on this machine or another, which did not answer in time.
+    Unanswered,
 }
 
 /// The wait of a blocked process.
@@ -177,7 +180,7 @@ pub enum State {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
-    pub(crate) place: &'static Location<'static>,
+    pub(crate) place: Place,
     pub(crate) alternation: bool,
     pub(crate) left: Option<Duration>,
     pub(crate) wants: Vec<Wanted>,
@@ -209,6 +212,8 @@ pub(crate) struct Thing {
     pub(crate) holders: Vec<HolderName>,
     pub(crate) fill: Option<Fill>,
     pub(crate) retirement: Option<Retirement>,
+    /// Its name in all OS processes, if it is a channel that several can reach.
+    pub(crate) shared: Option<(u64, u64)>,
 }
 
 /// The holder of an end, by name.
@@ -371,7 +376,7 @@ impl ProcessState {
 
 impl Wait {
     /// Returns the place in the code where the process was blocked.
-    pub fn place(&self) -> &'static Location<'static> {
+    pub fn place(&self) -> Place {
         self.place
     }
 

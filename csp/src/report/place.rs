@@ -72,22 +72,29 @@ const KNOWN: usize = 1 << 14;
 
 type Known = HashMap<(String, u32, u32), &'static Place>;
 
-impl Birth {
+impl Place {
     /// Returns a place in another OS process. Each place is kept for good, and so only once.
-    pub(crate) fn there(file: String, line: u32, column: u32) -> Self {
+    pub(crate) fn there(file: String, line: u32, column: u32) -> &'static Self {
         static KNOWN_PLACES: Mutex<Option<Known>> = Mutex::new(None);
         static UNKNOWN: Place = Place { file: "another OS process", line: 0, column: 0 };
         let mut known = KNOWN_PLACES.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.get_or_insert_default();
         let full = known.len() >= KNOWN;
-        Self::There(match known.entry((file, line, column)) {
+        match known.entry((file, line, column)) {
             Entry::Occupied(place) => place.get(),
             Entry::Vacant(_) if full => &UNKNOWN,
             Entry::Vacant(place) => {
                 let file = place.key().0.clone().leak();
                 place.insert(Box::leak(Box::new(Place { file, line, column })))
             }
-        })
+        }
+    }
+}
+
+impl Birth {
+    /// Returns a place in another OS process.
+    pub(crate) fn there(file: String, line: u32, column: u32) -> Self {
+        Self::There(Place::there(file, line, column))
     }
 
     pub(crate) fn place(self) -> Place {

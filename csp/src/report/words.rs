@@ -119,6 +119,7 @@ impl ProcessState {
             State::Running => format!("running{on}"),
             State::Ready => format!("ready to run{on}"),
             State::Unseen => format!("waits{on} while its thread is busy with another"),
+            State::Unanswered => "in another OS process, which did not answer".to_owned(),
             State::NotStarted { others: 0 } => format!("not started{on}"),
             State::NotStarted { others } => {
                 format!("not started{on}, and neither are {others} after it")

@@ -24,9 +24,10 @@ pub(crate) trait Blocked {
     /// parked the process.
     fn wants(&self, tell: &mut dyn FnMut(Want<'_>));
 
-    /// Returns whether it goes on in another OS process, and only its stand-in here waits.
-    fn is_elsewhere(&self) -> bool {
-        false
+    /// Returns whether it goes on in another OS process, and only its stand-in here waits. The text is what its path has there
+    /// behind the path here.
+    fn elsewhere(&self) -> Option<&str> {
+        None
     }
 
     /// Returns whether it waits in an alternation, for one of several things.
@@ -66,6 +67,11 @@ pub(crate) trait Object {
 
     /// Returns the processes that can end a wait there.
     fn needs(&self) -> Needs;
+
+    /// Returns the processes that are known to hold ends of it here, or to be enrolled.
+    fn holders(&self) -> Vec<Holder> {
+        self.needs().into_holders()
+    }
 
     /// Returns its content, if it is a channel.
     fn fill(&self) -> Option<Fill> {

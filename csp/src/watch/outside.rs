@@ -70,7 +70,7 @@ impl Outside {
     }
 
     fn tell(&mut self, sleepers: &[Sleeper], long: Duration, moment: Moment) {
-        let network = words::network();
+        let network = words::here();
         let waits = |process: &&ProcessState| matches!(&process.state, State::Blocked(wait) if wait.left.is_none());
         let waiting: Vec<_> = network.processes().iter().filter(waits).collect();
         // If nobody waits in the library, it is the program's own affair.

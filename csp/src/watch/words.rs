@@ -1,7 +1,7 @@
 //! The live network, put into words.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::registry;
 use crate::report::id::Who;
@@ -11,6 +11,7 @@ use crate::wait::lineage::{Identity, Named};
 use crate::wait::seen::agents;
 use crate::wait::seen::holders::Held;
 use crate::wait::seen::observe::{Activity, Observer, Subject};
+use crate::wait::seen::others;
 
 /// Looks at all processes of this program: coroutines, threads, and plain threads that have used this library. It also
 /// looks at all its channels.
@@ -18,6 +19,19 @@ use crate::wait::seen::observe::{Activity, Observer, Subject};
 /// Each is looked at while it can't change its state, but they are looked at one after the other. It takes
 /// well under a millisecond, or a tenth of a second more for each thread that is kept busy by a process. Any
 /// thread may ask, at any time: a watchdog, or a process.
+///
+/// # Other OS processes
+///
+/// The processes of all OS processes that this one has started are shown, too, on this machine and on other hosts. So are those
+/// that these have started. Each has its path: `main/worker[3]@node1`. So the program itself sees all. An OS process that it has started sees
+/// itself and those that it has started. A channel of several OS processes is shown once, with the ends that all of them have. The values that wait in the buffer of such a
+/// channel, and the schedulers of other OS processes, are not shown. At most 16,384 processes and as many channels of each other OS process
+/// are shown. The snapshots of all are not of one moment: a process that is about to start or to end in another OS process may be there
+/// twice, and a value on its way is in no channel.
+///
+/// The calling thread waits for the others for five seconds at most. A process in an OS process that has not answered by then is
+/// [`Unanswered`](crate::report::State::Unanswered): it was stopped, is not reached, or is very busy. An `async` process that
+/// may not keep its executor waiting calls `io_async(network)`.
 ///
 /// ```
 /// use csp::{process, Channel, Reader};
@@ -40,12 +54,26 @@ use crate::wait::seen::observe::{Activity, Observer, Subject};
 /// ```
 #[must_use]
 pub fn network() -> Network {
+    // The others look while this one does.
+    let asked = others::waves().and_then(|waves| Some((waves, waves.look()?)));
+    let here = here();
+    match asked {
+        Some((waves, number)) => here.joined(waves.seen(number, LIMIT)),
+        None => here,
+    }
+}
+
+/// Looks at the processes and channels of this OS process only.
+pub(crate) fn here() -> Network {
     let mut words = agents::survey(Words { shows_schedulers: true, ..Words::default() });
     words.channels();
     let mut network = words.finish();
     network.forget_one_scheduler();
     network
 }
+
+/// How long other OS processes may take to answer. One that is stopped never does.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// For people.
 #[derive(Default)]
@@ -70,7 +98,7 @@ impl Words {
     fn thing(&mut self, object: &dyn Object) -> Thing {
         let address = object.address();
         self.holders.entry(address).or_insert_with(|| {
-            let holders = object.needs().into_holders().into_iter();
+            let holders = object.holders().into_iter();
             holders.map(|holder| (holder.who, name_of(holder.what), holder.sure)).collect()
         });
         Thing {
@@ -81,6 +109,7 @@ impl Words {
             holders: Vec::new(),
             fill: object.fill(),
             retirement: object.retirement(),
+            shared: object.away(),
         }
     }
 
@@ -150,25 +179,30 @@ impl Observer for Words {
         if process.is_hidden() {
             return;
         }
-        let is_blocked = matches!(activity, Activity::Blocked { why, .. } if !why.is_elsewhere());
+        let elsewhere = match activity {
+            Activity::Blocked { why, .. } => why.elsewhere(),
+            _ => None,
+        };
+        let is_blocked = matches!(activity, Activity::Blocked { .. }) && elsewhere.is_none();
         // Its identity, if this report wants it.
         let identity = process.shown(|identity| {
             let of = &identity.of;
             let shown = || (identity.who(), of.path(identity.index), of.is_daemon(), of.scope());
             self.is_wanted(&**of, is_blocked).then(shown)
         });
-        let Some((who, path, daemon, scope)) = identity.flatten() else { return };
+        let Some((who, mut path, daemon, scope)) = identity.flatten() else { return };
+        path.push_str(elsewhere.unwrap_or_default());
         // Its state. A process that goes on in another OS process counts as running.
         let state = match activity {
             Activity::Running => State::Running,
-            Activity::Blocked { why, .. } if why.is_elsewhere() => State::Running,
+            Activity::Blocked { .. } if elsewhere.is_some() => State::Running,
             Activity::Ready => State::Ready,
             Activity::Unseen => State::Unseen,
             Activity::Blocked { why, deadline } => {
                 let mut wants = Vec::new();
                 why.wants(&mut |want| wants.push(self.wanted(want)));
                 State::Blocked(Wait {
-                    place: why.place(),
+                    place: why.place().into(),
                     alternation: why.chooses(),
                     left: deadline
                         .map(|deadline| deadline.saturating_duration_since(Instant::now())),
@@ -177,7 +211,8 @@ impl Observer for Words {
             }
         };
         let (who, scheduler) = (Some(who), self.scheduler);
-        self.processes.push(ProcessState { who, path, state, daemon, scope, scheduler });
+        let elsewhere = elsewhere.is_some();
+        self.processes.push(ProcessState { who, path, state, daemon, scope, scheduler, elsewhere });
     }
 
     fn unstarted(&mut self, first: &Identity, count: usize) {
@@ -187,6 +222,14 @@ impl Observer for Words {
         let path = first.of.path(first.index);
         let (state, daemon) = (State::NotStarted { others: count - 1 }, first.of.is_daemon());
         let (scope, scheduler) = (first.of.scope(), self.scheduler);
-        self.processes.push(ProcessState { who: None, path, state, daemon, scope, scheduler });
+        self.processes.push(ProcessState {
+            who: None,
+            path,
+            state,
+            daemon,
+            scope,
+            scheduler,
+            elsewhere: false,
+        });
     }
 }

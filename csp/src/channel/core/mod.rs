@@ -311,6 +311,10 @@ impl<T> Object for Core<T> {
         Needs::Anyone { holders, unknown }
     }
 
+    fn holders(&self) -> Vec<Holder> {
+        self.state.lock().holders.iter().collect()
+    }
+
     fn fill(&self) -> Option<Fill> {
         let state = self.state.lock();
         Some(Fill {

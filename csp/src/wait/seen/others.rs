@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::report::Network;
 use crate::report::termination::Poison;
 
 /// The counts of an OS process, with all below it, while nobody there was awake.
@@ -68,6 +69,16 @@ pub(crate) enum Others {
     Above,
 }
 
+/// The snapshots of other OS processes.
+#[derive(Debug, Default)]
+pub(crate) struct SeenElsewhere {
+    pub(crate) networks: Vec<Network>,
+    /// Some have not answered.
+    pub(crate) is_partial: bool,
+    /// There are others that were not asked, because they are not below this one.
+    pub(crate) has_others: bool,
+}
+
 /// The part that asks the other OS processes, and is asked by them. A backend whose processes are OS processes makes
 /// itself known with [`know`].
 pub(crate) trait Waves: Sync {
@@ -89,6 +100,11 @@ pub(crate) trait Waves: Sync {
     /// Answers a count. `None` means that somebody is awake.
     fn counted(&self, number: u64, count: Option<Count>);
     fn shown(&self, number: u64, shown: Shown);
+    /// Asks all below for their processes and channels. Returns the number of the question, or `None` if there are none
+    /// below. `seen` follows.
+    fn look(&self) -> Option<u64>;
+    /// Waits for the answers to this question, for as long as `limit`.
+    fn seen(&self, number: u64, limit: Duration) -> SeenElsewhere;
 }
 
 static WAVES: OnceLock<&'static dyn Waves> = OnceLock::new();

@@ -11,6 +11,7 @@
 //!
 //! This finds what all are in. A deadlock of some, in several OS processes, while others go on, it does not find.
 
+mod joined;
 #[cfg(all(test, target_os = "linux", not(loom)))]
 mod model;
 

@@ -60,10 +60,10 @@ pub(in crate::backend::subprocess) fn unstarted(error: io::Error) -> String {
     format!("no OS process could be had for it ({error}); run fewer at once, or run it on a thread")
 }
 
-/// The wait of the thread that stands for a child.
-pub(in crate::backend::subprocess) struct Elsewhere;
+/// The wait of the thread that stands for a child. The text is what the child's path has behind the path here.
+pub(in crate::backend::subprocess) struct Elsewhere<'a>(pub(in crate::backend::subprocess) &'a str);
 
-impl Blocked for Elsewhere {
+impl Blocked for Elsewhere<'_> {
     fn place(&self) -> &'static Location<'static> {
         Location::caller()
     }
@@ -72,8 +72,8 @@ impl Blocked for Elsewhere {
         tell(Want { operation: Operation::Await, object: None });
     }
 
-    fn is_elsewhere(&self) -> bool {
-        true
+    fn elsewhere(&self) -> Option<&str> {
+        Some(self.0)
     }
 }
 
@@ -212,7 +212,7 @@ impl There for Child {
     fn end(&mut self) -> Outcome<Vec<u8>> {
         let (_launched, hearing) = self.running.take().expect("it has begun");
         let (mut hearing, mut told, mut exit) = (Some(hearing), None, None);
-        park::current().park().wait_outside(&Elsewhere, &mut || {
+        park::current().park().wait_outside(&Elsewhere(""), &mut || {
             for news in hearing.take().into_iter().flatten() {
                 match news {
                     #[cfg(test)]

@@ -108,7 +108,10 @@ impl There for HostedChild {
     fn end(&mut self) -> Outcome<Vec<u8>> {
         let worker = self.worker.take().expect("it has begun");
         let mut came: Option<(WorkerNews, Option<Awake>)> = None;
-        park::current().park().wait_outside(&Elsewhere, &mut || came = Some(worker.wait()));
+        let behind = format!("@{}", self.host.name);
+        park::current()
+            .park()
+            .wait_outside(&Elsewhere(&behind), &mut || came = Some(worker.wait()));
         let (news, awake) = came.expect("it was waited for");
         // This thread counts by itself again.
         drop(awake);

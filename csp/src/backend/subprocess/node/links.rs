@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 #[cfg(feature = "address")]
 use super::control::addressed;
 use super::peers::{NOTE, Note, Peer, RELAYED, WAVE, relayed};
-use super::waves::counting;
+use super::waves::{Wave, counting};
 use super::{Inner, Invitation, Node, PreparedChild, draw, lead, map};
 use crate::backend::memory::store;
 use crate::backend::subprocess::boot::descriptors;
@@ -331,7 +331,12 @@ impl Node {
             Some(&WAVE) => {
                 let wave = codec::unpack_whole(&message[1..]);
                 let wave = wave.map_err(|_| Wild("a wave that can't be read"))?;
-                self.waves.came(inner.peers.parent == Some(from), from, wave)
+                let from_above = inner.peers.parent == Some(from);
+                match wave {
+                    Wave::Look(asker, number) if from_above => self.asked(inner, asker, number),
+                    Wave::Seen(seen) if !from_above => self.answered(inner, from, seen),
+                    wave => self.waves.came(from_above, from, wave),
+                }
             }
             #[cfg(feature = "hosts")]
             Some(&super::peers::CONTROL) => inner.controls.came(from, &message[1..]),

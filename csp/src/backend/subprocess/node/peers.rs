@@ -550,6 +550,7 @@ pub(in crate::backend::subprocess) mod samples {
     use std::time::Duration;
 
     use super::*;
+    use crate::backend::subprocess::node::waves::SeenThere;
     use crate::backend::subprocess::protocol::{Direction, Few, Machine, Out};
     use crate::report::termination::LostHost;
 
@@ -596,6 +597,8 @@ pub(in crate::backend::subprocess) mod samples {
             Wave::Show(2, second),
             Wave::Shown(2, vec![("a".to_owned(), "b".to_owned())], Some(true)),
             Wave::End { joins: true, poison: vec![1; 20] },
+            Wave::Look(1, 2),
+            Wave::Seen(SeenThere::empty(1, 2, vec![3])),
         ];
         let mut packed: Vec<Vec<u8>> =
             notes.iter().map(|note| codec::pack(note, Vec::new()).expect("a note")).collect();

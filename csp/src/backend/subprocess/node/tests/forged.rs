@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::super::peers::{NOTE, Note, RELAYED, WAVE};
-use super::super::waves::Wave;
+use super::super::waves::{SeenThere, Wave};
 use super::super::{Inner, Node, estates};
 use super::{child, dies, pair, run_on};
 use crate::backend::subprocess::protocol::{
@@ -66,7 +66,14 @@ pub(in crate::backend::subprocess) fn notes(me: NodeId, above: NodeId) -> Vec<Ve
     notes.push(Note::Estates(vec![estates::Left { estate, process: String::new() }]));
     let second = Duration::from_secs(1);
     let poison = Vec::new();
-    let waves = [Wave::Count(1, second), Wave::Show(1, second), Wave::End { joins: true, poison }];
+    let seen = |author| Wave::Seen(SeenThere::empty(above.0, author, vec![5]));
+    let waves = [
+        Wave::Count(1, second),
+        Wave::Show(1, second),
+        Wave::End { joins: true, poison },
+        Wave::Look(me.0, 1),
+        seen(above.0),
+    ];
     let mut all: Vec<Vec<u8>> =
         notes.iter().map(|note| codec::pack(note, vec![NOTE]).expect("a note")).collect();
     all.extend(waves.iter().map(|wave| codec::pack(wave, vec![WAVE]).expect("a wave")));

@@ -10,7 +10,7 @@ use crate::backend::subprocess::values::text;
 use crate::channel::far::{Bytes, Remote as _};
 use crate::report::termination::{Poison, Termination};
 use crate::system::mutex::lock;
-use crate::wait::seen::others::{self, Asked, Count, Others, Shown};
+use crate::wait::seen::others::{self, Asked, Count, Others, SeenElsewhere, Shown};
 
 impl Node {
     /// Asks the nodes below, which may ask others for half as long. Returns `None` if not all have
@@ -136,7 +136,7 @@ impl others::Waves for Below {
                     Termination::Retired => None,
                 }
             }
-            Wave::Quiet | Wave::Counted(..) | Wave::Shown(..) => None,
+            _ => None,
         }
     }
 
@@ -147,6 +147,14 @@ impl others::Waves for Below {
             let awaited = count.is_some_and(|count| count.awaited);
             node.tell_above(&Wave::Counted(number, numbers, awaited));
         }
+    }
+
+    fn look(&self) -> Option<u64> {
+        Node::linked()?.look()
+    }
+
+    fn seen(&self, number: u64, limit: Duration) -> SeenElsewhere {
+        Node::linked().map_or_else(SeenElsewhere::default, |node| node.seen(number, limit))
     }
 
     fn shown(&self, number: u64, Shown { blocked, remedy }: Shown) {

@@ -3,12 +3,17 @@
 //! answers.
 
 pub(super) mod counting;
+mod looking;
+mod looks;
+mod seen;
 
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
+use self::looks::Looks;
+use self::seen::SentNetwork;
 use crate::backend::subprocess::protocol::{NodeId, Wild};
 use crate::system::mutex::lock;
 use crate::system::quiet;
@@ -27,6 +32,33 @@ pub(in crate::backend::subprocess::node) enum Wave {
         joins: bool,
         poison: Vec<u8>,
     },
+    /// The question of a node above for the processes and channels of all below: its name, and the number of the question.
+    /// Each passes it on at once.
+    Look(u64, u64),
+    Seen(SeenThere),
+}
+
+#[cfg(test)]
+impl SeenThere {
+    /// Returns the answer of a node that has passed the question on to these nodes.
+    pub(in crate::backend::subprocess::node) fn empty(
+        asker: u64,
+        author: u64,
+        below: Vec<u64>,
+    ) -> Self {
+        Self { asker, number: 1, author, below, network: SentNetwork::default() }
+    }
+}
+
+/// The answer of one node. Those above pass it on to the one that has asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::backend::subprocess::node) struct SeenThere {
+    asker: u64,
+    number: u64,
+    author: u64,
+    /// The nodes to which the author has passed the question on.
+    below: Vec<u64>,
+    network: SentNetwork,
 }
 
 #[derive(Default)]
@@ -36,6 +68,7 @@ pub(in crate::backend::subprocess::node) struct Waves {
     /// Answers of the nodes below.
     pub(in crate::backend::subprocess::node) answers: Mutex<Answers>,
     pub(in crate::backend::subprocess::node) came: Condvar,
+    pub(in crate::backend::subprocess::node) looks: Looks,
 }
 
 #[derive(Default)]
