@@ -1,7 +1,6 @@
 //! The bytes that a starter writes to a command ahead of the link: `Hello`, and the executable.
 //!
 //! Invariant: a command that closes its input is an error, also if `SIGPIPE` would end this program.
-#![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -12,6 +11,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::greeting::{LONGEST, is_ready};
+use crate::backend::subprocess::transport::broken_pipes::WithoutSigpipe;
 
 /// Writes `Hello`. The descriptor does not block from then on.
 pub(super) fn write_hello(output: impl AsFd, hello: &[u8], deadline: Instant) -> io::Result<()> {
@@ -67,58 +67,6 @@ fn write_all(
         }
     }
     Ok(())
-}
-
-/// While it lives, `SIGPIPE` does not come to this thread.
-struct WithoutSigpipe {
-    before: libc::sigset_t,
-    /// One waited already, so it is somebody else's.
-    was_pending: bool,
-}
-
-fn sigpipe() -> libc::sigset_t {
-    // SAFETY: the set is made before it is used.
-    unsafe {
-        let mut signals = std::mem::zeroed();
-        libc::sigemptyset(&raw mut signals);
-        libc::sigaddset(&raw mut signals, libc::SIGPIPE);
-        signals
-    }
-}
-
-fn is_pending() -> bool {
-    // SAFETY: the set is this function's own.
-    unsafe {
-        let mut pending = std::mem::zeroed();
-        libc::sigpending(&raw mut pending) == 0
-            && libc::sigismember(&raw const pending, libc::SIGPIPE) == 1
-    }
-}
-
-impl WithoutSigpipe {
-    fn begin() -> Self {
-        let (was_pending, signals) = (is_pending(), sigpipe());
-        // SAFETY: both sets are this thread's own.
-        let before = unsafe {
-            let mut before = std::mem::zeroed();
-            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, &raw mut before);
-            before
-        };
-        Self { before, was_pending }
-    }
-}
-
-impl Drop for WithoutSigpipe {
-    fn drop(&mut self) {
-        let (now, signals) = (libc::timespec { tv_sec: 0, tv_nsec: 0 }, sigpipe());
-        // SAFETY: as above.
-        unsafe {
-            if !self.was_pending && is_pending() {
-                libc::sigtimedwait(&raw const signals, std::ptr::null_mut(), &raw const now);
-            }
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -153,6 +153,8 @@ impl Node {
             // Nothing new for this peer.
             let news = peer.link.news();
             backed_up |= news.backed_up;
+            #[cfg(feature = "hosts")]
+            inner.writers.0.extend(peer.link.writer());
             if !news.published && !news.room {
                 continue;
             }

@@ -57,6 +57,8 @@ use super::protocol::{
 };
 use super::transport::inbox::StreamNews;
 use super::transport::link::LINK;
+#[cfg(feature = "hosts")]
+use super::transport::link::LinkWriter;
 use super::transport::mailbox::Mailbox;
 use super::transport::region::Region;
 use super::transport::wire::Wired;
@@ -149,13 +151,32 @@ struct Inner {
     left: HashMap<u64, (ChannelId, Direction), Numbers>,
     /// Wakers of other executors, whose operations are over. They are woken when the node is unlocked.
     later: Wakes,
+    /// Streams to which something was sent. They are written to when the node is unlocked.
+    #[cfg(feature = "hosts")]
+    writers: LinkWriters,
 }
 
-/// The node, locked. The wakers in `later` are woken when this has unlocked it, because they are the user's code.
+/// The node, locked. The wakers in `later` are woken when this has unlocked it, because they are the user's code. Before
+/// that the streams are written to, because that is a system call.
 struct LockedNode<'a> {
     /// Goes first.
     inner: MutexGuard<'a, Inner>,
+    #[cfg(feature = "hosts")]
+    writers: LinkWriters,
     later: Wakes,
+}
+
+/// Links that write when this is dropped.
+#[cfg(feature = "hosts")]
+#[derive(Default)]
+struct LinkWriters(Vec<Arc<dyn LinkWriter>>);
+
+#[cfg(feature = "hosts")]
+impl Drop for LinkWriters {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.iter().for_each(|writer| writer.write());
+    }
 }
 
 impl Deref for LockedNode<'_> {
@@ -178,6 +199,8 @@ impl Drop for LockedNode<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         std::mem::swap(&mut self.later, &mut self.inner.later);
+        #[cfg(feature = "hosts")]
+        std::mem::swap(&mut self.writers, &mut self.inner.writers);
     }
 }
 
@@ -343,6 +366,8 @@ impl Node {
             message: Vec::new(),
             left: HashMap::default(),
             later: Wakes::new(),
+            #[cfg(feature = "hosts")]
+            writers: LinkWriters::default(),
         };
         forked::watch();
         Box::leak(Box::new(Node {
@@ -382,7 +407,12 @@ impl Node {
         // No user code runs under it, so nothing panics. If something has panicked, the network is
         // beyond help anyway.
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        LockedNode { inner, later: Wakes::new() }
+        LockedNode {
+            inner,
+            #[cfg(feature = "hosts")]
+            writers: LinkWriters::default(),
+            later: Wakes::new(),
+        }
     }
 
     fn mailbox(&self) -> &Mailbox {

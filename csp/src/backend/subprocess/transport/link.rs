@@ -2,6 +2,7 @@
 //! waits.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::region::Region;
 use super::ring::{Consumer, LONGEST, Peek, Producer, SIZE};
@@ -28,6 +29,11 @@ pub(in crate::backend::subprocess) trait Link: Send {
     fn has_consumed(&self) -> bool;
     /// Returns whether a message waits to be sent.
     fn is_backed_up(&self) -> bool;
+    /// Returns the writer of what was sent since the last call. The caller lets it write when nothing is locked.
+    #[allow(dead_code, reason = "only streams are written to by it")]
+    fn writer(&mut self) -> Option<Arc<dyn LinkWriter>> {
+        None
+    }
     /// Lets the peer know how much this side has handled in all, because it handles nothing more. A
     /// peer with shared memory can see that.
     fn conclude(&mut self) {}
@@ -38,6 +44,15 @@ pub(in crate::backend::subprocess) trait Link: Send {
     }
     /// Returns the messages that a dead peer has not received, or may not have.
     fn left(&mut self) -> Result<LeftMessages, Wild>;
+}
+
+/// The side of a link that writes after the node was unlocked, because writing is a system call.
+#[allow(dead_code, reason = "only streams have one")]
+pub(in crate::backend::subprocess) trait LinkWriter:
+    Send + Sync
+{
+    /// Writes as much as can be written now. The rest is written later, without the caller.
+    fn write(&self);
 }
 
 /// How a link was lost.

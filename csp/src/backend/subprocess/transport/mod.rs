@@ -1,5 +1,7 @@
 //! Floor 5. Bytes and messages between two OS processes.
 
+#[cfg(all(feature = "hosts", not(loom)))]
+pub(super) mod broken_pipes;
 mod futex;
 #[cfg(not(loom))]
 pub(super) mod inbox;
@@ -12,5 +14,7 @@ pub(super) mod region;
 pub(super) mod ring;
 #[cfg(all(feature = "hosts", not(loom)))]
 pub(super) mod stream;
+#[cfg(any(feature = "hosts", all(test, loom)))]
+mod turn;
 #[cfg(not(loom))]
 pub(super) mod wire;

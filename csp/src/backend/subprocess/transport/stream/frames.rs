@@ -211,6 +211,12 @@ impl Frames {
         self.untold >= self.sending.window() / 4
     }
 
+    /// Records that the stream is offered so many bytes of those that were put out, and may have taken them at any
+    /// time from now on. `written` says how many it was.
+    pub(super) fn offer(&mut self, bytes: usize) {
+        self.sending.offer(bytes);
+    }
+
     /// Records that the stream has taken so many bytes of those that were put out.
     pub(super) fn written(&mut self, now: Duration, bytes: usize) {
         self.sending.written(now, bytes);

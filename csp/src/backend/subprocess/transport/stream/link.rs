@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use super::frame::StreamLimits;
 use super::frames::{Frames, LinkLoss, StreamSide};
-use super::streams::{self, SharedStream, now};
+use super::state::now;
+use super::streams::{self, SharedStream};
 use crate::backend::subprocess::protocol::{NodeId, Wild};
 use crate::backend::subprocess::transport::inbox::StreamNews;
-use crate::backend::subprocess::transport::link::{LeftMessages, Link, LostLink, News, Outgoing};
+use crate::backend::subprocess::transport::link::{
+    LeftMessages, Link, LinkWriter, LostLink, News, Outgoing,
+};
 use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::backend::subprocess::transport::ring::Peek;
 use crate::channel::far::Bytes;
@@ -19,7 +22,7 @@ use crate::channel::far::Bytes;
 pub(in crate::backend::subprocess) struct StreamLink {
     shared: Arc<SharedStream>,
     side: StreamSide,
-    /// Something was sent, and the thread that writes has not been asked.
+    /// Something was sent, and nobody was asked to write it.
     has_sent: bool,
 }
 
@@ -49,7 +52,7 @@ pub(in crate::backend::subprocess) struct StreamEnder(Arc<SharedStream>);
 impl StreamEnder {
     /// Counts silence from now on, because the peer is about to begin.
     pub(in crate::backend::subprocess) fn begin(&self) {
-        self.0.lock().frames.begin(streams::now());
+        self.0.lock().frames.begin(now());
         self.0.ask();
     }
 
@@ -105,10 +108,11 @@ impl Link for StreamLink {
     }
 
     fn news(&mut self) -> News {
-        if std::mem::take(&mut self.has_sent) {
-            self.shared.ask();
-        }
         News { published: false, room: false, backed_up: false }
+    }
+
+    fn writer(&mut self) -> Option<Arc<dyn LinkWriter>> {
+        std::mem::take(&mut self.has_sent).then(|| Arc::clone(&self.shared) as _)
     }
 
     fn receive(&mut self, into: &mut Vec<u8>) -> Result<bool, Wild> {
@@ -166,6 +170,7 @@ impl Link for StreamLink {
     }
 
     fn left(&mut self) -> Result<LeftMessages, Wild> {
+        self.shared.end_output();
         Ok(self.shared.lock().frames.left())
     }
 }
@@ -228,6 +233,7 @@ mod tests {
         fn send(&mut self, message: &[u8]) {
             self.link.send(&message[..1], Some(Bytes::copy(&message[1..]))).expect("short");
             assert_eq!(self.link.news(), News { published: false, room: false, backed_up: false });
+            self.link.writer().expect("something to write").write();
         }
 
         /// Waits until there are messages, and takes them all. A side that was started is told of messages
@@ -347,9 +353,9 @@ mod tests {
             let _ = there.write_all(&answer);
         }
         assert_eq!(heads, 1);
-        assert!(
-            matches!(one.loss(), LinkLoss::Unhandled(time) if time >= Duration::from_millis(90))
-        );
+        let loss = one.loss();
+        let limit = Duration::from_millis(90);
+        assert!(matches!(loss, LinkLoss::Unhandled(time) if time >= limit), "{loss:?}");
         assert_eq!(one.link.left().expect("messages").unknown, [message(1)]);
     }
 

@@ -7,8 +7,10 @@ mod fuzzed;
 mod link;
 #[cfg(test)]
 mod model;
+mod output;
 mod receiving;
 mod sending;
+mod state;
 mod streams;
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,10 @@ pub(super) enum FrameFault {
     CountsUnbegun,
     /// A part of a frame is not heard.
     PartIsUnheard,
+    /// An answer to what a write has put into the stream breaks a rule until that write has returned.
+    AwaitsReport,
+    /// The messages that are left are told while a write is on its way.
+    LeftWhileWriting,
 }
 
 /// The mistakes that a link with many messages finds.
@@ -77,6 +81,8 @@ struct StreamSetup {
     is_prepared: bool,
     /// The stream may carry all but the last byte.
     carries_parts: bool,
+    /// A write returns some time after the stream has taken its bytes.
+    returns_late: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -97,6 +103,8 @@ struct StreamState {
     heard_conclusion: bool,
     said: [u8; 2],
     puts: [u8; 2],
+    /// The bytes that the stream has taken by a write that has not returned.
+    unreported: [Option<usize>; 2],
     /// How many messages each side has received.
     received: [u8; 2],
     left: [Option<LeftMessages>; 2],
@@ -114,6 +122,8 @@ enum StreamStep {
     Send(usize),
     /// The stream takes what is put out, or all but a byte of it.
     Put(usize, bool),
+    /// The write of a side returns.
+    Report(usize),
     /// All that the stream carries comes, or all but a byte of it.
     Deliver(usize, bool),
     Receive(usize),
@@ -175,7 +185,12 @@ impl StreamSetup {
                     state.puts[side] += u8::from(!out.is_empty());
                 }
                 let count = out.len() - usize::from(!all && !out.is_empty());
-                state.sides[side].written(now, count);
+                state.sides[side].offer(out.len());
+                if self.returns_late && count > 0 {
+                    state.unreported[side] = Some(count);
+                } else {
+                    state.sides[side].written(now, count);
+                }
                 let taken: Vec<u8> = out.drain(..count).collect();
                 if !state.is_cut {
                     state.carried[side].extend(taken);
@@ -183,6 +198,10 @@ impl StreamSetup {
                 if self.is_timed() && !state.sides[side].is_backed_up() {
                     state.taken[side].resize(usize::from(state.said[side]), state.now);
                 }
+            }
+            StreamStep::Report(side) => {
+                let count = state.unreported[side].take().unwrap_or(0);
+                state.sides[side].written(now, count);
             }
             StreamStep::Judge(side) => {
                 if self.fault != FrameFault::JudgesUnread {
@@ -318,6 +337,7 @@ impl Model for StreamSetup {
             heard_conclusion: false,
             said: [0; 2],
             puts: [0; 2],
+            unreported: [None; 2],
             received: [0; 2],
             left: Default::default(),
             came: Default::default(),
@@ -345,7 +365,11 @@ impl Model for StreamSetup {
                 actions.push(StreamStep::Send(side));
             }
             let may_put = state.puts[side] < self.puts[side];
-            if !is_lost && (may_put || !state.out[side].is_empty()) {
+            let is_writing = state.unreported[side].is_some();
+            if is_writing {
+                actions.push(StreamStep::Report(side));
+            }
+            if !is_lost && !is_writing && (may_put || !state.out[side].is_empty()) {
                 actions.push(StreamStep::Put(side, true));
                 if self.takes_parts && state.out[side].is_empty() {
                     actions.push(StreamStep::Put(side, false));
@@ -364,8 +388,9 @@ impl Model for StreamSetup {
                 if self.handles {
                     actions.push(StreamStep::Receive(side));
                 }
-                if is_lost {
+                if is_lost && (!is_writing || self.fault == FrameFault::LeftWhileWriting) {
                     actions.push(StreamStep::Bury(side));
+                } else if is_lost {
                 } else if state.is_cut {
                     actions.push(StreamStep::SeeEnd(side));
                 }
@@ -418,7 +443,13 @@ fn many_messages(fault: FrameFault) -> StreamSetup {
         handles: true,
         is_prepared: false,
         carries_parts: false,
+        returns_late: false,
     }
+}
+
+/// Returns a link whose writes return late, so that answers to them may come before.
+fn writes_return_late(fault: FrameFault) -> StreamSetup {
+    StreamSetup { puts: [4, 2], takes_parts: false, returns_late: true, ..many_messages(fault) }
 }
 
 /// Returns a link whose started side handles some of the messages and no more.
@@ -493,6 +524,11 @@ fn a_lost_link_tells_all_that_was_not_received() {
 }
 
 #[test]
+fn an_answer_may_come_before_the_write_has_returned() {
+    is_sound(writes_return_late(FrameFault::None));
+}
+
+#[test]
 fn a_side_that_has_said_its_last_count_leaves_nothing_unknown() {
     is_sound(few_are_handled(FrameFault::None));
 }
@@ -531,6 +567,8 @@ fn is_found(setup: StreamSetup) {
 fn mistakes_about_messages_are_found() {
     OF_MESSAGES.into_iter().map(many_messages).for_each(is_found);
     is_found(few_are_handled(FrameFault::ReceivesConcluded));
+    is_found(writes_return_late(FrameFault::AwaitsReport));
+    is_found(writes_return_late(FrameFault::LeftWhileWriting));
 }
 
 #[test]

@@ -24,6 +24,10 @@ pub(super) struct Sending {
     /// The bytes that were put out, and those that the stream has taken, ever.
     put: u64,
     written: u64,
+    /// The bytes that writes were said to have taken, and those that they may have taken. The answer of a peer may
+    /// come before that of the write.
+    reported: u64,
+    offered: u64,
     /// The number of messages that the peer has handled, ever.
     handled: u64,
     /// The peer handles nothing more.
@@ -43,6 +47,8 @@ impl Sending {
             unhandled: 0,
             put: 0,
             written: 0,
+            reported: 0,
+            offered: 0,
             handled: 0,
             is_concluded: false,
             #[cfg(test)]
@@ -115,10 +121,21 @@ impl Sending {
         self.put_at = now;
     }
 
+    /// Records that the stream is offered so many bytes more. It may take some of them before `written` says so.
+    pub(super) fn offer(&mut self, bytes: usize) {
+        self.offered = self.reported + bytes as u64;
+    }
+
     /// Records that the stream has taken so many bytes more.
     pub(super) fn written(&mut self, now: Duration, bytes: usize) {
-        self.written += bytes as u64;
-        debug_assert!(self.written <= self.put, "only what was put out can be written");
+        self.reported += bytes as u64;
+        debug_assert!(self.reported <= self.put, "only what was put out can be written");
+        self.take(now, self.reported);
+    }
+
+    /// Records that the stream has taken the bytes up to this place.
+    fn take(&mut self, now: Duration, place: u64) {
+        self.written = self.written.max(place);
         while let Some((end, _)) = self.out.get(self.taken_at.len())
             && *end <= self.written
         {
@@ -143,6 +160,12 @@ impl Sending {
             return Err(Wild("something handled after the last count"));
         }
         while self.handled < count {
+            // The stream has taken it, though the write may not have returned.
+            if let (true, Some((end, _))) = (self.taken_at.is_empty(), self.out.front())
+                && *end <= self.may_be_taken()
+            {
+                self.take(self.put_at, *end);
+            }
             self.taken_at.pop_front().ok_or(Wild("more handled than was sent"))?;
             if let Some((_, message)) = self.out.pop_front() {
                 self.unhandled -= self.limits.weight(message.length());
@@ -150,6 +173,14 @@ impl Sending {
             self.handled += 1;
         }
         Ok(())
+    }
+
+    fn may_be_taken(&self) -> u64 {
+        #[cfg(test)]
+        if self.fault == super::model::FrameFault::AwaitsReport {
+            return self.reported;
+        }
+        self.offered
     }
 
     /// Records that the peer handles nothing more.

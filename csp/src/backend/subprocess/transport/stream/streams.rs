@@ -13,11 +13,13 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::time::{ClockId, clock_gettime};
 
 use super::frames::{Frames, LinkLoss};
+use super::output::{Output, StreamOutput, StreamWrite};
+use super::state::{StreamState, now};
 use crate::backend::subprocess::protocol::NodeId;
 use crate::backend::subprocess::transport::inbox::StreamNews;
+use crate::backend::subprocess::transport::link::LinkWriter;
 use crate::backend::subprocess::transport::mailbox::Mailbox;
 use crate::system::helper::Helper;
 use crate::system::mutex::lock;
@@ -28,12 +30,8 @@ const READ: usize = 64 << 10;
 /// A stream with more to read lets the others have their turn after so many reads, or writes.
 const READS: usize = 16;
 const WRITES: usize = 16;
-
-/// Returns the time since the machine was started. It goes on while the machine sleeps, as it does for
-/// the peer.
-pub(super) fn now() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
-}
+/// Something that is due and not done is looked at again after this time.
+const SOON: Duration = Duration::from_millis(1);
 
 /// The part of a link that the thread and the node share.
 pub(super) struct SharedStream {
@@ -42,16 +40,9 @@ pub(super) struct SharedStream {
     news: &'static StreamNews,
     mailbox: &'static Mailbox,
     state: Mutex<StreamState>,
+    output: Output,
     /// The thread has been asked to look.
     asked: AtomicBool,
-}
-
-pub(super) struct StreamState {
-    pub(super) frames: Frames,
-    /// The node has been told that there is something to receive.
-    pub(super) is_told: bool,
-    /// The node waits until the stream has taken everything.
-    pub(super) waits_for_room: bool,
 }
 
 impl SharedStream {
@@ -62,13 +53,13 @@ impl SharedStream {
         mailbox: &'static Mailbox,
     ) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
-        let state = StreamState { frames, is_told: false, waits_for_room: false };
         Self {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             peer,
             news,
             mailbox,
-            state: Mutex::new(state),
+            state: Mutex::new(StreamState::new(frames)),
+            output: Output::new(),
             asked: AtomicBool::new(false),
         }
     }
@@ -108,9 +99,30 @@ impl SharedStream {
         marks.filter(|mark| mark >> 1 == self.number).collect()
     }
 
+    /// Writes nothing from now on. At the return nothing is being written.
+    pub(super) fn end_output(&self) {
+        self.output.end();
+    }
+
     fn tell_node(&self) {
         self.news.put(self.peer);
         self.mailbox.notify_or_ring();
+    }
+}
+
+impl LinkWriter for SharedStream {
+    /// Writes on the thread that has sent something, which holds no lock. The thread of all streams does the rest.
+    fn write(&self) {
+        // A copy made by `fork` would write into the stream of the OS process that it is a copy of.
+        if COMMON.get().is_some_and(Common::is_here) {
+            let written = self.output.write_at_once(&self.state);
+            if written.leaves_more {
+                self.ask();
+            }
+            if written.has_room {
+                self.tell_node();
+            }
+        }
     }
 }
 
@@ -120,11 +132,8 @@ pub(super) type OnLoss = Box<dyn FnOnce(LinkLoss) + Send>;
 /// The part of a link that the thread alone has.
 struct Stream {
     input: OwnedFd,
-    output: OwnedFd,
     shared: Arc<SharedStream>,
-    /// Bytes that were put out, from `taken` on not yet taken by the stream.
-    out: Vec<u8>,
-    taken: usize,
+    /// The queue of events tells when the stream takes something again.
     is_blocked: bool,
     /// The time at which it has something to do though nothing happens.
     due: Duration,
@@ -165,6 +174,7 @@ impl Common {
 }
 
 static COMMON: OnceLock<Common> = OnceLock::new();
+
 static THREAD: Helper = Helper::new("csp streams", 256 << 10);
 
 fn make_common() -> io::Result<Common> {
@@ -206,7 +216,7 @@ pub(super) fn add(
     let number = shared.number;
     let stream = Stream::new(input, output, shared, Some(on_loss));
     epoll::add(&common.epoll, &stream.input, mark(number, false), EventFlags::empty())?;
-    epoll::add(&common.epoll, &stream.output, mark(number, true), EventFlags::empty())?;
+    stream.add_output(common)?;
     tell(StreamJob::Add(stream));
     Ok(())
 }
@@ -324,7 +334,9 @@ impl Drop for Stream {
     fn drop(&mut self) {
         if let Some(common) = COMMON.get().filter(|common| common.is_here()) {
             let _ = epoll::delete(&common.epoll, &self.input);
-            let _ = epoll::delete(&common.epoll, &self.output);
+            if let Some(output) = self.shared.output.take() {
+                let _ = epoll::delete(&common.epoll, &output);
+            }
         }
     }
 }
@@ -336,16 +348,15 @@ impl Stream {
         shared: Arc<SharedStream>,
         on_loss: Option<OnLoss>,
     ) -> Self {
-        Self {
-            input,
-            output,
-            shared,
-            out: Vec::new(),
-            taken: 0,
-            is_blocked: false,
-            due: Duration::MAX,
-            ending: None,
-            on_loss,
+        shared.output.begin(output);
+        Self { input, shared, is_blocked: false, due: Duration::MAX, ending: None, on_loss }
+    }
+
+    fn add_output(&self, common: &Common) -> io::Result<()> {
+        let mark = mark(self.shared.number, true);
+        match &*self.shared.output.lock() {
+            Some(to) => Ok(epoll::add(&common.epoll, &to.stream, mark, EventFlags::empty())?),
+            None => Ok(()),
         }
     }
 
@@ -380,10 +391,14 @@ impl Stream {
         } else if may_give_up {
             self.judge(at, buffer);
         }
+        if self.ending.is_some() {
+            self.shared.end_output();
+        }
         let mut state = self.shared.lock();
         match state.frames.loss(now()) {
             Some(loss) => Err(loss.clone()),
-            None => Ok(state.frames.due(self.is_blocked).min(until)),
+            // A thread that writes may be late with what is due.
+            None => Ok(state.frames.due(self.is_blocked).min(until).max(at + SOON)),
         }
     }
 
@@ -432,53 +447,61 @@ impl Stream {
         Ok(true)
     }
 
-    /// Writes what there is room for, a few times.
+    /// Writes what there is room for, a few times. If another thread writes, that one does so.
     fn write(&mut self, common: &Common) -> Result<(), LinkLoss> {
-        for _ in 0..WRITES {
-            // The next bytes.
-            if self.taken == self.out.len() {
-                self.taken = 0;
-                self.out.clear();
-                let mut state = self.shared.lock();
-                state.frames.output(now(), &mut self.out);
-                let has_room = state.waits_for_room && !state.frames.is_backed_up();
-                state.waits_for_room &= !has_room;
-                drop(state);
-                if has_room {
-                    self.shared.tell_node();
-                }
-                if self.out.is_empty() {
-                    return Ok(());
-                }
+        if !self.shared.output.turn.take() {
+            return Ok(());
+        }
+        let (mut tells, mut writes) = (false, WRITES);
+        let went = loop {
+            let went = self.write_some(common, &mut writes, &mut tells);
+            if self.shared.output.turn.end() {
+                break went;
             }
-            // The stream takes some of them.
-            match rustix::io::write(&self.output, &self.out[self.taken..]) {
-                Ok(count) => {
-                    self.taken += count;
-                    self.shared.lock().frames.written(now(), count);
-                    self.wait_for_room(common, false);
-                }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
-                    self.wait_for_room(common, true);
+            if went.is_err() || self.is_blocked {
+                self.shared.output.turn.pass();
+                break went;
+            }
+        };
+        if tells {
+            self.shared.tell_node();
+        }
+        went
+    }
+
+    fn write_some(
+        &mut self,
+        common: &Common,
+        writes: &mut usize,
+        tells: &mut bool,
+    ) -> Result<(), LinkLoss> {
+        let shared = Arc::clone(&self.shared);
+        let mut output = shared.output.lock();
+        let Some(output) = &mut *output else { return Ok(()) };
+        while *writes > 0 {
+            *writes -= 1;
+            match output.write_once(&shared.state, tells)? {
+                StreamWrite::Nothing => return Ok(()),
+                StreamWrite::Some => self.wait_for_room(common, output, false),
+                StreamWrite::Blocked => {
+                    self.wait_for_room(common, output, true);
                     return Ok(());
                 }
-                Err(Errno::PIPE | Errno::CONNRESET) => return Err(LinkLoss::Ended),
-                Err(error) => return Err(LinkLoss::Failed(io::Error::from(error).to_string())),
             }
         }
         // It goes on when the others had their turn.
-        self.wait_for_room(common, true);
+        self.wait_for_room(common, output, true);
         Ok(())
     }
 
     /// Has `epoll` tell when the stream takes something again, or not.
-    fn wait_for_room(&mut self, common: &Common, is_blocked: bool) {
+    fn wait_for_room(&mut self, common: &Common, to: &mut StreamOutput, is_blocked: bool) {
+        to.is_blocked = is_blocked;
         if self.is_blocked != is_blocked {
             self.is_blocked = is_blocked;
             let flags = if is_blocked { EventFlags::OUT } else { EventFlags::empty() };
             let mark = mark(self.shared.number, true);
-            let _ = epoll::modify(&common.epoll, &self.output, mark, flags);
+            let _ = epoll::modify(&common.epoll, &to.stream, mark, flags);
         }
     }
 }
