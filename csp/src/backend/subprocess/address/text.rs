@@ -6,6 +6,8 @@ use std::hint::black_box;
 
 use iroh::{PublicKey, SecretKey};
 
+use crate::backend::subprocess::values::text::hexadecimal;
+
 /// The bytes of a secret.
 pub(super) const SECRET: usize = 16;
 /// The longest name, and the longest host.
@@ -59,7 +61,7 @@ pub(super) struct Address {
 }
 
 /// Reads so many bytes of hexadecimal digits, in lower case.
-fn hexadecimal<const N: usize>(text: &str) -> Option<[u8; N]> {
+fn from_hexadecimal<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |byte: &u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -73,10 +75,6 @@ fn hexadecimal<const N: usize>(text: &str) -> Option<[u8; N]> {
         *byte = digit(&digits[0])? << 4 | digit(&digits[1])?;
     }
     Some(bytes)
-}
-
-fn in_hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Takes `host:port/name` apart.
@@ -113,9 +111,10 @@ impl Address {
             text.trim_ascii().strip_prefix("csp://").ok_or("it does not begin with `csp://`")?;
         let (key, rest) = rest.split_once('@').ok_or("it has no key in front of an `@`")?;
         let (rest, secret) = rest.split_once('#').ok_or("it has no secret behind a `#`")?;
-        let key = hexadecimal(key).and_then(|key| PublicKey::from_bytes(&key).ok());
+        let key = from_hexadecimal(key).and_then(|key| PublicKey::from_bytes(&key).ok());
         let key = key.ok_or("its key is not that of any program")?;
-        let secret = hexadecimal(secret).ok_or("its secret does not have 32 hexadecimal digits")?;
+        let secret =
+            from_hexadecimal(secret).ok_or("its secret does not have 32 hexadecimal digits")?;
         let (host, port, name) = place(rest)?;
         if port == 0 {
             return Err("nobody listens at the port 0");
@@ -127,7 +126,7 @@ impl Address {
     pub(super) fn text(&self) -> String {
         let Self { key, host, port, name, secret } = self;
         let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-        let (key, secret) = (in_hexadecimal(key.as_bytes()), in_hexadecimal(&secret.0));
+        let (key, secret) = (hexadecimal(key.as_bytes()), hexadecimal(&secret.0));
         format!("csp://{key}@{host}:{port}/{name}#{secret}")
     }
 }
@@ -192,7 +191,7 @@ mod tests {
     #[test]
     fn a_secret_is_not_shown_and_each_bit_of_it_counts() {
         let address = address("192.0.2.7");
-        let secret = in_hexadecimal(&address.secret.0);
+        let secret = hexadecimal(&address.secret.0);
         assert!(!format!("{address:?}").contains(&secret));
         assert!(address.secret.is(&address.secret.clone()));
         for bit in 0..8 * SECRET {

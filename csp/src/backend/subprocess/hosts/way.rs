@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use super::greeting;
 use crate::backend::subprocess::boot::{HOST, VARIABLE};
+use crate::backend::subprocess::values::text::hexadecimal;
 use crate::process::definition::{HostCommand, HostWay};
 
 /// The script for hosts that `ssh` reaches.
@@ -84,7 +85,7 @@ fn machine() -> &'static str {
 
 /// Returns the one line that the user's shell runs there.
 fn remote(hash: &[u8; 32], size: u64, machine: &str) -> String {
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hexadecimal(hash);
     let lines = REMOTE.lines().filter(|line| !line.starts_with('#'));
     let script = lines.collect::<Vec<_>>().join(" ");
     format!("exec /bin/sh -c 'hash={hash}; size={size}; machine={machine}; {script}' csp")

@@ -1,5 +1,5 @@
 //! Text that has come from another OS process, and is to be shown. It is cut, and characters that
-//! control a terminal are escaped.
+//! control a terminal are escaped. Bytes are shown as hexadecimal digits.
 
 /// The most bytes of a text: of a name, place or reason, and of a report.
 const LONGEST: usize = 4 << 10;
@@ -18,6 +18,12 @@ pub(in crate::backend::subprocess) fn reason(text: String) -> String {
 /// Returns a report of many processes.
 pub(super) fn report(text: String) -> String {
     tame(text, LONGEST_REPORT, true)
+}
+
+/// Returns two digits for each byte, in lower case.
+#[allow(dead_code, reason = "only hosts and addresses show bytes")]
+pub(in crate::backend::subprocess) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn tame(text: String, longest: usize, has_lines: bool) -> String {
@@ -49,6 +55,11 @@ fn tame(text: String, longest: usize, has_lines: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_byte_is_two_digits() {
+        assert_eq!(hexadecimal(&[0, 0x0a, 0xf0, 0xff]), "000af0ff");
+    }
 
     #[test]
     fn text_from_elsewhere_is_cut_and_escaped() {
