@@ -13,7 +13,7 @@ run cargo tree --workspace --edges normal,build,dev --prefix none --features "$(
 packages=(-p csp-process -p csp-tests -p csp-examples)
 all=(--no-default-features --features "$(all_features csp)csp-process/address,csp-tests/address,csp-examples/address")
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
-run cargo clippy "${packages[@]}" "${all[@]}" --lib --test address --example meeting -- -D warnings
+run cargo clippy "${packages[@]}" "${all[@]}" --lib --bin waits_by_an_address --test address --example meeting -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --no-deps -p csp-process --no-default-features \
     --features "$(all_features csp)csp-process/address"
 run cargo test "${packages[@]}" "${all[@]}" --test address

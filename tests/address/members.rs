@@ -2,7 +2,7 @@
 
 use crate::programs::Program;
 
-fn room() -> (Program, String) {
+pub(crate) fn room() -> (Program, String) {
     let room = Program::start("room", "");
     let address = room.hear();
     (room, address)
@@ -15,6 +15,21 @@ fn joined(room: &Program, address: &str) -> Program {
     member
 }
 
+/// Returns one member of a room, and two others.
+fn three(room: &Program, address: &str) -> (Program, [Program; 2]) {
+    (joined(room, address), [joined(room, address), joined(room, address)])
+}
+
+/// Each of the two says something, and both hear it.
+fn are_served(room: &Program, members: &mut [Program; 2]) {
+    for who in 0..2 {
+        let line = format!("{who} is still here");
+        members[who].tell(&line);
+        room.hears(&line);
+        members.iter().for_each(|member| member.hears(&format!("heard {line}")));
+    }
+}
+
 #[test]
 fn a_line_reaches_all_members() {
     let (room, address) = room();
@@ -25,56 +40,55 @@ fn a_line_reaches_all_members() {
     two.hears("heard hello");
 }
 
-/// A program that ends tells so, and nobody waits until it counts as lost.
+/// A program that ends says so. Another one that was killed before counts as lost later, because it says nothing.
 #[test]
 fn a_member_that_ends_is_gone_at_once() {
-    let (mut room, address) = room();
-    let mut one = joined(&room, &address);
-    assert!(one.ends());
-    let began = std::time::Instant::now();
-    loop {
-        room.tell("count");
-        if room.hear() == "0" {
-            break;
-        }
-    }
-    assert!(began.elapsed().as_secs() < 5, "its connection was closed, and not lost");
+    let gates = Program::start("gates", "");
+    let mut addresses = [gates.hear(), gates.hear()];
+    addresses.sort();
+    let mut visitors = addresses.map(|line| {
+        let (name, address) = line.split_once(' ').expect("a name");
+        let visitor = Program::start("visitor", address);
+        gates.hears(&format!("{name} has come"));
+        visitor
+    });
+    let [killed, ends] = &mut visitors;
+    killed.kill();
+    // It was heard after the other.
+    ends.tell("still here");
+    gates.hears("second still here");
+    assert!(ends.ends());
+    assert_eq!(gates.hear(), "second is gone");
 }
 
 #[test]
 fn the_room_serves_the_others_if_a_member_is_killed() {
     let (room, address) = room();
-    let (mut one, mut two) = (joined(&room, &address), joined(&room, &address));
+    let (mut one, mut others) = three(&room, &address);
     one.kill();
-    two.tell("still here");
-    room.hears("still here");
-    two.hears("heard still here");
-    let three = joined(&room, &address);
-    two.tell("three of us");
-    three.hears("heard three of us");
+    are_served(&room, &mut others);
+    let new = joined(&room, &address);
+    others[0].tell("three of us");
+    new.hears("heard three of us");
 }
 
 #[test]
 fn the_room_serves_the_others_if_a_member_panics() {
     let (room, address) = room();
-    let (mut one, mut two) = (joined(&room, &address), joined(&room, &address));
+    let (mut one, mut others) = three(&room, &address);
     one.tell("panic");
     assert!(!one.ends());
-    two.tell("still here");
-    room.hears("still here");
-    two.hears("heard still here");
+    are_served(&room, &mut others);
 }
 
 #[test]
 fn the_room_serves_the_others_if_a_member_poisons() {
     let (room, address) = room();
-    let (mut one, mut two) = (joined(&room, &address), joined(&room, &address));
+    let (mut one, mut others) = three(&room, &address);
     one.tell("poison");
     one.tell("from the poisoner");
     one.hears("not written");
-    two.tell("still here");
-    room.hears("still here");
-    two.hears("heard still here");
+    are_served(&room, &mut others);
     joined(&room, &address);
 }
 
@@ -134,35 +148,45 @@ fn an_alternation_chooses_among_three_programs() {
     assert_eq!(chooser.hear(), "[44850, 44850, 44850]");
 }
 
-/// The end of one channel goes to two programs, each by its own connection.
+/// A program keeps its address as long as it keeps its key and its place.
 #[test]
-fn an_end_of_this_program_goes_to_two_others() {
-    let (rooms, others) = (room(), room());
-    let customer = Program::start("customer", &format!("{} {}", rooms.1, others.1));
-    customer.hears("both");
+fn an_address_stays_the_same_if_the_key_is_kept() {
+    let folder = std::env::temp_dir().join(format!("csp-address-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let key = folder.join("key");
+    // Nothing else of these tests is at this address, so the port stays free.
+    let start = |port: &str| {
+        let place = format!("{} 127.0.0.77:{port}/room", key.display());
+        let room = Program::start("kept_room", &place);
+        let address = room.hear();
+        (room, address)
+    };
+    let (mut room, address) = start("0");
+    joined(&room, &address);
+    room.kill();
+    let port = address.rsplit_once(':').and_then(|(_, rest)| rest.split('/').next());
+    let (room, again) = start(port.expect("a port"));
+    assert_eq!(again, address);
+    joined(&room, &address);
+    let _ = std::fs::remove_dir_all(&folder);
 }
 
-/// The end comes back to its writer, which uses it as before.
-#[test]
-fn an_end_of_another_program_goes_to_no_third_one() {
-    let (letterbox, (room, address)) = (Program::start("letterbox", ""), room());
-    let go_between = Program::start("go_between", &format!("{} {address}", letterbox.hear()));
-    let refusal = go_between.hear();
-    assert!(refusal.contains("crosses one connection"), "{refusal}");
-    letterbox.hears("by its own program");
-    room.hears("still here");
-}
-
+/// The one has published something, and the other has connected. Both do nothing else.
 #[test]
 fn a_program_that_waits_for_others_is_not_taken_for_deadlocked() {
-    let (mut room, address) = room();
-    let quiet = Program::start("quiet", &address);
-    quiet.hears("quiet is here");
-    // Its own watch, and that of the room, would have spoken by now.
-    std::thread::sleep(std::time::Duration::from_millis(1_500));
-    room.tell("count");
-    room.hears("1");
-    let mut other = Program::start("member", &address);
-    other.tell("at last");
-    quiet.hears("member is here");
+    let waits = Program::plain("publish");
+    let addresses = waits.hear();
+    let (visits, letters) = addresses.split_once(' ').expect("two addresses");
+    let quiet = Program::plain(letters);
+    quiet.hears("connected");
+    // The watch speaks soon. Two programs that begin now are taken for deadlocked, one after the other.
+    for _ in 0..2 {
+        let stuck = Program::plain("stuck");
+        stuck.hears("stuck");
+        stuck.falls_over();
+    }
+    let mut visitor = Program::start("visitor", visits);
+    quiet.hears("has come");
+    visitor.tell("at last");
+    quiet.hears("at last");
 }

@@ -6,8 +6,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 use std::{env, thread};
 
-use csp::{Channel, Reader, Writer, alt, parallel, process, spawn};
+use csp::{Channel, ProgramKey, Published, Reader, Writer, alt, parallel, process, spawn};
 use serde::{Deserialize, Serialize};
+
+use crate::crossing::{borrower, customer, exchange, go_between, lender, letterbox, shelf, taker};
+use crate::crowd::{crowd, hasty};
 
 /// Nothing takes so long.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -33,7 +36,15 @@ impl Program {
     pub(crate) fn start(role: &str, address: &str) -> Self {
         let mut command = Command::new(env::current_exe().expect("this program"));
         command.args(["--exact", "programs::plays_its_role", "--nocapture", "--quiet"]);
-        command.env(ROLE, role).env(ADDRESS, address);
+        Self::run(command.env(ROLE, role).env(ADDRESS, address))
+    }
+
+    /// Starts a program that has no threads but the library's and its own, so that the watch looks for deadlocks of all.
+    pub(crate) fn plain(argument: &str) -> Self {
+        Self::run(Command::new(env!("CARGO_BIN_EXE_waits_by_an_address")).arg(argument))
+    }
+
+    fn run(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -60,6 +71,16 @@ impl Program {
     /// Waits for this line, and skips others.
     pub(crate) fn hears(&self, line: &str) {
         while self.hear() != line {}
+    }
+
+    /// Waits until it says nothing more, because it has ended.
+    pub(crate) fn falls_over(&self) {
+        let over = loop {
+            if let Err(over) = self.lines.recv_timeout(LONG) {
+                break over;
+            }
+        };
+        assert_eq!(over, mpsc::RecvTimeoutError::Disconnected);
     }
 
     /// Gives it a line.
@@ -96,11 +117,11 @@ impl Drop for Program {
 }
 
 /// Writes a line that the test hears.
-fn say(line: impl std::fmt::Display) {
+pub(crate) fn say(line: impl std::fmt::Display) {
     println!("said: {line}");
 }
 
-fn lines() -> impl Iterator<Item = String> {
+pub(crate) fn lines() -> impl Iterator<Item = String> {
     std::iter::from_fn(|| csp::io(|| std::io::stdin().lines().next()).and_then(Result::ok))
 }
 
@@ -114,6 +135,17 @@ fn plays_its_role() {
         "passing_room" => room(true),
         "member" => member(&address),
         "stranger" => stranger(&address),
+        "later" => later(&address),
+        "visitor" => visitor(&address),
+        "gates" => gates(),
+        "kept_room" => kept_room(&address),
+        "exchange" => exchange(),
+        "taker" => taker(&address),
+        "lender" => lender(&address),
+        "shelf" => shelf(),
+        "borrower" => borrower(&address),
+        "crowd" => crowd(&address),
+        "hasty" => hasty(&address),
         "adder" => adder(),
         "idle" => {
             let channel = Channel::<u32>::buffered(1);
@@ -122,7 +154,6 @@ fn plays_its_role() {
             lines().for_each(drop);
         }
         "asker" => asker(&address),
-        "quiet" => quiet(&address),
         "chooser" => chooser(&address),
         "courier" => courier(),
         "customer" => customer(&address),
@@ -140,6 +171,19 @@ fn room(poison_passes: bool) {
     if poison_passes {
         published = published.poison_passes();
     }
+    room_of(&said, &published);
+}
+
+/// A room with a key in a file, at a place.
+fn kept_room(key_and_place: &str) {
+    let (key, place) = key_and_place.split_once(' ').expect("a key and a place");
+    let said = Channel::new();
+    let key = ProgramKey::kept_in(key).expect("a key");
+    let published = key.publish(place, said.writer()).expect("a place");
+    room_of(&said, &published);
+}
+
+fn room_of(said: &Channel<Said>, published: &Published) {
     say(published.address());
     let serving = spawn(serve(said.reader()));
     for word in lines() {
@@ -154,7 +198,6 @@ fn room(poison_passes: bool) {
         }
     }
     drop(serving);
-    drop(published);
     // Members that are there would keep it.
     std::process::exit(0);
 }
@@ -202,6 +245,39 @@ fn member(address: &str) {
     }
 }
 
+/// A member that connects once it is told to.
+fn later(address: &str) {
+    say("not connected");
+    lines().next().expect("a word");
+    member(address);
+}
+
+/// Publishes two names, each until somebody has come by it.
+fn gates() {
+    parallel!(gate("first".to_owned()), gate("second".to_owned()));
+}
+
+#[process]
+fn gate(name: String) {
+    let visits = Channel::<String>::new();
+    let published = csp::publish(&format!("127.0.0.1:0/{name}"), visits.writer()).expect("a place");
+    say(format!("{name} {}", published.address()));
+    let reader = visits.reader();
+    drop(visits);
+    say(format!("{name} {}", reader.read().expect("a visitor")));
+    // From now on the visitor alone can write.
+    drop(published);
+    reader.iter().for_each(|line| say(format!("{name} {line}")));
+    say(format!("{name} is gone"));
+}
+
+/// Writes that it has come, and each line.
+fn visitor(address: &str) {
+    let gate: Writer<String> = csp::connect(address).expect("a gate");
+    gate.write("has come".to_owned()).expect("a gate");
+    lines().for_each(|line| gate.write(line).expect("a gate"));
+}
+
 /// It has the wrong type.
 fn stranger(address: &str) {
     say(csp::connect::<Writer<u32>>(address).expect_err("a refusal"));
@@ -236,17 +312,6 @@ fn asker(addresses: &str) {
         sum += answers.read().expect("an adder");
     }
     say(sum);
-}
-
-/// It has connected, and waits. Nobody takes that for a deadlock.
-fn quiet(address: &str) {
-    let said: Writer<Said> = csp::connect(address).expect("a room");
-    let inbox = Channel::<String>::new();
-    said.write(Said::Joined("quiet".to_owned(), inbox.writer())).expect("a room");
-    let reader = inbox.reader();
-    drop(inbox);
-    say(reader.read().expect("the line that it has joined"));
-    say(reader.read().expect("a later line"));
 }
 
 /// Chooses among channels of this program and of two others.
@@ -286,45 +351,4 @@ fn courier() {
     parallel!(count(numbers.writer(), 300));
     lines().for_each(drop);
     drop(published);
-}
-
-/// Sends the end of one channel to two rooms.
-fn customer(addresses: &str) {
-    let (one, other) = addresses.split_once(' ').expect("two addresses");
-    let one: Writer<Said> = csp::connect(one).expect("a room");
-    let other: Writer<Said> = csp::connect(other).expect("a room");
-    let inbox = Channel::<String>::buffered(8);
-    // An end of this program goes to both.
-    one.write(Said::Joined("one".to_owned(), inbox.writer())).expect("a room");
-    other.write(Said::Joined("other".to_owned(), inbox.writer())).expect("a room");
-    let lines = inbox.reader();
-    for _ in 0..2 {
-        lines.read().expect("a line");
-    }
-    say("both");
-}
-
-/// Publishes an end, and says each line that comes.
-fn letterbox() {
-    let letters = Channel::<String>::new();
-    let published = csp::publish("127.0.0.1:0/letters", letters.writer()).expect("a place");
-    say(published.address());
-    let reader = letters.reader();
-    drop(letters);
-    while let Ok(letter) = reader.read() {
-        say(letter);
-    }
-}
-
-/// Does with an end of another program what can't be done: it writes that end to a third one. The end lives on.
-fn go_between(addresses: &str) {
-    let (letterbox, room) = addresses.split_once(' ').expect("two addresses");
-    let letters: Writer<String> = csp::connect(letterbox).expect("a letterbox");
-    let said: Writer<Said> = csp::connect(room).expect("a room");
-    let error =
-        said.write(Said::Joined("letters".to_owned(), letters)).expect_err("a third program");
-    say(format!("{:?}", error.termination));
-    let Said::Joined(_, letters) = error.into_inner() else { panic!("another value") };
-    letters.write("by its own program".to_owned()).expect("a letterbox");
-    said.write(Said::Line("still here".to_owned())).expect("a room");
 }

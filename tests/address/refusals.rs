@@ -1,25 +1,46 @@
 //! A program that is not let in hears why, at once.
 
 use std::net::UdpSocket;
-use std::time::Instant;
+use std::thread;
 
 use csp::{Channel, ConnectError, PublishError, Writer};
 
 use crate::programs::{Program, Said};
 
-fn connect(address: &str) -> ConnectError {
-    let began = Instant::now();
-    let error = csp::connect::<Writer<Said>>(address).expect_err("a refusal");
-    assert!(began.elapsed().as_secs() < 5, "{error} came late");
-    let secret = address.rsplit_once('#').map_or("", |(_, secret)| secret);
-    assert!(secret.len() < 8 || !format!("{error} {error:?}").contains(secret));
-    error
+/// An address at which nobody answers. To connect there takes ten seconds.
+struct Silence {
+    _socket: UdpSocket,
+    address: String,
+}
+
+impl Silence {
+    fn at_the_address_of(program: &str) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let port = socket.local_addr().expect("a port").port();
+        let (front, rest) = program.rsplit_once(':').expect("a port");
+        let (_, rest) = rest.split_once('/').expect("a name");
+        Self { _socket: socket, address: format!("{front}:{port}/{rest}") }
+    }
+
+    /// Connects somewhere else, and is refused. That comes before the news that nobody answers here.
+    fn is_slower_than(&self, address: &str) -> ConnectError {
+        let silent = self.address.clone();
+        let waits = thread::spawn(move || csp::connect::<Writer<Said>>(&silent).is_ok());
+        let error = csp::connect::<Writer<Said>>(address).expect_err("a refusal");
+        assert!(!waits.is_finished(), "{error} came late");
+        let secret = address.rsplit_once('#').map_or("", |(_, secret)| secret);
+        assert!(secret.len() < 8 || !format!("{error} {error:?}").contains(secret));
+        error
+    }
 }
 
 #[test]
 fn each_refusal_is_a_value() {
     let room = Program::start("room", "");
     let address = room.hear();
+    let (another, third) = (Program::start("room", ""), Program::start("room", ""));
+    let (other, silence) = (another.hear(), Silence::at_the_address_of(&third.hear()));
+    let connect = |address: &str| silence.is_slower_than(address);
     let (rest, secret) = address.split_once('#').expect("a secret");
     let (key, place) = rest.split_once('@').expect("a key");
     let other_digit = if secret.starts_with('0') { '1' } else { '0' };
@@ -29,7 +50,6 @@ fn each_refusal_is_a_value() {
     let error = connect(&address.replace("/room#", "/other#"));
     assert!(matches!(error, ConnectError::UnknownName(ref name) if name == "other"), "{error:?}");
     // The key of another program.
-    let other = Program::start("room", "").hear();
     let other_key = other.split_once('@').expect("a key").0;
     let error = connect(&format!("{other_key}@{place}#{secret}"));
     assert!(matches!(error, ConnectError::WrongKey), "{error:?}");
@@ -54,7 +74,7 @@ fn another_type_is_refused_and_named() {
 fn a_program_does_not_connect_to_itself() {
     let channel = Channel::<Said>::new();
     let published = csp::publish("127.0.0.1:0/self", channel.writer()).expect("a place");
-    let error = connect(&published.address());
+    let error = csp::connect::<Writer<Said>>(&published.address()).expect_err("a refusal");
     assert!(matches!(error, ConnectError::Itself), "{error:?}");
 }
 

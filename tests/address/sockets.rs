@@ -29,21 +29,49 @@ fn sockets(process: &str) -> Vec<String> {
         .collect()
 }
 
+/// Returns how many sockets of any kind an OS process has.
+fn all_sockets(process: &str) -> usize {
+    let links = fs::read_dir(Path::new("/proc").join(process).join("fd")).expect("a process");
+    let links = links.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
+}
+
+fn port(address: &str) -> u16 {
+    let port = address.rsplit_once(':').and_then(|(_, rest)| rest.split('/').next());
+    port.expect("a port").parse().expect("a number")
+}
+
 #[test]
 fn a_program_has_one_socket_at_its_address_and_no_other() {
     let room = Program::start("room", "");
     let address = room.hear();
-    let port: u16 = address
-        .rsplit_once(':')
-        .and_then(|(_, rest)| rest.split('/').next()?.parse().ok())
-        .expect("a port");
     // 127.0.0.1, as the kernel shows it.
-    assert_eq!(sockets(&room.id().to_string()), [format!("0100007F:{port:04X}")]);
+    let its = format!("0100007F:{:04X}", port(&address));
+    assert_eq!(sockets(&room.id().to_string()), std::slice::from_ref(&its));
     let member = Program::start("member", &address);
     member.hears("heard member is here");
-    let its = sockets(&member.id().to_string());
-    assert!(its.len() == 1 && its[0].starts_with("0100007F:"), "{its:?}");
+    assert_eq!(sockets(&room.id().to_string()), [its]);
     let idle = Program::start("idle", "");
     idle.hears("idle");
-    assert!(sockets(&idle.id().to_string()).is_empty());
+    assert_eq!(all_sockets(&idle.id().to_string()), 0);
+}
+
+#[test]
+fn a_program_has_no_socket_before_it_connects_and_one_afterwards() {
+    let room = Program::start("room", "");
+    let address = room.hear();
+    let mut member = Program::start("later", &address);
+    member.hears("not connected");
+    let id = member.id().to_string();
+    assert_eq!(all_sockets(&id), 0);
+    member.tell("connect");
+    member.hears("heard member is here");
+    let its = sockets(&id);
+    assert!(its.len() == 1 && its[0].starts_with("0100007F:"), "{its:?}");
+    // By the same socket to two programs.
+    let other = Program::start("room", "");
+    let customer = Program::start("customer", &format!("{address} {}", other.hear()));
+    customer.hears("both");
+    let its = sockets(&customer.id().to_string());
+    assert!(its.len() == 1 && its[0].starts_with("0100007F:"), "{its:?}");
 }
