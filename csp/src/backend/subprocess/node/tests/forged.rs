@@ -25,6 +25,18 @@ impl Node {
         inner.peers.send(place, bytes, None);
         self.notify(inner, false);
     }
+
+    /// Returns the nodes of other programs that there are links to.
+    #[cfg(feature = "address")]
+    pub(in crate::backend::subprocess) fn programs(&'static self) -> Vec<NodeId> {
+        self.lock().peers.by_address.keys().copied().collect()
+    }
+
+    /// Handles nothing from now on. Its streams answer pings as before.
+    #[cfg(feature = "address")]
+    pub(in crate::backend::subprocess) fn falls_silent(&'static self) {
+        std::mem::forget(self.lock());
+    }
 }
 
 fn say(by: &'static Node, to: &'static Node, bytes: &[u8]) {
