@@ -10,7 +10,7 @@ export CARGO_PROFILE_RELEASE_DEBUG=false # the compiler has less to do
 
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
-run cargo test -p csp-process --release --features subprocess,futures,cores --lib -- models loom_model late::steps | tee "$output"
+run cargo test -p csp-process --release --features subprocess,futures,cores --lib -- models loom_model late::histories | tee "$output"
 if grep -q '^running 0 tests' "$output"; then
     echo "no model was found" >&2
     exit 1

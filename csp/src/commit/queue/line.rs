@@ -9,6 +9,7 @@ use std::ptr::{self, NonNull};
 
 use super::Queue;
 use crate::commit::offer::{Offer, Partner};
+use crate::sync::planted::is_planted;
 use crate::wait::park::{Context, SchedulerId};
 
 /// Readers that were committed without a value. They are woken when this is dropped, which is best when no lock is held.
@@ -101,7 +102,7 @@ impl<T> ReaderLine<T> {
         Self(VecDeque::new())
     }
 
-    /// Puts an offer at the end of the line, or at its head if its reader has been there before.
+    /// Puts an offer at the end of the line, or before all that came later if its reader has been there before.
     ///
     /// # Safety
     /// The offer is a single one of a process that waits. The offer and its waiter stay where they are until the waiter's `wait` has
@@ -109,7 +110,12 @@ impl<T> ReaderLine<T> {
     pub(crate) unsafe fn push(&mut self, offer: &Offer<T>, stamp: Stamp, again: bool) {
         let offer = NonNull::from(offer);
         if again {
-            self.0.push_front((stamp, offer));
+            // Mostly that is the head. Another one may have been told while this one waited for a value that was not made.
+            let at = match is_planted("one that stands again goes to the head") {
+                true => 0,
+                false => self.0.partition_point(|(other, _)| *other < stamp),
+            };
+            self.0.insert(at, (stamp, offer));
         } else {
             self.0.push_back((stamp, offer));
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::ToldReaders;
-use crate::channel::core::state::{Placed, Placing, ReaderPlace, State};
+use crate::channel::core::state::{Found, Placed, Placing, ReaderPlace, State};
 use crate::commit::offer::Offer;
 use crate::commit::parcel::Parcel;
 use crate::commit::queue::line::{EARLIEST, Stamp};
@@ -157,7 +157,9 @@ impl Crowd {
         let came = self.came[scheduler][self.served[scheduler]];
         self.served[scheduler] += 1;
         let (to, mut told) = (Parcel::empty(), ToldReaders::nobody());
-        assert!(self.state.late.lines().take(came, false, &to, &mut told), "there is a value");
+        self.state.late.lines().came(came.0);
+        let found = self.state.find_told(came, false, &to, &mut told);
+        assert!(matches!(found, Found::InBuffer(_)), "there is a value");
         told.wake();
     }
 }

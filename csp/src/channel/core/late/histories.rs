@@ -7,7 +7,7 @@ use super::steps::{Begun, Cast, Step, World};
 use crate::models::{all_are_found, are_spare};
 
 /// A mistake, and a test that finds it.
-const MISTAKES: [(&str, &str); 16] = [
+const MISTAKES: [(&str, &str); 19] = [
     ("the next is not told", "short_histories"),
     ("nobody is told", "short_histories"),
     ("more values than readers", "short_histories"),
@@ -24,13 +24,22 @@ const MISTAKES: [(&str, &str); 16] = [
     ("a line is not told of a writer", "long_histories"),
     ("nobody notes when a reader came to the queue", "short_histories_of_choices_and_writers"),
     ("a line is passed for ever", "a_line_is_passed_by_64_values"),
+    ("told in vain, it lets the next go first", "long_histories_of_unsure_writers"),
+    (
+        "one whose writer has made nothing looks for no value ahead",
+        "long_histories_of_unsure_writers",
+    ),
+    ("one that stands again goes to the head", "long_histories_of_unsure_writers"),
 ];
 
 /// Plain readers. No writer waits.
-const PLAIN: Cast = Cast { readers: &[1, 1, 1, 2, 3], choices: 5, writers: 0 };
+const PLAIN: Cast = Cast { readers: &[1, 1, 1, 2, 3], choices: 5, writers: 0, unsure: false };
 
 /// Two choices beside plain readers, and writers that wait.
-const MIXED: Cast = Cast { readers: &[1, 1, 2, 2, 3], choices: 3, writers: 2 };
+const MIXED: Cast = Cast { readers: &[1, 1, 2, 2, 3], choices: 3, writers: 2, unsure: false };
+
+/// The same, and choices that write.
+const UNSURE: Cast = Cast { unsure: true, ..MIXED };
 
 /// Threads end in the last steps only, because there are too many histories otherwise.
 const SHORTEST: usize = 1;
@@ -105,11 +114,26 @@ fn short_histories_of_choices_and_writers() {
 }
 
 #[test]
+fn short_histories_of_unsure_writers() {
+    explore(Begun::AtOnce, UNSURE, &mut Vec::new(), 5);
+    explore(Begun::Later, UNSURE, &mut Vec::new(), 5);
+}
+
+#[test]
 fn long_histories() {
-    for seed in 1..5_000_u64 {
+    play_long(5_000, &[MIXED, PLAIN]);
+}
+
+#[test]
+fn long_histories_of_unsure_writers() {
+    play_long(5_000, &[UNSURE]);
+}
+
+fn play_long(count: u64, casts: &'static [Cast]) {
+    for seed in 1..count {
         in_a_model(move || {
             let begun = [Begun::AtOnce, Begun::Later, Begun::Owned][seed as usize % 3];
-            let cast = if seed % 2 == 0 { PLAIN } else { MIXED };
+            let cast = casts[(seed + 1) as usize % casts.len()];
             // The first numbers after a small seed are small.
             let (mut world, mut random) =
                 (World::new(begun, cast), seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -255,49 +255,43 @@ impl<T> ReaderLines<T> {
         told
     }
 
-    /// Takes the first value that came after this moment. It is a call of its own, because without optimisation it has room for the value.
+    /// Notes that a reader of this line has come that was told.
+    pub(super) fn came(&mut self, at: usize) {
+        self.told -= 1;
+        self.each[at].told -= 1;
+    }
+
+    /// Takes the first value that came after this moment, for a reader of this line. It is a call of its own, because without optimisation
+    /// it has room for the value.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn take_after(&mut self, stamp: Stamp, at: usize, to: &Parcel<T>) -> bool {
-        let Some(value) = self.ahead.take_after(stamp, at) else { return false };
+    pub(super) fn take_after(&mut self, stamp: Stamp, at: usize, to: &Parcel<T>) -> bool {
+        let after = if is_planted("a value for a later reader") { EARLIEST } else { stamp };
+        let Some(value) = self.ahead.take_after(after, at) else { return false };
         to.put(value);
+        self.served(at);
         true
     }
 
-    /// Takes the first value that came after the reader, which was told. The next reader is told if there is something for it.
-    pub(super) fn take(
-        &mut self,
-        (at, stamp): (usize, Stamp),
-        writers: bool,
-        to: &Parcel<T>,
-        told: &mut ToldReaders<T>,
-    ) -> bool {
-        self.told -= 1;
-        self.each[at].told -= 1;
-        if is_planted("a reader that is told takes nothing") {
-            return false;
+    /// Tells the next reader of this line, if there is something for it. The caller is a reader of this line that has been told, and will
+    /// not stand again.
+    pub(super) fn tell_next(&mut self, at: usize, writers: bool, told: &mut ToldReaders<T>) {
+        if is_planted("the next is not told") {
+            return;
         }
-        let after = if is_planted("a value for a later reader") { EARLIEST } else { stamp };
-        let found = self.take_after(after, at, to);
-        if found {
-            self.served(at);
+        let newest = self.ahead.newest();
+        let line = &self.each[at];
+        let next = line.readers.first();
+        // A writer that waits may be for any reader, as long as its line has none that came before.
+        let is_for = |next| writers || newest.is_some_and(|it| it > next);
+        if line.told == 0 && next.is_some_and(is_for) {
+            self.tell(at, told);
         }
-        if !is_planted("the next is not told") {
-            let newest = self.ahead.newest();
-            let line = &self.each[at];
-            let next = line.readers.first();
-            // A writer that waits may be for any reader, as long as its line has none that came before.
-            let is_for = |next| writers || newest.is_some_and(|it| it > next);
-            if line.told == 0 && next.is_some_and(is_for) {
-                self.tell(at, told);
-            }
-            if self.told == 0
-                && (writers || newest.is_some())
-                && let Some((_, at)) = self.oldest_of(|_| true)
-            {
-                self.tell(at, told);
-            }
+        if self.told == 0
+            && (writers || newest.is_some())
+            && let Some((_, at)) = self.oldest_of(|_| true)
+        {
+            self.tell(at, told);
         }
-        found
     }
 }
 

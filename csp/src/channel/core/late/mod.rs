@@ -32,9 +32,9 @@
 //!
 //! A reader that is told of a value is woken when the lock is free. If its thread ends in between, that thread waits for the wake-up.
 //!
-//! To tell a reader is always right, because it comes back to the head of its line if there is nothing for it. Until then no other
-//! reader of its line is given a value. So readers of one scheduler are served in the order in which they came. A reader whose thread
-//! ends does not come back. It leaves, because no value that is ahead is for it then. No reader waits for ever while values come: after
+//! To tell a reader is always right, because it comes back before all of its line that came later if there is nothing for it. Until then
+//! no other reader of its line is given a value. So readers of one scheduler are served in the order in which they came. A reader whose
+//! thread ends does not come back. It leaves, because no value that is ahead is for it then. No reader waits for ever while values come: after
 //! 64 values that went to other lines (`MOST_PASSED`) the next one goes to its line.
 
 #[cfg(feature = "cores")]
@@ -53,6 +53,8 @@ mod soon;
 #[cfg(feature = "cores")]
 mod told;
 
+#[cfg(all(test, loom, feature = "cores"))]
+mod checks;
 #[cfg(all(test, not(loom), feature = "cores", target_os = "linux"))]
 mod crowd;
 #[cfg(all(test, loom, feature = "cores"))]

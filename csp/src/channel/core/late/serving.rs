@@ -1,12 +1,12 @@
 //! Values that are written to a channel with lines.
 
-use super::super::state::{Placed, Placing, ReaderPlace, State, UNUSUAL};
+use super::super::state::{Found, Placed, Placing, ReaderPlace, State, UNUSUAL};
 use super::ahead::ValuesAhead;
 use super::arrivals::Arrivals;
 use super::lines::{Late, ReaderLines, SchedulerLine};
 use crate::commit::offer::Partner;
 use crate::commit::parcel::Parcel;
-use crate::commit::queue::line::{BEHIND, ReaderLine, Stamp, commit_in_turn};
+use crate::commit::queue::line::{BEHIND, ReaderLine, Stamp, ToldReaders, commit_in_turn};
 use crate::sync::planted::is_planted;
 use crate::wait::future::wakes::Wakes;
 use crate::wait::park::{self, Context, SchedulerId};
@@ -164,6 +164,34 @@ impl<T> State<T> {
                 || oldest.is_none_or(is_before) && !is_planted("a choice lets all go before it")
         };
         commit_in_turn(&mut self.readers, has_turn)
+    }
+
+    /// Finds a value for a reader that was told, and came to its line at this moment. `leaves` says that it does not stand again. It finds
+    /// what is ahead before it looks at writers. It is served before those that came later, so the next one is told only if it does
+    /// not stand again.
+    pub(super) fn find_told(
+        &mut self,
+        (at, stamp): (usize, Stamp),
+        leaves: bool,
+        to: &Parcel<T>,
+        told: &mut ToldReaders<T>,
+    ) -> Found<T> {
+        let takes_nothing = is_planted("a reader that is told takes nothing");
+        let had_writers = !self.writers.is_empty();
+        let found = if !takes_nothing && self.late.lines().take_after(stamp, at, to) {
+            Found::InBuffer(Wakes::new())
+        } else if leaves || is_planted("no look at writers") {
+            Found::Nothing
+        } else {
+            self.find(false, None, || to)
+        };
+        if leaves || !matches!(found, Found::Nothing) {
+            let writers = !self.writers.is_empty();
+            self.late.lines().tell_next(at, writers, told);
+        } else if is_planted("told in vain, it lets the next go first") {
+            self.late.lines().tell_next(at, had_writers, told);
+        }
+        found
     }
 
     /// Makes the process with this context look again, if it stands in a line. `last` says that it does not go on. The parcel has its

@@ -26,6 +26,8 @@ pub(super) struct Cast {
     pub(super) choices: usize,
     /// The number of writers that may wait at once.
     pub(super) writers: usize,
+    /// There are choices that write. One of them is committed elsewhere and has not withdrawn, or fails to make its value.
+    pub(super) unsure: bool,
 }
 
 /// A step of a history: the reader of this number reads, or goes on.
@@ -36,6 +38,12 @@ pub(super) enum Step {
     /// The choice of this number is committed to its other guard.
     Elsewhere(usize),
     Write,
+    /// A choice writes. If it has to wait it is committed elsewhere at once, and has not withdrawn.
+    WriteElsewhere,
+    /// A choice is to make its value. If it has to wait it fails to make one.
+    MakeNothing,
+    /// The reader of this number learns that the choice it has met makes no value.
+    Fail(usize),
     /// A reader is committed to a value that is made later. It gets that at once here.
     Make,
     /// The thread of the reader ends. `last` says that the reader does not go on.
@@ -66,9 +74,9 @@ impl Park for Unparked {
 }
 
 /// An operation that stands, and has not returned.
-struct Standing {
+pub(super) struct Standing {
     offer: Box<Offer<u32>>,
-    waiter: Box<Waiter>,
+    pub(super) waiter: Box<Waiter>,
     context: &'static Context,
     park: &'static Unparked,
 }
@@ -82,53 +90,59 @@ impl Standing {
         Self { offer, waiter, context, park }
     }
 
-    fn is_woken(&self) -> bool {
+    pub(super) fn is_woken(&self) -> bool {
         self.park.count() > 0
     }
 }
 
 /// A read that has not returned.
-struct Reading {
-    standing: Standing,
+pub(super) struct Reading {
+    pub(super) standing: Standing,
     /// It is a choice, which stands in the queue.
-    chooses: bool,
+    pub(super) chooses: bool,
     /// There were lines when it came.
-    beside_lines: bool,
+    pub(super) beside_lines: bool,
     /// Its thread ends.
     dismissed: bool,
+    /// It waits for a choice that makes no value.
+    pub(super) orders: bool,
+    /// It has done so. Others of its line may have been served meanwhile.
+    pub(super) lets_go: bool,
     /// Its line, and when it came there. `None` if it stood before there were lines.
     line: Option<(usize, Stamp)>,
     /// The step in which it came.
-    came: usize,
+    pub(super) came: usize,
 }
 
 impl Reading {
     /// Returns its line, and when it came there. The first line has those that stood before there were lines.
-    fn line(&self) -> (usize, Stamp) {
+    pub(super) fn line(&self) -> (usize, Stamp) {
         self.line.unwrap_or((0, EARLIEST))
     }
 
-    fn is_woken(&self) -> bool {
+    pub(super) fn is_woken(&self) -> bool {
         self.standing.is_woken()
     }
 
-    fn has_value(&self) -> bool {
+    pub(super) fn has_value(&self) -> bool {
         self.standing.offer.value().is_full()
     }
 }
 
 pub(super) struct World {
-    cast: Cast,
-    state: State<u32>,
+    pub(super) cast: Cast,
+    pub(super) state: State<u32>,
     is_owned: bool,
-    reads: Vec<Option<Reading>>,
+    pub(super) reads: Vec<Option<Reading>>,
     /// The writers that wait, with their values.
-    writers: Vec<(u32, Standing)>,
+    pub(super) writers: Vec<(u32, Standing)>,
+    /// The choices that write, and have no value for anybody. They are kept.
+    pub(super) unsure: Vec<Standing>,
     /// The number of steps so far.
     now: usize,
     /// For each value the step in which its write returned.
-    written: Vec<Option<usize>>,
-    got: Vec<u32>,
+    pub(super) written: Vec<Option<usize>>,
+    pub(super) got: Vec<u32>,
     /// The values that came back from readers whose thread has ended.
     returned: Vec<u32>,
 }
@@ -159,6 +173,7 @@ impl World {
             is_owned: matches!(begun, Begun::Owned),
             reads: cast.readers.iter().map(|_| None).collect(),
             writers: Vec::new(),
+            unsure: Vec::new(),
             now: 0,
             written: Vec::new(),
             got: Vec::new(),
@@ -179,7 +194,12 @@ impl World {
         self.is_owned &= self.cast.readers[reader] == 1;
         let beside_lines = self.state.late.is_on();
         let line = match &again {
-            Some(before) => Some(before.line()),
+            Some(before) => {
+                if before.line() == (0, EARLIEST) {
+                    self.goes_before_choices(before);
+                }
+                Some(before.line())
+            }
             None if !chooses
                 && !self.is_owned
                 && matches!(self.state.place_of(standing.context), ReaderPlace::Line) =>
@@ -201,16 +221,26 @@ impl World {
                 self.state.reader_came();
             }
         }
+        let lets_go = again.as_ref().is_some_and(|it| it.lets_go);
         let came = again.map_or(self.now, |it| it.came);
-        let dismissed = false;
-        self.reads[reader] =
-            Some(Reading { standing, chooses, beside_lines, dismissed, line, came });
+        let (dismissed, orders) = (false, false);
+        self.reads[reader] = Some(Reading {
+            standing,
+            chooses,
+            beside_lines,
+            dismissed,
+            orders,
+            lets_go,
+            line,
+            came,
+        });
     }
 
     pub(super) fn possible(&self) -> Vec<Step> {
         let ended = self.state.ended.is_some();
         let of = |(number, read): (usize, &Option<Reading>)| match read {
             None => (!ended).then_some(Step::Read(number)),
+            Some(read) if read.orders => Some(Step::Fail(number)),
             Some(read) => read.is_woken().then_some(Step::GoOn(number)),
         };
         let mut steps: Vec<_> = self.reads.iter().enumerate().filter_map(of).collect();
@@ -218,6 +248,9 @@ impl World {
             return steps;
         }
         steps.extend([Step::Write, Step::Make, Step::End]);
+        if self.cast.unsure {
+            steps.extend([Step::WriteElsewhere, Step::MakeNothing]);
+        }
         for (number, read) in self.reads.iter().enumerate() {
             match read {
                 Some(read) if read.is_woken() => {}
@@ -258,21 +291,19 @@ impl World {
                     false => self.stand(reader, None),
                 }
             }
-            Step::GoOn(reader) => self.go_on(reader),
+            Step::GoOn(reader) => self.go_on(reader, true),
+            Step::Fail(reader) => self.go_on(reader, false),
             Step::Elsewhere(reader) => {
                 let read = self.reads[reader].as_ref().expect("it stands");
                 assert!(read.standing.waiter.commit(1), "nobody has it");
                 read.standing.waiter.wake();
             }
-            Step::Write => self.write(),
-            Step::Make => {
-                let (turn, later) = (self.turn(), self.later_choices());
-                if let Some(partner) = self.state.customer() {
-                    let value = self.next_value(true);
-                    partner.put(&Parcel::full(value));
-                    partner.wake();
-                    self.was_the_turn_of(turn);
-                    self.were_not_served(&later);
+            Step::Write => self.write(Placing::Plain),
+            Step::WriteElsewhere => self.write(Placing::Offer),
+            Step::Make => _ = self.make(),
+            Step::MakeNothing => {
+                if !self.make() {
+                    self.stand_unsure(&Parcel::empty());
                 }
             }
             Step::Dismiss { reader, last } => self.dismiss(reader, last),
@@ -281,24 +312,56 @@ impl World {
         self.check();
     }
 
-    /// Looks for a value as a read does.
+    /// Makes a value for a reader, if there is one. It gets that at once.
+    fn make(&mut self) -> bool {
+        let (turn, later) = (self.turn(), self.later_choices());
+        let Some(partner) = self.state.customer() else { return false };
+        let value = self.next_value(true);
+        partner.put(&Parcel::full(value));
+        partner.wake();
+        self.was_the_turn_of(turn);
+        self.were_not_served(&later);
+        true
+    }
+
+    /// Lets a choice stand that writes. Returns its waiter.
+    fn stand_unsure(&mut self, value: &Parcel<u32>) -> &Waiter {
+        let choice = Standing::new(|context| Waiter::many(context, 2));
+        value.pass(choice.offer.value());
+        // SAFETY: both are in boxes, and kept.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.state.writers.push(&choice.offer);
+        }
+        self.unsure.push(choice);
+        &self.unsure.last().expect("as pushed").waiter
+    }
+
+    /// Looks for a value as a read does. A choice that it meets makes none.
     fn finds(&mut self, plain: Option<&'static Context>, to: &Parcel<u32>) -> bool {
-        match self.state.find(false, plain, || to) {
-            Found::InBuffer(_) => true,
-            Found::With(writer) => {
-                self.take_from(writer, to);
-                true
+        loop {
+            match self.state.find(false, plain, || to) {
+                Found::InBuffer(_) => return true,
+                Found::With(writer) => {
+                    if self.take_from(writer, to) {
+                        return true;
+                    }
+                }
+                Found::Nothing => return false,
             }
-            Found::Nothing => false,
         }
     }
 
-    fn take_from(&mut self, writer: Partner<u32>, to: &Parcel<u32>) {
-        assert!(writer.pass(to), "it has its value");
+    /// Takes the value of a writer. Returns false if there is none yet.
+    fn take_from(&mut self, writer: Partner<u32>, to: &Parcel<u32>) -> bool {
+        let has_value = writer.pass(to);
         writer.wake();
-        let at = self.writers.iter().position(|(_, writer)| writer.is_woken());
-        let (value, _) = self.writers.remove(at.expect("one of those that wait"));
-        self.written[value as usize] = Some(self.now);
+        if has_value {
+            let at = self.writers.iter().position(|(_, writer)| writer.is_woken());
+            let (value, _) = self.writers.remove(at.expect("one of those that wait"));
+            self.written[value as usize] = Some(self.now);
+        }
+        has_value
     }
 
     fn next_value(&mut self, is_written: bool) -> u32 {
@@ -306,13 +369,13 @@ impl World {
         self.written.len() as u32 - 1
     }
 
-    fn write(&mut self) {
+    fn write(&mut self, whose: Placing) {
         let (turn, later) = (self.turn(), self.later_choices());
         let value = self.next_value(true);
         let parcel = Parcel::full(value);
         let some_told = self.state.late.is_told() && self.state.readers.is_empty();
         let has_writer = self.writers.iter().any(|(_, writer)| !writer.is_woken());
-        match self.state.place(&parcel, Placing::Plain) {
+        match self.state.place(&parcel, whose) {
             Placed::With(partner) => partner.wake(),
             Placed::InBuffer(told) => {
                 assert!(!some_told || !has_writer, "a writer that waits is overtaken");
@@ -320,7 +383,9 @@ impl World {
             }
             Placed::Nowhere => {
                 self.written.pop();
-                if self.writers.len() < self.cast.writers {
+                if whose == Placing::Offer {
+                    assert!(self.stand_unsure(&parcel).commit(1), "nobody has it");
+                } else if self.writers.len() < self.cast.writers {
                     let writer = Standing::new(Waiter::single);
                     parcel.pass(writer.offer.value());
                     // SAFETY: both are in boxes, and kept.
@@ -337,50 +402,6 @@ impl World {
         }
         self.was_the_turn_of(turn);
         self.were_not_served(&later);
-    }
-
-    /// Returns the choice that the next value is for, if that is sure: it came before all other readers that can be served.
-    fn turn(&self) -> Option<usize> {
-        let reads = || self.reads.iter().enumerate().filter_map(|(n, it)| Some((n, it.as_ref()?)));
-        // One that was committed elsewhere may still stand in the queue.
-        let in_queue = reads().filter(|(_, read)| read.chooses && !read.has_value());
-        let (number, first) = in_queue.min_by_key(|(_, read)| read.came)?;
-        let lines = self.state.late.lines.as_ref()?;
-        let can_be_served =
-            |read: &Reading| !read.is_woken() && lines.each[read.line().0].told == 0;
-        let mut plain = reads().filter(|(_, read)| !read.chooses);
-        let goes_before = plain.any(|(_, read)| can_be_served(read) && read.came < first.came);
-        (!first.is_woken() && !goes_before).then_some(number)
-    }
-
-    /// Returns the choices that the next value is not for, because a plain reader that can be served came before.
-    fn later_choices(&self) -> Vec<usize> {
-        let reads = || self.reads.iter().enumerate().filter_map(|(n, it)| Some((n, it.as_ref()?)));
-        let Some(lines) = self.state.late.lines.as_ref() else { return Vec::new() };
-        if lines.surplus() == 0 {
-            return Vec::new();
-        }
-        let can_be_served =
-            |read: &Reading| !read.is_woken() && lines.each[read.line().0].told == 0;
-        let plain = reads().filter(|(_, read)| !read.chooses && can_be_served(read));
-        let Some(first) = plain.map(|(_, read)| read.came).min() else { return Vec::new() };
-        let is_later = |read: &Reading| read.beside_lines && read.came > first;
-        let choices = reads().filter(|(_, read)| read.chooses && !read.has_value());
-        choices.filter(|(_, read)| is_later(read)).map(|(number, _)| number).collect()
-    }
-
-    fn were_not_served(&self, later: &[usize]) {
-        for number in later {
-            let read = self.reads[*number].as_ref().expect("it stands");
-            assert!(!read.has_value(), "the value went to choice {number}, which came later");
-        }
-    }
-
-    fn was_the_turn_of(&self, turn: Option<usize>) {
-        if let Some(number) = turn {
-            let read = self.reads[number].as_ref().expect("it stands");
-            assert!(read.has_value(), "the value went by choice {number}, which came first");
-        }
     }
 
     fn dismiss(&mut self, reader: usize, last: bool) {
@@ -403,8 +424,9 @@ impl World {
         self.returned.extend(came_back.map(|(_, value)| *value));
     }
 
-    fn go_on(&mut self, reader: usize) {
-        let read = self.reads[reader].take().expect("it reads");
+    /// Lets a reader go on. It was woken, or else waited for a value that is not made.
+    fn go_on(&mut self, reader: usize, is_woken: bool) {
+        let mut read = self.reads[reader].take().expect("it reads");
         assert_eq!(read.standing.park.count(), 1, "woken once");
         let to = Parcel::empty();
         if read.chooses {
@@ -412,7 +434,11 @@ impl World {
             self.state.readers.remove(&read.standing.offer);
         }
         let served = read.standing.offer.value().pass(&to);
-        if !served && (read.chooses || !self.take(&read, &to)) {
+        if !served && (read.chooses || !self.take(&mut read, is_woken, &to)) {
+            if read.orders {
+                self.reads[reader] = Some(read);
+                return;
+            }
             let ended = self.state.ended.is_some();
             if read.dismissed && is_planted("one whose thread ends stands again") {
                 // It is told so again and again, until it goes on no more.
@@ -439,81 +465,31 @@ impl World {
         assert!(in_turn, "served before one that came first");
     }
 
-    /// Returns whether no plain reader of the same scheduler came before and has no value.
-    fn is_first(&self, reader: usize, came: usize) -> bool {
-        let scheduler = self.cast.readers[reader];
-        let goes_before = |(number, other): (usize, &Option<Reading>)| {
-            let other = other.as_ref().filter(|other| !other.chooses);
-            let other = other.filter(|_| self.cast.readers[number] == scheduler);
-            other.is_some_and(|it| it.came < came && !it.has_value())
-        };
-        !self.reads.iter().enumerate().any(goes_before)
-    }
-
-    /// Does what a plain reader does that was told.
-    fn take(&mut self, read: &Reading, to: &Parcel<u32>) -> bool {
+    /// Does what a plain reader does that was told, or whose writer has made nothing.
+    fn take(&mut self, read: &mut Reading, is_told: bool, to: &Parcel<u32>) -> bool {
+        read.orders = false;
         // It stood in the queue, and was told of the end.
         if self.state.late.lines.is_none() {
             assert!(self.state.ended.is_some(), "woken for nothing");
             return false;
         }
-        let writers = !self.state.writers.is_empty();
+        let (at, stamp) = read.line();
+        if is_told {
+            self.state.late.lines().came(at);
+        } else if is_planted("one whose writer has made nothing looks for no value ahead") {
+            return self.finds(None, to);
+        }
         let mut told = ToldReaders::nobody();
-        let found = self.state.late.lines().take(read.line(), writers, to, &mut told);
+        let found = self.state.find_told((at, stamp), read.dismissed, to, &mut told);
         told.wake();
-        found || !read.dismissed && self.finds(None, to)
-    }
-
-    /// Checks what must hold whenever the lock is free.
-    fn check(&mut self) {
-        let reads = || self.reads.iter().flatten();
-        let plain = || reads().filter(|read| !read.chooses);
-        let told: Vec<_> = plain()
-            .filter(|read| read.is_woken() && !read.has_value())
-            .map(Reading::line)
-            .collect();
-        let standing: Vec<_> = plain().filter(|it| !it.is_woken()).map(Reading::line).collect();
-        let writer_waits = self.writers.iter().any(|(_, writer)| !writer.is_woken());
-        let choice_waits = reads().any(|read| read.chooses && !read.is_woken());
-        assert!(!writer_waits || !choice_waits, "a writer and a choice wait");
-        let Some(lines) = &self.state.late.lines else { return };
-        assert_eq!((lines.told, lines.standing), (told.len(), standing.len()));
-        for (n, (moment, _)) in lines.ahead.iter().enumerate() {
-            let early = told.iter().chain(&standing).filter(|(_, stamp)| *stamp < moment).count();
-            assert!(early > n, "value {n} that is ahead has {early} readers");
+        match found {
+            Found::InBuffer(_) => true,
+            Found::Nothing => false,
+            Found::With(writer) => {
+                let has_value = self.take_from(writer, to);
+                (read.orders, read.lets_go) = (!has_value, !has_value);
+                has_value
+            }
         }
-        let more_readers = told.len() + standing.len() > lines.ahead.len();
-        let nobody = writer_waits && more_readers && told.is_empty();
-        assert!(!nobody, "a writer and a reader wait, and nobody is told");
-        let is_told = |at: &usize| told.iter().any(|(line, _)| line == at);
-        let untold = standing.iter().find(|(at, _)| writer_waits && !is_told(at));
-        assert!(untold.is_none(), "a writer waits, and nobody of a line is told");
-        let Some(newest) = lines.ahead.newest() else { return };
-        for (at, stamp) in &standing {
-            let waits = *stamp < newest && !told.iter().any(|(line, _)| line == at);
-            assert!(!waits, "nobody of line {at} is told");
-        }
-    }
-
-    /// Lets all go on that can. Then each value that was written has been read.
-    pub(super) fn finish(mut self) {
-        while let Some(go_on) =
-            self.possible().into_iter().find(|step| matches!(step, Step::GoOn(_)))
-        {
-            self.step(go_on);
-        }
-        if self.state.ended.is_some() {
-            // A choice has another channel.
-            let mut plain = self.reads.iter().flatten().filter(|read| !read.chooses);
-            assert!(plain.next().is_none(), "a reader waits at an ended channel");
-        }
-        let writer_waits = self.writers.iter().any(|(_, writer)| !writer.is_woken());
-        let reader_waits = self.reads.iter().any(Option::is_some);
-        assert!(!writer_waits || !reader_waits, "a reader and a writer wait for ever");
-        self.got.extend(self.state.buffer.drain(..));
-        self.got.sort_unstable();
-        let written = (0..self.written.len()).filter(|value| self.written[*value].is_some());
-        let written: Vec<_> = written.map(|value| value as u32).collect();
-        assert_eq!(self.got, written, "each is read once");
     }
 }

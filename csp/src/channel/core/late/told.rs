@@ -59,7 +59,7 @@ impl<T> Core<T> {
         }
         let at = self.state.lock().late.lines().line_of(context.scheduler());
         let to = Parcel::empty();
-        let read = match self.take_ahead(context, (at, EARLIEST), place, &to)? {
+        let read = match self.take_told(context, (at, EARLIEST), place, &to)? {
             Some(state) => self.stand_in_line(context, state, (at, EARLIEST), true, place, &to),
             None => Ok(()),
         };
@@ -93,7 +93,7 @@ impl<T> Core<T> {
             if outcome == Outcome::Retry {
                 return Err(context.dismissed());
             }
-            match self.take_ahead(context, (at, stamp), place, to)? {
+            match self.take_told(context, (at, stamp), place, to)? {
                 Some(locked) => state = locked,
                 None => return Ok(()),
             }
@@ -104,8 +104,8 @@ impl<T> Core<T> {
         }
     }
 
-    /// Takes a value that is ahead, for a reader that was told. Returns the state if there is none, and the reader stands again.
-    fn take_ahead(
+    /// Takes a value for a reader that was told. Returns the state if there is none, and the reader stands again.
+    fn take_told(
         &self,
         context: &'static Context,
         (at, stamp): (usize, Stamp),
@@ -115,41 +115,33 @@ impl<T> Core<T> {
         // Its thread ends, if that is so. It takes what is ahead for it all the same.
         let dismissed = context.dismissed();
         let mut state = self.state.lock();
-        let writers = !state.writers.is_empty() && !is_planted("no look at writers");
         if state.ended.is_some() && is_planted("the end is looked at first") {
             drop(state);
             return Err(Some(self.meet_end(context, Side::Reader)));
         }
-        let mut told = ToldReaders::nobody();
-        if state.late.lines().take((at, stamp), writers, to, &mut told) {
-            drop(state);
-            told.wake();
-            context.communicated();
-            return Ok(None);
-        }
-        // It found nothing, which is rare.
-        told.wake();
-        if dismissed.is_some() {
-            drop(state);
-            return Err(dismissed);
-        }
-        // It is served before those that came later, so it looks for a writer before they can.
+        state.late.lines().came(at);
         loop {
-            let found = match is_planted("no look at writers") {
-                true => Found::Nothing,
-                false => state.find(false, None, || to),
-            };
-            match found {
+            let mut told = ToldReaders::nobody();
+            let leaves = dismissed.is_some();
+            match state.find_told((at, stamp), leaves, to, &mut told) {
                 Found::InBuffer(later) => {
                     drop(state);
+                    told.wake();
                     drop(later);
                 }
                 Found::With(writer) => {
                     drop(state);
+                    told.wake();
                     if self.receive(context, writer, false, place, to).is_none() {
+                        // Values may have come meanwhile.
                         state = self.state.lock();
                         continue;
                     }
+                }
+                Found::Nothing if leaves => {
+                    drop(state);
+                    told.wake();
+                    return Err(dismissed);
                 }
                 Found::Nothing if state.ended.is_some() => {
                     drop(state);
