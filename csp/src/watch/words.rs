@@ -26,8 +26,8 @@ use crate::wait::seen::others;
 /// that these have started. Each has its path: `main/worker[3]@node1`. So the program itself sees all. An OS process that it has started sees
 /// itself and those that it has started. A channel of several OS processes is shown once, with the ends that all of them have. The values that wait in the buffer of such a
 /// channel, and the schedulers of other OS processes, are not shown. At most 16,384 processes and as many channels of each other OS process
-/// are shown. The snapshots of all are not of one moment: a process that is about to start or to end in another OS process may be there
-/// twice, and a value on its way is in no channel.
+/// are shown. The snapshots of all are not of one moment. So a process that is about to start or to end in another OS process may be
+/// there twice, and a value on its way is in no channel.
 ///
 /// The calling thread waits for the others for five seconds at most. A process in an OS process that has not answered by then is
 /// [`Unanswered`](crate::report::State::Unanswered): it was stopped, is not reached, or is very busy. An `async` process that

@@ -326,11 +326,11 @@ mod tests {
         }
     }
 
-    /// It reads everything, and would say something within any limit.
+    /// It reads everything, and would say something within any limit. On a busy machine it may say nothing for some 100 ms, and would be silent.
     #[test]
     fn a_peer_that_answers_pings_only_is_lost() {
         let (ends, mut there) = UnixStream::pair().expect("two sockets");
-        let mut one = side(of_socket(ends), StreamSide::Starter, Duration::from_millis(60));
+        let mut one = side(of_socket(ends), StreamSide::Starter, Duration::from_secs(1));
         one.send(&message(1));
         let mut heads = 0;
         let mut head = [0; HEAD];
@@ -354,7 +354,7 @@ mod tests {
         }
         assert_eq!(heads, 1);
         let loss = one.loss();
-        let limit = Duration::from_millis(90);
+        let limit = Duration::from_millis(1500);
         assert!(matches!(loss, LinkLoss::Unhandled(time) if time >= limit), "{loss:?}");
         assert_eq!(one.link.left().expect("messages").unknown, [message(1)]);
     }
