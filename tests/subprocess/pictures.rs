@@ -48,7 +48,7 @@ fn snapshot(blocked: &[&str]) -> Network {
     loop {
         let network = csp::network();
         let is_blocked = |end: &&str| matches!(state(&network, end), Some(State::Blocked(_)));
-        if blocked.iter().all(|end| is_blocked(end)) {
+        if blocked.iter().all(is_blocked) {
             return network;
         }
         csp::sleep(std::time::Duration::from_millis(5));
