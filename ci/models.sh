@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # The models between OS processes that have too many states for `cargo test`, optimised, because that makes them five to nine times as fast.
 source "$(dirname "$0")/common.sh"
 
