@@ -2,6 +2,7 @@
 
 mod crossing;
 mod crowd;
+mod limits;
 mod members;
 mod programs;
 mod refusals;

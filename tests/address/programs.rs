@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crossing::{borrower, customer, exchange, go_between, lender, letterbox, shelf, taker};
 use crate::crowd::{crowd, hasty};
+use crate::limits::{many, shut};
 
 /// Nothing takes so long.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -146,6 +147,8 @@ fn plays_its_role() {
         "borrower" => borrower(&address),
         "crowd" => crowd(&address),
         "hasty" => hasty(&address),
+        "shut" => shut(),
+        "many" => many(&address),
         "adder" => adder(),
         "idle" => {
             let channel = Channel::<u32>::buffered(1);

@@ -241,7 +241,8 @@ pub enum Cause {
         host: Option<LostHost>,
     },
     /// A value was to cross to another OS process and could not, because its `Serialize` or its
-    /// `Deserialize` failed or panicked.
+    /// `Deserialize` failed or panicked. Or a program at the other end of a connection takes no more
+    /// operations of this one.
     Serialization {
         /// The path of the process that wrote or read it.
         process: String,

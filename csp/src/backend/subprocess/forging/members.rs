@@ -9,13 +9,16 @@ use std::{env, thread};
 
 use super::{Fate, forgeries};
 use crate::backend::subprocess::node::Node;
-use crate::backend::subprocess::protocol::NodeId;
+use crate::backend::subprocess::protocol::{ChannelId, Few, Message, NodeId, Offer};
+use crate::backend::subprocess::transport::wire::samples::bytes_of;
 use crate::{Channel, Writer, connect, process, publish, spawn};
 
 /// Nothing takes so long.
 const LONG: Duration = Duration::from_secs(60);
 const ROLE: &str = "CSP_TEST_ROLE";
 const ADDRESS: &str = "CSP_TEST_ADDRESS";
+/// The most operations of a program that stand at another one.
+const MOST_OPERATIONS: usize = 65_536;
 /// The names on a link, as each side says them.
 const SPEAKER: NodeId = NodeId(1);
 const HEARER: NodeId = NodeId(2);
@@ -83,6 +86,7 @@ fn plays_its_role() {
         "honest" => honest(&address),
         "forger" => forger(&address),
         "mute" => mute(&address),
+        "crowd" => crowd(&address),
         other => panic!("no role is called {other}"),
     }
 }
@@ -147,6 +151,31 @@ fn mute(address: &str) {
     }
 }
 
+/// Has as many operations stand in the room as a program may, and one more once it is told to.
+fn crowd(address: &str) {
+    let said: Writer<Said> = connect(address).expect("a room");
+    let inbox = Channel::new();
+    let hears = inbox.reader();
+    said.write(("crowd is here".to_owned(), Some(inbox.writer()))).expect("a room");
+    hears.read().expect("its own line");
+    let [room] = Node::here().programs()[..] else { panic!("two links") };
+    // The room has made its channel first.
+    let channel = ChannelId { home: HEARER, index: 0 };
+    let stands = |number: usize| {
+        let (op, guards) = ((1 << 50) + number as u64, Few::one((0, Offer::Retired { channel })));
+        Node::here().say(room, &bytes_of(Message::Post { op, multi: false, guards }));
+    };
+    // The line is the last one, while it is being written.
+    (1..MOST_OPERATIONS).for_each(stands);
+    said.write(("crowd is full".to_owned(), None)).expect("it keeps to the limit");
+    hears.read().expect("its own line");
+    say("full");
+    std::io::stdin().lines().next();
+    stands(MOST_OPERATIONS);
+    let is_heard = said.write(("one too many".to_owned(), None)).is_ok();
+    say(if is_heard { "heard" } else { "refused" });
+}
+
 #[test]
 fn each_forgery_ends_the_link_of_its_author_and_no_other() {
     let room = Program::start("room", "");
@@ -175,4 +204,28 @@ fn a_member_that_answers_pings_only_is_given_up() {
     let gone = room.hear();
     assert!(gone.starts_with("gone: ") && gone.contains("has not handled its messages"), "{gone}");
     honest.hears("honest is here");
+}
+
+/// Its own operations count, and not those of others.
+#[test]
+fn a_member_with_more_operations_than_the_limit_loses_its_link() {
+    let room = Program::start("room", "");
+    let address = room.hear();
+    let mut honest = Program::start("honest", &address);
+    honest.hears("honest is here");
+    let mut crowd = Program::start("crowd", &address);
+    crowd.hears("full");
+    honest.tell("before");
+    honest.hears("before");
+    crowd.tell("one more");
+    crowd.hears("refused");
+    honest.tell("after");
+    honest.hears("after");
+    let gone = loop {
+        let line = room.hear();
+        if line.starts_with("gone: ") {
+            break line;
+        }
+    };
+    assert!(gone.contains("more than 65,536 operations of one program"), "{gone}");
 }

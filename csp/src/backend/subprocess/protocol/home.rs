@@ -201,6 +201,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         }
         let post = Post { guards, multi, engaged: None, leaving: Leaving::Stays, probed: false };
         self.posts.insert(op, post);
+        self.count_in(op);
         #[cfg(test)]
         if self.fault == Fault::GuardsOneByOne {
             return post_one_by_one(self, op, out);
@@ -502,14 +503,24 @@ impl<V: Clone, P: Clone> Home<V, P> {
         };
         let (_, offer) = post.guards.remove(at);
         if post.guards.is_empty() {
-            self.posts.remove(&op);
+            self.take_post(op);
         }
         self.forget_offer(op, guard, offer, out);
     }
 
+    /// Takes an operation out.
+    #[inline]
+    fn take_post(&mut self, op: OpId) -> Option<Post<V>> {
+        let post = self.posts.remove(&op)?;
+        if post.leaving != Leaving::Over {
+            self.count_out(op);
+        }
+        Some(post)
+    }
+
     /// Removes an operation, with its values.
     pub(super) fn remove(&mut self, op: OpId, out: &mut Out<V, P>) {
-        if let Some(post) = self.posts.remove(&op) {
+        if let Some(post) = self.take_post(op) {
             for (guard, offer) in post.guards {
                 self.forget_offer(op, guard, offer, out);
             }
@@ -525,7 +536,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
         out: &mut Out<V, P>,
     ) -> Option<Parcel<V>> {
         let mut given = None;
-        if let Some(post) = self.posts.remove(&op) {
+        if let Some(post) = self.take_post(op) {
             for (index, offer) in post.guards {
                 if index != guard {
                     self.forget_offer(op, index, offer, out);

@@ -321,14 +321,16 @@ impl<V: Clone, P: Clone> Machine<V, P> {
     /// a mixed operation withdraws it once it has been served elsewhere.
     pub(crate) fn begin(
         &mut self,
-        guards: Few<(u16, Offer<V>)>,
+        mut guards: Few<(u16, Offer<V>)>,
         mixed: bool,
         out: &mut Out<V, P>,
     ) -> OpId {
+        if let Some(op) = self.begins_too_many(&mut guards, out) {
+            return op;
+        }
         let (dead, retired, shunned) = (&self.home.dead, &self.retired, &self.shunned);
         let is_dead = |node| dead.contains(&node) || shunned.contains(&node);
-        let op =
-            self.owner.begin(guards, mixed, is_dead, |channel| retired.contains(&channel), out);
+        let op = self.owner.begin(guards, mixed, is_dead, |id| retired.contains(&id), out);
         self.settle(out);
         op
     }

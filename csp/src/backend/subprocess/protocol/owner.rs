@@ -18,7 +18,7 @@ use super::proof::faults::Fault;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Owner<V, P> {
     pub(super) id: NodeId,
-    next: u64,
+    pub(super) next: u64,
     pub(super) ops: Table<u64, Op<V, P>>,
     /// No process of this node goes on: questions are refused, and given values go back.
     pub(super) gone: bool,

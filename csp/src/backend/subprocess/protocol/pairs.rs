@@ -544,12 +544,16 @@ impl<V: Clone, P: Clone> Home<V, P> {
             true => Leaving::Over,
             false => Leaving::Withdraws,
         };
-        post.leaving = leaving;
+        let before = std::mem::replace(&mut post.leaving, leaving);
         #[cfg(test)]
         if self.fault == Fault::CancelsEngaged {
             post.engaged = None;
         }
-        if post.engaged.is_none() {
+        let is_free = post.engaged.is_none();
+        if leaving == Leaving::Over && before != Leaving::Over {
+            self.count_out(op);
+        }
+        if is_free {
             self.freed(op, out);
         }
         Ok(())

@@ -22,6 +22,9 @@ use crate::backend::subprocess::values::carry::ONE_CONNECTION;
 use crate::backend::subprocess::values::causes::NodeLoss;
 use crate::report::termination::{Cause, Poison};
 
+const FULL: &str = "65,536 operations of this program wait at the other program already, and it takes no more. Let fewer processes \
+    wait for its channels at a time";
+
 /// The names on a link: the node that says something, and the node that hears it.
 const SPEAKER: NodeId = NodeId(1);
 const HEARER: NodeId = NodeId(2);
@@ -157,7 +160,10 @@ impl Node {
                 host: None,
             };
             let told = inner.causes.encode(&Poison::new(cause));
-            inner.machine.met_by_address(id, told);
+            // It concerns the operation, and the channel goes on.
+            let full = Cause::Serialization { process: "main".to_owned(), reason: FULL.to_owned() };
+            let full = inner.causes.encode(&Poison::new(full));
+            inner.machine.met_by_address(id, told, full);
         }
         let owner = StreamOwner { news: &self.streams, mailbox: self.mailbox() };
         // Neither side has started the other, so each waits as long.

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod checks;
 #[cfg(test)]
+mod crowded;
+#[cfg(test)]
 pub(super) mod faults;
 #[cfg(test)]
 mod forgeries;

@@ -4,12 +4,16 @@
 //! reads it, and that may be a node that must not have them. The home then gives the value without
 //! these ends. It drops them, and in their place come ends of a channel that is poisoned and says why.
 
-use super::super::home::Home;
+use super::super::home::{Home, Leaving, Post};
 use super::super::{
-    ChannelId, Direction, Ending, Machine, Message, NodeId, Offer, OpId, Out, Parcel, Token,
-    TransitId, Wild,
+    ChannelId, Direction, Ending, Event, Few, Machine, Message, NodeId, Offer, OpId, Out, Outcome,
+    Parcel, Token, TransitId, Wild,
 };
-use super::nowhere::{CROSSED, VOID};
+use super::nowhere::{CROSSED, Crossing, VOID};
+use crate::report::termination::Fate;
+
+/// The most operations of one node that stand at a peer behind a link made by an address.
+pub(in crate::backend::subprocess::protocol) const MOST_OPERATIONS: usize = 65_536;
 
 impl<V: Clone, P: Clone> Home<V, P> {
     /// Drops the ends in a value that the node which gets it must not have.
@@ -86,11 +90,91 @@ impl<V: Clone, P: Clone> Home<V, P> {
     }
 }
 
+/// The operations of a node that stand at a peer. A node begins no more than a peer takes.
+impl<V: Clone, P: Clone> Home<V, P> {
+    /// Judges one operation more.
+    #[inline]
+    pub(super) fn may_stand(&self, from: NodeId) -> Result<(), Wild> {
+        match self.crossing.peers.get(&from) {
+            Some(standing) if *standing >= MOST_OPERATIONS => {
+                Err(Wild("more than 65,536 operations of one program"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks through all operations, and returns how many of a node stand here and are not over for it.
+    pub(in crate::backend::subprocess::protocol) fn standing(&self, node: NodeId) -> usize {
+        let is_over = |post: &Post<V>| post.leaving == Leaving::Over;
+        self.posts.iter().filter(|(op, post)| op.node == node && !is_over(post)).count()
+    }
+
+    /// Counts an operation that stands here from now on.
+    #[inline]
+    pub(in crate::backend::subprocess::protocol) fn count_in(&mut self, op: OpId) {
+        if let Some(standing) = self.crossing.peers.get_mut(&op.node) {
+            *standing += 1;
+        }
+    }
+
+    /// Counts an operation no longer, because it is over, or over for its owner.
+    #[inline]
+    pub(in crate::backend::subprocess::protocol) fn count_out(&mut self, op: OpId) {
+        if let Some(standing) = self.crossing.peers.get_mut(&op.node) {
+            *standing = standing.saturating_sub(1);
+        }
+    }
+}
+
 impl<V: Clone, P: Clone> Machine<V, P> {
-    /// Records that a node is behind a link made by an address. `told` poisons the ends that can't cross.
-    pub(crate) fn met_by_address(&mut self, node: NodeId, told: P) {
-        self.home.crossing.peers.insert(node);
+    /// Records that a node is behind a link made by an address. `told` poisons the ends that can't cross, and `full` ends an
+    /// operation that would be one too many there.
+    pub(crate) fn met_by_address(&mut self, node: NodeId, told: P, full: P) {
+        let standing = self.home.standing(node);
+        self.home.crossing.peers.insert(node, standing);
         self.home.crossing.told = Some(told);
+        self.home.crossing.full = Some(full);
+    }
+
+    /// Ends an operation that would be one too many at a peer. Nobody has had its values. Returns `None` for any other operation.
+    #[inline]
+    pub(in crate::backend::subprocess::protocol) fn begins_too_many(
+        &mut self,
+        guards: &mut Few<(u16, Offer<V>)>,
+        out: &mut Out<V, P>,
+    ) -> Option<OpId> {
+        // To look through all operations takes a while.
+        let has_many = self.owner.ops.len() >= MOST_OPERATIONS;
+        match has_many && !self.home.crossing.peers.is_empty() {
+            true => self.ends_if_too_many(guards, out),
+            false => None,
+        }
+    }
+
+    #[cold]
+    fn ends_if_too_many(
+        &mut self,
+        guards: &mut Few<(u16, Offer<V>)>,
+        out: &mut Out<V, P>,
+    ) -> Option<OpId> {
+        let Crossing { peers, full, .. } = &self.home.crossing;
+        let is_full = |home: &NodeId| {
+            let standing = self.owner.ops.iter().filter(|(_, op)| op.is_at(*home));
+            peers.contains_key(home) && standing.count() >= MOST_OPERATIONS
+        };
+        let (guard, _) = guards.iter().find(|(_, offer)| is_full(&offer.channel().home))?;
+        let (guard, ending) = (*guard, Ending::Poisoned(full.clone()?));
+        for (_, offer) in std::mem::take(guards) {
+            if let Offer::Write { parcel, .. } = offer {
+                parcel.destroy(out);
+            }
+        }
+        let op = self.owner.next();
+        self.owner.next += 1;
+        let outcome = Outcome::Ended { guard, ending, fate: Fate::Returned };
+        out.events.push(Event { op, outcome });
+        self.settle(out);
+        Some(op)
     }
 
     /// Forgets a node that is lost.

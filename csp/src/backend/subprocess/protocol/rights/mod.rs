@@ -7,7 +7,7 @@
 //! two nodes wait for each other.
 
 #[cfg(feature = "address")]
-mod crossing;
+pub(super) mod crossing;
 #[cfg(not(feature = "address"))]
 #[path = "uncrossed.rs"]
 mod crossing;
@@ -459,6 +459,7 @@ impl<V: Clone, P: Clone> Home<V, P> {
 
     #[inline]
     fn may_post(&self, from: NodeId, guards: &[(u16, Offer<V>)]) -> Result<Right, Wild> {
+        self.may_stand(from)?;
         let (mut last, mut right) = (None, Right::Given);
         for (guard, offer) in guards {
             if last >= Some(*guard) {
