@@ -275,9 +275,8 @@ impl<T> Core<T> {
     }
 
     /// Waits at a channel that other threads use, or for an extended read. The value has a parcel of its own meanwhile, so that the
-    /// other one is passed only to calls that are inlined.
-    #[cfg(not(debug_assertions))]
-    #[inline(always)]
+    /// other one is passed only to calls that are inlined. A build that inlines nothing has one place less for the value.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     #[track_caller]
     fn wait_beside_others(
         &self,
@@ -287,24 +286,17 @@ impl<T> Core<T> {
         place: &'static Location<'static>,
         to: &Parcel<T>,
     ) -> Result<Option<Kept>, Option<Termination>> {
-        let came = Parcel::empty();
-        let kept = self.stand_beside_others(context, state, extended, place, &came)?;
-        came.pass(to);
-        Ok(kept)
-    }
-
-    /// Does the same, with one place less for a value.
-    #[cfg(debug_assertions)]
-    #[track_caller]
-    fn wait_beside_others(
-        &self,
-        context: &'static Context,
-        state: Guard<'_, State<T>>,
-        extended: bool,
-        place: &'static Location<'static>,
-        to: &Parcel<T>,
-    ) -> Result<Option<Kept>, Option<Termination>> {
-        self.stand_beside_others(context, state, extended, place, to)
+        #[cfg(debug_assertions)]
+        {
+            self.stand_beside_others(context, state, extended, place, to)
+        }
+        #[cfg(not(debug_assertions))]
+        {
+            let came = Parcel::empty();
+            let kept = self.stand_beside_others(context, state, extended, place, &came)?;
+            came.pass(to);
+            Ok(kept)
+        }
     }
 
     #[cold]

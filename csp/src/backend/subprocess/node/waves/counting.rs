@@ -4,8 +4,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::{Answers, Wave};
-use crate::backend::subprocess::node::Node;
-use crate::backend::subprocess::protocol::Ending;
+use crate::backend::subprocess::node::{Inner, Node};
+use crate::backend::subprocess::protocol::{Ending, NodeId};
 use crate::backend::subprocess::values::text;
 use crate::channel::far::{Bytes, Remote as _};
 use crate::report::termination::{Poison, Termination};
@@ -39,13 +39,19 @@ impl Node {
     /// Tells the nodes below, and returns their number.
     fn tell_below(&'static self, wave: &Wave) -> usize {
         let mut inner = self.lock();
-        let below = inner.peers.others(self.parent.unwrap_or(self.id));
-        below.iter().for_each(|peer| inner.peers.wave(*peer, wave));
+        let below = self.put_below(&mut inner, wave);
         self.notify(&mut inner, false);
         below.len()
     }
 
-    fn tell_above(&'static self, wave: &Wave) {
+    /// Puts a wave into the links to the nodes below, and returns these. The caller, or the thread that leads, notifies them.
+    pub(super) fn put_below(&self, inner: &mut Inner, wave: &Wave) -> Vec<NodeId> {
+        let below = inner.peers.others(self.parent.unwrap_or(self.id));
+        below.iter().for_each(|peer| inner.peers.wave(*peer, wave));
+        below
+    }
+
+    pub(super) fn tell_above(&'static self, wave: &Wave) {
         let Some(parent) = self.parent else { return };
         let mut inner = self.lock();
         inner.peers.wave(parent, wave);

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use super::looks::{AskedFromAbove, MOST_ASKED, OpenLook, OwnLooks};
 use super::seen::SentNetwork;
 use super::{SeenThere, Wave};
-use crate::backend::subprocess::node::peers::Peers;
 use crate::backend::subprocess::node::{Inner, Node};
 use crate::backend::subprocess::protocol::{NodeId, Wild};
 use crate::system::mutex::lock;
@@ -21,33 +20,25 @@ use crate::watch::words;
 /// How often the one that asks looks whether a node has ended that has not answered.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// Passes a question on to all below.
-fn pass_on(peers: &mut Peers, above: NodeId, asker: u64, number: u64) -> Vec<NodeId> {
-    let below = peers.others(above);
-    below.iter().for_each(|peer| peers.wave(*peer, &Wave::Look(asker, number)));
-    below
-}
-
 impl Node {
     /// Asks all below. Returns the number of the question, or `None` if nobody is there.
     pub(super) fn look(&'static self) -> Option<u64> {
         if !self.is_here() {
             return None;
         }
+        // No answer is handled while the node is locked.
         let mut inner = self.lock();
-        let below = inner.peers.others(self.parent.unwrap_or(self.id));
+        let mut own = lock(&self.waves.looks.own);
+        let number = own.last + 1;
+        let below = self.put_below(&mut inner, &Wave::Look(self.id.0, number));
         if below.is_empty() {
             return None;
         }
-        // The question is open before anybody can answer.
+        own.last = number;
         let has_others = inner.peers.all.len() > below.len();
-        let mut own = lock(&self.waves.looks.own);
-        own.last += 1;
-        let number = own.last;
         let (awaited, known) = (below.iter().copied().collect(), below.into_iter().collect());
         own.open.insert(number, OpenLook { awaited, known, answers: Vec::new(), has_others });
         drop(own);
-        pass_on(&mut inner.peers, self.parent.unwrap_or(self.id), self.id.0, number);
         self.notify(&mut inner, false);
         Some(number)
     }
@@ -99,7 +90,7 @@ impl Node {
         let mut asked = lock(&looks.asked);
         // A node that asks more often than that waits for some in vain.
         if asked.len() < MOST_ASKED {
-            let below = pass_on(&mut inner.peers, self.parent.unwrap_or(self.id), asker, number);
+            let below = self.put_below(inner, &Wave::Look(asker, number));
             let below = below.into_iter().map(|node| node.0).collect();
             asked.push_back(AskedFromAbove { asker, number, below });
             looks.came.notify_one();
@@ -125,11 +116,8 @@ impl Node {
             let Some(AskedFromAbove { asker, number, below }) = asked.pop_front() else { continue };
             drop(asked);
             let network = SentNetwork::of(&words::here());
-            let (author, parent) = (self.id.0, self.parent.unwrap_or(self.id));
-            let seen = Wave::Seen(SeenThere { asker, number, author, below, network });
-            let mut inner = self.lock();
-            inner.peers.wave(parent, &seen);
-            self.notify(&mut inner, false);
+            let author = self.id.0;
+            self.tell_above(&Wave::Seen(SeenThere { asker, number, author, below, network }));
         }
     }
 

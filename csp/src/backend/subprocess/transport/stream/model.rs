@@ -388,9 +388,10 @@ impl Model for StreamSetup {
                 if self.handles {
                     actions.push(StreamStep::Receive(side));
                 }
-                if is_lost && (!is_writing || self.fault == FrameFault::LeftWhileWriting) {
-                    actions.push(StreamStep::Bury(side));
-                } else if is_lost {
+                if is_lost {
+                    if !is_writing || self.fault == FrameFault::LeftWhileWriting {
+                        actions.push(StreamStep::Bury(side));
+                    }
                 } else if state.is_cut {
                     actions.push(StreamStep::SeeEnd(side));
                 }
