@@ -32,6 +32,21 @@ lane() {
     return $wrong
 }
 
+# all_of FEATURE...: the features with those that they enable, sorted.
+all_of() {
+    local known='' now=" $* " feature
+    while [[ $known != "$now" ]]; do
+        known=$now
+        for feature in $known; do now+="${enables[$feature]} "; done
+        now=" $(tr ' ' '\n' <<<"$now" | sort -u | xargs) "
+    done
+    echo "$now"
+}
+
+declare -A enables is_chosen
+for feature in "${features[@]}"; do
+    enables[$feature]=$(sed -n "/^$feature = /,/]/{p;/]/q}" csp/Cargo.toml | { grep -o '"[a-z]*"' || true; } | tr -d '"' | xargs)
+done
 sets=()
 for ((set = 0; set < 1 << ${#features[@]}; set++)); do
     chosen=()
@@ -39,6 +54,9 @@ for ((set = 0; set < 1 << ${#features[@]}; set++)); do
         ((set >> i & 1)) && chosen+=("${features[i]}")
     done
     ((${#chosen[@]} <= 2 || ${#chosen[@]} == ${#features[@]})) || continue
+    all=$(all_of "${chosen[@]-}")
+    [[ -z ${is_chosen[$all]-} ]] || continue # the same build
+    is_chosen[$all]=1
     sets+=("$(IFS=,; echo "${chosen[*]-}")")
 done
 echo "${#sets[@]} sets"
