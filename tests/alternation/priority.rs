@@ -1,4 +1,4 @@
-//! Choices by priority take the first guard that is ready at one moment. (`models/priority.rs` tries every interleaving.)
+//! Choices by priority take the first guard that is ready at one moment. (`models/alternation/priority.rs` tries every interleaving.)
 
 use csp::{Alternation, Channel, Reader, Writer, pri_alt};
 use csp_tests::{awaitable, laws, start, wait_for};

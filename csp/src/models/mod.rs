@@ -28,7 +28,8 @@ mod futures;
 mod locks;
 mod park;
 mod plain;
-mod priority;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod stacks;
 #[cfg(feature = "compute")]
 mod stand_ins;
 mod termination;

@@ -1,6 +1,8 @@
 //! Choices: against plain reads and writes, against each other, against ends of channels, and
 //! against time.
 
+mod priority;
+
 use super::Chose::{Late, Nothing, Read, Wrote};
 use super::*;
 use crate::choice::alternation::Alternation;

@@ -1,8 +1,6 @@
 //! Choices by priority: a guard is never taken while another has been ready before it.
 
-use super::Chose::{Late, Nothing, Read, Wrote};
 use super::*;
-use crate::choice::alternation::Alternation;
 
 fn by_priority(first: &Reader<Value>, second: &Reader<Value>) -> Result<Chose, How> {
     first!(alt::read(first) => got, alt::read(second) => got)
