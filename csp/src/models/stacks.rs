@@ -1,6 +1,6 @@
-//! Keeps the stacks of loom's threads for the next execution, because the system took 60 % of the time of all models to map them, to fill
-//! their pages with zeros and to unmap them again. The crate `generator`, which makes them, has no place for an allocator. So these
-//! functions stand before those of the C library, in this test program alone.
+//! Keeps the stacks of loom's threads for the next execution. The system took 60 % of the time of all models to map them, to fill their
+//! pages and to unmap them again. The crate `generator`, which makes them, has no place for an allocator. So these functions stand before
+//! those of the C library, in this test program alone.
 
 use std::cell::RefCell;
 use std::ffi::{c_int, c_long, c_void};
