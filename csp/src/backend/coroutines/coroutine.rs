@@ -4,12 +4,13 @@
 use std::cell::{Cell, UnsafeCell};
 use std::mem::offset_of;
 use std::ptr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::marks;
 use super::scheduler::{SCHEDULER, Scheduler, TURNS};
 use super::timers::Timed;
-use crate::process::work;
+use crate::process::work::{self, Work};
 use crate::stack::engine::{self, Fiber, Suspender};
 use crate::sync::inbox::{Link, Linked};
 use crate::wait::blocked::Blocked;
@@ -228,30 +229,15 @@ impl Coroutine {
         while !scheduler.ending.get() {
             // The job of the last process. The next process may belong to it too.
             let mut held = None;
-            let knows_none = scheduler.share.knows_none();
-            for _ in 0..TURNS {
-                // A refusing fiber stops as soon as there is no reason left to refuse.
-                let why = if refusing { scheduler.refusing.borrow().clone() } else { None };
-                if refusing && why.is_none() {
-                    break;
-                }
-                let stack = self.stack.get();
-                let Some(index) = scheduler.take_unstarted(knows_none, stack, &mut held) else {
-                    break;
-                };
-                // Runs or refuses one process, until another coroutine is ready.
-                let work = held.as_ref().expect("it was just taken");
-                let is_sample = scheduler.share.begins();
-                match why {
-                    Some(why) => work::refuse(work, index, &why),
-                    None if is_sample => scheduler.share.run_measured(scheduler, work, index),
-                    None => marks::run(work, index),
-                }
-                scheduler.share.ends();
-                if !scheduler.ready.is_empty() {
-                    break;
-                }
+            scheduler.share.begins_batch();
+            if refusing {
+                self.refuse_some(&mut held);
+            } else if scheduler.share.knows_none() {
+                self.run_some(&mut held, Scheduler::take_first);
+            } else {
+                self.run_known(&mut held);
             }
+            scheduler.share.ends_batch();
             // The fiber is kept for the next process, unless enough are idle.
             drop(held);
             if refusing {
@@ -265,6 +251,51 @@ impl Coroutine {
             }
             // SAFETY: this is the fiber's own stack.
             unsafe { suspender.suspend() };
+        }
+    }
+}
+
+/// Takes a process that has not started, for a stack of this size.
+type Take = fn(&Scheduler, usize, &mut Option<Arc<dyn Work>>) -> Option<usize>;
+
+impl Coroutine {
+    /// Runs one process after another, until another coroutine is ready.
+    #[inline(always)]
+    fn run_some(&self, held: &mut Option<Arc<dyn Work>>, take: Take) {
+        let (scheduler, stack) = (self.scheduler, self.stack.get());
+        for _ in 0..TURNS {
+            let Some(index) = take(scheduler, stack, held) else { break };
+            let work = held.as_ref().expect("it was just taken");
+            match scheduler.share.begins() {
+                true => scheduler.share.run_measured(scheduler, work, index),
+                false => marks::run(work, index),
+            }
+            if !scheduler.ready.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// The same, while there are processes that are known to be brief.
+    #[cold]
+    #[inline(never)]
+    fn run_known(&self, held: &mut Option<Arc<dyn Work>>) {
+        self.run_some(held, Scheduler::take_unstarted);
+    }
+
+    /// Refuses one process after another, until there is no reason left or another coroutine is ready.
+    #[cold]
+    #[inline(never)]
+    fn refuse_some(&self, held: &mut Option<Arc<dyn Work>>) {
+        let scheduler = self.scheduler;
+        for _ in 0..TURNS {
+            let Some(why) = scheduler.refusing.borrow().clone() else { break };
+            let Some(index) = scheduler.take_unstarted(self.stack.get(), held) else { break };
+            scheduler.share.begins_refused();
+            work::refuse(held.as_ref().expect("it was just taken"), index, &why);
+            if !scheduler.ready.is_empty() {
+                break;
+            }
         }
     }
 }

@@ -167,7 +167,8 @@ impl Scheduler {
         loop {
             let mut queue = self.unstarted.own();
             let Some(unstarted) = queue.pop_front() else { break };
-            self.share.fewer(unstarted.loose, unstarted.left());
+            self.share.dequeued(unstarted.loose);
+            self.share.fewer(unstarted.left());
             drop(queue);
             refuse(unstarted);
         }

@@ -172,7 +172,7 @@ impl Scheduler {
         queue.push_back(Unstarted { work, next: 0, count, stack, loose });
         self.share.queued(loose, count);
         drop(queue);
-        self.share.work_came(loose);
+        self.share.work_came(loose, count);
     }
 
     pub(super) fn keep_reserve(&'static self) -> Result<(), NoStack> {
@@ -184,41 +184,38 @@ impl Scheduler {
     }
 
     /// Takes the next unstarted process, if a stack of this size suits it. Its job replaces the one in `held`, from
-    /// which the coroutine took its last process. `knows_none` says that none of them is known to be brief.
-    ///
-    /// The jobs take turns, so one writer does not wait until a million replicas of a reader have started.
-    #[inline(always)]
+    /// which the coroutine took its last process.
+    #[inline(never)]
     pub(super) fn take_unstarted(
         &self,
-        knows_none: bool,
         stack: usize,
         held: &mut Option<Arc<dyn Work>>,
     ) -> Option<usize> {
-        if knows_none {
-            return self.take_first(stack, held);
-        }
-        self.take_known_or_first(stack, held)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn take_known_or_first(&self, stack: usize, held: &mut Option<Arc<dyn Work>>) -> Option<usize> {
         self.share.take_next(stack, held, |held| self.take_first(stack, held))
     }
 
+    /// The same, for processes that are not known to be brief.
+    ///
+    /// The jobs take turns, so one writer does not wait until a million replicas of a reader have started.
     #[inline(always)]
-    fn take_first(&self, stack: usize, held: &mut Option<Arc<dyn Work>>) -> Option<usize> {
+    pub(super) fn take_first(
+        &self,
+        stack: usize,
+        held: &mut Option<Arc<dyn Work>>,
+    ) -> Option<usize> {
         let mut queue = self.unstarted.own();
         let is_only = queue.len() == 1;
         let first = queue.front_mut().filter(|first| first.stack == stack)?;
         let index = first.next;
         first.next += 1;
-        self.share.fewer(first.loose, 1);
         let is_held = held
             .as_ref()
             .is_some_and(|held| ptr::addr_eq(&raw const **held, &raw const *first.work));
         // Nearly always the only job has more replicas.
         if !is_only || !is_held || first.next == first.count {
+            if first.next == first.count {
+                self.share.dequeued(first.loose);
+            }
             let before = Self::change_job(&mut queue, is_held, held);
             drop(queue);
             drop(before);

@@ -53,7 +53,7 @@ pub(crate) struct State<T> {
 }
 
 /// The mark of a channel without room at which operations look further: a reader has given a value back, or readers stand in lines. It
-/// stands in the word that each operation looks at anyway.
+/// stands in the word that each operation looks at anyway. It is the sign of that word, because a look at a sign needs no constant.
 pub(super) const UNUSUAL: usize = 1 << (usize::BITS - 1);
 
 /// The largest capacity. No program has memory for so many values.
@@ -123,12 +123,19 @@ impl<T> State<T> {
 
     #[inline(always)]
     pub(super) fn has_room(&self) -> bool {
-        self.buffer.len() + self.held < self.room()
+        (self.buffer.len() + self.held).cast_signed() < self.room()
     }
 
+    /// Returns the room for values: below 0 if the capacity is [`UNUSUAL`].
     #[inline(always)]
-    fn room(&self) -> usize {
-        self.capacity & !UNUSUAL
+    fn room(&self) -> isize {
+        self.capacity.cast_signed()
+    }
+
+    /// Returns whether readers may stand in lines.
+    #[inline(always)]
+    fn may_have_lines(&self) -> bool {
+        late::IS_POSSIBLE && self.room() < 0
     }
 
     pub(super) fn ends(&mut self, side: Side) -> &mut usize {
@@ -141,7 +148,7 @@ impl<T> State<T> {
     /// Notes that a reader has come to the queue.
     #[inline(always)]
     pub(crate) fn reader_came(&mut self) {
-        if late::IS_POSSIBLE && self.capacity == UNUSUAL {
+        if self.may_have_lines() {
             self.note_last_reader();
         }
     }
@@ -175,14 +182,14 @@ impl<T> State<T> {
         }
         if self.buffer.is_empty() {
             let behind = |context| self.stands_behind(context);
-            if late::IS_POSSIBLE && self.capacity == UNUSUAL && !plain.is_some_and(behind) {
+            if self.may_have_lines() && !plain.is_some_and(behind) {
                 return self.find_writer();
             }
             return Found::Nothing;
         }
         self.take_first(to());
         let mut later = Wakes::new();
-        if self.room() == 0 {
+        if self.room() <= 0 {
             self.takes_returned();
         } else if extended {
             self.held += 1;
@@ -229,7 +236,7 @@ impl<T> State<T> {
             self.add_last(value);
             return Placed::InBuffer(ToldReaders::nobody());
         }
-        if late::IS_POSSIBLE && self.capacity == UNUSUAL {
+        if self.may_have_lines() {
             return self.place_late(value, whose);
         }
         Placed::Nowhere
@@ -337,7 +344,7 @@ impl<T> State<T> {
             }
             None => {
                 self.buffer.push_front(value.open());
-                if self.room() == 0 {
+                if self.room() <= 0 {
                     self.capacity = UNUSUAL;
                 }
             }

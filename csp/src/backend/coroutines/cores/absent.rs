@@ -50,13 +50,19 @@ impl Share {
     #[inline(always)]
     pub(in crate::backend::coroutines) fn queued(&self, _: Loose, _: usize) {}
     #[inline(always)]
-    pub(in crate::backend::coroutines) fn fewer(&self, _: Loose, _: usize) {}
+    pub(in crate::backend::coroutines) fn dequeued(&self, _: Loose) {}
     #[inline(always)]
-    pub(in crate::backend::coroutines) fn work_came(&self, _: Loose) {}
+    pub(in crate::backend::coroutines) fn fewer(&self, _: usize) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn work_came(&self, _: Loose, _: usize) {}
     #[inline(always)]
     pub(in crate::backend::coroutines) fn begins(&self) -> bool { false }
     #[inline(always)]
-    pub(in crate::backend::coroutines) fn ends(&self) {}
+    pub(in crate::backend::coroutines) fn begins_refused(&self) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn begins_batch(&self) {}
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn ends_batch(&self) {}
     #[inline(always)]
     pub(in crate::backend::coroutines) fn makes_stack(&self) {}
     #[inline(always)]

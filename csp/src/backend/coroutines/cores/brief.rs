@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::known::Sampled;
 use super::loose::Loose;
 use super::pool::pool;
-use super::share::{Membership, Share, count};
+use super::share::{Membership, Share, add};
 use crate::backend::coroutines::marks;
 use crate::backend::coroutines::scheduler::Scheduler;
 use crate::backend::coroutines::unstarted::Unstarted;
@@ -23,14 +23,15 @@ impl Share {
     /// Counts a process that begins here. Returns whether it is to be measured.
     #[inline(always)]
     pub(in crate::backend::coroutines) fn begins(&self) -> bool {
-        let begun = self.begun.load(Ordering::Relaxed).wrapping_add(1);
-        self.begun.store(begun, Ordering::Relaxed);
-        begun == self.sample.get()
+        add(&self.begun, 1);
+        let left = self.until_sample.get().wrapping_sub(1);
+        self.until_sample.set(left);
+        left == 0
     }
 
-    #[inline(always)]
-    pub(in crate::backend::coroutines) fn ends(&self) {
-        count(&self.ended);
+    /// Counts a process that is refused here. It is not measured.
+    pub(in crate::backend::coroutines) fn begins_refused(&self) {
+        add(&self.begun, 1);
     }
 
     /// Runs a process, and measures it.
@@ -101,8 +102,9 @@ impl Share {
     #[cold]
     #[inline(never)]
     pub(in crate::backend::coroutines) fn start_known(&self, unstarted: Unstarted) {
+        let count = unstarted.left();
         self.queue_known(unstarted);
-        self.work_came(Loose::AtOnce);
+        self.work_came(Loose::AtOnce, count);
     }
 
     /// Queues processes whose locks this thread may own.
@@ -140,7 +142,7 @@ impl Share {
     }
 
     fn next_sample(&self, after: u32) {
-        self.sample.set(self.begun.load(Ordering::Relaxed).wrapping_add(after));
+        self.until_sample.set(after);
     }
 
     /// Ends the measurement. Returns the habit if its processes are known from now on.
@@ -162,7 +164,8 @@ impl Scheduler {
             let is_known = unstarted.loose.is_on_evidence()
                 && ptr::eq(unstarted.work.options().habit(), habit);
             if is_known {
-                self.share.fewer(unstarted.loose, unstarted.left());
+                self.share.dequeued(unstarted.loose);
+                self.share.fewer(unstarted.left());
                 let left = unstarted.left();
                 known.push(Unstarted { loose: Loose::AtOnce, ..unstarted.split_off(left) });
             }

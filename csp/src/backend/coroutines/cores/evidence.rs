@@ -121,7 +121,8 @@ impl Gauge for Scheduler {
         let all = self.turns.load(Ordering::Relaxed);
         Turns {
             all: all.wrapping_add(self.share.started.load(Ordering::Relaxed)),
-            begun: self.share.begun.load(Ordering::Relaxed),
+            // Only differences matter.
+            begun: self.share.begun.load(Ordering::Relaxed) as u32,
             stacks: self.share.stacks.load(Ordering::Relaxed),
         }
     }
@@ -147,7 +148,7 @@ impl Meter {
             !ptr::eq(*other, thief) && other.share.stealable.load(Ordering::Relaxed) > 0
         };
         if let Some(Proven { of, when, begun }) = self.proven {
-            let mine = thief.share.begun.load(Ordering::Relaxed).wrapping_sub(begun);
+            let mine = thief.turns().begun.wrapping_sub(begun);
             let since = when.elapsed();
             if since >= GOOD || since < LONG.saturating_mul(mine) {
                 self.proven = None;
@@ -171,7 +172,7 @@ impl Meter {
 
     /// Notes that the thief has taken something from this scheduler.
     pub(super) fn took(&mut self, from: &'static Scheduler, thief: &'static Scheduler) {
-        let begun = thief.share.begun.load(Ordering::Relaxed);
+        let begun = thief.turns().begun;
         self.proven = Some(Proven { of: from, when: Instant::now(), begun });
     }
 }

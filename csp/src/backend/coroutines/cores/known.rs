@@ -4,7 +4,7 @@
 //!
 //! Invariants:
 //!
-//! - `count` is the number of processes in the queue, for all who hold its lock.
+//! - `count` is the number of processes in the queue, for all who hold its lock. Only they change `count` and `entered`.
 //!
 //! - Only a scheduler's own thread puts processes into its queue.
 
@@ -20,6 +20,8 @@ use crate::process::work::Work;
 pub(super) struct Known {
     queue: Mutex<VecDeque<Unstarted>>,
     count: AtomicUsize,
+    /// The number of processes that have come into the queue. Those that have left it without beginning here are subtracted.
+    entered: AtomicUsize,
 }
 
 /// A process that is being measured.
@@ -33,13 +35,24 @@ pub(super) struct Sampled {
 
 impl Known {
     pub(super) fn new() -> Self {
-        Self { queue: Mutex::default(), count: AtomicUsize::new(0) }
+        Self { queue: Mutex::default(), count: AtomicUsize::new(0), entered: AtomicUsize::new(0) }
     }
 
     /// Returns how many processes there are.
     #[inline(always)]
     pub(super) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many processes have come, without those that begin elsewhere.
+    pub(super) fn entered(&self) -> usize {
+        self.entered.load(Ordering::Relaxed)
+    }
+
+    /// Counts processes that came, or left without beginning here. The caller holds the queue.
+    fn count_all(&self, count: usize, entered: usize) {
+        self.count.store(count, Ordering::Relaxed);
+        self.entered.store(entered, Ordering::Relaxed);
     }
 
     pub(super) fn queue(&self) -> MutexGuard<'_, VecDeque<Unstarted>> {
@@ -49,7 +62,8 @@ impl Known {
     pub(super) fn put(&self, all: impl IntoIterator<Item = Unstarted>) {
         let mut queue = self.queue();
         for unstarted in all {
-            self.count.store(self.count() + unstarted.left(), Ordering::Relaxed);
+            let n = unstarted.left();
+            self.count_all(self.count() + n, self.entered().wrapping_add(n));
             queue.push_back(unstarted);
         }
     }
@@ -59,7 +73,7 @@ impl Known {
         let mut queue = self.queue();
         let mut taken = VecDeque::new();
         let mut wanted = self.count().div_ceil(2);
-        self.count.store(self.count() - wanted, Ordering::Relaxed);
+        self.count_all(self.count() - wanted, self.entered().wrapping_sub(wanted));
         while wanted > 0
             && let Some(last) = queue.back_mut()
         {
@@ -92,7 +106,7 @@ impl Known {
 
     pub(super) fn take_all(&self) -> VecDeque<Unstarted> {
         let mut queue = self.queue();
-        self.count.store(0, Ordering::Relaxed);
+        self.count_all(0, self.entered().wrapping_sub(self.count()));
         std::mem::take(&mut *queue)
     }
 }

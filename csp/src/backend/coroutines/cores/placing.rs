@@ -94,6 +94,35 @@ impl Scheduler {
         queue.push_back(unstarted);
         self.share.queued(loose, count - next);
         drop(queue);
-        self.share.work_came(loose);
+        self.share.work_came(loose, count - next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Backend, parallel, process};
+
+    /// Returns how many processes there are here, and how many of them run.
+    fn counted() -> (usize, usize) {
+        let here = Scheduler::of_this_thread();
+        assert!(here.share.counts_all(&here.unstarted.look()));
+        (here.share.load(), here.share.alive())
+    }
+
+    #[test]
+    fn each_process_counts_from_its_start_to_its_end() {
+        std::thread::spawn(|| {
+            assert_eq!(counted(), (0, 0));
+            let (all,) = parallel!(100 * process(counted).on(Backend::Coroutine));
+            let expected: Vec<_> = (1..=100).rev().map(|left| (left, 1)).collect();
+            assert_eq!(all, expected);
+            let within = process(|| parallel!(2 * process(counted).on(Backend::Coroutine)).0);
+            let (all,) = parallel!(within.on(Backend::Coroutine));
+            assert_eq!(all, [(3, 2), (2, 2)]);
+            assert_eq!(counted(), (0, 0));
+        })
+        .join()
+        .unwrap();
     }
 }

@@ -245,12 +245,12 @@ impl Share {
         self.clock.store(clock_of_this_thread(), Ordering::Relaxed);
     }
 
-    /// Looks after processes that were started here.
+    /// Looks after a job of `n` processes that was started here.
     #[inline]
-    pub(in crate::backend::coroutines) fn work_came(&self, loose: Loose) {
+    pub(in crate::backend::coroutines) fn work_came(&self, loose: Loose, n: usize) {
         share::count(&self.started);
         // The thread itself runs one of them.
-        if loose != Loose::Bound && self.spare() > 1 {
+        if loose != Loose::Bound && (n > 1 || self.spare() > 1) {
             pool().search.work_came(&pool());
         }
     }

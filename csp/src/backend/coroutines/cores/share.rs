@@ -2,9 +2,14 @@
 //!
 //! Invariants:
 //!
-//! - Only a thread that is at the queue of unstarted processes changes `bound` and `stealable`.
+//! - Only a thread that is at the queue of unstarted processes changes `entered` and `stealable`.
 //!
-//! - Only the scheduler's own thread writes `begun`, `ended`, `started` and `stacks`, and uses a `Cell`.
+//! - `stealable` is the number of jobs in that queue that others may take. Each of them has a process that has not begun.
+//!
+//! - Only the scheduler's own thread writes `begun`, `alive`, `started` and `stacks`, and uses a `Cell`.
+//!
+//! A process that begins changes only `begun` and `until_sample`, because most processes are short. All other numbers change less
+//! often.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -18,20 +23,21 @@ use crate::backend::coroutines::unstarted::Unstarted;
 use crate::sync::search::Station;
 
 pub(in crate::backend::coroutines) struct Share {
-    /// The number of processes in the queue that stay here, and of those that others may take.
-    pub(super) bound: AtomicUsize,
+    /// The number of processes that have come into the queue of unstarted processes. Those that have left it without beginning here are
+    /// subtracted.
+    entered: AtomicUsize,
     pub(super) stealable: AtomicUsize,
     /// The processes that others may take at once.
     pub(super) known: Known,
     /// The process that is being measured.
     pub(super) sampled: Cell<Option<Sampled>>,
-    /// The next process that is measured is the one with this number among those that have begun.
-    pub(super) sample: Cell<u32>,
+    /// The number of processes that begin until one is measured, with that one.
+    pub(super) until_sample: Cell<u32>,
     /// The number of processes that have begun, and of jobs that were started here.
-    pub(super) begun: AtomicU32,
-    /// The number of processes that have ended.
-    pub(super) ended: AtomicU32,
+    pub(super) begun: AtomicUsize,
     pub(super) started: AtomicU32,
+    /// The number of coroutines that run processes.
+    alive: AtomicUsize,
     /// The number of stacks that were made, and of those that have had their first turn. A new stack is cold, so both take long.
     pub(super) stacks: AtomicU32,
     /// Processes that other schedulers have placed here, and their number.
@@ -78,14 +84,14 @@ pub(super) enum Membership {
 impl Share {
     pub(in crate::backend::coroutines) fn new() -> Self {
         Self {
-            bound: AtomicUsize::new(0),
+            entered: AtomicUsize::new(0),
             stealable: AtomicUsize::new(0),
             known: Known::new(),
             sampled: Cell::new(None),
-            sample: Cell::new(1),
-            ended: AtomicU32::new(0),
-            begun: AtomicU32::new(0),
+            until_sample: Cell::new(1),
+            begun: AtomicUsize::new(0),
             started: AtomicU32::new(0),
+            alive: AtomicUsize::new(0),
             stacks: AtomicU32::new(0),
             placed: Mutex::default(),
             to_come: AtomicUsize::new(0),
@@ -109,36 +115,48 @@ impl Share {
         count(&self.stacks);
     }
 
-    /// Counts processes that were put into the queue. The caller is at the queue.
+    /// Counts a job of `n` processes that was put into the queue. The caller is at the queue.
     #[inline(always)]
     pub(in crate::backend::coroutines) fn queued(&self, loose: Loose, n: usize) {
-        add(self.counter(loose), n);
+        add(&self.entered, n);
+        add(&self.stealable, usize::from(loose.is_on_evidence()));
     }
 
-    /// Counts processes that were taken out of the queue. The caller is at the queue.
+    /// Counts processes that were taken out of the queue and do not begin here. The caller is at the queue.
+    pub(in crate::backend::coroutines) fn fewer(&self, n: usize) {
+        subtract(&self.entered, n);
+    }
+
+    /// Counts a job that has left the queue. The caller is at the queue.
     #[inline(always)]
-    pub(in crate::backend::coroutines) fn fewer(&self, loose: Loose, n: usize) {
-        subtract(self.counter(loose), n);
+    pub(in crate::backend::coroutines) fn dequeued(&self, loose: Loose) {
+        subtract(&self.stealable, usize::from(loose.is_on_evidence()));
+    }
+
+    /// Says that a coroutine begins to run processes, one after another.
+    #[inline(always)]
+    pub(in crate::backend::coroutines) fn begins_batch(&self) {
+        add(&self.alive, 1);
     }
 
     #[inline(always)]
-    fn counter(&self, loose: Loose) -> &AtomicUsize {
-        if loose.is_on_evidence() { &self.stealable } else { &self.bound }
+    pub(in crate::backend::coroutines) fn ends_batch(&self) {
+        subtract(&self.alive, 1);
     }
 
-    /// Returns how many processes wait for their start here.
-    pub(super) fn waiting(&self) -> usize {
-        self.bound.load(Ordering::Relaxed) + self.spare()
+    /// Returns how many processes wait for their start here. Other threads may find a number that is too high or too low by some.
+    fn waiting(&self) -> usize {
+        let entered = self.entered.load(Ordering::Relaxed).wrapping_add(self.known.entered());
+        let waiting = entered.wrapping_sub(self.begun.load(Ordering::Relaxed));
+        usize::try_from(waiting.cast_signed()).unwrap_or(0)
     }
 
-    /// Returns how many processes have begun and not ended. Other threads may find a number that is too high or too low by some.
+    /// Returns how many processes have begun and not ended.
     pub(super) fn alive(&self) -> usize {
-        let ended = self.ended.load(Ordering::Relaxed);
-        let alive = self.begun.load(Ordering::Relaxed).wrapping_sub(ended).cast_signed();
-        usize::try_from(alive).unwrap_or(0)
+        self.alive.load(Ordering::Relaxed)
     }
 
-    /// Returns how many processes there are that others may take.
+    /// Returns a number that is 0 if there is no process that others may take, and 1 only if there is one job that they may take.
     #[inline(always)]
     pub(super) fn spare(&self) -> usize {
         self.stealable.load(Ordering::Relaxed) + self.known.count()
@@ -163,6 +181,16 @@ impl Share {
         self.waiting() + self.alive() + self.to_come.load(Ordering::Relaxed)
     }
 
+    /// Returns whether the counters agree with the queues. The scheduler's own thread asks this, and is at its `queue` of unstarted processes.
+    pub(super) fn counts_all(&self, queue: &VecDeque<Unstarted>) -> bool {
+        let known = self.known.queue();
+        let is_loose = |job: &&Unstarted| job.loose.is_on_evidence();
+        let left = |jobs: &VecDeque<Unstarted>| jobs.iter().map(Unstarted::left).sum::<usize>();
+        self.waiting() == left(queue) + left(&known)
+            && self.known.count() == left(&known)
+            && self.stealable.load(Ordering::Relaxed) == queue.iter().filter(is_loose).count()
+    }
+
     pub(super) fn placed(&self) -> MutexGuard<'_, VecDeque<Unstarted>> {
         self.placed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,11 +204,11 @@ pub(super) fn count(counter: &AtomicU32) {
 
 /// Adds where only the caller writes.
 #[inline(always)]
-fn add(counter: &AtomicUsize, n: usize) {
-    counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+pub(super) fn add(counter: &AtomicUsize, n: usize) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
 }
 
 #[inline(always)]
 fn subtract(counter: &AtomicUsize, n: usize) {
-    counter.store(counter.load(Ordering::Relaxed) - n, Ordering::Relaxed);
+    counter.store(counter.load(Ordering::Relaxed).wrapping_sub(n), Ordering::Relaxed);
 }

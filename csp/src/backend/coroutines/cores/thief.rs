@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::evidence::Meter;
+use super::loose::Loose;
 use super::pool::pool;
 use super::share::{Membership, Share};
 use crate::backend::coroutines::scheduler::Scheduler;
@@ -58,6 +59,7 @@ impl Share {
         deadline: Option<Instant>,
     ) -> bool {
         self.news.set(false);
+        debug_assert!(self.counts_all(&worker.unstarted.look()), "a process was counted wrongly");
         worker.ready.set_spare(true);
         let found = self.is_worker() && self.finds_work_for(worker, deadline);
         if found {
@@ -192,7 +194,8 @@ impl Share {
         }
         let pool = pool();
         self.searches.set(self.station.rise());
-        if scheduler.ready.is_empty() && self.waiting() == 0 {
+        if scheduler.ready.is_empty() && scheduler.unstarted.look().is_empty() && self.knows_none()
+        {
             return;
         }
         // It has something to do, so another one searches.
@@ -213,8 +216,11 @@ impl Scheduler {
         }
         let (mine, theirs) = (self.share.load(), &victim.share);
         let taken = victim.unstarted.take(|queue| {
+            let jobs = queue.len();
             let taken = Self::part_of(queue, mine, theirs.load());
-            taken.iter().for_each(|it| theirs.fewer(it.loose, it.left()));
+            // All of them are on evidence.
+            (queue.len()..jobs).for_each(|_| theirs.dequeued(Loose::OnEvidence));
+            theirs.fewer(taken.iter().map(Unstarted::left).sum());
             taken
         });
         if taken.is_empty() {
