@@ -10,7 +10,7 @@ echo "features: ${features[*]}"
 # Checks the sets whose number is LANE modulo 2. The compiler uses one core for one crate, so two lanes run side by side, each with a folder of its own.
 lane() {
     local lane=$1 wrong=0 set list command message errors
-    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/features/$lane
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/features/$lane
     for set in "${!sets[@]}"; do
         ((set % 2 == lane)) || continue
         list=${sets[set]}
