@@ -32,24 +32,10 @@ impl Stacks {
         self.0.iter_mut().find(|kept| kept.is_in_use && kept.start == start)
     }
 
-    fn add(&mut self, start: usize, length: usize) -> Option<()> {
-        self.0.push(Kept { start, length, guard: 0, is_in_use: true });
-        Some(())
-    }
-
-    fn guard(&mut self, start: usize, length: usize) -> Option<()> {
-        self.in_use(start)?.guard = length;
-        Some(())
-    }
-
-    fn has_guard(&mut self, start: usize, length: usize) -> Option<()> {
-        (self.in_use(start)?.guard == length).then_some(())
-    }
-
-    fn give_back(&mut self, start: usize, length: usize) -> Option<()> {
-        let kept = self.in_use(start).filter(|kept| kept.length == length)?;
-        kept.is_in_use = false;
-        Some(())
+    /// Takes a stack back. Returns whether it was one.
+    fn give_back(&mut self, start: usize, length: usize) -> bool {
+        let kept = self.in_use(start).filter(|kept| kept.length == length);
+        kept.map(|kept| kept.is_in_use = false).is_some()
     }
 }
 
@@ -62,9 +48,9 @@ impl Drop for Stacks {
     }
 }
 
-/// Calls a function with the stacks of this thread, except while they are in use or gone. It returns `None` for these, too.
-fn with_stacks<R>(does: impl FnOnce(&mut Stacks) -> Option<R>) -> Option<R> {
-    STACKS.try_with(|stacks| does(&mut *stacks.try_borrow_mut().ok()?)).ok().flatten()
+/// Calls a function with the stacks of this thread. Returns `None` while they are in use or gone.
+fn with_stacks<R>(does: impl FnOnce(&mut Stacks) -> R) -> Option<R> {
+    STACKS.try_with(|stacks| Some(does(&mut *stacks.try_borrow_mut().ok()?))).ok().flatten()
 }
 
 /// Gives a stack again that has this length, with what its last user left in it.
@@ -79,14 +65,15 @@ unsafe extern "C" fn mmap(
     offset: c_long,
 ) -> *mut c_void {
     let is_stack = at.is_null() && flags & libc::MAP_STACK != 0;
-    if let Some(start) = with_stacks(|stacks| if is_stack { stacks.take(length) } else { None }) {
+    if is_stack && let Some(Some(start)) = with_stacks(|stacks| stacks.take(length)) {
         return start as *mut c_void;
     }
     // SAFETY: the caller's.
     let start =
         unsafe { libc::syscall(libc::SYS_mmap, at, length, protection, flags, file, offset) };
     if is_stack && start != -1 {
-        with_stacks(|stacks| stacks.add(start as usize, length));
+        let start = start as usize;
+        with_stacks(|stacks| stacks.0.push(Kept { start, length, guard: 0, is_in_use: true }));
     }
     start as *mut c_void
 }
@@ -95,15 +82,18 @@ unsafe extern "C" fn mmap(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mprotect(start: *mut c_void, length: usize, protection: c_int) -> c_int {
     let is_guard = protection == libc::PROT_NONE;
-    if is_guard
-        && with_stacks(|stacks| Some(stacks.in_use(start as usize)?.guard == length)) == Some(true)
-    {
+    let guard = |stacks: &mut Stacks| stacks.in_use(start as usize).map_or(0, |kept| kept.guard);
+    if is_guard && with_stacks(guard) == Some(length) {
         return 0;
     }
     // SAFETY: the caller's.
     let result = unsafe { libc::syscall(libc::SYS_mprotect, start, length, protection) };
     if is_guard && result == 0 {
-        with_stacks(|stacks| stacks.guard(start as usize, length));
+        with_stacks(|stacks| {
+            if let Some(kept) = stacks.in_use(start as usize) {
+                kept.guard = length;
+            }
+        });
     }
     result as c_int
 }
@@ -111,7 +101,7 @@ unsafe extern "C" fn mprotect(start: *mut c_void, length: usize, protection: c_i
 // SAFETY: the memory is the caller's no more, whether it is kept or unmapped.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn munmap(start: *mut c_void, length: usize) -> c_int {
-    if with_stacks(|stacks| stacks.give_back(start as usize, length)).is_some() {
+    if with_stacks(|stacks| stacks.give_back(start as usize, length)) == Some(true) {
         return 0;
     }
     // SAFETY: the caller's.
