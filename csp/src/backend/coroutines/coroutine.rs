@@ -276,7 +276,7 @@ impl Coroutine {
         }
     }
 
-    /// The same, while there are processes that are known to be brief.
+    /// Does the same while there are processes that are known to be brief.
     #[cold]
     #[inline(never)]
     fn run_known(&self, held: &mut Option<Arc<dyn Work>>) {

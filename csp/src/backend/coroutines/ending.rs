@@ -167,8 +167,7 @@ impl Scheduler {
         loop {
             let mut queue = self.unstarted.own();
             let Some(unstarted) = queue.pop_front() else { break };
-            self.share.dequeued(unstarted.loose);
-            self.share.fewer(unstarted.left());
+            self.share.removed(unstarted.loose, unstarted.left());
             drop(queue);
             refuse(unstarted);
         }

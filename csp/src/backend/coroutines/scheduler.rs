@@ -194,7 +194,7 @@ impl Scheduler {
         self.share.take_next(stack, held, |held| self.take_first(stack, held))
     }
 
-    /// The same, for processes that are not known to be brief.
+    /// Does the same for processes that are not known to be brief.
     ///
     /// The jobs take turns, so one writer does not wait until a million replicas of a reader have started.
     #[inline(always)]

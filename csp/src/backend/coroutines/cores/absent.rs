@@ -52,7 +52,7 @@ impl Share {
     #[inline(always)]
     pub(in crate::backend::coroutines) fn dequeued(&self, _: Loose) {}
     #[inline(always)]
-    pub(in crate::backend::coroutines) fn fewer(&self, _: usize) {}
+    pub(in crate::backend::coroutines) fn removed(&self, _: Loose, _: usize) {}
     #[inline(always)]
     pub(in crate::backend::coroutines) fn work_came(&self, _: Loose, _: usize) {}
     #[inline(always)]

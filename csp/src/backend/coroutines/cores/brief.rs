@@ -135,14 +135,10 @@ impl Share {
             let habit = options.habit();
             self.sampled.set(Some(Sampled { habit, turn, since: Instant::now() }));
             // If this one waits, the next one shows that.
-            self.next_sample(if habit.is_worth_a_steal() { 1 } else { SAMPLE });
+            self.until_sample.set(if habit.is_worth_a_steal() { 1 } else { SAMPLE });
         } else {
-            self.next_sample(SAMPLE);
+            self.until_sample.set(SAMPLE);
         }
-    }
-
-    fn next_sample(&self, after: u32) {
-        self.until_sample.set(after);
     }
 
     /// Ends the measurement. Returns the habit if its processes are known from now on.
@@ -150,7 +146,7 @@ impl Share {
         let Sampled { habit, since, .. } = self.sampled.take()?;
         let was_worth = habit.is_worth_a_steal();
         let took = if is_brief { since.elapsed().as_nanos().max(1) } else { 0 };
-        self.next_sample(habit.learn(u64::try_from(took).unwrap_or(u64::MAX), SAMPLE));
+        self.until_sample.set(habit.learn(u64::try_from(took).unwrap_or(u64::MAX), SAMPLE));
         (!was_worth && habit.is_worth_a_steal()).then_some(habit)
     }
 }
@@ -164,8 +160,7 @@ impl Scheduler {
             let is_known = unstarted.loose.is_on_evidence()
                 && ptr::eq(unstarted.work.options().habit(), habit);
             if is_known {
-                self.share.dequeued(unstarted.loose);
-                self.share.fewer(unstarted.left());
+                self.share.removed(unstarted.loose, unstarted.left());
                 let left = unstarted.left();
                 known.push(Unstarted { loose: Loose::AtOnce, ..unstarted.split_off(left) });
             }

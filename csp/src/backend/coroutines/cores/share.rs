@@ -122,9 +122,17 @@ impl Share {
         add(&self.stealable, usize::from(loose.is_on_evidence()));
     }
 
-    /// Counts processes that were taken out of the queue and do not begin here. The caller is at the queue.
-    pub(in crate::backend::coroutines) fn fewer(&self, n: usize) {
+    /// Counts a job that is taken out of the queue, and whose `n` processes do not begin here. The caller is at the queue.
+    pub(in crate::backend::coroutines) fn removed(&self, loose: Loose, n: usize) {
+        self.dequeued(loose);
         subtract(&self.entered, n);
+    }
+
+    /// Counts what a thief has taken out of the queue: whole `jobs`, and these processes with those of the jobs. The thief is at
+    /// the queue.
+    pub(super) fn stolen(&self, jobs: usize, processes: usize) {
+        subtract(&self.stealable, jobs);
+        subtract(&self.entered, processes);
     }
 
     /// Counts a job that has left the queue. The caller is at the queue.

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::evidence::Meter;
-use super::loose::Loose;
 use super::pool::pool;
 use super::share::{Membership, Share};
 use crate::backend::coroutines::scheduler::Scheduler;
@@ -218,9 +217,7 @@ impl Scheduler {
         let taken = victim.unstarted.take(|queue| {
             let jobs = queue.len();
             let taken = Self::part_of(queue, mine, theirs.load());
-            // All of them are on evidence.
-            (queue.len()..jobs).for_each(|_| theirs.dequeued(Loose::OnEvidence));
-            theirs.fewer(taken.iter().map(Unstarted::left).sum());
+            theirs.stolen(jobs - queue.len(), taken.iter().map(Unstarted::left).sum());
             taken
         });
         if taken.is_empty() {
