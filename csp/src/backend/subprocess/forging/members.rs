@@ -57,7 +57,17 @@ impl Program {
 
     /// Waits for this line, and skips others.
     fn hears(&self, line: &str) {
-        while self.hear() != line {}
+        self.hears_one(|heard| heard == line);
+    }
+
+    /// Waits for a line of this kind, and skips others.
+    fn hears_one(&self, is_it: impl Fn(&str) -> bool) -> String {
+        loop {
+            let line = self.hear();
+            if is_it(&line) {
+                return line;
+            }
+        }
     }
 
     fn tell(&mut self, line: &str) {
@@ -221,11 +231,6 @@ fn a_member_with_more_operations_than_the_limit_loses_its_link() {
     crowd.hears("refused");
     honest.tell("after");
     honest.hears("after");
-    let gone = loop {
-        let line = room.hear();
-        if line.starts_with("gone: ") {
-            break line;
-        }
-    };
+    let gone = room.hears_one(|line| line.starts_with("gone: "));
     assert!(gone.contains("more than 65,536 operations of one program"), "{gone}");
 }
